@@ -1,0 +1,1 @@
+"""What every Sallyport component shares; knows no component and no business rule."""

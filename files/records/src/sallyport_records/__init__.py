@@ -1,0 +1,1 @@
+"""Records that show tampering: the audit chain, signed envelopes, keys."""
