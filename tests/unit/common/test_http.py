@@ -119,9 +119,10 @@ import os, socket
 from sallyport_common.systemd import listen_sockets
 assert listen_sockets() == {}
 server = socket.create_server(("127.0.0.1", 0))
-os.dup2(server.fileno(), 3)  # where systemd puts the first socket
+address = server.getsockname()
+os.dup2(server.detach(), 3)  # where systemd puts the first socket
 os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "http"}
-print(listen_sockets()["http"].getsockname() == server.getsockname())
+print(listen_sockets()["http"].getsockname() == address)
 """
 
 
