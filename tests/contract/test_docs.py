@@ -1,0 +1,39 @@
+"""Documents are current, and what they point at exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from repository import ROOT, tracked
+
+PAGES = [path for path in tracked() if path.suffix == ".md" and path.exists()]
+
+
+def test_generated_pages_are_current() -> None:
+    answer = subprocess.run(
+        [sys.executable, "tools/docs.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, f"run make docs: {answer.stdout}{answer.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"`((?:docs|playbooks|inventories|tools|tests)/[\w./-]+\.\w+)`", text)
+    missing = [name for name in named if not (ROOT / name).exists() and "mysite" not in name]
+    assert not [name for name in missing if "vault.yml" not in name]
+
+
+def test_every_make_target_that_a_page_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        for target in re.findall(r"`make ([a-z]+)", page.read_text(encoding="utf-8")):
+            assert target in targets, f"{page.name}: make {target}"
