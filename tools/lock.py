@@ -1,0 +1,39 @@
+"""Lock what is installed, by hash: the tools, each component, each job image."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import distributions
+from console import ROOT, run
+
+COMPILE = [
+    ".venv/bin/uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-emit-index-url",
+    "--no-annotate", "--python-version=3.11", "--custom-compile-command=make lock",
+]  # fmt: skip
+
+
+def lock(source: Path, target: Path, *options: str) -> None:
+    """Compile one requirements file."""
+    run([*COMPILE, *options, source, "-o", target], "Mend the requirement that uv names.")
+
+
+def main() -> int:
+    """Lock everything; a component's versions are those that the tests run with."""
+    tools = ROOT / "requirements-dev.txt"
+    lock(ROOT / "requirements-dev.in", tools, "--universal")
+    for name in distributions.components():
+        with tempfile.NamedTemporaryFile("w", suffix=".in") as stream:
+            stream.write("\n".join(distributions.third_party(name)) + "\n")
+            stream.flush()
+            target = ROOT / "files" / name / "requirements.txt"
+            lock(Path(stream.name), target, "--universal", f"--constraint={tools}")
+    for path in sorted(ROOT.glob("files/images/*/requirements.in")):
+        lock(path, path.with_suffix(".txt"), "--python-platform=x86_64-manylinux_2_28")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
