@@ -25,7 +25,9 @@ def stop(sentence: str, code: int = 1) -> NoReturn:
 
 def agreed_in_advance() -> bool:
     """Tell whether the environment answers questions: ASSUME_YES=1, or CI=true."""
-    return not YES.isdisjoint({os.environ.get("ASSUME_YES", "").lower(), os.environ.get("CI", "").lower()})
+    return not YES.isdisjoint(
+        {os.environ.get("ASSUME_YES", "").lower(), os.environ.get("CI", "").lower()}
+    )
 
 
 def ask(question: str) -> None:

@@ -10,33 +10,68 @@ import hashlib
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from console import BUILD, ROOT, output, run, stop, timed
+import debian
+import distributions
+import packing
+from console import BUILD, ROOT, output, run, timed
 
 SOURCES = ROOT / "files/images"
 LABEL = "org.sallyport.image"
-SUITE = "bookworm"
-PYTHON_TAG = "cp311"
+UBUNTU = "ubuntu:24.04"
 HOST_PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "python3", "python3-apt", "sudo", "openssh-server",
     "ca-certificates",
 )  # fmt: skip
 JOB_PACKAGES = ("python3-minimal", "python3", "ca-certificates")
-UBUNTU = "ubuntu:24.04"
+
+
+@dataclass(frozen=True)
+class JobImage:
+    """A job image: its folder, the name that studies use, and what it holds of ours."""
+
+    folder: str
+    reference: str
+    ours: tuple[str, ...] = ()
+
+    def distributions(self) -> list[str]:
+        """Return the distributions that go into it, or none while the main one is not there."""
+        present = [name for name in self.ours if name in distributions.names()]
+        found: list[str] = []
+        for name in present:
+            found += [part for part in distributions.own_parts(name) if part not in found]
+        return found
+
+    def requirements(self) -> list[Path]:
+        """Return the locks of the third-party wheels that go into it."""
+        paths = [SOURCES / self.folder / "requirements.txt"]
+        paths += [ROOT / "files" / name / "requirements.txt" for name in self.ours]
+        return [path for path in paths if path.exists()]
+
+    def ready(self) -> bool:
+        """Tell whether what it is made from exists and is locked."""
+        return bool(self.requirements())
+
+
+JOB_IMAGES = (
+    JobImage("python_v2", "python:v2"),
+    JobImage("databuilder_v1", "databuilder:v1", ("data_builder", "ehrql_alias")),
+)
 
 
 def digest_of(*parts: str | Path) -> str:
     """Return twelve characters that change with any text, file or folder given."""
     digest = hashlib.sha256()
     for part in parts:
-        paths = [part] if isinstance(part, Path) else []
-        if isinstance(part, Path) and part.is_dir():
-            paths = sorted(path for path in part.rglob("*") if path.is_file())
-        for path in paths:
-            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
         if isinstance(part, str):
             digest.update(part.encode())
+            continue
+        paths = [path for path in part.rglob("*") if path.is_file()] if part.is_dir() else [part]
+        for path in sorted(paths):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -45,146 +80,101 @@ def exists(tag: str) -> bool:
     return output(["docker", "image", "inspect", "--format", "{{.Id}}", tag]) is not None
 
 
-def package_sources() -> list[str]:
-    """Return this machine's own source files for Debian packages, with updates and security."""
-    folder = Path("/etc/apt/sources.list.d")
-    found = sorted(
-        [*folder.glob("*.list"), *folder.glob("*.sources"), Path("/etc/apt/sources.list")]
-    )
-    named = [str(path) for path in found if path.exists() and SUITE in path.read_text()]
-    if not named:
-        stop(f"no package source of this machine names {SUITE}; add one in {folder}.")
-    return named
-
-
-def make_tree(archive: Path, packages: tuple[str, ...]) -> None:
-    """Write a minimal Debian system as a tar file."""
-    # The sources stay in the image: hosts get packages from where this machine does.
-    command = [
-        "mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}",
-        "--customize-hook=rm -f $1/etc/ssh/ssh_host_* $1/usr/sbin/policy-rc.d",
-        "--customize-hook=: > $1/etc/machine-id",
-        SUITE, archive, *package_sources(),
-    ]  # fmt: skip
-    run(command, "Read the log; the package archive must be reachable.", log=BUILD / "log/tree.log")
-
-
-def import_tree(tag: str, packages: tuple[str, ...]) -> None:
-    """Build a Debian system and give it to the engine under a tag."""
-    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
-        archive = Path(folder) / "tree.tar"
-        make_tree(archive, packages)
-        run(["docker", "import", archive, tag], "Is the disk full?", log=BUILD / "log/import.log")
-
-
-def build(context: Path, tag: str, base: str) -> None:
+def build(context: Path, tag: str, base: str, *options: str) -> None:
     """Build an image from a folder with a Dockerfile, on top of a base image that we have."""
     command = [
-        "docker", "build", "--network=none", "--build-arg", f"BASE={base}",
-        "--label", f"{LABEL}={tag}", "-t", tag, context,
+        "docker", "build", "--build-arg", f"BASE={base}", "--label", f"{LABEL}={tag}",
+        "-t", tag, *options, context,
     ]  # fmt: skip
     log = BUILD / f"log/build-{context.name}.log"
     run(command, f"Read {log.relative_to(ROOT)}.", log=log, env={"DOCKER_BUILDKIT": "0"})
 
 
-def ubuntu_answers() -> bool:
-    """Try once, for five seconds, whether a registry hands out the Ubuntu image."""
-    return output(["timeout", "5", "docker", "pull", "--quiet", UBUNTU]) is not None
+def pull_ubuntu() -> bool:
+    """Pull the Ubuntu image if a registry answers one attempt of five seconds."""
+    if output(["timeout", "5", "docker", "manifest", "inspect", UBUNTU]) is None:
+        return False
+    return output(["timeout", "300", "docker", "pull", "--quiet", UBUNTU]) is not None
 
 
 def host_image() -> str:
     """Return the tag of the host image, building it when it is missing."""
-    tag = f"sallyport-host:{digest_of(SOURCES / 'host', *HOST_PACKAGES, SUITE)}"
-    if not exists(tag):
-        with timed("build the host image"):
+    digest = digest_of(SOURCES / "host", *HOST_PACKAGES, debian.suite())
+    tag = f"sallyport-host:{digest}"
+    if exists(tag):
+        return tag
+    with timed("build the host image"):
+        if pull_ubuntu():
             base = UBUNTU
-            if not ubuntu_answers():
-                base = tag.replace("host:", "host-tree:")
-                import_tree(base, HOST_PACKAGES)
-            build(SOURCES / "host", tag, base)
+        else:
+            base = f"sallyport-host-tree:{digest_of(*HOST_PACKAGES, debian.suite())}"
+            if not exists(base):
+                debian.import_tree(base, HOST_PACKAGES, f"{LABEL}={base}")
+        build(SOURCES / "host", tag, base, "--build-arg", f"PACKAGES={' '.join(HOST_PACKAGES)}")
     return tag
 
 
 def job_base() -> str:
-    """Return the tag of the small Debian system with Python that job images stand on."""
-    tag = f"sallyport-job-base:{digest_of(*JOB_PACKAGES, SUITE)}"
+    """Return the tag of the small system with Python that job images stand on."""
+    tag = f"sallyport-job-base:{digest_of(*JOB_PACKAGES, debian.suite())}"
     if not exists(tag):
         with timed("build the base of the job images"):
-            import_tree(tag, JOB_PACKAGES)
+            debian.import_tree(tag, JOB_PACKAGES, f"{LABEL}={tag}")
     return tag
 
 
-def download_wheels(requirements: Path, folder: Path) -> None:
-    """Collect the locked wheels of a job image; containers reach no package index."""
-    command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--no-deps",
-        "--implementation=cp", f"--python-version={PYTHON_TAG[2:]}", "--require-hashes",
-        *[f"--platform=manylinux{version}_x86_64" for version in ("2014", "_2_17", "_2_28")],
-        "-r", requirements, "-d", folder,
-    ]  # fmt: skip
-    run(command, "The package index must be reachable.", log=BUILD / "log/job-wheels.log")
-
-
-def prepare_context(name: str, context: Path) -> None:
+def prepare_context(image: JobImage, python_tag: str, context: Path) -> None:
     """Fill a build context: our files, the third-party wheels, and what the image runs of ours."""
-    shutil.copytree(SOURCES / name, context, dirs_exist_ok=True)
+    shutil.copytree(SOURCES / image.folder, context, dirs_exist_ok=True)
     for helper in ("entrypoint", "install.py"):
         shutil.copy(SOURCES / "job_base" / helper, context / helper)
-    (context / "wheels").mkdir()
-    download_wheels(context / "requirements.txt", context / "wheels")
-    for line in (
-        (context / "ours.txt").read_text().split() if (context / "ours.txt").exists() else []
-    ):
-        run(
-            [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", context / "wheels",
-             ROOT / "files" / line],
-            "Read the log.", log=BUILD / f"log/wheel-{line}.log",
-        )  # fmt: skip
+    wheels = context / "wheels"
+    wheels.mkdir()
+    for requirements in image.requirements():
+        packing.download(requirements, python_tag, wheels)
+    for name in image.distributions():
+        packing.build_ours(name, wheels)
 
 
-def job_image(name: str, reference: str, *sources: Path) -> Path:
-    """Return the archive of a job image (docker save), building it when it is missing."""
+def job_image(image: JobImage) -> None:
+    """Write the archive of a job image (docker save) unless it is current."""
     base = job_base()
-    tag = f"sallyport-job-{name}:{digest_of(base, SOURCES / name, SOURCES / 'job_base', *sources)}"
-    archive = BUILD / f"images/{name}.tar"
+    sources = [path for name in image.distributions() for path in distributions.sources(name)]
+    own = [SOURCES / image.folder, SOURCES / "job_base", *image.requirements(), *sources]
+    tag = f"sallyport-job-{image.folder}:{digest_of(base, *own)}"
+    archive = BUILD / f"images/{image.folder}.tar"
     stamp = archive.with_suffix(".tag")
     if archive.exists() and stamp.exists() and stamp.read_text() == tag:
-        return archive
+        return
     archive.parent.mkdir(parents=True, exist_ok=True)
-    if not exists(tag):
-        with (
-            timed(f"build the job image {reference}"),
-            tempfile.TemporaryDirectory(dir=BUILD) as folder,
-        ):
-            context = Path(folder) / name
-            prepare_context(name, context)
-            build(context, tag, base)
-    run(["docker", "tag", tag, f"sallyport.invalid/{reference}"], "Is the engine up?")
-    run(["docker", "save", "-o", archive, f"sallyport.invalid/{reference}"], "Is the disk full?")
+    with timed(f"build the job image {image.reference}"):
+        if not exists(tag):
+            with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+                context = Path(folder) / image.folder
+                prepare_context(image, debian.python_tag(base), context)
+                build(context, tag, base, "--network=none")
+        name = f"sallyport.invalid/{image.reference}"
+        run(["docker", "tag", tag, name], "Is Docker Engine up?")
+        run(["docker", "save", "-o", archive, name], "Is the disk full?")
     stamp.write_text(tag)
-    return archive
 
 
-JOB_IMAGES: dict[str, tuple[str, tuple[Path, ...]]] = {
-    "python_v2": ("python:v2", ()),
-    "databuilder_v1": (
-        "databuilder:v1",
-        tuple(ROOT / "files" / name / "src" for name in ("common", "data_builder", "ehrql_alias")),
-    ),
-}
-
-
-def main() -> int:
-    """Build what is asked for and print its tag or archive."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build what is asked for; `build/host-image` and `build/host-python` say what hosts are."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["host", "jobs"])
+    parser.add_argument("what", choices=["host", "jobs"], nargs="+")
+    what = parser.parse_args(arguments).what
     BUILD.mkdir(exist_ok=True)
-    if parser.parse_args().what == "host":
-        (BUILD / "host-image").write_text(host_image())
-        return 0
-    for name, (reference, sources) in JOB_IMAGES.items():
-        if (SOURCES / name / "Dockerfile").exists():
-            job_image(name, reference, *sources)
+    if "host" in what:
+        tag = host_image()
+        stamp = BUILD / "host-image"
+        if not stamp.exists() or stamp.read_text() != tag:
+            (BUILD / "host-python").write_text(debian.python_tag(tag))
+            stamp.write_text(tag)
+    if "jobs" in what:
+        for image in JOB_IMAGES:
+            if image.ready():
+                job_image(image)
     return 0
 
 

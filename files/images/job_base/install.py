@@ -1,11 +1,23 @@
-"""Unpack wheels into a folder: the images hold neither pip nor a compiler."""
+"""Unpack wheels into a folder and write their programs: the images hold no pip, no compiler."""
 
+import configparser
 import pathlib
 import sys
 import zipfile
+
+SCRIPT = "#!/usr/bin/python3\nimport sys\n\nfrom {module} import {name}\n\nsys.exit({name}())\n"
+PROGRAMS = pathlib.Path("/usr/local/bin")
 
 wheels, target = map(pathlib.Path, sys.argv[1:])
 target.mkdir(parents=True)
 for wheel in sorted(wheels.glob("*.whl")):
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(target)
+        members = [name for name in archive.namelist() if "/tests/" not in name]
+        archive.extractall(target, members)
+for entries in sorted(target.glob("*.dist-info/entry_points.txt")):
+    parser = configparser.ConfigParser(delimiters=("=",))
+    parser.read_string(entries.read_text(encoding="utf-8"))
+    for program, place in parser.items("console_scripts") if "console_scripts" in parser else ():
+        module, _, name = place.partition(":")
+        (PROGRAMS / program).write_text(SCRIPT.format(module=module.strip(), name=name.strip()))
+        (PROGRAMS / program).chmod(0o755)
