@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from console import BUILD, ROOT, ask, output, run, stop, timed
+from console import BUILD, ROOT, Words, ask, output, run, stop, timed
 
 VENV = ROOT / ".venv"
 UV = "uv==0.13.9"
@@ -119,7 +119,7 @@ def make_environment() -> None:
             run([sys.executable, "-m", "venv", VENV], "Run: apt-get install python3-venv", log=log)
         if not uv.exists():
             run([VENV / "bin/pip", "install", "--quiet", UV], advice, log=log)
-        install = [uv, "pip", "install", "--python", VENV / "bin/python"]
+        install: Words = [uv, "pip", "install", "--python", VENV / "bin/python"]
         run([*install, "--require-hashes", "-r", ROOT / "requirements-dev.txt"], advice, log=log)
         ours = [["-e", str(path.parent)] for path in sorted(ROOT.glob("files/*/pyproject.toml"))]
         run([*install, "--no-deps", *(word for pair in ours for word in pair)], advice, log=log)

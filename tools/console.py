@@ -14,6 +14,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 YES = {"1", "true", "yes"}
+Words = list[str | Path]
 
 
 def stop(sentence: str, code: int = 1) -> NoReturn:
@@ -56,12 +57,17 @@ def run(
     log: Path | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
+    quiet: bool = False,
 ) -> None:
-    """Run a program; on failure show the end of its log, if it has one, and stop with advice."""
+    """Run a program; on failure show the end of its log, if it has one, and stop with advice.
+
+    `quiet` drops what the program prints when all is well.
+    """
     words = [str(word) for word in command]
     environment = dict(os.environ) | dict(env or {})
     if log is None:
-        code = subprocess.run(words, cwd=cwd, env=environment, check=False).returncode
+        shown = subprocess.DEVNULL if quiet else None
+        code = subprocess.run(words, cwd=cwd, env=environment, stdout=shown, check=False).returncode
     else:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as stream:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from console import BUILD, output, run, stop
+from console import BUILD, Words, output, run, stop
 
 SOURCE_FOLDER = Path("/etc/apt/sources.list.d")
 
@@ -32,7 +32,7 @@ def package_sources(wanted: str, folder: Path = SOURCE_FOLDER) -> list[Path]:
 def make_tree(archive: Path, packages: tuple[str, ...]) -> None:
     """Write a minimal system as a tar file; its package sources are those of this machine."""
     release = suite()
-    command = [
+    command: Words = [
         "mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}",
         "--customize-hook=rm -f $1/etc/ssh/ssh_host_* $1/usr/sbin/policy-rc.d",
         "--customize-hook=: > $1/etc/machine-id",
@@ -49,7 +49,7 @@ def import_tree(tag: str, packages: tuple[str, ...], label: str) -> None:
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         archive = Path(folder) / "tree.tar"
         make_tree(archive, packages)
-        command = ["docker", "import", "--change", f"LABEL {label}", archive, tag]
+        command: Words = ["docker", "import", "--change", f"LABEL {label}", archive, tag]
         run(command, "Is the disk full?", log=BUILD / "log/import.log")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import debian
 import distributions
 import packing
-from console import BUILD, ROOT, output, run, timed
+from console import BUILD, ROOT, Words, output, run, timed
 
 SOURCES = ROOT / "files/images"
 LABEL = "org.sallyport.image"
@@ -82,7 +82,7 @@ def exists(tag: str) -> bool:
 
 def build(context: Path, tag: str, base: str, *options: str) -> None:
     """Build an image from a folder with a Dockerfile, on top of a base image that we have."""
-    command = [
+    command: Words = [
         "docker", "build", "--build-arg", f"BASE={base}", "--label", f"{LABEL}={tag}",
         "-t", tag, *options, context,
     ]  # fmt: skip

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from console import BUILD, ROOT, run
+from console import BUILD, ROOT, Words, run
 
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64", "any")
 LEFT_OUT = shutil.ignore_patterns("*.egg-info", "build", "__pycache__")
@@ -20,7 +20,16 @@ def build_ours(name: str, folder: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=BUILD) as temporary:
         work, out = Path(temporary) / name, Path(temporary) / "out"
         shutil.copytree(ROOT / "files" / name, work, ignore=LEFT_OUT)
-        command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", out, work]
+        command: Words = [
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--no-isolation",
+            "-o",
+            out,
+            work,
+        ]
         log = BUILD / f"log/wheel-{name}.log"
         run(command, f"Mend files/{name}/pyproject.toml.", log=log, env=EPOCH)
         return Path(shutil.move(str(next(out.glob("*.whl"))), folder))
@@ -28,7 +37,7 @@ def build_ours(name: str, folder: Path) -> Path:
 
 def download(requirements: Path, python_tag: str, folder: Path) -> None:
     """Collect locked third-party wheels for a target Python, such as `cp311`."""
-    command = [
+    command: Words = [
         sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
         "--only-binary=:all:", "--implementation=cp", f"--python-version={python_tag[2:]}",
         *(f"--platform={platform}" for platform in PLATFORMS), "-r", requirements, "-d", folder,

@@ -7,6 +7,7 @@ and `VERSION`. Hosts install from it without a package index.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import shutil
 import sys
@@ -15,30 +16,8 @@ import tempfile
 from pathlib import Path
 
 import distributions
-from console import BUILD, ROOT, run, timed
-
-PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64", "any")
-
-
-def build_ours(name: str, folder: Path) -> Path:
-    """Build the wheel of one of our distributions into a folder and return it."""
-    work = folder / name
-    shutil.copytree(
-        ROOT / "files" / name, work, ignore=shutil.ignore_patterns("*.egg-info", "build")
-    )
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", folder, work]
-    run(command, "Read the log.", log=BUILD / f"log/wheel-{name}.log")
-    return next(folder.glob(f"sallyport_{name}-*.whl"))
-
-
-def download(requirements: Path, python_tag: str, folder: Path) -> None:
-    """Collect locked third-party wheels for a target Python."""
-    command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
-        "--only-binary=:all:", "--implementation=cp", f"--python-version={python_tag[2:]}",
-        *(f"--platform={platform}" for platform in PLATFORMS), "-r", requirements, "-d", folder,
-    ]  # fmt: skip
-    run(command, "The package index must be reachable.", log=BUILD / "log/wheels.log")
+import packing
+from console import BUILD, ROOT, timed
 
 
 def hashed(wheel: Path) -> str:
@@ -48,7 +27,7 @@ def hashed(wheel: Path) -> str:
     return f"{name}=={version} --hash=sha256:{digest}"
 
 
-def archive(name: str, python_tag: str, ours: dict[str, Path]) -> None:
+def archive(name: str, python_tag: str) -> None:
     """Write the archive of one component, unless the present one is of the same release."""
     version = distributions.release(name, python_tag)
     target = BUILD / f"wheels/{name}/{python_tag}.tar"
@@ -57,36 +36,37 @@ def archive(name: str, python_tag: str, ours: dict[str, Path]) -> None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with timed(f"wheels of {name} {version}"), tempfile.TemporaryDirectory(dir=BUILD) as temporary:
-        folder = Path(temporary)
-        (folder / "wheels").mkdir()
-        requirements = ROOT / "files" / name / "requirements.txt"
-        download(requirements, python_tag, folder / "wheels")
-        parts = distributions.own_parts(name)
-        for part in parts:
-            if part not in ours:
-                ours[part] = build_ours(part, Path(tempfile.mkdtemp(dir=BUILD / "ours")))
-            shutil.copy(ours[part], folder / "wheels")
-        (folder / "ours.txt").write_text("".join(f"{hashed(ours[part])}\n" for part in parts))
-        shutil.copy(requirements, folder / "requirements.txt")
-        (folder / "VERSION").write_text(f"{version}\n")
+        fill(Path(temporary), name, python_tag, version)
         with tarfile.open(target, "w") as stream:
-            for path in sorted(folder.iterdir()):
+            for path in sorted(Path(temporary).iterdir()):
                 stream.add(path, path.name)
         stamp.write_text(version)
 
 
+def fill(folder: Path, name: str, python_tag: str, version: str) -> None:
+    """Collect what an archive holds in a folder."""
+    wheels = folder / "wheels"
+    wheels.mkdir()
+    requirements = ROOT / "files" / name / "requirements.txt"
+    packing.download(requirements, python_tag, wheels)
+    ours = [packing.build_ours(part, wheels) for part in distributions.own_parts(name)]
+    (folder / "ours.txt").write_text("".join(f"{hashed(wheel)}\n" for wheel in ours))
+    shutil.copy(requirements, folder / "requirements.txt")
+    (folder / "VERSION").write_text(f"{version}\n")
+
+
 def main() -> int:
-    """Build every archive that is not current."""
+    """Build every archive that is not current; two runs at a time take turns."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tags", nargs="*", default=["cp311"], help="target Pythons, such as cp312")
-    shutil.rmtree(BUILD / "ours", ignore_errors=True)
-    (BUILD / "ours").mkdir(parents=True)
-    ours: dict[str, Path] = {}
-    for tag in parser.parse_args().tags:
-        for name in distributions.components():
+    parser.add_argument("tag", nargs="?", default="cp311", help="target Python, such as cp312")
+    parser.add_argument("--component", action="append", choices=distributions.components())
+    options = parser.parse_args()
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "wheels.lock").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        for name in options.component or distributions.components():
             if (ROOT / "files" / name / "requirements.txt").exists():
-                archive(name, tag, ours)
-    shutil.rmtree(BUILD / "ours")
+                archive(name, options.tag)
     return 0
 
 

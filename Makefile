@@ -1,0 +1,68 @@
+# The front door: each target is one command. `make` alone shows them.
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+TOOLS := python3 tools
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+.PHONY: help setup demo test lint unit contract conformance molecule e2e mutants images wheels secrets docs lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## install the pinned tools, and Docker Engine where none answers
+	$(TOOLS)/bootstrap.py test
+
+demo: ## build five hosts, deploy them and publish the demo study's table
+	$(TOOLS)/bootstrap.py engine
+	$(PYTHON) tools/demo.py
+
+test: ## run every test, from lint to the whole topology
+	$(TOOLS)/bootstrap.py test
+	$(PYTHON) tools/suite.py
+
+lint: ## ruff, mypy, ansible-lint, import-linter, codespell, shellcheck
+	$(TOOLS)/bootstrap.py tools
+	$(PYTHON) tools/lint.py
+
+unit: ## the unit tests
+	$(TOOLS)/bootstrap.py tools
+	$(PYTHON) -m pytest -q tests/unit
+
+contract: ## is the repository consistent with itself
+	$(TOOLS)/bootstrap.py tools
+	$(PYTHON) -m pytest -q -p no:socket tests/contract
+
+conformance: ## a published peer against our job server
+	$(TOOLS)/bootstrap.py tools
+	$(PYTHON) -m pytest -q -p no:socket tests/conformance
+
+molecule: ## one scenario on fresh hosts: make molecule SCENARIO=runner
+	$(TOOLS)/bootstrap.py test
+	$(PYTHON) tools/suite.py --scenario $(SCENARIO)
+
+e2e: ## the topology scenario and the end-to-end tests
+	$(TOOLS)/bootstrap.py test
+	$(PYTHON) tools/suite.py --only e2e
+
+mutants: ## remove each control of README's threat table and see its test fail
+	$(TOOLS)/bootstrap.py test
+	$(PYTHON) tools/suite.py --only mutants
+
+images: ## build the host image and the job images
+	$(PYTHON) tools/images.py host jobs
+
+wheels: ## build what hosts install, without a package index
+	$(PYTHON) tools/wheels.py
+
+secrets: ## make the secrets that the demo inventory lacks
+	$(PYTHON) tools/machine.py
+	ansible-playbook -i inventories/demo playbooks/operations/generate_secrets.yml
+
+docs: ## generate the pages that restate data
+	$(PYTHON) tools/docs.py
+
+lock: ## lock every requirement by hash
+	$(PYTHON) tools/lock.py
+
+clean: ## remove the demo and what the tests left
+	$(TOOLS)/rig.py clean demo test

@@ -1,0 +1,63 @@
+"""Run every linter and type checker; each runs even when one before it has failed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from console import ROOT
+
+BIN = Path(sys.executable).parent
+
+
+def shell_scripts() -> list[str]:
+    """Return the tracked files that start with a shell's name."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    present = [name for name in listed if (ROOT / name).is_file()]
+    return [
+        name for name in present if (ROOT / name).read_bytes()[:9] in (b"#!/bin/sh", b"#!/bin/ba")
+    ]
+
+
+def sources() -> list[str]:
+    """Return the folders that the type checker reads, one run for each world of imports."""
+    packages = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("files/*/src"))]
+    return [*packages, "tests/unit", "tests/contract"]
+
+
+def linters() -> dict[str, list[str]]:
+    """Return the commands by name."""
+    return {
+        "ruff": ["ruff", "check", "."],
+        "ruff format": ["ruff", "format", "--check", "."],
+        "codespell": ["codespell"],
+        "shellcheck": ["shellcheck", *shell_scripts()],
+        "import-linter": ["lint-imports"],
+        "mypy": ["mypy", *sources()],
+        "mypy tools": ["mypy", "tools"],
+        "ansible-lint": ["ansible-lint", "--offline", "-q"],
+    }
+
+
+def main() -> int:
+    """Print one line for each linter, and what those that failed said."""
+    failed = []
+    for name, words in linters().items():
+        started = time.monotonic()
+        answer = subprocess.run(
+            [BIN / words[0], *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        verdict = "FAILED" if answer.returncode else "clean"
+        print(f"{name:14} {verdict} {time.monotonic() - started:6.1f} s", flush=True)
+        if answer.returncode:
+            failed.append(name)
+            print(answer.stdout + answer.stderr, flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""Run the whole test suite, or one layer of it, and print what each stage took.
+
+Fast layers come first. Scenarios run two at a time, in networks of their own; the topology that
+the end-to-end tests look at stays up until they, the last stage, remove it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+
+import rig
+from console import BUILD, ROOT, Words, run, stop
+
+BIN = Path(sys.executable).parent
+LOGS = BUILD / "log"
+REPORTS = BUILD / "reports"
+KEPT = "topology"
+"""The scenario whose hosts the end-to-end tests use."""
+ALONE = {KEPT, "single_host", "default"}
+PLAIN = ["-p", "no:socket"]
+TOOLS = ROOT / "tools"
+SECRETS = "playbooks/operations/generate_secrets.yml"
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Stop if another run of the suite is at work on this machine."""
+    with Path("/var/lock/sallyport-suite").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stop("another run of the tests is at work on this machine; wait until it ends.")
+        yield
+
+
+def python(*words: str | Path) -> None:
+    """Run a program of ours with the tools' own Python."""
+    run([sys.executable, *words], "Mend what is named above.")
+
+
+def layer(name: str, folder: str, *options: str) -> None:
+    """Run one folder of tests with pytest."""
+    report = f"--junit-xml={REPORTS / name}.xml"
+    python("-m", "pytest", "-q", folder, report, *options)
+
+
+def prepare() -> None:
+    """Remove leftovers of earlier tests and make what every scenario needs."""
+    for name in rig.RIGS["test"]:
+        rig.remove(name)
+    python(TOOLS / "machine.py")
+    python(TOOLS / "images.py", "host", "jobs")
+    tag = (BUILD / "host-python").read_text(encoding="utf-8")
+    python(TOOLS / "wheels.py", tag)
+    playbook: Words = [BIN / "ansible-playbook", "-i", "inventories/demo", SECRETS]
+    run(playbook, "Read build/log/secrets.log.", log=LOGS / "secrets.log")
+
+
+def scenario(name: str, rig_name: str) -> bool:
+    """Run one scenario on a rig; print its line, and the end of its log when it fails."""
+    started = time.monotonic()
+    log = LOGS / f"molecule-{name}.log"
+    environment = os.environ | {
+        "SALLYPORT_RIG": rig_name,
+        "SALLYPORT_RIG_NUMBER": rig.NUMBERS[rig_name],
+        "ANSIBLE_NOCOLOR": "1",
+        "NO_COLOR": "1",
+        "PYTEST_ADDOPTS": f"-p no:socket --junit-xml={REPORTS / f'role-{name}'}.xml",
+    }
+    words: Words = [
+        BIN / "molecule",
+        "--base-config",
+        ".config/molecule/config.yml",
+        "test",
+        "-s",
+        name,
+    ]
+    with log.open("wb") as stream:
+        code = subprocess.run(
+            words, cwd=ROOT, env=environment, stdout=stream, stderr=stream, check=False
+        ).returncode
+    verdict = "FAILED" if code else "passed"
+    print(f"    {name:22} {verdict} {time.monotonic() - started:6.1f} s", flush=True)
+    if code:
+        print("".join(log.read_text(errors="replace").splitlines(keepends=True)[-80:]), flush=True)
+    return code == 0
+
+
+def scenarios(names: Sequence[str]) -> None:
+    """Run scenarios two at a time, the topology on the rig `test`; stop if any failed."""
+    free: SimpleQueue[str] = SimpleQueue()
+    free.put("test-a")
+    free.put("test-b")
+
+    def one(name: str) -> bool:
+        borrowed = free.get()
+        try:
+            return scenario(name, "test" if name == KEPT else borrowed)
+        finally:
+            free.put(borrowed)
+
+    with ThreadPoolExecutor(2) as pool:
+        passed = list(pool.map(one, names))
+    if not all(passed):
+        failed = [name for name, good in zip(names, passed, strict=True) if not good]
+        stop(f"scenarios failed: {', '.join(failed)}; their logs are build/log/molecule-*.log.")
+
+
+def every_scenario() -> list[str]:
+    """Return the scenarios of the tree, the long ones first."""
+    names = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+    long = [name for name in (KEPT, "single_host") if name in names]
+    return [*long, *(name for name in names if name not in ALONE)]
+
+
+def mutants(*words: str) -> None:
+    """Run the mutants; without words, all of them."""
+    python(TOOLS / "mutants.py", *words)
+
+
+def count(report: Path) -> int:
+    """Return the number of tests in a report."""
+    return sum(int(suite.get("tests", 0)) for suite in ET.parse(report).iter("testsuite"))  # noqa: S314 (our own report)
+
+
+def summary(times: dict[str, float]) -> None:
+    """Print what each stage took, and how many tests each layer holds."""
+    print("==> seconds per stage")
+    for name, seconds in times.items():
+        print(f"    {name:14} {seconds:7.1f}")
+    print(f"    {'all':14} {sum(times.values()):7.1f}")
+    print("==> tests per layer")
+    layers: dict[str, int] = {}
+    for report in sorted(REPORTS.glob("*.xml")):
+        name = report.stem.partition("-")[0]
+        layers[name] = layers.get(name, 0) + count(report)
+    for name, number in layers.items():
+        print(f"    {name:14} {number:5}", flush=True)
+
+
+Stage = Callable[[], None]
+
+
+def stages() -> dict[str, Stage]:
+    """Return every stage before the last, in order."""
+    return {
+        "lint": lambda: python(TOOLS / "lint.py"),
+        "unit": lambda: layer("unit", "tests/unit"),
+        "contract": lambda: layer("contract", "tests/contract", *PLAIN),
+        "conformance": lambda: layer("conformance", "tests/conformance", *PLAIN),
+        "prepare": prepare,
+        "scenarios": lambda: scenarios(every_scenario()),
+        "mutants": lambda: mutants("--sample", "5"),
+    }
+
+
+def selected(only: str | None) -> dict[str, Stage]:
+    """Return the stages that were asked for."""
+    if only is None:
+        return stages()
+    parts: dict[str, Stage] = {"prepare": prepare, "topology": lambda: scenarios([KEPT])}
+    return parts | ({"mutants": mutants} if only == "mutants" else {})
+
+
+def main() -> int:
+    """Run what is asked for; end with the end-to-end tests, which remove the hosts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenario", help="one scenario and nothing else")
+    parser.add_argument("--only", choices=["e2e", "mutants"], help="this layer and what it needs")
+    options = parser.parse_args()
+    for folder in (LOGS, REPORTS):
+        folder.mkdir(parents=True, exist_ok=True)
+    for report in REPORTS.glob("*.xml"):
+        report.unlink()
+    with only_one():
+        if options.scenario:
+            prepare()
+            scenarios([options.scenario])
+            return 0
+        times = {}
+        for name, stage in selected(options.only).items():
+            print(f"==> {name}", flush=True)
+            started = time.monotonic()
+            stage()
+            times[name] = time.monotonic() - started
+        summary(times)
+        print("==> e2e", flush=True)
+        layer("e2e", "tests/e2e", *PLAIN)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
