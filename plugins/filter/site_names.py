@@ -1,0 +1,57 @@
+"""Static names of the hosts of a site: who is called what, at which address, seen from where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+SERVICES = {
+    "job_servers": ("jobs",),
+    "proxies": ("github-proxy", "docker-proxy", "archive"),
+    "release_hatches": ("hatch",),
+    "forges": ("forge", "registry"),
+    "databases": ("database",),
+}
+Groups = Mapping[str, list[str]]
+
+
+def shared_address(asking: Mapping[str, str], peer: Mapping[str, str]) -> str | None:
+    """Return the peer's address in the first network of the asking host that both are in."""
+    return next((peer[network] for network in asking if network in peer), None)
+
+
+def names_of(groups: Groups, host: str, domain: str) -> Iterator[str]:
+    """Give a host's own name and the names of the services that its groups run."""
+    yield f"{host}.{domain}"
+    for group, services in SERVICES.items():
+        if host in groups.get(group, []):
+            yield from (f"{service}.{domain}" for service in services)
+
+
+def site_host_entries(
+    groups: Groups, hostvars: Mapping[str, Mapping[str, Any]], host: str, domain: str
+) -> list[dict[str, Any]]:
+    """Return `{address, names}` for every peer that shares a network with the host, itself first.
+
+    A service that several hosts run is, for each host, its own or else the first one it can reach.
+    """
+    own = hostvars[host].get("site_addresses") or {}
+    entries: list[dict[str, Any]] = []
+    taken: set[str] = set()
+    for peer in [host, *sorted(set(groups.get("all", [])) - {host})]:
+        address = shared_address(own, hostvars[peer].get("site_addresses") or {})
+        names = [
+            name for name in dict.fromkeys(names_of(groups, peer, domain)) if name not in taken
+        ]
+        if address is not None:
+            taken.update(names)
+            entries.append({"address": address, "names": names})
+    return entries
+
+
+class FilterModule:
+    """Filters of this file, by the names that templates use."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters."""
+        return {"site_host_entries": site_host_entries}
