@@ -1,0 +1,1 @@
+"""The researcher's command line: submits, watches and cancels job requests, fetches releases."""

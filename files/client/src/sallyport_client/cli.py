@@ -1,0 +1,107 @@
+"""`sallyport`: submit, watch, cancel, releases, download."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sallyport_client.api import JobServer, ServerError
+from sallyport_client.settings import Settings
+from sallyport_common.errors import run_cli
+from sallyport_common.paths import check_relative
+
+FINAL = {"succeeded", "failed", "cancelled"}
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(run_cli(main))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    made = argparse.ArgumentParser(prog="sallyport", description=__doc__, allow_abbrev=False)
+    commands = made.add_subparsers(dest="command", required=True)
+    submit = commands.add_parser("submit", help="run actions at the head of a workspace's branch")
+    submit.add_argument("workspace")
+    submit.add_argument("actions", nargs="+")
+    submit.add_argument("--backend", required=True)
+    submit.add_argument("--force-dependencies", action="store_true")
+    submit.add_argument("--watch", action="store_true", help="wait until it has ended")
+    for name, text in (("status", "show a job request"), ("watch", "wait until it has ended")):
+        commands.add_parser(name, help=text).add_argument("job_request")
+    cancel = commands.add_parser("cancel", help="cancel a job request, or some of its actions")
+    cancel.add_argument("job_request")
+    cancel.add_argument("actions", nargs="*")
+    releases = commands.add_parser("releases", help="list the released files of a workspace")
+    releases.add_argument("workspace")
+    download = commands.add_parser("download", help="fetch the released files of a workspace")
+    download.add_argument("workspace")
+    download.add_argument("--into", type=Path, default=Path())
+    return made
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; raise SettingsError (exit 78) or ServerError (exit 1)."""
+    options = parser().parse_args(argv)
+    server = JobServer(Settings.from_env(os.environ))
+    if options.command == "submit":
+        identifier = server.submit(
+            options.workspace, options.backend, options.actions, force=options.force_dependencies
+        )
+        print(identifier)
+        return watch(server, identifier) if options.watch else 0
+    if options.command == "watch":
+        return watch(server, options.job_request)
+    if options.command == "status":
+        show(server.job_request(options.job_request))
+    elif options.command == "cancel":
+        server.cancel(options.job_request, options.actions)
+    elif options.command == "releases":
+        for file in released(server, options.workspace):
+            print(f"{file['release']}  {file['sha256'][:12]}  {file['name']}")
+    else:
+        download(server, options.workspace, options.into)
+    return 0
+
+
+def show(job_request: dict[str, Any]) -> None:
+    """Print a job request and its jobs."""
+    print(f"{job_request['identifier']}  {job_request['status']}  {job_request['sha']}")
+    for job in job_request["jobs"]:
+        print(f"  {job['action']}  {job['status']}  {job['status_message']}")
+
+
+def watch(server: JobServer, identifier: str, pause: float = 2.0) -> int:
+    """Wait until a job request has ended; return 0 if it succeeded and 3 if it did not."""
+    while (found := server.job_request(identifier))["status"] not in FINAL:
+        time.sleep(pause)
+    show(found)
+    return 0 if found["status"] == "succeeded" else 3
+
+
+def released(server: JobServer, workspace: str) -> list[dict[str, Any]]:
+    """Return the released files of a workspace, each with the identifier of its release."""
+    return [
+        file | {"release": release["id"]}
+        for release in server.releases(workspace)
+        for file in release["files"]
+    ]
+
+
+def download(server: JobServer, workspace: str, folder: Path) -> None:
+    """Write every released file below a folder; raise ServerError where the digest differs."""
+    for file in released(server, workspace):
+        target = folder / file["release"] / check_relative(file["name"])
+        content = server.file(file["id"])
+        if hashlib.sha256(content).hexdigest() != file["sha256"]:
+            raise ServerError(f"{file['name']} is not what was released; its digest differs")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        print(target)

@@ -1,0 +1,164 @@
+"""The client against a small server on loopback that speaks `/api/v1`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sallyport_client import cli
+from sallyport_client.api import ServerError
+from sallyport_common.errors import SettingsError
+
+TABLE = b"age,count\n50,10\n"
+TOKEN = "a" * 64
+
+
+class Server(ThreadingHTTPServer):
+    """Remembers what it was asked and answers from a table of states."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[tuple[str, str, Any]] = []
+        self.states = ["running", "succeeded"]
+        self.digest = hashlib.sha256(TABLE).hexdigest()
+        self.name = "output/table.csv"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one request."""
+
+    server: Server
+
+    def log_message(self, *_words: object) -> None:
+        """Stay silent."""
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        """Take a job request, or a cancellation."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(("POST", self.path, body))
+        if self.headers["Authorization"] != f"alice:{TOKEN}":
+            self._answer(403, b'{"detail": "The token is not valid."}')
+        else:
+            self._answer(201, b'{"identifier": "abc"}')
+
+    def do_GET(self) -> None:
+        """Show a job request, a list of releases, a file."""
+        self.server.asked.append(("GET", self.path, None))
+        if self.path.startswith("/api/v2/releases/file/"):
+            self._answer(200, TABLE)
+        elif self.path.endswith("/releases"):
+            file = {"id": "f1", "name": self.server.name, "sha256": self.server.digest}
+            self._answer(200, json.dumps([{"id": "R1", "files": [file]}]).encode())
+        else:
+            states = self.server.states
+            state = states.pop(0) if len(states) > 1 else states[0]
+            job = {"action": "describe", "status": state, "status_message": "as expected"}
+            body = {"identifier": "abc", "status": state, "sha": "c0ffee", "jobs": [job]}
+            self._answer(200, json.dumps(body).encode())
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A running server, and the environment that points at it."""
+    with Server() as made:
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        token = tmp_path / "token"
+        token.write_text(f"{TOKEN}\n", encoding="utf-8")
+        monkeypatch.setenv("SALLYPORT_SERVER", f"http://127.0.0.1:{made.server_port}")
+        monkeypatch.setenv("SALLYPORT_USER", "alice")
+        monkeypatch.setenv("SALLYPORT_TOKEN_FILE", str(token))
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+def test_submit_prints_the_identifier(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["submit", "ws", "describe", "--backend", "hospital"]) == 0
+    assert capsys.readouterr().out == "abc\n"
+    expected = {
+        "workspace": "ws",
+        "backend": "hospital",
+        "requested_actions": ["describe"],
+        "force_run_dependencies": False,
+    }
+    assert server.asked == [("POST", "/api/v1/job-requests", expected)]
+
+
+def test_a_wrong_token_is_refused_with_the_servers_sentence(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALLYPORT_USER", "bob")
+    with pytest.raises(ServerError, match=r"answered 403: The token is not valid\."):
+        cli.main(["cancel", "abc"])
+    monkeypatch.setenv("SALLYPORT_USER", "alice")
+    assert cli.main(["cancel", "abc", "describe"]) == 0
+    assert server.asked[-1] == (
+        "POST",
+        "/api/v1/job-requests/abc/cancel",
+        {"actions": ["describe"]},
+    )
+
+
+@pytest.mark.parametrize(("end", "code"), [("succeeded", 0), ("failed", 3), ("cancelled", 3)])
+def test_watch_waits_for_the_end_and_says_how_it_was(
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+    code: int,
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    server.states = ["pending", "running", end]
+    assert cli.main(["watch", "abc"]) == code
+    assert f"describe  {end}  as expected" in capsys.readouterr().out
+    assert len(server.asked) == 3
+
+
+@pytest.mark.usefixtures("server")
+def test_download_writes_what_was_released(tmp_path: Path) -> None:
+    assert cli.main(["download", "ws", "--into", str(tmp_path)]) == 0
+    assert (tmp_path / "R1/output/table.csv").read_bytes() == TABLE
+
+
+def test_download_keeps_nothing_whose_digest_differs(server: Server, tmp_path: Path) -> None:
+    server.digest = "0" * 64
+    with pytest.raises(ServerError, match="digest differs"):
+        cli.main(["download", "ws", "--into", str(tmp_path)])
+    assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_download_refuses_a_name_that_climbs(server: Server, tmp_path: Path) -> None:
+    server.name = "../table.csv"
+    with pytest.raises(Exception, match=r"without '\.', '\.\.'"):
+        cli.main(["download", "ws", "--into", str(tmp_path / "inside")])
+    assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SERVER", "USER", "TOKEN_FILE"):
+        monkeypatch.delenv(f"SALLYPORT_{name}", raising=False)
+    with pytest.raises(SettingsError, match="SALLYPORT_SERVER is not set; SALLYPORT_USER"):
+        cli.main(["status", "abc"])
+
+
+@pytest.mark.usefixtures("server")
+def test_a_server_that_is_away_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli.main(["status", "abc"]) == 0
+    monkeypatch.setenv("SALLYPORT_SERVER", "http://127.0.0.1:9")
+    with pytest.raises(ServerError, match="cannot be reached"):
+        cli.main(["status", "abc"])
