@@ -1,0 +1,20 @@
+"""What a study's project.yaml says: actions, outputs, privacy levels and dependencies.
+
+`parse_project(text)` returns a `Project`, or raises `ProjectError` that lists every problem.
+"""
+
+from sallyport_study.errors import ProjectError
+from sallyport_study.images import RUN_ALL
+from sallyport_study.levels import LEVEL4_FILE_TYPES, PrivacyLevel
+from sallyport_study.parser import parse_project
+from sallyport_study.project import Action, Project
+
+__all__ = [
+    "LEVEL4_FILE_TYPES",
+    "RUN_ALL",
+    "Action",
+    "PrivacyLevel",
+    "Project",
+    "ProjectError",
+    "parse_project",
+]

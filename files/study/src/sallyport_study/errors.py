@@ -1,0 +1,27 @@
+"""Problems of a project.yaml, each one sentence for the study's author."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from sallyport_common.errors import SallyportError
+
+
+class ProjectError(SallyportError):
+    """A project.yaml is refused, or an action asked for is not in it; `problems` says why."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the nearest known word, or a full stop."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else "."
+
+
+def quoted(words: Iterable[str]) -> str:
+    """Return the words of a list in quotes, separated by commas."""
+    return ", ".join(f"'{word}'" for word in words)

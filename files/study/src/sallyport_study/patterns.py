@@ -1,0 +1,60 @@
+"""Output patterns: which are allowed, and which files they match."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from pathlib import PurePosixPath, PureWindowsPath
+
+from sallyport_study.levels import LEVEL4_FILE_TYPES, PrivacyLevel
+
+
+def _climbs_or_hides(pattern: str) -> str | None:
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in pattern):
+        return "it holds a control character"
+    if "\\" in pattern:
+        return "it holds a backslash; separate folders with /"
+    if any(wildcard in pattern for wildcard in ("**", "?", "[")):
+        return "only single * wildcards are supported, not **, ? or ["
+    return None
+
+
+def _extension(pattern: str, level: PrivacyLevel) -> str | None:
+    extension = PurePosixPath(pattern).suffix
+    if not extension or pattern.endswith("/"):
+        return "it has no file extension; name files, not folders"
+    if extension.endswith("*"):
+        return "its extension ends in *; say which type of file it is"
+    if level is PrivacyLevel.MODERATE and extension not in LEVEL4_FILE_TYPES:
+        allowed = ", ".join(LEVEL4_FILE_TYPES)
+        return f"{extension} is not a type that output checkers can review ({allowed})"
+    return None
+
+
+def _place(pattern: str) -> str | None:
+    if posixpath.normpath(pattern) != pattern:
+        return f"write it as {posixpath.normpath(pattern)}"
+    if PurePosixPath(pattern).parts[0] == "metadata":
+        return "the folder metadata is kept for logs"
+    if PurePosixPath(pattern).is_absolute() or PureWindowsPath(pattern).is_absolute():
+        return "it is an absolute path; start at the study's folder"
+    if ".." in PurePosixPath(pattern).parts:
+        return "it holds '..'; outputs stay inside the study's folder"
+    return None
+
+
+def problem(pattern: str, level: PrivacyLevel) -> str | None:
+    """Return why a pattern is refused, the first reason only; None when it is good."""
+    checks: list[Callable[[], str | None]] = [
+        lambda: _climbs_or_hides(pattern),
+        lambda: _extension(pattern, level),
+        lambda: _place(pattern),
+    ]
+    return next((found for check in checks if (found := check())), None)
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Tell whether a relative path matches; `*` stands for any text within one folder."""
+    expression = "[^/]*".join(re.escape(part) for part in pattern.split("*"))
+    return re.fullmatch(expression, path) is not None

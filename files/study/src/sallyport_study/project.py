@@ -1,0 +1,127 @@
+"""The model of a valid project: actions, what they run, what they need, what they make."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sallyport_study import images
+from sallyport_study.errors import ProjectError, suggestion
+from sallyport_study.levels import PrivacyLevel
+
+LATEST = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One action; `outputs` maps a level to its named patterns, as in the file."""
+
+    name: str
+    run: str
+    outputs: Mapping[PrivacyLevel, Mapping[str, str]]
+    needs: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    dummy_data_file: str | None = None
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words of `run`, with `--config` and its JSON where there is a configuration."""
+        words = images.split_run(self.run)
+        if self.config:
+            words += ["--config", json.dumps(self.config).replace("'", "\\u0027")]
+        return words
+
+    @property
+    def image(self) -> str:
+        """The image's name, without tag."""
+        return self.words[0].partition(":")[0]
+
+    @property
+    def tag(self) -> str:
+        """The image's tag."""
+        return self.words[0].partition(":")[2]
+
+    @property
+    def arguments(self) -> list[str]:
+        """The words after the image."""
+        return self.words[1:]
+
+    @property
+    def run_command(self) -> str:
+        """The command as people are shown it, quoted by shell rules."""
+        return shlex.join(self.words)
+
+    @property
+    def is_database_action(self) -> bool:
+        """Tell whether the action may query the database."""
+        return images.queries_database(self.image, self.arguments)
+
+    @property
+    def is_reusable_action(self) -> bool:
+        """Tell whether the first word names another repository's action, not an image."""
+        return self.image not in images.DOCKER_IMAGES
+
+    @property
+    def patterns(self) -> dict[str, PrivacyLevel]:
+        """Map each output pattern to its level; of two levels the more sensitive one counts."""
+        found: dict[str, PrivacyLevel] = {}
+        for level in reversed(PrivacyLevel):
+            found |= dict.fromkeys(self.outputs.get(level, {}).values(), level)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A valid project.yaml; `warnings` are sentences for the author."""
+
+    version: float
+    actions: Mapping[str, Action]
+    population_size: int = 1000
+    warnings: tuple[str, ...] = ()
+
+    def names(self) -> list[str]:
+        """Return what can be asked for: every action, then run_all."""
+        return [*self._all(), images.RUN_ALL]
+
+    def _all(self) -> list[str]:
+        return [name for name in self.actions if name != images.RUN_ALL]
+
+    def expand(self, requested: Iterable[str]) -> list[str]:
+        """Return the actions asked for, run_all written out; raise ProjectError for others."""
+        wanted = list(requested)
+        unknown = [name for name in wanted if name not in self.names()]
+        if unknown:
+            raise ProjectError(
+                [
+                    f"There is no action '{name}' in project.yaml{suggestion(name, self.names())}"
+                    for name in unknown
+                ]
+            )
+        names = self._all() if images.RUN_ALL in wanted else wanted
+        return list(dict.fromkeys(names))
+
+    def order(self, requested: Iterable[str]) -> list[str]:
+        """Return the requested actions and all they need, each after its needs."""
+        ordered: dict[str, None] = {}
+        for name in self.expand(requested):
+            self._visit(name, ordered)
+        return list(ordered)
+
+    def _visit(self, start: str, ordered: dict[str, None]) -> None:
+        stack = [(start, iter(self.actions[start].needs))]
+        while stack:
+            name, needs = stack[-1]
+            need = next(needs, None)
+            if need is None:
+                ordered.setdefault(name)
+                stack.pop()
+            elif need not in ordered:
+                stack.append((need, iter(self.actions[need].needs)))
+
+    def dependants(self, name: str) -> list[str]:
+        """Return the actions that need this one, directly or not, in the file's order."""
+        return [other for other in self.actions if other != name and name in self.order([other])]

@@ -1,0 +1,205 @@
+"""A project.yaml is read, or every problem in it is named in one sentence each."""
+
+from __future__ import annotations
+
+import pytest
+
+from sallyport_study import PrivacyLevel, ProjectError, parse_project
+from sallyport_study.patterns import matches
+
+GOOD = """
+version: 5
+actions:
+  extract:
+    run: ehrql:v1 generate-dataset analysis/d.py --output output/d.csv.gz
+    outputs: {highly_sensitive: {data: output/d.csv.gz}}
+  table:
+    run: python:v2 analysis/table.py "two words"
+    needs: [extract]
+    config: {name: it's}
+    outputs:
+      moderately_sensitive: {table: output/table*.csv}
+      highly_sensitive: {raw: output/raw.csv}
+"""
+
+
+def action(**keys: object) -> str:
+    """Return a version 5 file with one action, its keys given as YAML flow text."""
+    body = {"run": "python:v2 a.py", "outputs": "{highly_sensitive: {a: a.csv}}"} | keys
+    lines = "".join(f"    {key}: {value}\n" for key, value in body.items() if value is not None)
+    return f"version: 5\nactions:\n  make:\n{lines}"
+
+
+def problems(text: str) -> tuple[str, ...]:
+    with pytest.raises(ProjectError) as caught:
+        parse_project(text)
+    return caught.value.problems
+
+
+def test_a_good_project_tells_what_runs_where() -> None:
+    project = parse_project(GOOD)
+    extract, table = project.actions["extract"], project.actions["table"]
+    assert extract.is_database_action
+    assert not table.is_database_action
+    assert (table.image, table.tag) == ("python", "v2")
+    assert table.arguments[1:] == ["two words", "--config", '{"name": "it\\u0027s"}']
+    assert table.patterns == {
+        "output/table*.csv": PrivacyLevel.MODERATE,
+        "output/raw.csv": PrivacyLevel.HIGH,
+    }
+    assert project.order(["table"]) == ["extract", "table"]
+    assert project.expand(["run_all"]) == ["extract", "table"]
+    assert project.dependants("extract") == ["table"]
+    assert project.warnings == ()
+
+
+def test_an_unknown_need_names_action_name_and_nearest_match() -> None:
+    assert problems(GOOD.replace("[extract]", "[exract]")) == (
+        "The action 'table' needs 'exract', which is not an action of this file; "
+        "did you mean 'extract'?",
+    )
+
+
+def test_an_unknown_requested_action_names_the_nearest_match() -> None:
+    with pytest.raises(ProjectError, match=r"no action 'tabel'.*did you mean 'table'"):
+        parse_project(GOOD).order(["tabel"])
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    text = """
+version: 9
+extra: 1
+actions:
+  "bad name": {run: "python:v2 a", outputs: {highly_sensitive: {a: a.csv}}}
+  one: {run: python, outputs: {highly_sensitive: {a: ../a.csv}}}
+  two: {run: "python:v2 b", outputs: {secret: {a: b.csv}}, needs: one}
+"""
+    found = problems(text)
+    for part in ("'extra'", "version 9", "bad name", "'one' must name", "'../a.csv'", "'secret'"):
+        assert any(part in problem for problem in found), part
+    assert any("'needs' of the action 'two'" in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("a\\\\b.csv", "backslash"),
+        ("o/**/a.csv", "wildcards"),
+        ("a?.csv", "wildcards"),
+        ("output/", "extension"),
+        ("output/a", "extension"),
+        ("a.*", "ends in"),
+        ("o//a.csv", "write it as o/a.csv"),
+        ("./a.csv", "write it as a.csv"),
+        ("metadata/a.csv", "kept for logs"),
+        ("/a.csv", "absolute"),
+        ("C:/a.csv", "absolute"),
+        ("../a.csv", "'..'"),
+    ],
+)
+def test_bad_patterns_are_refused_with_the_reason(pattern: str, reason: str) -> None:
+    assert parse_project(action(outputs='{highly_sensitive: {a: "o/a b*.csv"}}'))
+    (found,) = problems(action(outputs=f'{{highly_sensitive: {{a: "{pattern}"}}}}'))
+    assert reason in found
+
+
+def test_moderate_outputs_have_reviewable_types() -> None:
+    assert parse_project(action(outputs="{moderately_sensitive: {a: a.csv}}"))
+    (found,) = problems(action(outputs="{moderately_sensitive: {a: a.feather}}"))
+    assert ".feather" in found
+
+
+@pytest.mark.parametrize(
+    ("run", "part"),
+    [
+        ("python", "tag"),
+        ("python:3", "'3'"),
+        ("python:latest a", "latest"),
+        ("""python:v2 "a""", "quotes"),
+        ("cohortextractor:v1 generate_cohort", "cohortextractor"),
+        ("ehrql:v1 generate-dataset d.py", "--output"),
+        ("ehrql:v1 generate-dataset d.py --output b.csv", "'b.csv'"),
+        ("ehrql:v1 generate-measures d.py --output o:csv", "'o/*.csv'"),
+    ],
+)
+def test_bad_runs_are_refused(run: str, part: str) -> None:
+    (found,) = problems(action(run=f"'{run}'"))
+    assert part in found
+
+
+@pytest.mark.parametrize("pattern", ["o/*.csv.gz", "o/d.csv.gz"])
+def test_a_folder_of_datasets_matches_its_patterns(pattern: str) -> None:
+    run = "ehrql:v1 generate-dataset d.py --output o/:csv.gz"
+    assert parse_project(action(run=run, outputs=f'{{highly_sensitive: {{a: "{pattern}"}}}}'))
+
+
+def test_circles_are_named() -> None:
+    text = """
+version: 5
+actions:
+  a: {run: "python:v2 a", needs: [c], outputs: {highly_sensitive: {a: a.csv}}}
+  b: {run: "python:v2 b", needs: [a], outputs: {highly_sensitive: {a: b.csv}}}
+  c: {run: "python:v2 c", needs: [b], outputs: {highly_sensitive: {a: c.csv}}}
+  d: {run: "python:v2 d", needs: [d], outputs: {highly_sensitive: {a: d.csv}}}
+"""
+    first, second = problems(text)
+    assert "a -> c -> b -> a" in first
+    assert "d -> d" in second
+
+
+@pytest.mark.parametrize("version", ["1", "2", "3", '"3"', "3.0", "3.5", "4", "5"])
+@pytest.mark.parametrize("expectations", [False, True])
+def test_expectations_follow_the_version(version: str, expectations: bool) -> None:
+    block = "expectations: {population_size: 10}\n" if expectations else ""
+    text = f"version: {version}\n{block}actions: {{}}\n"
+    number = float(version.strip('"'))
+    good = expectations if number == 3 else (not expectations or number < 4)
+    if good:
+        assert parse_project(text).actions == {}
+    else:
+        assert "expectations" in problems(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", "must be a mapping"),
+        ("- a", "must be a mapping"),
+        ("version: 5\nactions:\n  a: 1\n  a: 2\n", "lines 3 and 4"),
+        ("version: 5\nactions: {}\n", ""),
+        ("version: [", "line 1"),
+        ("a: &a [*a]", "contains it"),
+        ("[" * 5000, "nested"),
+        ("a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+            f"{chr(98 + n)}: &{chr(98 + n)} [{','.join([f'*{chr(97 + n)}'] * 10)}]\n"
+            for n in range(8)
+        ), "larger"),
+        ("version: 2026-01-01\nactions: {}", "not supported"),
+        ("actions: {}", "'version' is missing"),
+        ("version: 5", "'actions' must be"),
+        (action(config="{a: 2026-01-01}"), "in quotes"),
+    ],
+)  # fmt: skip
+def test_broken_documents_are_answered_with_a_sentence(text: str, part: str) -> None:
+    if not part:
+        assert parse_project(text)
+        return
+    assert any(part in problem for problem in problems(text))
+
+
+def test_duplicates_between_actions() -> None:
+    text = """
+version: {version}
+actions:
+  a: {{run: "python:v2 a", outputs: {{highly_sensitive: {{a: a.csv}}}}}}
+  b: {{run: "python:v2 {b}", outputs: {{highly_sensitive: {{a: a.csv}}}}}}
+"""
+    assert "'a', 'b' have the same 'run'" in problems(text.format(version=1, b="a"))[0]
+    assert parse_project(text.format(version=1, b="b"))
+    assert "more than once, by 'a', 'b'" in problems(text.format(version=2, b="b"))[0]
+
+
+def test_a_star_stays_within_one_folder() -> None:
+    assert matches("o/*.csv", "o/a.b.csv")
+    assert not matches("o/*.csv", "o/a/b.csv")
+    assert not matches("o/a.csv", "o/aXcsv")
