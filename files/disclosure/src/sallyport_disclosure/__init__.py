@@ -1,0 +1,1 @@
+"""Checks that help people to see what an output discloses; they assist and never approve."""
