@@ -1,0 +1,1 @@
+"""Use cases: what may pass, and how it is fetched. No Flask."""

@@ -1,0 +1,115 @@
+"""The gate: a request gets its meaning from the policy, or a refusal; then it is carried out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from sallyport_proxy.models import Answer, Asked, Kind, Meaning, Reason, Refusal
+from sallyport_proxy.policy import Policy
+from sallyport_proxy.services import archive_rules, git_rules, registry_rules
+from sallyport_proxy.services.archives import Archives
+from sallyport_proxy.services.git_backend import ROBOTS, GitBackend
+from sallyport_proxy.services.images import Blobs, Manifests
+from sallyport_proxy.services.mirrors import Mirrors
+from sallyport_proxy.services.policy_keeper import PolicyKeeper
+
+TOKEN_LIFETIME = 300
+
+
+class Gate:
+    """Decides and carries out; holds no rule of its own."""
+
+    def __init__(
+        self,
+        keeper: PolicyKeeper,
+        mirrors: Mirrors,
+        backend: GitBackend,
+        manifests: Manifests,
+        blobs: Blobs,
+        archives: Archives,
+    ) -> None:
+        self._keeper = keeper
+        self._mirrors, self._backend = mirrors, backend
+        self._manifests, self._blobs, self._archives = manifests, blobs, archives
+
+    def policy(self) -> Policy:
+        """Return the policy in force now; one request uses one policy throughout."""
+        return self._keeper.current()
+
+    def carry_out(self, policy: Policy, meaning: Meaning, asked: Asked) -> Answer:
+        """Fetch what was granted; raise Refusal where it cannot be had."""
+        if meaning.kind == "git":
+            return self._git(policy, meaning, asked)
+        if meaning.kind == "registry":
+            return self._registry(policy, meaning, asked)
+        if policy.archives is None:
+            raise Refusal(Reason.HOST_UNKNOWN)
+        return self._archives.fetch(policy.archives, policy.limits, meaning, asked)
+
+    def _git(self, policy: Policy, meaning: Meaning, asked: Asked) -> Answer:
+        if policy.git is None:
+            raise Refusal(Reason.HOST_UNKNOWN)
+        if meaning.action == "robots":
+            return Answer(200, {"Content-Type": "text/plain"}, ROBOTS)
+        mirror, cache = self._mirrors.path(meaning.name), "replica"
+        if meaning.action == "refs" or not mirror.is_dir():
+            cache = self._mirrors.refresh(policy.git, meaning.name)
+        answer = self._backend.serve(mirror, policy.limits, meaning, asked)
+        answer.cache = cache
+        return answer
+
+    def _registry(self, policy: Policy, meaning: Meaning, asked: Asked) -> Answer:
+        registry = policy.registry
+        if registry is None:
+            raise Refusal(Reason.HOST_UNKNOWN)
+        if meaning.action == "manifest":
+            return self._manifests.fetch(registry, policy.limits, meaning, asked)
+        if meaning.action == "blob":
+            return self._blobs.fetch(registry, policy.limits, meaning, asked)
+        return _token() if meaning.action == "token" else _ping(registry.host, asked)
+
+
+def kind_of(policy: Policy, host: str) -> Kind:
+    """Return which part of the policy a host name belongs to."""
+    if policy.git and host == policy.git.host:
+        return "git"
+    if policy.registry and host == policy.registry.host:
+        return "registry"
+    if policy.archives and host == policy.archives.host:
+        return "archive"
+    return "none"
+
+
+def understand(policy: Policy, asked: Asked) -> Meaning:
+    """Return what an allowed request means; raise Refusal for every other one."""
+    kind = kind_of(policy, asked.host)
+    if kind == "git" and policy.git:
+        return git_rules.understand(policy, policy.git, asked)
+    if kind == "registry" and policy.registry:
+        return registry_rules.understand(policy, policy.registry, asked)
+    if kind == "archive" and policy.archives:
+        return archive_rules.understand(policy, policy.archives, asked)
+    raise Refusal(Reason.HOST_UNKNOWN)
+
+
+def _ping(host: str, asked: Asked) -> Answer:
+    """Answer the version check; clients without a token are sent to the proxy's own endpoint."""
+    headers = {"Content-Type": "application/json"}
+    if asked.has_token:
+        return Answer(200, headers, b"{}")
+    challenge = f'Bearer realm="https://{host}/token",service="{host}"'
+    errors = [{"code": "UNAUTHORIZED", "message": "authentication required", "detail": None}]
+    body = json.dumps({"errors": errors}).encode()
+    return Answer(401, headers | {"WWW-Authenticate": challenge}, body)
+
+
+def _token() -> Answer:
+    """Give a token that stands for nothing: what may be pulled depends on the rules alone."""
+    token = {
+        "token": "anonymous",
+        "access_token": "anonymous",
+        "expires_in": TOKEN_LIFETIME,
+        "issued_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    return Answer(200, {"Content-Type": "application/json"}, json.dumps(token).encode())

@@ -1,0 +1,117 @@
+"""Serves a mirror with git's own `http-backend`, pushes and hidden references switched off."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from sallyport_proxy.models import Answer, Asked, Meaning, Reason, Refusal
+from sallyport_proxy.policy import Limits
+from sallyport_proxy.services import git_process
+from sallyport_proxy.services.git_rules import PACK_REQUEST, UPLOAD_PACK
+
+CHUNK = 64 * 1024
+HEADER_LINE = 1024
+CONFIGURATION = {
+    "http.receivepack": "false",
+    "http.uploadpack": "true",
+    "http.getanyfile": "false",
+    "uploadpack.allowReachableSHA1InWant": "true",
+    "uploadpack.allowFilter": "false",
+    "transfer.hideRefs": "refs",
+}
+VISIBLE = ("!refs/heads", "!refs/tags")
+ROBOTS = b"User-agent: *\nDisallow: /\n"
+
+
+class GitBackend:
+    """Answers git's two fetch requests from one mirror; `timeout` (seconds) bounds each."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+
+    def serve(self, mirror: Path, limits: Limits, meaning: Meaning, asked: Asked) -> Answer:
+        """Return the backend's answer as a stream; raise Refusal for a body that is not right."""
+        body = plain_body(asked, limits)
+        with contextlib.ExitStack() as stack:
+            stdin = stack.enter_context(tempfile.TemporaryFile())
+            stdin.write(body)
+            stdin.seek(0)
+            env = _environment(mirror, meaning, asked, len(body))
+            process = stack.enter_context(
+                git_process.running(["http-backend"], env, self._timeout, stdin)
+            )
+            output = _output(process)
+            status, headers = _cgi_headers(output)
+            finish = stack.pop_all().close
+        return Answer(status, headers, _chunks(output), cache="replica", on_close=finish)
+
+
+def plain_body(asked: Asked, limits: Limits) -> bytes:
+    """Return the body, decompressed within its limit; raise Refusal where it is too large."""
+    if len(asked.body) > limits.git_body:
+        raise Refusal(Reason.BODY_LIMIT)
+    if asked.headers.get("content-encoding") != "gzip":
+        return asked.body
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        body = reader.decompress(asked.body, limits.git_decoded_body + 1)
+    except zlib.error:
+        raise Refusal(Reason.BODY_PARSE) from None
+    if len(body) > limits.git_decoded_body:
+        raise Refusal(Reason.BODY_LIMIT)
+    if not reader.eof or reader.unused_data:
+        raise Refusal(Reason.BODY_PARSE)
+    return body
+
+
+def _environment(mirror: Path, meaning: Meaning, asked: Asked, length: int) -> dict[str, str]:
+    refs = meaning.action == "refs"
+    configuration = dict(CONFIGURATION)
+    extra = {
+        "GIT_PROJECT_ROOT": str(mirror),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "PATH_INFO": "/info/refs" if refs else f"/{UPLOAD_PACK}",
+        "REQUEST_METHOD": "GET" if refs else "POST",
+        "QUERY_STRING": f"service={UPLOAD_PACK}" if refs else "",
+        "CONTENT_TYPE": "" if refs else PACK_REQUEST,
+        "CONTENT_LENGTH": str(length),
+    }
+    if asked.headers.get("git-protocol"):
+        extra["GIT_PROTOCOL"] = asked.headers["git-protocol"]
+    env = git_process.environment(configuration, extra)
+    count = int(env["GIT_CONFIG_COUNT"])
+    for number, value in enumerate(VISIBLE, count):
+        env |= {
+            f"GIT_CONFIG_KEY_{number}": "transfer.hideRefs",
+            f"GIT_CONFIG_VALUE_{number}": value,
+        }
+    return env | {"GIT_CONFIG_COUNT": str(count + len(VISIBLE))}
+
+
+def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    if process.stdout is None:
+        raise Refusal(Reason.UPSTREAM_UNAVAILABLE)
+    return process.stdout
+
+
+def _cgi_headers(output: IO[bytes]) -> tuple[int, dict[str, str]]:
+    """Read the header lines of a CGI answer; `Status` becomes the status."""
+    headers: dict[str, str] = {}
+    while line := output.readline(HEADER_LINE).decode("latin-1").rstrip("\r\n"):
+        name, _, value = line.partition(":")
+        headers[name] = value.strip()
+    status = int(headers.pop("Status", "200").partition(" ")[0])
+    if "Content-Type" not in headers:
+        raise Refusal(Reason.UPSTREAM_UNAVAILABLE)
+    return status, headers
+
+
+def _chunks(output: IO[bytes]) -> Iterator[bytes]:
+    while chunk := output.read(CHUNK):
+        yield chunk

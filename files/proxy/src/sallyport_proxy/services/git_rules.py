@@ -1,0 +1,67 @@
+"""Which git requests may pass: two of the smart protocol's, both for fetching."""
+
+from __future__ import annotations
+
+import re
+
+from sallyport_proxy.models import Asked, Meaning, Reason, Refusal
+from sallyport_proxy.policy import GitPolicy, Policy
+from sallyport_proxy.services.canonical import no_body, no_query, only, parameters, split_target
+
+ADDRESS = re.compile(
+    r"/(?P<org>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<repo>[A-Za-z0-9_][A-Za-z0-9._-]{0,99}?)(?:\.git)?"
+    r"/(?P<call>info/refs|git-upload-pack|git-receive-pack)"
+)
+PROTOCOLS = {"", "version=0", "version=1", "version=2"}
+PACK_REQUEST = "application/x-git-upload-pack-request"
+UPLOAD_PACK = "git-upload-pack"
+
+
+def understand(policy: Policy, git: GitPolicy, asked: Asked) -> Meaning:
+    """Return what an allowed git request means; raise Refusal for everything else."""
+    path, query = split_target(asked.target)
+    if path == "/robots.txt":
+        only(asked.method, "GET", "HEAD")
+        no_query(query)
+        no_body(asked.body)
+        return Meaning("git", "robots")
+    address = ADDRESS.fullmatch(path)
+    if not address:
+        raise Refusal(Reason.PATH_SHAPE)
+    action = _action(address["call"], query, asked)
+    if asked.headers.get("git-protocol", "") not in PROTOCOLS:
+        raise Refusal(Reason.HEADER)
+    rule = _rule(policy, git, address["org"], address["repo"], asked.address)
+    org, repo = git.allow[rule].spelling(address["org"], address["repo"])
+    return Meaning("git", action, f"{org}/{repo}", rule=rule)
+
+
+def _action(call: str, query: str | None, asked: Asked) -> str:
+    if call == "git-receive-pack":
+        raise Refusal(Reason.SERVICE)
+    if call == "info/refs":
+        only(asked.method, "GET", "HEAD")
+        no_body(asked.body)
+        if parameters(query, {"service"}).get("service") != UPLOAD_PACK:
+            raise Refusal(Reason.SERVICE)
+        return "refs"
+    only(asked.method, "POST")
+    no_query(query)
+    if asked.headers.get("content-type") != PACK_REQUEST:
+        raise Refusal(Reason.BODY_TYPE)
+    if asked.headers.get("content-encoding", "") not in {"", "gzip", "identity"}:
+        raise Refusal(Reason.HEADER)
+    return "pack"
+
+
+def _rule(policy: Policy, git: GitPolicy, org: str, repo: str, address: str) -> int:
+    of_org = [index for index, rule in enumerate(git.allow) if rule.holds_org(org)]
+    if not of_org:
+        raise Refusal(Reason.ORG_NOT_ALLOWED)
+    held = [index for index in of_org if git.allow[index].holds(org, repo)]
+    if not held:
+        raise Refusal(Reason.REPO_NOT_ALLOWED)
+    for index in held:
+        if policy.group_allows(git.allow[index].clients, address):
+            return index
+    raise Refusal(Reason.CLIENT_UNKNOWN)

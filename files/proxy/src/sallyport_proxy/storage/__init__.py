@@ -1,0 +1,1 @@
+"""What the proxy keeps: cached bytes and the log of decisions."""

@@ -1,0 +1,1 @@
+"""HTTP side of the proxy: one view for all requests."""
