@@ -68,10 +68,15 @@ def authority(name: str) -> dict[str, str]:
     )
     now = datetime.datetime.now(datetime.UTC)
     usage = dict.fromkeys(
-        (
-            "digital_signature content_commitment key_encipherment data_encipherment "
-            "key_agreement encipher_only decipher_only"
-        ).split(),
+        [
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ],
         False,
     )
     certificate = (
