@@ -129,7 +129,7 @@ def test_parallel_clients_cause_one_more_fetch_at_most(rig: Rig) -> None:
         thread.start()
     while not rig.upstreams.forge.seen:
         pass
-    threading.Event().wait(0.3)
+    threading.Event().wait(0.15)
     rig.upstreams.forge.gate.set()
     for thread in threads:
         thread.join()
