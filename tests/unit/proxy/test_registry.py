@@ -206,7 +206,7 @@ class TestBlobs:
         ]
         for thread in threads:
             thread.start()
-        threading.Event().wait(0.2)
+        threading.Event().wait(0.1)
         registry.gate.set()
         for thread in threads:
             thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -79,6 +80,7 @@ CHANGES = [
     (replace(FETCH, headers={"content-type": "text/plain"}), "body_type"),
     (replace(FETCH, headers=PACK | {"content-encoding": "br"}), "header"),
     (replace(FETCH, method="PUT"), "method"),
+    (replace(FETCH, body=b"x" * (256 * 1024 + 1)), "body_limit"),
     (replace(MANIFEST, method="PUT"), "method"),
     (replace(MANIFEST, method="DELETE"), "method"),
     (replace(MANIFEST, body=b"{}"), "framing"),
@@ -120,6 +122,15 @@ def test_a_refusal_is_told_and_written_down_and_asks_nobody(rig: Rig) -> None:
     assert rig.upstreams.saw_nothing()
     assert rig.get("archive", INDEX.target).status_code == 200
     assert rig.log.last_rows(1)[0]["event"] == "allow"
+
+
+def test_each_request_is_a_line_in_the_journal(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "sallyport_proxy.requests"):
+        rig.raw("archive", "GET", INDEX.target)
+        rig.raw("archive", "GET", "/debian/dists/sid/InRelease")
+    allowed, refused = (vars(record) for record in caplog.records)
+    assert (allowed["decision"], allowed["object"], allowed["cache"]) == ("allow", "debian", "pass")
+    assert (refused["decision"], refused["reason"], refused["status"]) == ("refuse", "suite", 403)
 
 
 def test_health_and_metrics_are_for_the_socket_only(rig: Rig) -> None:

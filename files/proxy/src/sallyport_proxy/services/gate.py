@@ -9,7 +9,7 @@ from sallyport_proxy.models import Answer, Asked, Kind, Meaning, Reason, Refusal
 from sallyport_proxy.policy import Policy
 from sallyport_proxy.services import archive_rules, git_rules, registry_rules
 from sallyport_proxy.services.archives import Archives
-from sallyport_proxy.services.git_backend import ROBOTS, GitBackend
+from sallyport_proxy.services.git_backend import ROBOTS, GitBackend, plain_body
 from sallyport_proxy.services.images import Blobs, Manifests
 from sallyport_proxy.services.mirrors import Mirrors
 from sallyport_proxy.services.policy_keeper import PolicyKeeper
@@ -52,10 +52,11 @@ class Gate:
             raise Refusal(Reason.HOST_UNKNOWN)
         if meaning.action == "robots":
             return Answer(200, {"Content-Type": "text/plain"}, ROBOTS)
+        body = plain_body(asked, policy.limits)
         mirror, cache = self._mirrors.path(meaning.name), "replica"
         if meaning.action == "refs" or not mirror.is_dir():
             cache = self._mirrors.refresh(policy.git, meaning.name)
-        answer = self._backend.serve(mirror, policy.limits, meaning, asked)
+        answer = self._backend.serve(mirror, meaning, asked, body)
         answer.cache = cache
         return answer
 

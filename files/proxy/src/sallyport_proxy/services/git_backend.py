@@ -35,9 +35,8 @@ class GitBackend:
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
 
-    def serve(self, mirror: Path, limits: Limits, meaning: Meaning, asked: Asked) -> Answer:
-        """Return the backend's answer as a stream; raise Refusal for a body that is not right."""
-        body = plain_body(asked, limits)
+    def serve(self, mirror: Path, meaning: Meaning, asked: Asked, body: bytes) -> Answer:
+        """Return the backend's answer to a plain body as a stream."""
         with contextlib.ExitStack() as stack:
             stdin = stack.enter_context(tempfile.TemporaryFile())
             stdin.write(body)
@@ -54,8 +53,6 @@ class GitBackend:
 
 def plain_body(asked: Asked, limits: Limits) -> bytes:
     """Return the body, decompressed within its limit; raise Refusal where it is too large."""
-    if len(asked.body) > limits.git_body:
-        raise Refusal(Reason.BODY_LIMIT)
     if asked.headers.get("content-encoding") != "gzip":
         return asked.body
     reader = zlib.decompressobj(wbits=31)

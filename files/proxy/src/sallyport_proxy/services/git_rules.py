@@ -29,6 +29,8 @@ def understand(policy: Policy, git: GitPolicy, asked: Asked) -> Meaning:
     if not address:
         raise Refusal(Reason.PATH_SHAPE)
     action = _action(address["call"], query, asked)
+    if len(asked.body) > policy.limits.git_body:
+        raise Refusal(Reason.BODY_LIMIT)
     if asked.headers.get("git-protocol", "") not in PROTOCOLS:
         raise Refusal(Reason.HEADER)
     rule = _rule(policy, git, address["org"], address["repo"], asked.address)

@@ -109,7 +109,7 @@ def _described(meaning: Meaning | None, asked: Asked, answer: Answer) -> dict[st
         "bytes_in": len(asked.body),
     }
     if meaning:
-        described |= {"name": meaning.name, "ref": meaning.reference, "rule": meaning.rule}
+        described |= {"object": meaning.name, "ref": meaning.reference, "rule": meaning.rule}
     return described
 
 
