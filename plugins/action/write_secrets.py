@@ -1,7 +1,7 @@
 """Keep an inventory's vault file complete: make the secrets that roles declare, or replace some.
 
-Every `roles/*/meta/secrets.yml` is a list of `{name, kind, length?}`. What the vault file holds
-already stays as it is, comments included. No value ever leaves this module but into that file.
+Every `roles/*/meta/secrets.yml` is a list of `{name, kind, length?, rotate?}`. What the vault file
+holds already stays as it is, comments included. No value leaves this module but into that file.
 """
 
 from __future__ import annotations
@@ -172,6 +172,11 @@ def complete(text: str, declarations: Iterable[Declaration]) -> tuple[str, list[
     return (with_entries(text or HEADER, added) if added else text), sorted(added)
 
 
+def rotatable(declaration: Declaration) -> bool:
+    """Tell whether converging brings a new value into force: not for an authority, for one."""
+    return declaration["kind"] != "rsa_ca" and bool(declaration.get("rotate", True))
+
+
 def rotate(
     text: str, declarations: dict[str, Declaration], wanted: list[str]
 ) -> tuple[str, list[str]]:
@@ -179,17 +184,18 @@ def rotate(
 
     A token's former value, and a key pair's former public half, stay as `<name>_previous`.
     """
+    able = {name: entry for name, entry in declarations.items() if rotatable(entry)}
+    unable = [name for name in wanted if name not in able]
+    if unable or not wanted:
+        told = f"{unable[0]} cannot be rotated" if unable else "name what to rotate with -e names=…"
+        raise ValueError(f"{told}; accepted are {', '.join(sorted(able))}")
     held = values(text)
     changed: dict[str, str] = {}
     for name in wanted:
-        kind = declarations.get(name, {}).get("kind")
-        if kind is None or kind == "rsa_ca":
-            able = sorted(key for key, entry in declarations.items() if entry["kind"] != "rsa_ca")
-            raise ValueError(f"{name} cannot be rotated; the names are {', '.join(able)}")
-        overlap = {"token": name, "ed25519": f"{name}_public"}.get(kind)
+        overlap = {"token": name, "ed25519": f"{name}_public"}.get(able[name]["kind"], "")
         if overlap in held:
             changed[f"{overlap}_previous"] = held[overlap]
-        changed |= make(declarations[name])
+        changed |= make(able[name])
     return with_entries(text or HEADER, changed), sorted(changed)
 
 
@@ -236,10 +242,9 @@ class ActionModule(ActionBase):
         result = dict(super().run(tmp, task_vars))
         _, arguments = self.validate_argument_spec(
             argument_spec={
-                "rotate": {"type": "list", "elements": "str", "default": []},
+                "rotate": {"type": "list", "elements": "str", "default": None},
                 "forget": {"type": "bool", "default": False},
             },
-            mutually_exclusive=[["rotate", "forget"]],
         )
         try:
             return result | self._write(arguments, task_vars["ansible_inventory_sources"] or [])
@@ -256,10 +261,10 @@ class ActionModule(ActionBase):
             raise ValueError(f"{path} is encrypted; set ANSIBLE_VAULT_PASSWORD_FILE")
         text = (vault.decrypt(held) if encrypted else held).decode()
         declarations = declared(ROOT / "roles")
-        if arguments["rotate"]:
-            new, names = rotate(text, declarations, arguments["rotate"])
-        elif arguments["forget"]:
+        if arguments["forget"]:
             new, names = forget(text, declarations)
+        elif arguments["rotate"] is not None:
+            new, names = rotate(text, declarations, arguments["rotate"])
         else:
             new, names = complete(text, declarations.values())
         changed = new != text or (bool(vault.secrets) and not encrypted)

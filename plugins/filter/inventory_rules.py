@@ -1,0 +1,372 @@
+"""The rules of the gate: what is wrong with an inventory, in one sentence about the first fault.
+
+What is known comes from the roles (argument specifications, `__<role>_renamed`) and from the plays
+that `site.yml` imports. Nothing is changed, and no secret's value is ever part of a sentence.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+ROOT = Path(__file__).resolve().parents[2]
+ZONES = ["zone_public", "zone_dmz", "zone_secure", "zone_internet"]
+GROUPS = ["job_servers", "proxies", "runners", "databases", "release_hatches", "forges"]
+PLACEHOLDER = re.compile(r"^\s*(CHANGE_ME|<[^<>]*>\s*$)")
+COPY = "copy inventories/example to inventories/mysite, edit it, and use -i inventories/mysite"
+GENERATE = "playbooks/operations/generate_secrets.yml makes it"
+OWN_NAMES = ("ansible_", "vault_", "rig_", "group_", "inventory_", "playbook_", "_")
+UNDEFINED = re.compile(r"'(\w+)' is undefined")
+
+
+@dataclass(frozen=True)
+class Play:
+    """A play of the distribution: its hosts, its roles, and the inputs that it sets itself."""
+
+    hosts: str
+    roles: tuple[str, ...]
+    given: frozenset[str]
+
+
+def read(path: Path) -> Any:
+    """Return the data of a YAML file, or None where there is none."""
+    return yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader) if path.exists() else None
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What this checkout's roles and playbooks expect of an inventory."""
+
+    root: Path
+
+    @cached_property
+    def options(self) -> dict[str, dict[str, Any]]:
+        """The inputs of each role."""
+        found = {}
+        for path in sorted(self.root.glob("roles/*/meta/argument_specs.yml")):
+            entry = read(path)["argument_specs"]["main"]
+            found[path.parents[1].name] = entry.get("options") or {}
+        return found
+
+    @cached_property
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """Every input of every role, by name."""
+        return {
+            name: option for options in self.options.values() for name, option in options.items()
+        }
+
+    @cached_property
+    def renamed(self) -> list[dict[str, str]]:
+        """Former names of inputs: old, new, until."""
+        files = [read(path) or {} for path in sorted(self.root.glob("roles/*/vars/main.yml"))]
+        keys = [(values, key) for values in files for key in values if key.endswith("_renamed")]
+        return [entry for values, key in keys for entry in values[key] or []]
+
+    @cached_property
+    def plays(self) -> list[Play]:
+        """The plays that site.yml imports."""
+        imports = read(self.root / "site.yml") or []
+        paths = [entry.get("ansible.builtin.import_playbook", "") for entry in imports]
+        return [
+            play_of(entry, self.root / "roles")
+            for path in paths
+            for entry in (read(self.root / path) if path else None) or []
+            if "hosts" in entry
+        ]
+
+
+def play_of(entry: Mapping[str, Any], roles: Path) -> Play:
+    """Return a play as data; roles under a condition are left to check their own inputs."""
+    given = set(entry.get("vars") or {})
+    names: list[str] = []
+    for role in entry.get("roles") or []:
+        told = {"role": role} if isinstance(role, str) else role
+        given |= set(told.get("vars") or {}) | set(told)
+        if "when" not in told:
+            names += with_dependencies(str(told.get("role", told.get("name"))), roles)
+    return Play(str(entry["hosts"]), tuple(dict.fromkeys(names)), frozenset(given))
+
+
+def with_dependencies(role: str, roles: Path) -> list[str]:
+    """Return a role after the roles that its meta file depends on."""
+    meta = read(roles / role / "meta/main.yml") or {}
+    needed = [
+        entry if isinstance(entry, str) else entry.get("role", "")
+        for entry in meta.get("dependencies") or []
+    ]
+    return [name for other in needed for name in with_dependencies(other, roles)] + [role]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """An inventory as the operator wrote it, and a way to evaluate its values."""
+
+    groups: Mapping[str, list[str]]
+    variables: Mapping[str, Mapping[str, Any]]
+    evaluate: Callable[[str, str], Any]
+    sources: tuple[Path, ...] = field(default=())
+
+    def hosts_of(self, pattern: str) -> list[str]:
+        """Return the hosts of a play's pattern (groups joined by `:`, `:&` or `:!`)."""
+        chosen: list[str] = []
+        for part in re.split(r"[:,]", pattern.strip("[]")):
+            word = part.strip(" '\"")
+            hosts = self.groups.get(word.lstrip("&!"), [])
+            if word.startswith("&"):
+                chosen = [host for host in chosen if host in hosts]
+            elif word.startswith("!"):
+                chosen = [host for host in chosen if host not in hosts]
+            else:
+                chosen += [host for host in hosts if host not in chosen]
+        return chosen
+
+    def each(self) -> Iterator[tuple[str, str, Any]]:
+        """Give host, name and unevaluated value of every variable, each name and value once."""
+        seen: set[tuple[str, int]] = set()
+        for host, variables in self.variables.items():
+            for name, value in variables.items():
+                if (name, id(value)) not in seen:
+                    seen.add((name, id(value)))
+                    yield host, name, value
+
+    def site(self, name: str, default: Any) -> Any:
+        """Return a shared value as the first host has it."""
+        host = next(iter(self.variables))
+        return self.evaluate(host, name) if name in self.variables[host] else default
+
+
+def one_of(words: list[str]) -> str:
+    """Return words as a list for a sentence."""
+    return ", ".join(words)
+
+
+def nearest(word: str, known: Any, cutoff: float = 0.6) -> str | None:
+    """Return the known word that looks most like this one."""
+    return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), None)
+
+
+def presence(inventory: Inventory, _known: Distribution) -> Iterator[str]:
+    """An inventory is named, exists, is not the pattern itself, and has hosts."""
+    named = [path for path in inventory.sources if path != Path("/etc/ansible/hosts")]
+    for path in named:
+        if path.resolve().is_relative_to(ROOT / "inventories/example"):
+            yield f"inventories/example is a pattern and is never deployed; {COPY}."
+    if not inventory.variables:
+        yield (
+            f"The inventory {one_of([str(path) for path in named])} names no host; "
+            "its hosts.yml lists them by group, as inventories/example/hosts.yml does."
+            if named
+            else f"No inventory is named; {COPY}."
+        )
+
+
+def group_names(inventory: Inventory, _known: Distribution) -> Iterator[str]:
+    """No group is called almost like one of ours."""
+    for group in set(inventory.groups) - {"all", "ungrouped", *GROUPS, *ZONES}:
+        meant = nearest(group, [*GROUPS, *ZONES], 0.8)
+        if meant:
+            accepted = one_of([*GROUPS, *ZONES])
+            yield f"Unknown group {group}, did you mean {meant}? Accepted are {accepted}."
+
+
+def zones(inventory: Inventory, _known: Distribution) -> Iterator[str]:
+    """Each host is in exactly one zone; only a trial on one host claims none."""
+    claimed = {
+        host: [zone for zone in ZONES if host in inventory.groups.get(zone, [])]
+        for host in inventory.variables
+    }
+    accepted = f"put it in exactly one of {one_of(ZONES)}"
+    if not any(claimed.values()) and len(claimed) == 1:
+        return
+    for host, held in claimed.items():
+        if len(held) != 1:
+            yield f"Host {host} is in {' and '.join(held) or 'no zone'}; {accepted}."
+
+
+def hatches(inventory: Inventory, _known: Distribution) -> Iterator[str]:
+    """A release hatch stands where the runner's files are."""
+    runners = inventory.groups.get("runners", [])
+    for host in inventory.groups.get("release_hatches", []):
+        if host not in runners:
+            yield (
+                f"Host {host} is in release_hatches but not in runners; a release hatch reads the "
+                f"runner's files, so it must be one of {one_of(runners) or 'runners (now empty)'}."
+            )
+
+
+def former_names(inventory: Inventory, known: Distribution) -> Iterator[str]:
+    """No variable has a name from an earlier version."""
+    names = {name for _, name, _ in inventory.each()}
+    for entry in known.renamed:
+        if entry["old"] in names:
+            yield (
+                f"{entry['old']} is now called {entry['new']}; rename it "
+                f"(this check goes with version {entry['until']})."
+            )
+
+
+def spelling(inventory: Inventory, known: Distribution) -> Iterator[str]:
+    """A variable that bears a role's prefix, or almost the name of an input, is an input."""
+    for host, name, _ in inventory.each():
+        if name in known.inputs or name.startswith(OWN_NAMES):
+            continue
+        role = next((role for role in known.options if name.startswith(f"{role}_")), None)
+        meant = nearest(name, known.inputs, 0.6 if role else 0.9)
+        if meant:
+            yield f"Unknown variable {name} (host {host}), did you mean {meant}?"
+        elif role:
+            page = f"docs/operators/variables.md lists all of role {role}"
+            yield f"Unknown variable {name} (host {host}); {page}."
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Give every text inside a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from strings(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from strings(part)
+
+
+def placeholders(inventory: Inventory, known: Distribution) -> Iterator[str]:
+    """No value waits to be filled in."""
+    waiting = {
+        name
+        for _, name, value in inventory.each()
+        if any(PLACEHOLDER.match(text) for text in strings(value))
+    }
+    if waiting:
+        first = sorted(waiting)[0]
+        option = known.inputs.get(first)
+        wanted = f"accepted is {described(option)}" if option else GENERATE
+        yield f"A placeholder still stands in {one_of(sorted(waiting))}; {wanted}."
+
+
+def described(option: Mapping[str, Any]) -> str:
+    """Return what an input accepts."""
+    if option.get("choices"):
+        return f"one of {one_of([str(choice) for choice in option['choices']])}"
+    text = option.get("description", "")
+    prose = " ".join(text) if isinstance(text, list) else str(text)
+    return f"{option.get('type', 'str')}, {prose.strip().rstrip('.')}"
+
+
+def required(inventory: Inventory, known: Distribution) -> Iterator[tuple[str, str, str]]:
+    """Give host, role and input for everything that a play needs and does not set itself."""
+    for play in known.plays:
+        for role in play.roles:
+            for name, option in known.options.get(role, {}).items():
+                if option.get("required") and name not in play.given:
+                    yield from ((host, role, name) for host in inventory.hosts_of(play.hosts))
+
+
+def missing(inventory: Inventory, known: Distribution) -> Iterator[str]:
+    """Every role finds its required inputs on the hosts that it is deployed to."""
+    for host, role, name in required(inventory, known):
+        if inventory.variables[host].get(name) in (None, ""):
+            accepted = described(known.inputs[name])
+            yield f"{name} is missing for host {host} (role {role}); accepted is {accepted}."
+
+
+def kinds(inventory: Inventory, known: Distribution) -> Iterator[str]:
+    """Every value can be evaluated, and is of the type and among the choices of its input."""
+    for host, name, _ in inventory.each():
+        option = known.inputs.get(name)
+        if option is None:
+            continue
+        try:
+            value = inventory.evaluate(host, name)
+        except AnsibleError as error:
+            yield unresolved(host, name, str(error))
+            continue
+        fault = fault_of(name, option, value)
+        if fault:
+            yield f"{name} is not valid for host {host}: {fault}; accepted is {described(option)}."
+
+
+def unresolved(host: str, name: str, error: str) -> str:
+    """Return the sentence for a value that refers to something undefined."""
+    found = UNDEFINED.search(error)
+    if found and found[1].startswith("vault_"):
+        return f"{found[1]} is missing in the vault ({name} needs it on host {host}); {GENERATE}."
+    told = f"refers to {found[1]}, which nothing defines" if found else "cannot be evaluated"
+    return f"{name} {told} (host {host}); set it, or give {name} a plain value."
+
+
+def fault_of(name: str, option: Mapping[str, Any], value: Any) -> str | None:
+    """Return what is wrong with an input's value; a secret's is never quoted."""
+    result = ArgumentSpecValidator({name: {**option, "no_log": False}}).validate({name: value})
+    if not result.error_messages:
+        empty = option.get("required") and value in (None, "")
+        return "it is empty" if empty else None
+    return "its type is wrong" if option.get("no_log") else result.error_messages[0].rstrip(".")
+
+
+def forms(inventory: Inventory, _known: Distribution) -> Iterator[str]:
+    """Domain and backend have the form that names and paths need."""
+    domain, backend = inventory.site("site_domain", ""), inventory.site("site_backend", "")
+    if not re.fullmatch(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", domain):
+        yield f"site_domain is {domain}; it must be a lower-case domain such as tre.example.org."
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,38}[a-z0-9]", backend) or backend in {
+        "test",
+        "expectations",
+    }:
+        yield (
+            f"site_backend is {backend}; it must be 2 to 40 lower-case letters, digits and "
+            "hyphens, and neither test nor expectations."
+        )
+
+
+def production(inventory: Inventory, _known: Distribution) -> Iterator[str]:
+    """Real data is never processed on a trial, nor beside made-up patients."""
+    if not inventory.site("site_production", True):
+        return
+    if not any(inventory.groups.get(zone) for zone in ZONES):
+        yield (
+            "site_production is true, but the inventory claims no zones, so it is a trial; set "
+            f"site_production: false, or put each host in exactly one of {one_of(ZONES)}."
+        )
+    for host, name, value in inventory.each():
+        if name.startswith("demo_hospital_") and (name, value) != ("demo_hospital_state", "absent"):
+            yield (
+                f"site_production is true, but {name} (host {host}) asks for made-up patients; "
+                "remove the variable, or set site_production: false."
+            )
+
+
+RULES = [presence, group_names, zones, hatches, former_names, spelling, placeholders]
+VALUE_RULES = [missing, kinds, forms, production]
+
+
+def inventory_fault(inventory: Mapping[str, Any], values: bool = True) -> str | None:
+    """Return the sentence about the first fault, or None; `values` off judges names only."""
+    return first_fault(Inventory(**inventory), Distribution(ROOT), values)
+
+
+def first_fault(inventory: Inventory, known: Distribution, values: bool) -> str | None:
+    """Return the first sentence that a rule has, or None."""
+    for rule in [*RULES, *(VALUE_RULES if values else [])]:
+        fault = next(rule(inventory, known), None)
+        if fault:
+            return fault
+    return None
+
+
+class FilterModule:
+    """Filters of this file, by the names that templates use."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters."""
+        return {"inventory_fault": inventory_fault}

@@ -1,0 +1,256 @@
+"""The gate: an inventory without fault passes, and each fault has one sentence of its own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleError
+from plugins.action.check_inventory import version_fault
+from plugins.filter import inventory_rules as rules
+
+SITE = {
+    "site_domain": {"type": "str", "required": True, "description": "Domain of all names."},
+    "site_backend": {"type": "str", "required": True, "description": "Name of the backend."},
+    "site_production": {"type": "bool", "description": "Real data or not."},
+    "site_job_server": {"type": "str", "choices": ["own", "existing"], "description": "Which."},
+}
+PROXY = {
+    "proxy_token": {"type": "str", "required": True, "no_log": True, "description": "Token."},
+    "proxy_limit": {"type": "int", "description": "Requests each minute."},
+    "proxy_sites": {"type": "list", "required": True, "description": "Given by the play."},
+}
+DEMO = {"demo_hospital_patients": {"type": "int", "description": "How many are made up."}}
+VALUES = {"site_domain": "tre.test", "site_backend": "hospital", "site_production": False}
+GROUPS = {
+    "all": ["jobs", "runner"],
+    "ungrouped": [],
+    "job_servers": ["jobs"],
+    "proxies": ["jobs"],
+    "runners": ["runner"],
+    "release_hatches": ["runner"],
+    "zone_public": ["jobs"],
+    "zone_secure": ["runner"],
+}
+Change = Callable[[dict[str, Any], dict[str, Any]], object]
+
+
+def write(path: Path, data: Any) -> None:
+    """Write data as YAML."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(data))
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> rules.Distribution:
+    """A distribution of two roles, one of which depends on the other."""
+    root = tmp_path_factory.mktemp("distribution")
+    for role, options in (("site", SITE), ("proxy", PROXY), ("demo_hospital", DEMO)):
+        specification = {"argument_specs": {"main": {"options": options}}}
+        write(root / f"roles/{role}/meta/argument_specs.yml", specification)
+    write(root / "roles/proxy/meta/main.yml", {"dependencies": ["site"]})
+    entry = {"old": "proxy_rate", "new": "proxy_limit", "until": "0.3.0"}
+    write(root / "roles/proxy/vars/main.yml", {"__proxy_renamed": [entry]})
+    write(root / "site.yml", [{"ansible.builtin.import_playbook": "playbooks/proxy.yml"}])
+    play = {"hosts": "proxies", "roles": [{"role": "proxy", "vars": {"proxy_sites": []}}]}
+    write(root / "playbooks/proxy.yml", [play])
+    return rules.Distribution(root)
+
+
+def judge(known: rules.Distribution, change: Change | None = None, values: bool = True) -> str:
+    """Return the sentence about an inventory with one change, or an empty text."""
+    groups: dict[str, Any] = copy.deepcopy(GROUPS)
+    variables: dict[str, Any] = {"jobs": VALUES | {"proxy_token": "x"}, "runner": dict(VALUES)}
+    if change:
+        change(groups, variables)
+
+    def evaluate(host: str, name: str) -> Any:
+        value = variables[host][name]
+        if str(value).startswith("{{"):
+            raise AnsibleError(f"'{str(value).strip('{ }')}' is undefined")
+        return value
+
+    inventory = rules.Inventory(groups, variables, evaluate, (Path("inventories/mysite"),))
+    return rules.first_fault(inventory, known, values) or ""
+
+
+def put(name: str, value: Any, host: str = "jobs") -> Change:
+    """Return a change that sets one variable."""
+    return lambda _, variables: variables[host].__setitem__(name, value)
+
+
+def test_an_inventory_without_fault_passes(known: rules.Distribution) -> None:
+    assert judge(known) == ""
+
+
+FAULTS: dict[str, tuple[Change, str]] = {
+    "no zone": (
+        lambda groups, _: groups["zone_public"].clear(),
+        "Host jobs is in no zone; put it in exactly one of zone_public, zone_dmz, zone_secure, "
+        "zone_internet.",
+    ),
+    "two zones": (
+        lambda groups, _: groups["zone_secure"].append("jobs"),
+        "Host jobs is in zone_public and zone_secure; put it in exactly one of ",
+    ),
+    "hatch elsewhere": (
+        lambda groups, _: groups["release_hatches"].append("jobs"),
+        "Host jobs is in release_hatches but not in runners; a release hatch reads the runner's "
+        "files, so it must be one of runner.",
+    ),
+    "misspelt group": (
+        lambda groups, _: groups.update(runner_s=["runner"]),
+        "Unknown group runner_s, did you mean runners? Accepted are job_servers, ",
+    ),
+    "renamed": (
+        put("proxy_rate", 5),
+        "proxy_rate is now called proxy_limit; rename it (this check goes with version 0.3.0).",
+    ),
+    "misspelt": (
+        put("proxy_limmit", 5),
+        "Unknown variable proxy_limmit (host jobs), did you mean proxy_limit?",
+    ),
+    "misspelt prefix": (
+        put("porxy_limit", 5),
+        "Unknown variable porxy_limit (host jobs), did you mean proxy_limit?",
+    ),
+    "strange": (
+        put("proxy_colour_of_the_door", 5),
+        "Unknown variable proxy_colour_of_the_door (host jobs); docs/operators/variables.md lists "
+        "all of role proxy.",
+    ),
+    "placeholder": (
+        put("site_domain", "CHANGE_ME"),
+        "A placeholder still stands in site_domain; accepted is str, Domain of all names.",
+    ),
+    "placeholder in a list": (
+        put("proxy_sites", [{"name": "<your name>"}]),
+        "A placeholder still stands in proxy_sites; ",
+    ),
+    "placeholder secret": (
+        put("vault_proxy_token", "CHANGE_ME"),
+        "A placeholder still stands in vault_proxy_token; "
+        "playbooks/operations/generate_secrets.yml makes it.",
+    ),
+    "missing": (
+        lambda _, variables: variables["jobs"].pop("site_domain"),
+        "site_domain is missing for host jobs (role site); accepted is str, Domain of all names.",
+    ),
+    "empty": (
+        put("proxy_token", ""),
+        "proxy_token is missing for host jobs (role proxy); accepted is str, Token.",
+    ),
+    "missing in the vault": (
+        put("proxy_token", "{{ vault_proxy_token }}"),
+        "vault_proxy_token is missing in the vault (proxy_token needs it on host jobs); "
+        "playbooks/operations/generate_secrets.yml makes it.",
+    ),
+    "undefined": (
+        put("site_domain", "{{ our_domain }}"),
+        "site_domain refers to our_domain, which nothing defines (host jobs); ",
+    ),
+    "choice": (
+        put("site_job_server", "mine"),
+        "site_job_server is not valid for host jobs: value of site_job_server must be one of: own, "
+        "existing, got: mine; accepted is one of own, existing.",
+    ),
+    "type": (
+        put("proxy_limit", "many"),
+        "proxy_limit is not valid for host jobs: ",
+    ),
+    "domain": (put("site_domain", "TRE"), "site_domain is TRE; it must be a lower-case domain "),
+    "backend": (put("site_backend", "test"), "site_backend is test; it must be 2 to 40 "),
+    "demo data": (
+        lambda _, variables: [
+            variables[host].update(site_production=True, demo_hospital_patients=5)
+            for host in variables
+        ],
+        "site_production is true, but demo_hospital_patients (host jobs) asks for made-up patients",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "sentence"), FAULTS.values(), ids=FAULTS)
+def test_each_fault_has_its_sentence(
+    known: rules.Distribution, change: Change, sentence: str
+) -> None:
+    told = judge(known, change)
+    assert told.startswith(sentence)
+    assert "\n" not in told
+
+
+def test_a_trial_claims_no_zone_and_no_real_data(known: rules.Distribution) -> None:
+    def trial(production: bool) -> Change:
+        def change(groups: dict[str, Any], variables: dict[str, Any]) -> None:
+            groups.clear()
+            groups.update({"all": ["jobs"], "job_servers": ["jobs"]})
+            variables.pop("runner")
+            variables["jobs"]["site_production"] = production
+
+        return change
+
+    assert judge(known, trial(False)) == ""
+    assert judge(known, trial(True)).startswith(
+        "site_production is true, but the inventory claims no zones, so it is a trial; set "
+    )
+
+
+def test_several_hosts_without_zones_are_no_trial(known: rules.Distribution) -> None:
+    def change(groups: dict[str, Any], _: dict[str, Any]) -> None:
+        groups["zone_public"], groups["zone_secure"] = [], []
+
+    assert judge(known, change).startswith("Host jobs is in no zone; ")
+
+
+def test_names_alone_can_be_judged(known: rules.Distribution) -> None:
+    assert judge(known, put("proxy_token", ""), values=False) == ""
+    assert judge(known, put("proxy_tokne", "x"), values=False).startswith("Unknown variable")
+
+
+def test_the_value_of_a_secret_is_never_told(known: rules.Distribution) -> None:
+    told = judge(known, put("proxy_token", ["hunter2"]))
+    assert told == "" or "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("inventories/mysite", "The inventory inventories/mysite names no host; "),
+        ("/etc/ansible/hosts", "No inventory is named; copy inventories/example to "),
+        (str(rules.ROOT / "inventories/example"), "inventories/example is a pattern and is never "),
+        (str(rules.ROOT / "inventories/example/hosts.yml"), "inventories/example is a pattern "),
+    ],
+)
+def test_an_inventory_must_be_there(known: rules.Distribution, source: str, sentence: str) -> None:
+    empty = rules.Inventory({"all": []}, {}, lambda *_: None, (Path(source),))
+    assert (rules.first_fault(empty, known, True) or "").startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hosts"),
+    [
+        ("all", ["jobs", "runner"]),
+        ("runners:proxies", ["runner", "jobs"]),
+        ("all:!proxies", ["runner"]),
+        ("all:&zone_secure", ["runner"]),
+        ("nobody", []),
+    ],
+)
+def test_patterns_of_plays_are_understood(pattern: str, hosts: list[str]) -> None:
+    inventory = rules.Inventory(GROUPS, {}, lambda *_: None)
+    assert inventory.hosts_of(pattern) == hosts
+
+
+def test_roles_under_a_condition_check_themselves(tmp_path: Path) -> None:
+    play = rules.play_of({"hosts": "a", "roles": ["x", {"role": "y", "when": "z"}]}, tmp_path)
+    assert play.roles == ("x",)
+
+
+@pytest.mark.parametrize(("version", "accepted"), [("2.18.9", False), ("2.19.0", True)])
+def test_untested_versions_of_ansible_are_refused(version: str, accepted: bool) -> None:
+    assert (version_fault(version) is None) is accepted
+    assert version_fault("2.22.0") == "This is ansible-core 2.22.0; accepted is 2.19, 2.20 or 2.21."

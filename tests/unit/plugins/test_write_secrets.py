@@ -1,0 +1,133 @@
+"""The vault file: complete after one run, unchanged by the second, and nobody's work is lost."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from plugins.action import write_secrets as module
+
+DECLARED: dict[str, dict[str, Any]] = {
+    "vault_key": {"name": "vault_key", "kind": "random"},
+    "vault_word": {"name": "vault_word", "kind": "password", "length": 16},
+    "vault_token": {"name": "vault_token", "kind": "token"},
+    "vault_pair": {"name": "vault_pair", "kind": "ed25519"},
+    "vault_authority": {"name": "vault_authority", "kind": "rsa_ca"},
+    "vault_once": {"name": "vault_once", "kind": "password", "rotate": False},
+}
+QUICK = [entry for entry in DECLARED.values() if entry["kind"] != "rsa_ca"]
+NAMES = sorted(name for entry in DECLARED.values() for name in module.names_of(entry))
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    """A complete vault."""
+    return module.complete("", DECLARED.values())[0]
+
+
+def test_each_kind_has_its_form(text: str) -> None:
+    held = module.values(text)
+    assert sorted(held) == NAMES
+    assert re.fullmatch(r"[0-9a-f]{40}", held["vault_token"])
+    assert re.fullmatch(r"[A-Za-z0-9]{64}", held["vault_key"])
+    assert re.fullmatch(r"[A-Za-z0-9]{16}", held["vault_word"])
+
+
+def test_pairs_belong_together(text: str) -> None:
+    held = module.values(text)
+    private = load_pem_private_key(held["vault_pair"].encode(), None)
+    assert private.public_key() == load_pem_public_key(held["vault_pair_public"].encode())
+    certificate = x509.load_pem_x509_certificate(held["vault_authority_certificate"].encode())
+    authority = load_pem_private_key(held["vault_authority_key"].encode(), None)
+    assert certificate.public_key() == authority.public_key()
+    assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+
+
+def test_a_second_run_changes_nothing(text: str) -> None:
+    assert module.complete(text, DECLARED.values()) == (text, [])
+
+
+def test_what_an_operator_wrote_stays(text: str) -> None:
+    mine = "# ours since 2024\nvault_token: mine\nother: 5"
+    completed, added = module.complete(mine, QUICK)
+    assert completed.startswith(f"{mine}\n")
+    assert "vault_token" not in added
+    assert module.values(completed)["vault_token"] == "mine"
+    assert module.values(text)["vault_token"] != "mine"
+
+
+@pytest.mark.parametrize("placeholder", ["CHANGE_ME", "CHANGE_ME_TOO", "<a secret>", ""])
+def test_placeholders_are_replaced(placeholder: str) -> None:
+    completed, added = module.complete(f'vault_token: "{placeholder}"\n', QUICK)
+    assert "vault_token" in added
+    assert completed.count("vault_token:") == 1
+
+
+def test_half_a_pair_is_never_completed_with_a_stranger() -> None:
+    with pytest.raises(ValueError, match="vault_authority_key is missing beside its other half"):
+        module.complete("vault_authority_certificate: ours\n", DECLARED.values())
+
+
+def test_unknown_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match="unknown kind magic"):
+        module.make({"name": "vault_x", "kind": "magic"})
+
+
+def test_rotation_keeps_what_others_still_hold(text: str) -> None:
+    before = module.values(text)
+    rotated, names = module.rotate(text, DECLARED, ["vault_token", "vault_pair", "vault_key"])
+    after = module.values(rotated)
+    assert after["vault_token_previous"] == before["vault_token"] != after["vault_token"]
+    assert after["vault_pair_public_previous"] == before["vault_pair_public"]
+    assert "vault_key_previous" not in after
+    assert after["vault_word"] == before["vault_word"]
+    assert "vault_word" not in names
+    forgotten, gone = module.forget(rotated, DECLARED)
+    assert gone == ["vault_pair_public_previous", "vault_token_previous"]
+    assert set(module.values(forgotten)) == set(before)
+
+
+@pytest.mark.parametrize("wanted", [["vault_authority"], ["vault_once"], ["vault_nix"], []])
+def test_what_cannot_be_rotated_is_named_with_what_can(text: str, wanted: list[str]) -> None:
+    with pytest.raises(ValueError, match="accepted are vault_key, vault_pair, vault_token"):
+        module.rotate(text, DECLARED, wanted)
+
+
+def test_removing_an_entry_takes_its_block_and_no_more() -> None:
+    text = "a: |\n  one\n\n  two\nab: 1\n# note\nb: 2\n"
+    assert module.without(text, ["a"]) == "ab: 1\n# note\nb: 2\n"
+
+
+def test_the_vault_stands_beside_the_inventory(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("all: {}\n")
+    expected = tmp_path.resolve() / "group_vars/all/vault.yml"
+    assert module.vault_path([str(tmp_path)]) == expected
+    assert module.vault_path([str(tmp_path / "hosts.yml")]) == expected
+    with pytest.raises(ValueError, match="is a pattern"):
+        module.vault_path([str(module.ROOT / "inventories/example")])
+    with pytest.raises(ValueError, match="name your inventory"):
+        module.vault_path(["/etc/ansible/hosts"])
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "group_vars/all/vault.yml"
+    module.replace(path, b"a: 1\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [entry.name for entry in path.parent.iterdir()] == ["vault.yml"]
+
+
+def test_a_secret_of_two_roles_stands_once(tmp_path: Path) -> None:
+    for role, kind in (("one", "random"), ("two", "random")):
+        path = tmp_path / role / "meta/secrets.yml"
+        path.parent.mkdir(parents=True)
+        path.write_text(yaml.safe_dump([{"name": "vault_shared", "kind": kind}]))
+    assert list(module.declared(tmp_path)) == ["vault_shared"]
+    (tmp_path / "two/meta/secrets.yml").write_text("- {name: vault_shared, kind: token}\n")
+    with pytest.raises(ValueError, match="another kind"):
+        module.declared(tmp_path)
