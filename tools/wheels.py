@@ -27,13 +27,13 @@ def hashed(wheel: Path) -> str:
     return f"{name}=={version} --hash=sha256:{digest}"
 
 
-def archive(name: str, python_tag: str) -> None:
-    """Write the archive of one component, unless the present one is of the same release."""
+def archive(name: str, python_tag: str) -> str:
+    """Write the archive of one component unless it is current; return its release."""
     version = distributions.release(name, python_tag)
     target = BUILD / f"wheels/{name}/{python_tag}.tar"
     stamp = target.with_suffix(".version")
     if target.exists() and stamp.exists() and stamp.read_text() == version:
-        return
+        return version
     target.parent.mkdir(parents=True, exist_ok=True)
     with timed(f"wheels of {name} {version}"), tempfile.TemporaryDirectory(dir=BUILD) as temporary:
         fill(Path(temporary), name, python_tag, version)
@@ -41,6 +41,7 @@ def archive(name: str, python_tag: str) -> None:
             for path in sorted(Path(temporary).iterdir()):
                 stream.add(path, path.name)
         stamp.write_text(version)
+    return version
 
 
 def fill(folder: Path, name: str, python_tag: str, version: str) -> None:
@@ -56,7 +57,7 @@ def fill(folder: Path, name: str, python_tag: str, version: str) -> None:
 
 
 def main() -> int:
-    """Build every archive that is not current; two runs at a time take turns."""
+    """Build what is not current and print each release; two runs at a time take turns."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tag", nargs="?", default="cp311", help="target Python, such as cp312")
     parser.add_argument("--component", action="append", choices=distributions.components())
@@ -66,7 +67,7 @@ def main() -> int:
         fcntl.flock(stream, fcntl.LOCK_EX)
         for name in options.component or distributions.components():
             if (ROOT / "files" / name / "requirements.txt").exists():
-                archive(name, options.tag)
+                print(archive(name, options.tag))
     return 0
 
 

@@ -1,0 +1,44 @@
+"""The base role, seen in a service of a real component."""
+
+from __future__ import annotations
+
+from testinfra.host import Host
+
+from service_claims import ServiceClaims
+
+
+class TestPythonService(ServiceClaims):
+    """The proxy, whose policy lets nothing pass."""
+
+    component = "proxy"
+    secrets = ("canary",)
+
+    def test_the_socket_answers_with_the_release_in_use(self, host: Host) -> None:
+        socket = host.file("/run/sallyport/proxy/http.sock")
+        assert (socket.user, socket.group, socket.mode) == ("root", "www-data", 0o660)
+        release = host.file("/opt/sallyport/proxy/current/VERSION").content_string.strip()
+        question = "import http.client as h, socket as s; c = h.HTTPConnection('localhost'); "
+        question += f"c.sock = s.socket(s.AF_UNIX); c.sock.connect('{socket.path}'); "
+        question += "c.request('GET', '/healthz'); print(c.getresponse().read().decode())"
+        assert f'"version":"{release}"' in host.check_output("python3 -c %s", question)
+
+    def test_files_and_settings_keep_their_text(self, host: Host) -> None:
+        canary = host.file("/etc/sallyport/proxy/notes/canary.txt")
+        assert canary.content_string == 'It\'s a "file" below.\n'
+        assert (canary.user, canary.group, canary.mode) == ("root", self.unit, 0o640)
+        environment = host.file("/etc/sallyport/proxy/environment")
+        assert "PROXY_GIT_TIMEOUT='60'" in environment.content_string
+        assert environment.mode == 0o640
+
+    def test_the_program_runs_as_the_service_with_its_settings(self, host: Host) -> None:
+        assert host.run("sallyport-proxy check-config").rc == 0
+        assert host.run("runuser -u nobody -- sallyport-proxy check-config").rc == 78
+
+    def test_a_restart_refuses_no_connection(self, host: Host) -> None:
+        host.check_output("systemctl restart sallyport-proxy.service")
+        assert host.service("sallyport-proxy-http.socket").is_running
+        assert host.service(self.unit).is_running
+
+    def test_no_wheel_stays_behind(self, host: Host) -> None:
+        assert host.file("/opt/sallyport/proxy/current/ours.txt").exists
+        assert not host.file("/opt/sallyport/proxy/current/wheels").exists
