@@ -7,6 +7,7 @@ that `site.yml` imports. Nothing is changed, and no secret's value is ever part 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -329,6 +330,28 @@ def forms(inventory: Inventory, _known: Distribution) -> Iterator[str]:
         )
 
 
+def addresses(inventory: Inventory, _known: Distribution) -> Iterator[str]:
+    """Each address of a host lies in the network that it is listed under."""
+    networks = inventory.site("site_networks", {})
+    for host, held in inventory.variables.items():
+        own = inventory.evaluate(host, "site_addresses") if "site_addresses" in held else {}
+        for network, address in own.items():
+            if network not in networks:
+                accepted = one_of(list(networks))
+                yield f"Host {host} has an address in {network}; site_networks has only {accepted}."
+            elif not inside(address, networks[network]):
+                wanted = f"an IP address in {networks[network]}"
+                yield f"Host {host} has {address} in {network}; site_networks wants {wanted} there."
+
+
+def inside(address: str, network: str) -> bool:
+    """Tell whether an address lies in a network; what is neither lies nowhere."""
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network)
+    except ValueError:
+        return False
+
+
 def production(inventory: Inventory, _known: Distribution) -> Iterator[str]:
     """Real data is never processed on a trial, nor beside made-up patients."""
     if not inventory.site("site_production", True):
@@ -347,7 +370,7 @@ def production(inventory: Inventory, _known: Distribution) -> Iterator[str]:
 
 
 RULES = [presence, group_names, zones, hatches, former_names, spelling, placeholders]
-VALUE_RULES = [missing, kinds, forms, production]
+VALUE_RULES = [missing, kinds, forms, addresses, production]
 
 
 def inventory_fault(inventory: Mapping[str, Any], values: bool = True) -> str | None:

@@ -17,6 +17,8 @@ SITE = {
     "site_domain": {"type": "str", "required": True, "description": "Domain of all names."},
     "site_backend": {"type": "str", "required": True, "description": "Name of the backend."},
     "site_production": {"type": "bool", "description": "Real data or not."},
+    "site_networks": {"type": "dict", "description": "Networks by name."},
+    "site_addresses": {"type": "dict", "description": "Addresses by network."},
     "site_job_server": {"type": "str", "choices": ["own", "existing"], "description": "Which."},
 }
 PROXY = {
@@ -25,7 +27,13 @@ PROXY = {
     "proxy_sites": {"type": "list", "required": True, "description": "Given by the play."},
 }
 DEMO = {"demo_hospital_patients": {"type": "int", "description": "How many are made up."}}
-VALUES = {"site_domain": "tre.test", "site_backend": "hospital", "site_production": False}
+VALUES = {
+    "site_domain": "tre.test",
+    "site_backend": "hospital",
+    "site_production": False,
+    "site_networks": {"dmz": "198.51.100.0/25"},
+    "site_addresses": {"dmz": "198.51.100.10"},
+}
 GROUPS = {
     "all": ["jobs", "runner"],
     "ungrouped": [],
@@ -164,6 +172,18 @@ FAULTS: dict[str, tuple[Change, str]] = {
     ),
     "domain": (put("site_domain", "TRE"), "site_domain is TRE; it must be a lower-case domain "),
     "backend": (put("site_backend", "test"), "site_backend is test; it must be 2 to 40 "),
+    "unknown network": (
+        put("site_addresses", {"dzm": "198.51.100.10"}),
+        "Host jobs has an address in dzm; site_networks has only dmz.",
+    ),
+    "address elsewhere": (
+        put("site_addresses", {"dmz": "198.51.100.200"}),
+        "Host jobs has 198.51.100.200 in dmz; site_networks wants an IP address in 198.51.100.0/25",
+    ),
+    "no address": (
+        put("site_addresses", {"dmz": "our-host"}),
+        "Host jobs has our-host in dmz; site_networks wants an IP address in 198.51.100.0/25",
+    ),
     "demo data": (
         lambda _, variables: [
             variables[host].update(site_production=True, demo_hospital_patients=5)
