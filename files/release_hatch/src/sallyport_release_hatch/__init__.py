@@ -1,0 +1,1 @@
+"""The release hatch: people review outputs here before they leave the secure environment."""

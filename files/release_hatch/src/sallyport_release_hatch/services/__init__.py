@@ -1,0 +1,1 @@
+"""Use cases of the hatch: no Flask, no SQL."""

@@ -1,0 +1,125 @@
+"""What follows an approval: the approved tree for the publisher, and the publisher's reports."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from sallyport_disclosure.policy import Policy
+from sallyport_release_hatch.models import (
+    DECIDED_STATES,
+    NotFoundError,
+    ReleaseRequest,
+    RequestState,
+    WrongStateError,
+)
+from sallyport_release_hatch.services import events
+from sallyport_release_hatch.storage.database import Database
+from sallyport_release_hatch.storage.frozen import ApprovedTree, DamagedFileError, FrozenFiles
+
+log = logging.getLogger(__name__)
+PUBLISHER = "output_publisher"
+MANIFEST_VERSION = 1
+
+
+class Handover:
+    """Writes approved requests out and follows their way to the job server."""
+
+    def __init__(
+        self,
+        database: Database,
+        frozen: FrozenFiles,
+        tree: ApprovedTree,
+        policy: Policy,
+        backend: str,
+    ) -> None:
+        self._database, self._frozen, self._tree = database, frozen, tree
+        self._policy, self._backend = policy, backend
+
+    def hand_over_all(self) -> int:
+        """Write every approved request that the tree lacks; return how many were written."""
+        with self._database.read() as transaction:
+            approved = transaction.requests.in_states({RequestState.APPROVED})
+        written = 0
+        for request in approved:
+            if not self._tree.holds(request.id):
+                try:
+                    self._write(request)
+                    written += 1
+                except (OSError, DamagedFileError):
+                    log.exception("cannot hand over", extra={"request": request.id})
+        return written
+
+    def _write(self, request: ReleaseRequest) -> None:
+        files = {
+            file.sha256: self._frozen.read(request.workspace, request.id, file.sha256)
+            for file in request.files
+        }
+        self._tree.add(request.id, self.manifest(request), files)
+        with self._database.write() as transaction:
+            transaction.record("release_hatch", "request_hand_over", request.id)
+
+    def manifest(self, request: ReleaseRequest) -> dict[str, Any]:
+        """Return what the publisher is told about a request; it checks every word of it."""
+        return {
+            "version": MANIFEST_VERSION,
+            "request": request.id,
+            "state": RequestState.APPROVED.value,
+            "backend": self._backend,
+            "workspace": request.workspace,
+            "author": request.author,
+            "releasing_checker": request.decided_by,
+            "approved_at": request.decided_at,
+            "created_at": request.created_at,
+            "reviewers": sorted(request.submitted),
+            "policy": self._policy.version,
+            "files": [
+                {
+                    "name": file.name,
+                    "sha256": file.sha256,
+                    "size": file.size,
+                    "date": file.date,
+                    "job_id": file.job_id,
+                    "commit": file.commit,
+                    "approved_by": sorted(request.approvers(file.id)),
+                }
+                for file in request.files
+            ],
+        }
+
+    def file_uploaded(self, identifier: str, sha256: str, file_id: str | None) -> None:
+        """Note the publisher's report that a file has arrived."""
+        with self._database.write() as transaction:
+            request = transaction.requests.get(identifier)
+            _expect_handed_over(request)
+            if transaction.requests.set_uploaded(identifier, sha256, file_id) == 0:
+                raise NotFoundError(f"Request {identifier} has no such file.")
+            names = [file.name for file in request.files if file.sha256 == sha256]
+            transaction.record(PUBLISHER, "file_upload", identifier, files=names, file_id=file_id)
+
+    def released(self, identifier: str) -> None:
+        """Note that all has arrived; raise WrongStateError while a file is missing."""
+        with self._database.write() as transaction:
+            request = transaction.requests.get(identifier)
+            _expect_handed_over(request)
+            if request.state is RequestState.RELEASED:
+                return
+            if not all(file.uploaded for file in request.files):
+                raise WrongStateError("Not every file of the request was reported.")
+            transaction.requests.change(identifier, state=RequestState.RELEASED.value, problem=None)
+            transaction.record(PUBLISHER, "request_release", identifier)
+            events.queue(transaction, "released", request, request.decided_by or request.author)
+
+    def failed(self, identifier: str, reason: str) -> None:
+        """Show on the request why it cannot be published yet."""
+        with self._database.write() as transaction:
+            request = transaction.requests.get(identifier)
+            _expect_handed_over(request)
+            if request.problem != reason:
+                transaction.requests.change(identifier, problem=reason)
+                transaction.record(PUBLISHER, "request_release_failed", identifier, reason=reason)
+
+
+def _expect_handed_over(request: ReleaseRequest) -> None:
+    if request.state not in DECIDED_STATES & {RequestState.APPROVED, RequestState.RELEASED}:
+        raise WrongStateError(f"The request is {request.state.value.lower()}.")

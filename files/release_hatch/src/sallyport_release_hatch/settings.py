@@ -1,0 +1,70 @@
+"""Settings of the release hatch, read once at start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sallyport_common.settings import Secret, SettingsError, load
+from sallyport_disclosure.policy import Policy
+
+PREFIX = "RELEASE_HATCH_"
+SHORTEST_KEY = 28
+"""With the salt of five bytes a signing key must exceed 32 bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything the release hatch can be told from outside."""
+
+    url: str
+    backend: str
+    database_url: str
+    workspaces: Path
+    frozen_files: Path
+    approved_files: Path
+    outbox_socket: str
+    publisher_uid: int
+    job_server_url: str
+    job_server_token: Secret
+    ca_file: Path | None
+    signing_key: Secret
+    secret_key: Secret
+    cors_origin: str | None
+    session_lifetime: int
+    session_idle: int
+    authorise_interval: int
+    authorise_grace: int
+    upload_wait: float
+    small_number_threshold: int
+    rounding_base: int
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> Settings:
+        """Read RELEASE_HATCH_*; raise SettingsError naming every problem at once."""
+        settings = load(cls, PREFIX, environment)
+        problems = [
+            f"{PREFIX}{name}_FILE holds a key shorter than {SHORTEST_KEY} characters"
+            for name, key in (
+                ("SIGNING_KEY", settings.signing_key),
+                ("SECRET_KEY", settings.secret_key),
+            )
+            if len(key.reveal().encode()) < SHORTEST_KEY
+        ]
+        problems += [
+            f"{PREFIX}{name} is {path}, which is no folder"
+            for name, path in (
+                ("WORKSPACES", settings.workspaces),
+                ("APPROVED_FILES", settings.approved_files),
+            )
+            if not path.is_dir()
+        ]
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    @property
+    def policy(self) -> Policy:
+        """Return the site's rules for outputs."""
+        return Policy(threshold=self.small_number_threshold, rounding_base=self.rounding_base)

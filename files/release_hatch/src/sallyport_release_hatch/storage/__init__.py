@@ -1,0 +1,1 @@
+"""Where the hatch keeps things: its database, frozen files, the approved tree."""

@@ -1,0 +1,228 @@
+"""Release requests in SQL: loading them whole, and changing them piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy.engine import Connection, Row
+
+from sallyport_common.protocol import utc_now_text
+from sallyport_disclosure.findings import Finding
+from sallyport_release_hatch.models import (
+    ACTIVE_STATES,
+    Comment,
+    NotFoundError,
+    ReleaseRequest,
+    RequestFile,
+    RequestState,
+    Vote,
+)
+from sallyport_release_hatch.storage.tables import comments, files, groups, requests, reviews, votes
+
+GROUP = "default"
+
+
+class RequestTable:
+    """Requests with their files, votes, reviews and comments."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, request: ReleaseRequest) -> None:
+        """Keep a new request with its files."""
+        self._connection.execute(
+            insert(requests).values(
+                id=request.id,
+                workspace=request.workspace,
+                author=request.author,
+                state=request.state.value,
+                turn=request.turn,
+                purpose=request.purpose,
+                created_at=request.created_at,
+            )
+        )
+        self._connection.execute(
+            insert(groups).values(
+                request=request.id,
+                name=GROUP,
+                context=request.context,
+                controls=request.controls,
+            )
+        )
+        self._connection.execute(insert(files), [_file_values(file) for file in request.files])
+
+    def get(self, identifier: str) -> ReleaseRequest:
+        """Return a request with everything on it, or raise NotFoundError."""
+        row = self._connection.execute(_requests().where(requests.c.id == identifier)).first()
+        if row is None:
+            raise NotFoundError(f"There is no request {identifier}.")
+        return self._whole(row)
+
+    def of_author(self, author: str) -> list[ReleaseRequest]:
+        """Return a person's requests, newest first."""
+        return self._list(_requests().where(requests.c.author == author))
+
+    def in_states(self, states: Collection[RequestState]) -> list[ReleaseRequest]:
+        """Return every request in one of some states, newest first."""
+        return self._list(_requests().where(requests.c.state.in_([s.value for s in states])))
+
+    def active(self, author: str, workspace: str) -> ReleaseRequest | None:
+        """Return a person's request from a workspace that is not decided, if there is one."""
+        found = self._list(
+            _requests()
+            .where(requests.c.author == author, requests.c.workspace == workspace)
+            .where(requests.c.state.in_([state.value for state in ACTIVE_STATES]))
+        )
+        return found[0] if found else None
+
+    def counts(self) -> dict[str, int]:
+        """Return how many requests there are by state."""
+        query = select(requests.c.state, func.count().label("number")).group_by(requests.c.state)
+        return {row.state: row.number for row in self._connection.execute(query)}
+
+    def change(self, identifier: str, **values: Any) -> None:
+        """Set columns of a request."""
+        query = update(requests).where(requests.c.id == identifier)
+        self._connection.execute(query.values(**values))
+
+    def describe(self, identifier: str, purpose: str, context: str, controls: str) -> None:
+        """Set what the author says about a request."""
+        self.change(identifier, purpose=purpose)
+        query = update(groups).where(groups.c.request == identifier)
+        self._connection.execute(query.values(context=context, controls=controls))
+
+    def set_vote(self, file: str, reviewer: str, vote: Vote) -> None:
+        """Set a reviewer's vote on a file."""
+        mine = (votes.c.file == file) & (votes.c.reviewer == reviewer)
+        self._connection.execute(delete(votes).where(mine))
+        values = {"file": file, "reviewer": reviewer, "vote": vote.value}
+        self._connection.execute(insert(votes).values(values))
+
+    def clear_votes(self, identifier: str, *, only: Vote | None = None) -> None:
+        """Set votes on a request's files to undecided: all of them, or those of one kind."""
+        query = update(votes).where(
+            votes.c.file.in_(select(files.c.id).where(files.c.request == identifier))
+        )
+        if only is not None:
+            query = query.where(votes.c.vote == only.value)
+        self._connection.execute(query.values(vote=Vote.UNDECIDED.value))
+
+    def add_review(self, identifier: str, turn: int, reviewer: str) -> None:
+        """Note that a reviewer handed in their review."""
+        values = {"request": identifier, "turn": turn, "reviewer": reviewer}
+        self._connection.execute(insert(reviews).values(values))
+
+    def add_comment(self, identifier: str, turn: int, author: str, text: str) -> None:
+        """Keep a comment."""
+        self._connection.execute(
+            insert(comments).values(
+                request=identifier,
+                group_name=GROUP,
+                author=author,
+                turn=turn,
+                text=text,
+                hidden=False,
+                created_at=utc_now_text(),
+            )
+        )
+
+    def hide_comments(self, identifier: str, turn: int) -> None:
+        """Take a turn's comments out of view; they stay stored."""
+        query = update(comments).where(comments.c.request == identifier, comments.c.turn == turn)
+        self._connection.execute(query.values(hidden=True))
+
+    def set_uploaded(self, identifier: str, sha256: str, file_id: str | None) -> int:
+        """Note that a file has left; return how many files of the request have this hash."""
+        query = update(files).where(files.c.request == identifier, files.c.sha256 == sha256)
+        values: dict[str, Any] = {"uploaded": True} | ({"file_id": file_id} if file_id else {})
+        return self._connection.execute(query.values(**values)).rowcount
+
+    def released_hashes(self, workspace: str) -> set[str]:
+        """Return the hashes of everything that has left from a workspace."""
+        query = (
+            select(files.c.sha256)
+            .join(requests, requests.c.id == files.c.request)
+            .where(requests.c.workspace == workspace, files.c.uploaded)
+        )
+        return set(self._connection.execute(query).scalars())
+
+    def _list(self, query: Any) -> list[ReleaseRequest]:
+        rows = self._connection.execute(query.order_by(requests.c.id.desc())).all()
+        return [self._whole(row) for row in rows]
+
+    def _of(self, table: Table, request: str) -> list[Row[Any]]:
+        query = select(table).where(table.c.request == request).order_by(table.c.id)
+        return list(self._connection.execute(query))
+
+    def _whole(self, row: Row[Any]) -> ReleaseRequest:
+        found = self._of(files, row.id)
+        query = select(votes).where(votes.c.file.in_([file.id for file in found]))
+        return ReleaseRequest(
+            id=row.id,
+            workspace=row.workspace,
+            author=row.author,
+            state=RequestState(row.state),
+            turn=row.turn,
+            purpose=row.purpose,
+            context=row.context,
+            controls=row.controls,
+            created_at=row.created_at,
+            decided_by=row.decided_by,
+            decided_at=row.decided_at,
+            problem=row.problem,
+            files=tuple(_file(file) for file in found),
+            votes={
+                (vote.file, vote.reviewer): Vote(vote.vote)
+                for vote in self._connection.execute(query)
+            },
+            submitted=tuple(
+                review.reviewer for review in self._of(reviews, row.id) if review.turn == row.turn
+            ),
+            comments=tuple(
+                Comment(author=c.author, turn=c.turn, text=c.text, created_at=c.created_at)
+                for c in self._of(comments, row.id)
+                if not c.hidden
+            ),
+        )
+
+
+def _requests() -> Any:
+    return select(requests, groups.c.context, groups.c.controls).join(
+        groups, groups.c.request == requests.c.id
+    )
+
+
+def _file_values(file: RequestFile) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "request": file.request,
+        "group_name": GROUP,
+        "kind": "OUTPUT",
+        "name": file.name,
+        "sha256": file.sha256,
+        "size": file.size,
+        "date": file.date,
+        "job_id": file.job_id,
+        "commit": file.commit,
+        "findings": [finding.to_json() for finding in file.findings],
+        "uploaded": file.uploaded,
+        "file_id": file.file_id,
+    }
+
+
+def _file(row: Row[Any]) -> RequestFile:
+    return RequestFile(
+        id=row.id,
+        request=row.request,
+        name=row.name,
+        sha256=row.sha256,
+        size=row.size,
+        date=row.date,
+        job_id=row.job_id,
+        commit=row.commit,
+        findings=tuple(Finding.from_json(value) for value in row.findings),
+        file_id=row.file_id,
+        uploaded=row.uploaded,
+    )

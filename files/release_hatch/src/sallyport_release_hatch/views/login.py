@@ -1,0 +1,54 @@
+"""Log-in with a one-use token, and log-out."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from sallyport_release_hatch.models import NotAllowedError
+from sallyport_release_hatch.services.access import ThrottledError
+from sallyport_release_hatch.services.job_server import JobServerUnreachableError
+from sallyport_release_hatch.views import hatch
+from sallyport_release_hatch.views.security import local_target, refuse_forgery
+
+blueprint = Blueprint("login", __name__)
+blueprint.before_request(refuse_forgery)
+STATUS = {
+    NotAllowedError: HTTPStatus.FORBIDDEN,
+    ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
+    JobServerUnreachableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+@blueprint.get("/login")
+def show() -> ResponseReturnValue:
+    """Show the log-in page."""
+    return render_template("login.html", problem=None, user="")
+
+
+@blueprint.post("/login")
+def log_in() -> ResponseReturnValue:
+    """Start a session, or show why not."""
+    user = request.form.get("user", "").strip()
+    token = " ".join(request.form.get("token", "").split())
+    try:
+        if not user or not token:
+            raise NotAllowedError("Enter your name and the three words.")
+        secret = hatch().access.log_in(user, token, request.remote_addr or "-")
+    except tuple(STATUS) as error:
+        page = render_template("login.html", problem=str(error), user=user)
+        return page, STATUS[type(error)]
+    session.clear()
+    session["sid"] = secret
+    return redirect(local_target(request.args.get("next", "/")), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/logout")
+def log_out() -> ResponseReturnValue:
+    """End the session."""
+    if "sid" in session:
+        hatch().access.log_out(str(session["sid"]))
+    session.clear()
+    return redirect(url_for("login.show"), HTTPStatus.SEE_OTHER)

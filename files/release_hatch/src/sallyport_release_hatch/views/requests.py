@@ -1,0 +1,178 @@
+"""Pages of release requests: made by authors, decided by checkers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from sallyport_release_hatch.models import (
+    AUTHOR_STATES,
+    REVIEW_STATES,
+    BadInputError,
+    Decision,
+    RequestState,
+    Vote,
+)
+from sallyport_release_hatch.services.requesting import Description
+from sallyport_release_hatch.services.viewing import own_vote, present
+from sallyport_release_hatch.views import hatch
+from sallyport_release_hatch.views.security import refuse_forgery, require_log_in, viewer
+from sallyport_release_hatch.views.web import image_response, show_content
+
+blueprint = Blueprint("requests", __name__)
+blueprint.before_request(refuse_forgery)
+blueprint.before_request(require_log_in)
+
+
+def _description() -> Description:
+    form = request.form
+    return Description(*(form.get(name, "").strip() for name in ("purpose", "context", "controls")))
+
+
+def _to_request(identifier: str) -> ResponseReturnValue:
+    return redirect(url_for("requests.show", identifier=identifier), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/workspaces/<workspace>/requests")
+def create(workspace: str) -> ResponseReturnValue:
+    """Freeze the chosen files and make a request; with action=submit, submit it at once."""
+    person, services = viewer(), hatch()
+    submit = request.form.get("action") == "submit"
+    text = _description()
+    try:
+        problems = text.missing() if submit else []
+        if "policy" not in request.form:
+            problems.append("Confirm that the files follow the rules for outputs.")
+        if problems:
+            raise BadInputError(problems)
+        made = services.requesting.create(person, workspace, request.form.getlist("file"), text)
+    except BadInputError as error:
+        page = render_template(
+            "workspace.html",
+            person=person,
+            workspace=workspace,
+            files=services.viewing.index(person, workspace),
+            logs=services.viewing.logs(person, workspace),
+            released=services.viewing.released(workspace),
+            policy=services.settings.policy,
+            problems=error.problems,
+            form=request.form,
+        )
+        return page, HTTPStatus.BAD_REQUEST
+    if submit:
+        services.requesting.submit(person, made.id)
+    return _to_request(made.id)
+
+
+@blueprint.get("/requests/<identifier>")
+def show(identifier: str) -> ResponseReturnValue:
+    """Show a request as this person may see it."""
+    return _page(identifier)
+
+
+def _page(identifier: str, problems: tuple[str, ...] = ()) -> str:
+    person, viewing = viewer(), hatch().viewing
+    found = viewing.request(person, identifier)
+    mine = found.author == person.username
+    checker = person.may_review(found.author)
+    consolidated = checker and found.state not in AUTHOR_STATES and len(found.submitted) > 1
+    ready = all(found.decision(file.id) is Decision.APPROVED for file in found.files)
+    return render_template(
+        "request.html",
+        person=person,
+        request=found,
+        problems=problems,
+        reviews=viewing.reviews(identifier),
+        may_edit=mine and found.state in AUTHOR_STATES,
+        may_vote=checker and found.state in REVIEW_STATES,
+        may_decide=checker and found.state is RequestState.REVIEWED,
+        may_approve=checker and found.state is RequestState.REVIEWED and ready,
+        consolidated=consolidated,
+        own={file.id: own_vote(person, found, file) for file in found.files},
+    )
+
+
+@blueprint.get("/requests/<identifier>/files/<file>")
+def file(identifier: str, file: str) -> ResponseReturnValue:
+    """Show a frozen file."""
+    found, data = hatch().viewing.frozen(viewer(), identifier, file)
+    image = f"/requests/{identifier}/images/{file}"
+    return show_content(
+        present(found.name, data), image, f"/requests/{identifier}", f"request {identifier}"
+    )
+
+
+@blueprint.get("/requests/<identifier>/images/<file>")
+def image(identifier: str, file: str) -> ResponseReturnValue:
+    """Return a frozen image for the page that shows it."""
+    found, data = hatch().viewing.frozen(viewer(), identifier, file, via="image")
+    return image_response(present(found.name, data), data)
+
+
+@blueprint.post("/requests/<identifier>/describe")
+def describe(identifier: str) -> ResponseReturnValue:
+    """Change what the author says."""
+    hatch().requesting.describe(viewer(), identifier, _description())
+    return _to_request(identifier)
+
+
+@blueprint.post("/requests/<identifier>/submit")
+def submit(identifier: str) -> ResponseReturnValue:
+    """Hand the request to the checkers."""
+    hatch().requesting.submit(viewer(), identifier)
+    return _to_request(identifier)
+
+
+@blueprint.post("/requests/<identifier>/withdraw")
+def withdraw(identifier: str) -> ResponseReturnValue:
+    """Take the request back."""
+    hatch().requesting.withdraw(viewer(), identifier)
+    return _to_request(identifier)
+
+
+@blueprint.post("/requests/<identifier>/votes")
+def vote(identifier: str) -> ResponseReturnValue:
+    """Keep votes and comment; with action=submit, hand the review in."""
+    prefix, form = "vote_", request.form
+    sent = {name.removeprefix(prefix): form[name] for name in form if name.startswith(prefix)}
+    if not set(sent.values()) <= set(Vote):
+        raise BadInputError(["A vote is APPROVED or CHANGES_REQUESTED on a file."])
+    hatch().reviewing.vote(
+        viewer(),
+        identifier,
+        {file: Vote(value) for file, value in sent.items()},
+        form.get("comment", ""),
+        submit=form.get("action") == "submit",
+    )
+    return _to_request(identifier)
+
+
+@blueprint.post("/requests/<identifier>/return")
+def send_back(identifier: str) -> ResponseReturnValue:
+    """Return the request to its author."""
+    hatch().reviewing.send_back(viewer(), identifier, request.form.get("comment", ""))
+    return _to_request(identifier)
+
+
+@blueprint.post("/requests/<identifier>/reject")
+def reject(identifier: str) -> ResponseReturnValue:
+    """Refuse the request for good."""
+    hatch().reviewing.reject(viewer(), identifier, request.form.get("comment", ""))
+    return _to_request(identifier)
+
+
+@blueprint.post("/requests/<identifier>/approve")
+def approve(identifier: str) -> ResponseReturnValue:
+    """Approve the request and hand it to the publisher."""
+    hatch().reviewing.approve(viewer(), identifier)
+    hatch().handover.hand_over_all()
+    return _to_request(identifier)
+
+
+@blueprint.errorhandler(BadInputError)
+def bad_input(error: BadInputError) -> ResponseReturnValue:
+    """Show the request again with what is wrong."""
+    identifier = (request.view_args or {}).get("identifier", "")
+    return _page(identifier, error.problems), HTTPStatus.BAD_REQUEST

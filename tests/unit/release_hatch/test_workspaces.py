@@ -1,0 +1,125 @@
+"""Only what the manifest lists can be read, and only as the manifest describes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.release_hatch.doubles import CSV, write_workspace
+
+from sallyport_release_hatch.models import NotFoundError
+from sallyport_release_hatch.storage.workspaces import SUMMARY, Workspaces
+
+
+@pytest.fixture
+def workspaces(tmp_path: Path) -> Workspaces:
+    """Return a tree with one workspace of one file."""
+    write_workspace(tmp_path, "w1", {"output/t.csv": CSV})
+    return Workspaces(tmp_path)
+
+
+def change(tmp_path: Path, **values: Any) -> None:
+    """Change the manifest entry of the one file."""
+    path = tmp_path / "w1/metadata/manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["outputs"]["output/t.csv"] |= values
+    path.write_text(json.dumps(manifest))
+
+
+def test_a_listed_file_is_read(workspaces: Workspaces) -> None:
+    (file,) = workspaces.index("w1")
+    assert file.date.startswith("2026-11-23T")
+    assert workspaces.find("w1", "output/t.csv") == file
+    assert workspaces.read("w1", file) == CSV
+    assert workspaces.names() == ["w1"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"level": "highly_sensitive"},
+        {"out_of_date_output": True},
+        {"content_hash": "short"},
+        {"content_hash": None},
+        {"size": "big"},
+    ],
+)
+def test_what_is_not_for_this_level_is_not_listed(
+    workspaces: Workspaces, tmp_path: Path, values: dict[str, Any]
+) -> None:
+    assert workspaces.index("w1")
+    change(tmp_path, **values)
+    assert workspaces.index("w1") == []
+
+
+def test_a_refused_file_is_listed_and_not_read(workspaces: Workspaces, tmp_path: Path) -> None:
+    change(tmp_path, excluded=True, message="too large", content_hash=None, timestamp="odd")
+    (file,) = workspaces.index("w1")
+    assert (file.excluded, file.message) == (True, "too large")
+    with pytest.raises(NotFoundError):
+        workspaces.find("w1", "output/t.csv")
+
+
+def test_stale_files_are_marked(workspaces: Workspaces, tmp_path: Path) -> None:
+    change(tmp_path, out_of_date_action=True)
+    assert workspaces.index("w1")[0].stale
+
+
+@pytest.mark.parametrize(
+    "name", ["../w2/t.csv", "/etc/passwd", ".hidden", "a/../b", "releases/x.csv", "metadata/a.log"]
+)
+def test_names_that_climb_or_hide_are_not_listed(tmp_path: Path, name: str) -> None:
+    write_workspace(tmp_path, "w1", {"output/t.csv": CSV})
+    path = tmp_path / "w1/metadata/manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["outputs"][name] = manifest["outputs"]["output/t.csv"]
+    path.write_text(json.dumps(manifest))
+    assert [file.name for file in Workspaces(tmp_path).index("w1")] == ["output/t.csv"]
+
+
+def test_a_file_that_changed_or_became_a_link_is_not_served(
+    workspaces: Workspaces, tmp_path: Path
+) -> None:
+    (file,) = workspaces.index("w1")
+    path = tmp_path / "w1/output/t.csv"
+    path.write_bytes(b"other\n")
+    with pytest.raises(NotFoundError, match="as its manifest describes it"):
+        workspaces.read("w1", file)
+    path.unlink()
+    (tmp_path / "same.csv").write_bytes(CSV)
+    path.symlink_to(tmp_path / "same.csv")
+    with pytest.raises(NotFoundError):
+        workspaces.read("w1", file)
+
+
+@pytest.mark.parametrize("name", ["nope", "..", "", ".w", "w1/../w1"])
+def test_other_workspaces_are_not_found(workspaces: Workspaces, name: str) -> None:
+    with pytest.raises(NotFoundError):
+        workspaces.index(name)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{"])
+def test_a_broken_manifest_is_no_workspace(tmp_path: Path, text: str) -> None:
+    write_workspace(tmp_path, "w1", {"output/t.csv": CSV})
+    assert Workspaces(tmp_path).index("w1")
+    (tmp_path / "w1/metadata/manifest.json").write_text(text)
+    with pytest.raises(NotFoundError):
+        Workspaces(tmp_path).index("w1")
+
+
+@pytest.mark.parametrize("text", ['{"outputs": []}', '{"outputs": {"a": 1}}', '{"repo": null}'])
+def test_an_odd_manifest_lists_nothing(tmp_path: Path, text: str) -> None:
+    write_workspace(tmp_path, "w1", {"output/t.csv": CSV})
+    (tmp_path / "w1/metadata/manifest.json").write_text(text)
+    assert Workspaces(tmp_path).index("w1") == []
+
+
+def test_logs_are_cut_above_the_summary(workspaces: Workspaces, tmp_path: Path) -> None:
+    text = "x" * 20_000 + SUMMARY + "\nexit_code: 0\n"
+    (tmp_path / "w1/metadata/make.log").write_text(text)
+    assert workspaces.logs("w1") == ["make"]
+    assert workspaces.log("w1", "make") == text[10_000:]
+    with pytest.raises(NotFoundError):
+        workspaces.log("w1", "../../secret")
