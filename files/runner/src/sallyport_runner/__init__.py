@@ -1,0 +1,1 @@
+"""Runs jobs beside the data: fetches requests, starts sandboxed containers, keeps outputs."""

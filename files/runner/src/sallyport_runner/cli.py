@@ -1,0 +1,128 @@
+"""`sallyport-runner`: the daemon, and the verbs by which operators talk to it."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import socket
+from collections.abc import Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from sallyport_common import logging as structured
+from sallyport_common.errors import SallyportError, run_cli
+from sallyport_common.loop import Stopper
+from sallyport_runner.app import NAME
+from sallyport_runner.daemon import Daemon
+from sallyport_runner.services.requests import load_keys
+from sallyport_runner.settings import Settings
+
+SOCKET = Path("/run/sallyport/runner/admin.sock")
+TIMEOUT = 30
+
+
+class AdminError(SallyportError):
+    """The daemon cannot be reached, or refused; the text says which."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket's path."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(TIMEOUT)
+        self.sock.connect(str(self._path))
+
+
+def ask(path: Path, method: str, url: str) -> dict[str, Any]:
+    """Send one request to the daemon and return its answer."""
+    connection = _UnixConnection(path)
+    try:
+        connection.request(method, url)
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+    except OSError as error:
+        raise AdminError(f"The runner does not answer on {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise AdminError(f"What answers on {path} is not the runner.") from error
+    finally:
+        connection.close()
+    if answer.status != HTTPStatus.OK:
+        raise AdminError(str(body.get("detail", f"The runner answered {answer.status}.")))
+    return dict(body)
+
+
+def _daemon(_arguments: argparse.Namespace) -> int:
+    structured.configure(NAME)
+    Daemon(Settings.from_env(os.environ), Stopper().install()).run()
+    return 0
+
+
+def _check_config(_arguments: argparse.Namespace) -> int:
+    settings = Settings.from_env(os.environ)
+    load_keys(settings.trusted_keys)
+    print("configuration: good")
+    return 0
+
+
+def _print_jobs(arguments: argparse.Namespace) -> int:
+    for job in ask(arguments.socket, "GET", "/jobs")["jobs"]:
+        print(f"{job['id']}  {job['code']:<24}  {job['workspace']}  {job['action']}")
+    return 0
+
+
+def _verb(method: str, url: str) -> Any:
+    def call(arguments: argparse.Namespace) -> int:
+        answer = ask(arguments.socket, method, url.format(**vars(arguments)))
+        print(json.dumps(answer, indent=2))
+        return 0
+
+    return call
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=NAME, description=__doc__)
+    parser.add_argument("--socket", type=Path, default=SOCKET, help="the daemon's admin socket")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def add(name: str, text: str, run: Any) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    add("daemon", "run the daemon (what the unit starts)", _daemon)
+    add("check-config", "read the settings and say what is wrong", _check_config)
+    add("status", "show flags, jobs by code and the last contact", _verb("GET", "/status"))
+    add("jobs", "list active jobs, then the newest others", _print_jobs)
+    add("pause", "start no further job", _verb("POST", "/pause"))
+    add("unpause", "start jobs again", _verb("POST", "/unpause"))
+    kill = add("kill", "stop a job for good", _verb("POST", "/jobs/{job}/kill"))
+    kill.add_argument("job", help="the job's id, or a part of it")
+    maintenance = add(
+        "db-maintenance", "close or open the database", _verb("POST", "/db-maintenance/{state}")
+    )
+    maintenance.add_argument("state", choices=["on", "off"])
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command."""
+    arguments = _parser().parse_args(argv)
+    return int(arguments.run(arguments))
+
+
+def run() -> int:
+    """Entry point of the program."""
+    return run_cli(main)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run())

@@ -1,0 +1,140 @@
+"""The daemon: sync loops, run loop and admin socket over one database that only it opens."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from waitress.server import create_server
+
+from sallyport_common import systemd
+from sallyport_common.health import package_version
+from sallyport_common.http import Backoff
+from sallyport_common.loop import Heart, Stopper, notify, run_loop, watchdog_interval
+from sallyport_runner.app import NAME, create_app
+from sallyport_runner.services.admission import Admission
+from sallyport_runner.services.background import Threads
+from sallyport_runner.services.control import Control
+from sallyport_runner.services.engine import DockerExecutor
+from sallyport_runner.services.finalise import Finaliser
+from sallyport_runner.services.git import Git
+from sallyport_runner.services.publish import Publisher
+from sallyport_runner.services.requests import RequestReader, load_keys
+from sallyport_runner.services.runs import Runs
+from sallyport_runner.services.server import JobServer
+from sallyport_runner.services.stages import Stages
+from sallyport_runner.services.supervision import Supervision
+from sallyport_runner.services.sweeper import Sweeper
+from sallyport_runner.services.sync import Listener, Reporter, SyncState
+from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.settings import Settings
+from sallyport_runner.storage.sql import SqlStore, open_database
+
+log = logging.getLogger(__name__)
+STEP_THREADS = 4
+HEART_LIMIT = 300.0
+SWEEP_INTERVAL = 60.0
+REPORT_INTERVAL = 5.0
+SHORTEST_POLL = 1.0
+
+
+class Daemon:
+    """All parts of the runner, put together from settings."""
+
+    def __init__(self, settings: Settings, stopper: Stopper) -> None:
+        self._settings, self._stopper = settings, stopper
+        self._store = SqlStore(open_database(settings.workdir / "runner.sqlite3"))
+        self._heart = Heart(HEART_LIMIT)
+        self._sync = SyncState()
+        executor = DockerExecutor(settings.docker_proxy, settings.image_pull_timeout)
+        server = JobServer(settings, f"{NAME}/{package_version(NAME)}")
+        self._reporter = Reporter(server, self._store, self._sync)
+        self._listener = Listener(
+            server,
+            self._store,
+            RequestReader(settings.backend, load_keys(settings.trusted_keys)),
+            self._sync,
+            self._reporter.wake,
+        )
+        self._background = Threads(STEP_THREADS, lambda: None)
+        volumes = Volumes(settings.volumes)
+        self._runs = self._make_runs(executor, volumes)
+        self._sweeper = Sweeper(settings.backend, self._store, executor, volumes)
+        self._control = Control(
+            settings.backend, self._store, executor, self._sync, self._reporter.wake
+        )
+
+    def _make_runs(self, executor: DockerExecutor, volumes: Volumes) -> Runs:
+        settings, store = self._settings, self._store
+        source = Git(settings.workdir / "repos", settings.github_proxy, settings.ca_file)
+        admission = Admission(settings, store, source)
+        return Runs(
+            settings,
+            store,
+            executor,
+            admission,
+            Stages(settings, store, executor, source, admission, volumes),
+            Finaliser(settings, executor, volumes, Publisher(settings)),
+            Supervision(settings, store, executor, volumes, self._background),
+            volumes,
+            self._background,
+            self._reporter.wake,
+        )
+
+    def run(self) -> None:
+        """Run until the process is asked to stop, and feed the watchdog while all loops beat."""
+        self._serve(systemd.listen_sockets().get("admin"))
+        self._start("listen", self._listen, 0.0)
+        self._start("report", self._report, 0.0)
+        self._start("run", self._runs.step, self._settings.job_loop_interval)
+        self._start("sweep", self._sweeper.step, SWEEP_INTERVAL)
+        notify("READY=1")
+        log.info("runner started", extra={"backend": self._settings.backend})
+        pause = watchdog_interval() or 1.0
+        while not self._stopper.wait(pause):
+            if self._heart.alive():
+                notify("WATCHDOG=1")
+        notify("STOPPING=1")
+        self._background.stop()
+
+    def _start(self, name: str, step: Callable[[], None], interval: float) -> None:
+        self._heart.beat(name)
+        arguments = (
+            name,
+            step,
+            interval,
+            self._stopper,
+            Backoff(self._settings.poll_interval, 12 * self._settings.poll_interval),
+            lambda: self._heart.beat(name),
+        )
+        threading.Thread(target=run_loop, args=arguments, name=name, daemon=True).start()
+
+    def _listen(self) -> None:
+        """Ask for requests; a server that cannot hold the question is asked at intervals."""
+        begin = time.monotonic()
+        held = self._listener.step()
+        least = SHORTEST_POLL if held else self._settings.poll_interval
+        self._stopper.wait(max(0.0, least - (time.monotonic() - begin)))
+
+    def _report(self) -> None:
+        self._reporter.wait(REPORT_INTERVAL)
+        self._reporter.step()
+
+    def _serve(self, handed_over: socket.socket | None) -> None:
+        """Answer on the admin socket, which systemd opened."""
+        if handed_over is None:
+            log.warning("no admin socket was handed over")
+            return
+        app = create_app(self._control, {"store": self._check_store, "loops": self._check_loops})
+        server = create_server(app, sockets=[handed_over], threads=4)
+        threading.Thread(target=server.run, name="admin", daemon=True).start()
+
+    def _check_store(self) -> None:
+        self._store.counts()
+
+    def _check_loops(self) -> None:
+        if not self._heart.alive():
+            raise RuntimeError("a loop stands still")

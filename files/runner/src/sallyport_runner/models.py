@@ -1,0 +1,229 @@
+"""What the runner keeps: job requests and jobs. No I/O."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+from sallyport_common.protocol import State, StatusCode, state_of
+
+
+class Phase(enum.StrEnum):
+    """Which container of a job is meant."""
+
+    RUN = "run"
+    COMPILE = "compile"
+    EXECUTE = "execute"
+
+
+class Stop(enum.StrEnum):
+    """Why the runner ended a container."""
+
+    NONE = ""
+    CANCELLED = "cancelled"
+    ADMIN = "admin"
+    TIME_LIMIT = "time_limit"
+    DISK_LIMIT = "disk_limit"
+
+
+class Reason(enum.StrEnum):
+    """What is said about a status code beyond the code itself; each has one fixed sentence."""
+
+    NONE = ""
+    NOTHING_TO_DO = "nothing_to_do"
+    WITHHELD = "withheld"
+    STOPPING = "stopping"
+    DISK_SPACE = "disk_space"
+    RETRY = "retry"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIME_LIMIT = "time_limit"
+    DISK_LIMIT = "disk_limit"
+    NO_DATABASE = "no_database"
+    NO_NETWORK = "no_network"
+    NO_INPUT = "no_input"
+    NO_IMAGE = "no_image"
+    NO_CODE = "no_code"
+    BAD_PLAN = "bad_plan"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    DB_TRANSIENT = "db_transient"
+    DB_IMPORT = "db_import"
+    DB_PROBLEM = "db_problem"
+    BAD_ARGUMENTS = "bad_arguments"
+    TOO_COMPLEX = "too_complex"
+    BAD_DEFINITION = "bad_definition"
+    BAD_DATA_FILE = "bad_data_file"
+    NO_PERMISSION = "no_permission"
+    ASSURANCE = "assurance"
+    TOO_SLOW = "too_slow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest:
+    """A request as it was accepted: from the signed payload where keys are configured."""
+
+    identifier: str
+    payload_digest: str
+    workspace: str
+    repo: str
+    branch: str
+    sha: str
+    requested_actions: list[str]
+    cancelled_actions: list[str] = field(default_factory=list)
+    force_run_dependencies: bool = False
+    database_name: str = "default"
+    codelists_ok: bool = True
+    created_by: str = ""
+    created_at: str = ""
+    expired: bool = False
+    permissions: list[str] = field(default_factory=list)
+    admitted: bool = False
+    actions: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One action of a request on its way from pending to an end.
+
+    `attempt` rises whenever the job returns to pending, `epoch` at each start of a container.
+    `revision` rises with each change; `posted` is the revision that the job server has.
+    """
+
+    id: str
+    request_id: str
+    workspace: str
+    action: str
+    run_command: str = ""
+    words: list[str] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)
+    needs: list[str] = field(default_factory=list)
+    wait_for: list[str] = field(default_factory=list)
+    requires_db: bool = False
+    code: StatusCode = StatusCode.CREATED
+    reason: Reason = Reason.NONE
+    problem: str = ""
+    unmatched: list[str] = field(default_factory=list)
+    attempt: int = 1
+    phase: Phase = Phase.RUN
+    epoch: int = 0
+    image: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    run_record: str = ""
+    stop: Stop = Stop.NONE
+    cancelled_at: str | None = None
+    created_at: str = ""
+    created_order: int = 0
+    updated_at: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    container_started: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+    revision: int = 1
+    posted: int = 0
+
+    @property
+    def state(self) -> State:
+        """The coarse state that the code belongs to."""
+        return state_of(self.code)
+
+    @property
+    def active(self) -> bool:
+        """Tell whether the job has not ended."""
+        return not self.state.final
+
+    @property
+    def container(self) -> str:
+        """The name of the container of the present phase; the name is the lock."""
+        return container_name(self.id, self.phase)
+
+
+def container_name(job_id: str, phase: Phase) -> str:
+    """Return the name of a job's container."""
+    suffix = "-compile" if phase is Phase.COMPILE else ""
+    return f"os-job-{job_id}{suffix}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A folder or file of the host inside a container."""
+
+    source: str
+    target: str
+    read_only: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec:
+    """All that decides what a container may do; what is not said here is closed."""
+
+    name: str
+    image: str
+    command: list[str]
+    environment: dict[str, str]
+    labels: dict[str, str]
+    mounts: list[Mount]
+    network: str | None = None
+    dns: str | None = None
+    hosts: dict[str, str] = field(default_factory=dict)
+    cpus: float
+    memory: int
+    pids: int
+    tmp_size: int
+    file_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerStatus:
+    """What the engine says about a container of ours."""
+
+    name: str
+    labels: dict[str, str]
+    state: str
+    exit_code: int | None = None
+    out_of_memory: bool = False
+    finished_at: float = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Tell whether the container is alive."""
+        return self.state in {"running", "paused", "restarting"}
+
+    def label(self, name: str) -> str:
+        """Return the value of one of our labels, empty when it is missing."""
+        return self.labels.get(f"org.sallyport.{name}", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image that the engine holds; `reference` names its content."""
+
+    reference: str
+    labels: dict[str, str]
+
+    @property
+    def has_phases(self) -> bool:
+        """Tell whether the image compiles study code apart from reaching the database."""
+        return self.labels.get("org.sallyport.phases") == "compile,execute"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Figures of a running container: CPU seconds so far, memory in bytes."""
+
+    cpu_seconds: float
+    memory: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a job ended, as far as the store has to know; details stay in its metadata.json."""
+
+    code: StatusCode
+    reason: Reason = Reason.NONE
+    unmatched: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    run_record: str = ""
+
+
+Metadata = dict[str, Any]
+"""The content of a metadata.json."""

@@ -1,0 +1,1 @@
+"""Use cases of the runner: no Flask, no SQL."""

@@ -1,0 +1,170 @@
+"""From a request to jobs: checks, project.yaml, and which actions have to run."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+
+from sallyport_common.errors import SallyportError
+from sallyport_common.protocol import ERROR_ACTION, State, StatusCode, utc_now_text
+from sallyport_common.tokens import job_identifier
+from sallyport_runner.models import Job, JobRequest, Reason
+from sallyport_runner.services import git
+from sallyport_runner.services.git import Code, Git
+from sallyport_runner.settings import Settings
+from sallyport_runner.storage import Store
+from sallyport_study import RUN_ALL, Action, Project, ProjectError, parse_project
+
+log = logging.getLogger(__name__)
+_WORKSPACE = re.compile(r"[A-Za-z0-9_-]+")
+DATABASES = frozenset({"default"})
+
+
+class RequestError(SallyportError):
+    """A request cannot be run as it is; the text is a sentence for its author."""
+
+
+class StaleCodelistsError(RequestError):
+    """The request extracts data with codelists that are out of date."""
+
+
+class Admission:
+    """Makes the jobs of requests."""
+
+    def __init__(self, settings: Settings, store: Store, source: Git) -> None:
+        self._settings, self._store, self._source = settings, store, source
+
+    def admit(self, request: JobRequest) -> bool:
+        """Make the jobs of a request, or the one job that says why there are none; answer True."""
+        actions: list[str] = []
+        try:
+            project = self._project(request)
+            actions = list(project.actions)
+            jobs = self._jobs(request, project)
+        except SallyportError as error:
+            log.info("request failed", extra={"request": request.identifier, "problem": str(error)})
+            jobs = [failed_job(request, error)]
+        self._store.admit(request.identifier, jobs, actions)
+        if request.cancelled_actions:
+            self._store.cancel(request.identifier, request.cancelled_actions, utc_now_text())
+        return True
+
+    def _project(self, request: JobRequest) -> Project:
+        code = self.check(request)
+        repository = self._source.fetch(code)
+        return parse_project(self._source.read(repository, request.sha, "project.yaml"))
+
+    def check(self, request: JobRequest) -> Code:
+        """Return where the code is; raise for a request that is wrong in itself."""
+        if request.expired:
+            raise RequestError("The request is older than its signature allows; submit it again.")
+        allowed = self._settings.allowed_github_orgs
+        code = git.check(request.repo, request.branch, request.sha, allowed)
+        if not request.requested_actions:
+            raise RequestError("The request names no action.")
+        if not _WORKSPACE.fullmatch(request.workspace):
+            raise RequestError("A workspace's name may hold only letters, digits, '_' and '-'.")
+        if not self._settings.dummy_data and request.database_name not in DATABASES:
+            raise RequestError(
+                f"The database '{request.database_name}' is not known to this backend."
+            )
+        return code
+
+    def _jobs(self, request: JobRequest, project: Project) -> list[Job]:
+        latest = self._store.latest_jobs(request.workspace)
+        needed = self._needed(request, project, latest)
+        jobs: dict[str, Job] = {}
+        for name in needed:
+            awaited = [
+                (jobs.get(need) or latest[need]).id
+                for need in project.actions[name].needs
+                if need in jobs or (need in latest and latest[need].active)
+            ]
+            jobs[name] = _job(request, project.actions[name], awaited)
+        if not request.codelists_ok and any(job.requires_db for job in jobs.values()):
+            raise StaleCodelistsError("The study's codelists are out of date.")
+        unsupported = [name for name in jobs if project.actions[name].is_reusable_action]
+        if unsupported:
+            raise ProjectError(
+                [
+                    f"The action '{name}' uses '{jobs[name].words[0]}', which is none of the "
+                    f"images of this backend."
+                    for name in unsupported
+                ]
+            )
+        return list(jobs.values()) or [nothing_to_do(request)]
+
+    def _needed(
+        self, request: JobRequest, project: Project, latest: dict[str, Job]
+    ) -> Sequence[str]:
+        """Return the actions to run, each after those it needs."""
+        wanted = project.expand(request.requested_actions)
+        by_name = set() if RUN_ALL in request.requested_actions else set(wanted)
+        chosen: dict[str, None] = {}
+        for name in project.order(wanted):
+            before = latest.get(name)
+            if before is not None and before.active:
+                continue
+            done = before is not None and before.state is State.SUCCEEDED
+            if done and name not in by_name and not request.force_run_dependencies:
+                continue
+            chosen[name] = None
+        return self._reached(project, wanted, chosen)
+
+    def _reached(
+        self, project: Project, wanted: Sequence[str], chosen: dict[str, None]
+    ) -> Sequence[str]:
+        """Leave out what is needed only by actions that do not run themselves."""
+        reached: set[str] = set()
+        pending = [name for name in wanted if name in chosen]
+        while pending:
+            name = pending.pop()
+            if name not in reached:
+                reached.add(name)
+                pending += [need for need in project.actions[name].needs if need in chosen]
+        return [name for name in chosen if name in reached]
+
+
+def _job(request: JobRequest, action: Action, awaited: list[str]) -> Job:
+    return Job(
+        id=job_identifier(request.identifier, action.name),
+        request_id=request.identifier,
+        workspace=request.workspace,
+        action=action.name,
+        run_command=action.run_command,
+        words=action.words,
+        outputs={pattern: level.value for pattern, level in action.patterns.items()},
+        needs=list(action.needs),
+        wait_for=awaited,
+        requires_db=action.is_database_action,
+        created_at=utc_now_text(),
+        updated_at=utc_now_text(),
+    )
+
+
+def _ended(request: JobRequest, action: str, code: StatusCode, **values: object) -> Job:
+    now = utc_now_text()
+    times = dict.fromkeys(("created_at", "updated_at", "started_at", "completed_at"), now)
+    fields = times | values
+    return Job(
+        id=job_identifier(request.identifier, action),
+        request_id=request.identifier,
+        workspace=request.workspace,
+        action=action,
+        code=code,
+        **fields,  # type: ignore[arg-type]  # a mapping of fields of different types
+    )
+
+
+def failed_job(request: JobRequest, error: SallyportError) -> Job:
+    """Return the job that stands for a request that cannot be run."""
+    stale = isinstance(error, StaleCodelistsError)
+    code = StatusCode.STALE_CODELISTS if stale else StatusCode.INTERNAL_ERROR
+    return _ended(request, ERROR_ACTION, code, problem=f"{type(error).__name__}: {error}")
+
+
+def nothing_to_do(request: JobRequest) -> Job:
+    """Return the job that stands for a request whose actions are all done or under way."""
+    action = request.requested_actions[0]
+    return _ended(request, action, StatusCode.SUCCEEDED, reason=Reason.NOTHING_TO_DO)

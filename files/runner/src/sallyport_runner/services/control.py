@@ -1,0 +1,86 @@
+"""What operators may ask of the runner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sallyport_common.errors import SallyportError
+from sallyport_common.protocol import utc_now_text
+from sallyport_runner.models import Job, Stop
+from sallyport_runner.services.executor import Executor
+from sallyport_runner.services.sync import SyncState
+from sallyport_runner.storage import MANUAL_MAINTENANCE, PAUSED, Store
+
+SHOWN = 50
+
+
+class UnknownJobError(SallyportError):
+    """No active job, or more than one, fits what was asked for."""
+
+
+class Control:
+    """The verbs of the admin socket."""
+
+    def __init__(
+        self,
+        backend: str,
+        store: Store,
+        executor: Executor,
+        sync: SyncState,
+        wake: Callable[[], None],
+    ) -> None:
+        self._backend, self._store, self._executor = backend, store, executor
+        self._sync, self._wake = sync, wake
+
+    def status(self) -> dict[str, Any]:
+        """Return how the runner is: flags, jobs by code, and when the job server last answered."""
+        flags = self._store.flags()
+        return {
+            "backend": self._backend,
+            "paused": flags.get(PAUSED, (None, ""))[0] == "true",
+            "db_maintenance": flags.get(MANUAL_MAINTENANCE, (None, ""))[0] == "on",
+            "jobs": self._store.counts(),
+            "sync": {
+                "last_contact": self._sync.last_contact,
+                "long_poll": self._sync.long_poll,
+            },
+        }
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return active jobs, then the newest others."""
+        return [
+            {
+                "id": job.id,
+                "workspace": job.workspace,
+                "action": job.action,
+                "code": job.code.value,
+                "attempt": job.attempt,
+                "phase": job.phase.value,
+                "started_at": job.started_at,
+                "completed_at": job.completed_at,
+            }
+            for job in self._store.recent_jobs(SHOWN)
+        ]
+
+    def pause(self, on: bool) -> None:
+        """Start no further job, or go on."""
+        self._flag(PAUSED, "true" if on else None)
+
+    def maintenance(self, on: bool) -> None:
+        """Close the database for jobs, or open it again."""
+        self._flag(MANUAL_MAINTENANCE, "on" if on else None)
+
+    def _flag(self, name: str, value: str | None) -> None:
+        self._store.set_flag(name, value, utc_now_text())
+        self._wake()
+
+    def kill(self, partial: str) -> Job:
+        """Stop a job for good; part of its id is enough. Raises UnknownJobError."""
+        found = [job for job in self._store.active_jobs() if partial and partial in job.id]
+        if len(found) != 1:
+            number = "No active job has" if not found else "More than one active job has"
+            raise UnknownJobError(f"{number} '{partial}' in its id.")
+        job = self._store.update(found[0].id, stop=Stop.ADMIN)
+        self._wake()
+        return job

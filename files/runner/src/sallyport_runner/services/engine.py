@@ -1,0 +1,238 @@
+"""The executor over Docker Engine: the whole sandbox of a job stands in `_creation`."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
+from docker.types import LogConfig, Mount, Ulimit
+
+from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Usage
+from sallyport_runner.services.executor import ImageError, TransientError
+
+JOB_USER = "10000:10000"
+SECCOMP = Path(__file__).parent.parent / "seccomp.json"
+CALL_TIMEOUT = 15
+LOG_TAIL = 100_000
+
+
+@contextlib.contextmanager
+def _faults() -> Iterator[None]:
+    """Turn the engine's refusals and silences into our exceptions; NotFound passes."""
+    try:
+        yield
+    except NotFound:
+        raise
+    except APIError as error:
+        raise TransientError(f"the container engine answered {error.status_code}") from error
+    except (DockerException, requests.RequestException) as error:
+        raise TransientError(f"the container engine is away: {type(error).__name__}") from error
+
+
+class DockerExecutor:
+    """Implements Executor with the Docker SDK on the engine's unix socket."""
+
+    def __init__(
+        self, registry: str, pull_timeout: int, url: str = "unix:///run/docker.sock"
+    ) -> None:
+        self._registry, self._pull_timeout, self._url = registry, pull_timeout, url
+
+    @functools.cached_property
+    def _client(self) -> docker.DockerClient:
+        return docker.DockerClient(base_url=self._url, version="auto", timeout=CALL_TIMEOUT)
+
+    def _container(self, name: str) -> Container | None:
+        with _faults():
+            try:
+                return self._client.containers.get(name)
+            except NotFound:
+                return None
+
+    def fetch_image(self, name: str, digest: str | None) -> Image:
+        """See Executor."""
+        repository = f"{self._registry}/{name.rpartition(':')[0]}"
+        try:
+            with _faults():
+                wanted = digest or self._registry_digest(f"{self._registry}/{name}")
+                reference = f"{repository}@{wanted}"
+                return self._local(reference) or self._pull(reference)
+        except NotFound as error:
+            raise ImageError(f"the registry has no image {name}") from error
+
+    def _registry_digest(self, name: str) -> str:
+        return str(self._client.images.get_registry_data(name).id)
+
+    def _local(self, reference: str) -> Image | None:
+        try:
+            found = self._client.images.get(reference)
+        except ImageNotFound:
+            return None
+        return Image(reference=reference, labels=found.labels)
+
+    def _pull(self, reference: str) -> Image:
+        patient = docker.DockerClient(
+            base_url=self._url, version="auto", timeout=self._pull_timeout
+        )
+        with contextlib.closing(patient):
+            found = patient.images.pull(reference)
+        return Image(reference=reference, labels=found.labels)
+
+    def network_exists(self, name: str) -> bool:
+        """See Executor."""
+        with _faults():
+            return any(found.name == name for found in self._client.networks.list(names=[name]))
+
+    def start(self, spec: ContainerSpec) -> None:
+        """See Executor."""
+        found = self._container(spec.name)
+        if found is not None and not _same_run(found.labels, spec.labels):
+            self.remove(spec.name)
+            found = None
+        with _faults():
+            try:
+                made = found or self._client.containers.create(**_creation(spec))
+            except NotFound as error:
+                raise ImageError(f"the engine lacks the image {spec.image}") from error
+            if made.status == "created":
+                made.start()
+
+    def status(self, name: str) -> ContainerStatus | None:
+        """See Executor."""
+        found = self._container(name)
+        return _status(found) if found is not None else None
+
+    def list(self, backend: str) -> list[ContainerStatus]:
+        """See Executor."""
+        label = f"org.sallyport.backend={backend}"
+        with _faults():
+            found = self._client.containers.list(
+                all=True, filters={"label": label}, ignore_removed=True
+            )
+        return [_status(container) for container in found]
+
+    def usage(self, name: str) -> Usage | None:
+        """See Executor."""
+        try:
+            with _faults():
+                figures = self._client.api.stats(name, stream=False, one_shot=True)
+        except NotFound:
+            return None
+        cpu = figures.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
+        memory = figures.get("memory_stats", {}).get("usage", 0)
+        return Usage(cpu_seconds=cpu / 1e9, memory=int(memory))
+
+    def kill(self, name: str) -> None:
+        """See Executor."""
+        found = self._container(name)
+        if found is not None and found.status in {"running", "paused"}:
+            try:
+                with _faults():
+                    found.kill()
+            except NotFound:
+                return
+
+    def remove(self, name: str) -> None:
+        """See Executor."""
+        found = self._container(name)
+        if found is not None:
+            try:
+                with _faults():
+                    found.remove(force=True, v=True)
+            except NotFound:
+                return
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """See Executor."""
+        found = self._container(name)
+        return dict(found.attrs) if found is not None else {}
+
+    def logs(self, name: str) -> Iterator[bytes]:
+        """See Executor."""
+        found = self._container(name)
+        if found is not None:
+            with _faults():
+                yield from found.logs(stream=True, timestamps=True, tail=LOG_TAIL)
+
+
+def _same_run(found: dict[str, str], wanted: dict[str, str]) -> bool:
+    names = ("org.sallyport.job", "org.sallyport.attempt", "org.sallyport.phase")
+    return all(found.get(name) == wanted.get(name) for name in names)
+
+
+def _moment(text: str) -> float:
+    """Return the engine's time, which has nanoseconds, in seconds; 0 where it says never."""
+    if not text or text.startswith("0001-"):
+        return 0.0
+    return datetime.fromisoformat(f"{text[:19]}+00:00").timestamp()
+
+
+def _status(container: Container) -> ContainerStatus:
+    state = container.attrs["State"]
+    running = state["Status"] in {"running", "paused", "restarting"}
+    return ContainerStatus(
+        name=str(container.name),
+        labels=dict(container.labels),
+        state=state["Status"],
+        exit_code=None if running else state.get("ExitCode"),
+        out_of_memory=bool(state.get("OOMKilled")),
+        finished_at=_moment(state.get("FinishedAt", "")),
+    )
+
+
+def _creation(spec: ContainerSpec) -> dict[str, Any]:
+    """Return the arguments that make a container: every limit of a job in one place."""
+    if "sha256:" not in spec.image:
+        raise ValueError("an image is run by the digest of its content only")
+    return {
+        "image": spec.image,
+        "command": spec.command,
+        "name": spec.name,
+        "environment": spec.environment,
+        "labels": spec.labels,
+        "user": JOB_USER,
+        "working_dir": "/workspace",
+        "init": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true", f"seccomp={SECCOMP.read_text('utf-8')}"],
+        "read_only": True,
+        "tmpfs": {"/tmp": f"rw,nosuid,nodev,mode=1777,size={spec.tmp_size}"},  # noqa: S108 (inside)
+        "mounts": [
+            Mount(mount.target, mount.source, type="bind", read_only=mount.read_only)
+            for mount in spec.mounts
+        ],
+        "ipc_mode": "none",
+        "pids_limit": spec.pids,
+        "mem_limit": spec.memory,
+        "memswap_limit": spec.memory,
+        "nano_cpus": int(spec.cpus * 1e9),
+        "oom_score_adj": 500,
+        "ulimits": [
+            Ulimit(name="core", soft=0, hard=0),
+            Ulimit(name="fsize", soft=spec.file_size, hard=spec.file_size),
+            Ulimit(name="nofile", soft=65_536, hard=65_536),
+        ],
+        "log_config": LogConfig(
+            type="local", config={"max-size": "20m", "max-file": "200", "compress": "true"}
+        ),
+        **_network(spec),
+    }
+
+
+def _network(spec: ContainerSpec) -> dict[str, Any]:
+    """Return no network at all, or one with a dead resolver and the named hosts."""
+    if spec.network is None:
+        return {"network_mode": "none"}
+    return {
+        "network": spec.network,
+        "dns": [spec.dns],
+        "dns_opt": ["timeout:1", "attempts:1"],
+        "extra_hosts": spec.hosts,
+    }

@@ -1,0 +1,50 @@
+"""What the run loop asks of a container engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Usage
+
+
+class TransientError(Exception):
+    """A fault that may pass: the engine is busy or away, the network hangs."""
+
+
+class ImageError(Exception):
+    """The registry has no such image, or what it sent is not what was asked for."""
+
+
+class Executor(Protocol):
+    """Runs containers; every method is idempotent and raises TransientError where waiting helps."""
+
+    def fetch_image(self, name: str, digest: str | None) -> Image:
+        """Pull `name:tag` by digest (the registry's own when none is given); name its content."""
+
+    def network_exists(self, name: str) -> bool:
+        """Tell whether a network of this name exists."""
+
+    def start(self, spec: ContainerSpec) -> None:
+        """Create and start a container; one of the same name, attempt and phase is adopted."""
+
+    def status(self, name: str) -> ContainerStatus | None:
+        """Return the state of a container, None when there is none."""
+
+    def list(self, backend: str) -> list[ContainerStatus]:
+        """Return every container with our labels for this backend, ended ones included."""
+
+    def usage(self, name: str) -> Usage | None:
+        """Return what a running container uses, None when it is gone."""
+
+    def kill(self, name: str) -> None:
+        """End a container; no complaint when it has ended or is gone."""
+
+    def remove(self, name: str) -> None:
+        """End and remove a container; no complaint when it is gone."""
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """Return all that the engine knows of a container, {} when it is gone."""
+
+    def logs(self, name: str) -> Iterator[bytes]:
+        """Yield a container's output with a time on each line."""

@@ -1,0 +1,62 @@
+"""What may leave the secure zone: this is the only place that builds what the runner posts.
+
+Identifiers, actions, state, code, our own fixed sentences, patterns that project.yaml spells out,
+times, CPU and memory figures. Never file names, hints, log lines, exit codes, exception texts,
+row counts or hashes of files. A request that was refused carries the sentences about its own
+project.yaml, repository or branch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sallyport_common.protocol import ERROR_ACTION, JobRow
+from sallyport_runner.models import Job
+from sallyport_runner.services.sentences import sentence
+
+METRICS = (
+    "cpu_sample", "cpu_cumsum", "cpu_mean", "cpu_peak",
+    "mem_mb_sample", "mem_mb_cumsum", "mem_mb_mean", "mem_mb_peak",
+)  # fmt: skip
+MAX_MESSAGE = 4000
+Flags = dict[str, tuple[str | None, str]]
+
+
+def _message(job: Job) -> str:
+    if job.action == ERROR_ACTION and job.problem:
+        return job.problem[:MAX_MESSAGE]
+    text = sentence(job.code, job.reason)
+    spelled_out = [pattern for pattern in job.unmatched if pattern in job.outputs]
+    if spelled_out:
+        text += f": {', '.join(spelled_out)}"
+    return text[:MAX_MESSAGE]
+
+
+def job_row(job: Job) -> dict[str, Any]:
+    """Return a job as it is posted to the job server."""
+    figures = {name: float(job.metrics[name]) for name in METRICS if name in job.metrics}
+    return JobRow(
+        identifier=job.id,
+        job_request_id=job.request_id,
+        action=job.action,
+        run_command=job.run_command,
+        status=job.state.value,
+        status_code=job.code.value,
+        status_message=_message(job),
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        started_at=job.started_at,
+        completed_at=job.completed_at,
+        requires_db=job.requires_db,
+        metrics=figures or None,
+    ).to_wire()
+
+
+def flags(values: Flags) -> dict[str, dict[str, str | None]]:
+    """Return the content of the Flags header."""
+    shown = ("mode", "paused", "manual-db-maintenance")
+    return {
+        name: {"v": value, "ts": changed_at}
+        for name, (value, changed_at) in values.items()
+        if name in shown
+    }

@@ -1,0 +1,97 @@
+"""Outputs on their way into the two privacy trees."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+from sallyport_common.paths import open_beneath
+from sallyport_runner.models import Job, JobRequest
+from sallyport_runner.services import level4, trees
+from sallyport_runner.services.level4 import Checked
+from sallyport_runner.services.manifest import Entry, Manifest
+from sallyport_runner.services.trees import Copied
+from sallyport_runner.settings import Settings
+from sallyport_study import PrivacyLevel
+
+
+class Publisher:
+    """Copies outputs to the high tree, and what may be reviewed to the medium tree."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._high = settings.high_privacy_storage_base / "workspaces"
+        self._medium = settings.medium_privacy_storage_base / "workspaces"
+        self._limits = level4.Limits(
+            settings.level4_max_filesize,
+            settings.level4_max_csv_rows,
+            settings.level4_forbidden_columns,
+        )
+
+    def workspaces(self, workspace: str) -> tuple[Path, Path]:
+        """Return the high and the medium folder of a workspace, which exist afterwards."""
+        folders = self._high / workspace, self._medium / workspace
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        return folders
+
+    def publish(
+        self, job: Job, request: JobRequest, root: Path, matched: dict[str, str]
+    ) -> dict[str, str]:
+        """Copy the matched files of a volume; return why some were withheld, by path."""
+        high, medium = self.workspaces(job.workspace)
+        manifest = Manifest(medium, job.workspace)
+        entries: dict[str, Entry] = {}
+        for path, level in matched.items():
+            with open_beneath(root, path) as stream:
+                modified = os.fstat(stream.fileno()).st_mtime
+                copied = trees.write_beneath(high, path, stream)
+            checked = self._review(high, medium, path, level, copied, manifest)
+            entries[path] = {
+                **_origin(job, request),
+                "level": level,
+                "size": copied.size,
+                "timestamp": modified,
+                "content_hash": copied.sha256,
+                "excluded": bool(checked.reasons),
+                "message": checked.message,
+                "row_count": checked.rows,
+                "col_count": checked.columns,
+                "out_of_date_action": False,
+                "out_of_date_output": False,
+            }
+        manifest.record(job.action, entries)
+        manifest.flag_actions(request.actions or [job.action])
+        manifest.save()
+        return {path: entry["message"] for path, entry in entries.items() if entry["excluded"]}
+
+    def _review(
+        self, high: Path, medium: Path, path: str, level: str, copied: Copied, manifest: Manifest
+    ) -> Checked:
+        """Check a file of the high tree and copy it from the same descriptor, or withdraw it."""
+        note = f"{path}.txt"
+        if level != PrivacyLevel.MODERATE:
+            trees.remove_beneath(medium, path)
+            return Checked()
+        with open_beneath(high, path) as stream:
+            checked = level4.check(stream, path, copied.size, self._limits)
+            if not checked.reasons:
+                trees.write_beneath(medium, path, stream)
+        if checked.message:
+            trees.remove_beneath(medium, path)
+            text = f"This file was not copied here. {checked.message}\n"
+            trees.write_beneath(medium, note, io.BytesIO(text.encode()))
+        elif note not in manifest.outputs:
+            trees.remove_beneath(medium, note)
+        return checked
+
+
+def _origin(job: Job, request: JobRequest) -> Entry:
+    return {
+        "job_id": job.id,
+        "job_request": job.request_id,
+        "action": job.action,
+        "user": request.created_by,
+        "repo": request.repo,
+        "commit": request.sha,
+    }

@@ -1,0 +1,126 @@
+"""What each container of a job may do: the specification that the executor carries out."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from sallyport_runner.models import ContainerSpec, Job, JobRequest, Mount, Phase
+from sallyport_runner.services.volumes import Volume
+from sallyport_runner.settings import Settings
+
+COMPILE_MEMORY = 2 * 1024**3
+COMPILE_CPUS = 2.0
+COMPILE_TIME = 600
+PLAN_LIMIT = 64 * 1024**2
+DATABASE_URL_FILE = "/run/secrets/database_url"
+
+
+class Sandbox:
+    """Builds container specifications from jobs and settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def uses_database(self, job: Job) -> bool:
+        """Tell whether the job reaches the database, on this backend."""
+        return job.requires_db and not self._settings.dummy_data
+
+    def time_limit(self, job: Job) -> int:
+        """Return the seconds that the container of the present phase may take."""
+        limit = self._settings.job_time_limit
+        return min(COMPILE_TIME, limit) if job.phase is Phase.COMPILE else limit
+
+    def specification(self, job: Job, request: JobRequest, volume: Volume) -> ContainerSpec:
+        """Return what the container of the present phase may do."""
+        settings = self._settings
+        compiling = job.phase is Phase.COMPILE
+        networked = self.uses_database(job) and not compiling
+        return ContainerSpec(
+            name=job.container,
+            image=job.image,
+            command=self._command(job),
+            environment=self._environment(job, request),
+            labels=self._labels(job),
+            mounts=self._mounts(job, volume),
+            network=settings.database_access_network if networked else None,
+            dns=settings.dns_sink if networked else None,
+            hosts=self._hosts() if networked else {},
+            cpus=min(COMPILE_CPUS, settings.job_cpu_count) if compiling else settings.job_cpu_count,
+            memory=(
+                min(COMPILE_MEMORY, settings.job_memory_limit)
+                if compiling
+                else settings.job_memory_limit
+            ),
+            pids=settings.job_pids_limit,
+            tmp_size=settings.job_tmp_size,
+            file_size=PLAN_LIMIT if compiling else settings.job_disk_limit,
+        )
+
+    def _command(self, job: Job) -> list[str]:
+        words = job.words[1:]
+        if job.phase is Phase.COMPILE:
+            return ["data-builder", "compile", "--plan", "/plan/plan.json", "--command", *words]
+        if job.phase is Phase.EXECUTE:
+            return ["data-builder", "execute", "/plan/plan.json", "--command", *words]
+        return words
+
+    def _environment(self, job: Job, request: JobRequest) -> dict[str, str]:
+        names = {"OPENSAFELY_BACKEND": self._settings.backend, "HOME": "/tmp"}  # noqa: S108 (inside)
+        if not self.uses_database(job) or job.phase is Phase.COMPILE:
+            return names
+        names["EHRQL_PERMISSIONS"] = json.dumps(request.permissions)
+        if job.phase is Phase.EXECUTE:
+            return names | {"DATABASE_URL_FILE": DATABASE_URL_FILE, "DATA_BUILDER_JOB_ID": job.id}
+        return names | {"DATABASE_URL": self.database_url()}
+
+    def database_url(self) -> str:
+        """Return the address of the database, its password included."""
+        secret = self._settings.database_url
+        return secret.reveal() if secret else ""
+
+    def _labels(self, job: Job) -> dict[str, str]:
+        own = {
+            "job": job.id,
+            "attempt": str(job.attempt),
+            "phase": job.phase.value,
+            "epoch": str(job.epoch),
+            "backend": self._settings.backend,
+            "image": job.image,
+        }
+        classic = {
+            "job-runner": "",
+            "jobrunner-local": "",
+            "workspace": job.workspace,
+            "action": job.action,
+        }
+        return classic | {f"org.sallyport.{name}": value for name, value in own.items()}
+
+    def _mounts(self, job: Job, volume: Volume) -> list[Mount]:
+        if job.phase is Phase.RUN:
+            return [_mount(volume.workspace, "/workspace", writable=True)]
+        if job.phase is Phase.COMPILE:
+            return [
+                _mount(volume.workspace, "/workspace"),
+                _mount(volume.plan, "/plan", writable=True),
+            ]
+        return [
+            _mount(volume.execution, "/workspace", writable=True),
+            _mount(volume.plan, "/plan"),
+            _mount(self._settings.database_backends, "/backends"),
+            _mount(volume.secret, DATABASE_URL_FILE),
+        ]
+
+    def _hosts(self) -> dict[str, str]:
+        """Return name and address of the database: the one entry that a job gets."""
+        host = make_url(self.database_url()).host
+        if not host:
+            return {}
+        return {host: str(socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0])}
+
+
+def _mount(source: Path, target: str, *, writable: bool = False) -> Mount:
+    return Mount(source=str(source), target=target, read_only=not writable)

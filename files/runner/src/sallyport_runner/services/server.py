@@ -1,0 +1,85 @@
+"""The job server as the runner sees it: the request list with long poll, and posted jobs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from requests import JSONDecodeError, RequestException, Response, codes
+
+from sallyport_common import http
+from sallyport_runner.services import outgoing
+from sallyport_runner.services.outgoing import Flags
+from sallyport_runner.settings import Settings
+
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 60.0
+MAX_WAIT = 50
+
+
+class ServerError(Exception):
+    """The job server did not answer as it should."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """An answer of the request list; `rows` is None when nothing changed since `etag`."""
+
+    rows: list[dict[str, Any]] | None
+    etag: str | None
+
+
+class JobServer:
+    """Speaks the classic job API for one backend."""
+
+    def __init__(self, settings: Settings, user_agent: str) -> None:
+        self._url = settings.job_server_endpoint.rstrip("/")
+        self._backend = settings.backend
+        self._wait = min(settings.long_poll, MAX_WAIT)
+        self._session = http.session(settings.ca_file, (CONNECT_TIMEOUT, READ_TIMEOUT), user_agent)
+        self._session.headers["Authorization"] = settings.job_server_token.reveal()
+
+    def requests(self, etag: str | None, flags: Flags) -> Listing:
+        """Return the listed requests; with an `etag`, wait for a change on a server that can."""
+        parameters: dict[str, str | int] = {"backend": self._backend}
+        headers = _flags_header(flags)
+        if etag and self._wait > 0:
+            parameters["wait"] = self._wait
+        if etag:
+            headers["If-None-Match"] = etag
+        answer = self._send("GET", "job-requests", params=parameters, headers=headers)
+        if answer.status_code == codes.not_modified:
+            return Listing(None, etag)
+        rows = self._json(answer).get("results")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ServerError("the request list is malformed")
+        return Listing(rows, answer.headers.get("ETag"))
+
+    def post(self, rows: list[dict[str, Any]], flags: Flags) -> None:
+        """Post the full set of jobs of some requests."""
+        self._json(self._send("POST", "jobs", json=rows, headers=_flags_header(flags)))
+
+    def _send(self, method: str, path: str, **arguments: Any) -> Response:
+        try:
+            answer = self._session.request(
+                method, f"{self._url}/{path}/", allow_redirects=False, **arguments
+            )
+        except RequestException as error:
+            raise ServerError(f"the job server is not reached: {type(error).__name__}") from error
+        if answer.status_code not in {codes.ok, codes.not_modified}:
+            raise ServerError(f"the job server answered {answer.status_code} to {method} {path}")
+        return answer
+
+    def _json(self, answer: Response) -> dict[str, Any]:
+        try:
+            body = answer.json()
+        except JSONDecodeError as error:
+            raise ServerError("the job server answered with text that is not JSON") from error
+        if not isinstance(body, dict):
+            raise ServerError("the job server answered with JSON of another shape")
+        return body
+
+
+def _flags_header(flags: Flags) -> dict[str, str]:
+    return {"Flags": json.dumps(outgoing.flags(flags), separators=(",", ":"))}

@@ -1,0 +1,111 @@
+"""The slow steps of a job, run beside the run loop: prepare, hand the plan over."""
+
+from __future__ import annotations
+
+from sallyport_common.paths import UnsafePathError, open_beneath
+from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason
+from sallyport_runner.services import trees
+from sallyport_runner.services.admission import Admission
+from sallyport_runner.services.executor import Executor, ImageError
+from sallyport_runner.services.git import CodeError, Git
+from sallyport_runner.services.plan import PlanError, read_inputs
+from sallyport_runner.services.sandbox import Sandbox
+from sallyport_runner.services.volumes import Volume, Volumes
+from sallyport_runner.settings import Settings
+from sallyport_runner.storage import Store
+
+
+class StageError(Exception):
+    """A step cannot be done and another try would not help; `reason` says why."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(detail or reason.value)
+        self.reason = reason
+
+
+class Stages:
+    """Prepares volumes; each step may be repeated safely."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        executor: Executor,
+        source: Git,
+        admission: Admission,
+        volumes: Volumes,
+    ) -> None:
+        self._settings, self._store, self._executor = settings, store, executor
+        self._source, self._admission, self._volumes = source, admission, volumes
+        self._sandbox = Sandbox(settings)
+
+    def prepare(self, job: Job, request: JobRequest) -> tuple[str, Phase]:
+        """Fetch image and code, copy inputs; return the image's digest and the first phase."""
+        database = self._sandbox.uses_database(job)
+        if database and self._settings.database_url is None:
+            raise StageError(Reason.NO_DATABASE)
+        image = self._image(job)
+        volume = self._volumes.of(job.id)
+        volume.make()
+        self._code(request, volume)
+        self._inputs(job, volume)
+        phase = Phase.COMPILE if database and image.has_phases else Phase.RUN
+        if phase is Phase.COMPILE:
+            volume.add(volume.plan)
+            volume.hand_over(volume.plan)
+        volume.hand_over(volume.workspace)
+        volume.mark_prepared()
+        return image.reference, phase
+
+    def _image(self, job: Job) -> Image:
+        pinned = self._settings.image_digests.get(job.words[0])
+        try:
+            return self._executor.fetch_image(job.words[0], pinned)
+        except ImageError as error:
+            raise StageError(Reason.NO_IMAGE, str(error)) from error
+
+    def _code(self, request: JobRequest, volume: Volume) -> None:
+        """Check branch and commit once more, and write the code into the workspace."""
+        try:
+            repository = self._source.fetch(self._admission.check(request))
+            self._source.check_out(repository, request.sha, volume.workspace)
+        except CodeError as error:
+            raise StageError(Reason.NO_CODE, str(error)) from error
+
+    def _inputs(self, job: Job, volume: Volume) -> None:
+        latest = self._store.latest_jobs(job.workspace)
+        root = self._settings.high_privacy_storage_base / "workspaces" / job.workspace
+        for need in job.needs:
+            for path in latest[need].files if need in latest else []:
+                try:
+                    with open_beneath(root, path) as stream:
+                        trees.write_beneath(volume.workspace, path, stream)
+                except (UnsafePathError, FileNotFoundError, NotADirectoryError) as error:
+                    raise StageError(Reason.NO_INPUT, f"{need}: {error}") from error
+
+    def hand_plan_over(self, job: Job) -> bool:
+        """Check the plan and make the workspace of the execute phase; answer True."""
+        volume = self._volumes.of(job.id)
+        if not self._executor.network_exists(self._settings.database_access_network):
+            raise StageError(Reason.NO_NETWORK)
+        volume.add(volume.execution)
+        try:
+            for path, digest in read_inputs(volume.plan):
+                with open_beneath(volume.workspace, path) as stream:
+                    copied = trees.write_beneath(volume.execution, path, stream)
+                if copied.sha256 != digest:
+                    raise PlanError(f"{path} does not have the digest that the plan names")
+            for pattern in job.outputs:
+                trees.make_folder(volume.execution, pattern.rpartition("/")[0])
+        except (PlanError, UnsafePathError, FileNotFoundError, NotADirectoryError) as error:
+            raise StageError(Reason.BAD_PLAN, str(error)) from error
+        volume.hand_over(volume.execution)
+        volume.write_secret(self._sandbox.database_url())
+        return True
+
+    def check_network(self, job: Job) -> None:
+        """Refuse a job with database access when the closed network is not there."""
+        if self._sandbox.uses_database(job) and not self._executor.network_exists(
+            self._settings.database_access_network
+        ):
+            raise StageError(Reason.NO_NETWORK)

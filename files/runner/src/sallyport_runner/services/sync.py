@@ -1,0 +1,143 @@
+"""The sync loops: one listens for requests and cancellations, one reports on jobs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from sallyport_common.protocol import utc_now_text
+from sallyport_runner.models import JobRequest
+from sallyport_runner.services import metrics, outgoing
+from sallyport_runner.services.outgoing import Flags
+from sallyport_runner.services.requests import RefusedRequestError, RequestReader
+from sallyport_runner.services.server import Listing
+from sallyport_runner.storage import Store
+
+log = logging.getLogger(__name__)
+HEARTBEAT = 60.0
+
+
+class Server(Protocol):
+    """What the loops need of the job server."""
+
+    def requests(self, etag: str | None, flags: Flags) -> Listing:
+        """Return the listed requests."""
+
+    def post(self, rows: list[dict[str, Any]], flags: Flags) -> None:
+        """Post jobs."""
+
+
+class SyncState:
+    """When the job server was last heard, for people and for metrics."""
+
+    def __init__(self) -> None:
+        self.last_contact: str | None = None
+        self.long_poll = False
+
+    def contact(self) -> None:
+        """Note an answer of the job server."""
+        self.last_contact = utc_now_text()
+        metrics.LAST_CONTACT.set_to_current_time()
+
+
+class Listener:
+    """Takes new requests and cancellations from the request list."""
+
+    def __init__(
+        self,
+        server: Server,
+        store: Store,
+        reader: RequestReader,
+        state: SyncState,
+        wake: Callable[[], None],
+    ) -> None:
+        self._server, self._store, self._reader = server, store, reader
+        self._state, self._wake = state, wake
+        self._etag: str | None = None
+
+    def step(self) -> bool:
+        """Ask once; tell whether the server holds questions, so that the next may follow now."""
+        try:
+            listing = self._server.requests(self._etag, self._store.flags())
+            for row in listing.rows or []:
+                self._take(row)
+        except Exception:
+            self._etag = None
+            metrics.SYNC_FAILURES.labels("listen").inc()
+            raise
+        self._etag = listing.etag
+        self._state.contact()
+        self._state.long_poll = listing.etag is not None
+        if listing.rows:
+            self._wake()
+        return self._state.long_poll
+
+    def _take(self, row: dict[str, Any]) -> None:
+        identifier = str(row.get("identifier"))
+        try:
+            request = self._reader.read(row)
+            known = self._store.request(identifier)
+            if known is None:
+                self._store.add_request(request)
+            elif known.payload_digest != request.payload_digest:
+                raise RefusedRequestError("changed", "another payload came for a known request")
+        except RefusedRequestError as error:
+            metrics.REFUSED_REQUESTS.labels(error.kind).inc()
+            log.warning("request refused: %s", error, extra={"request": identifier[:64]})
+        self._cancel(identifier, row.get("cancelled_actions"))
+
+    def _cancel(self, identifier: str, actions: Any) -> None:
+        known: JobRequest | None = self._store.request(identifier)
+        if known is None or not isinstance(actions, list):
+            return
+        names = [action for action in actions if isinstance(action, str)]
+        if names and self._store.cancel(identifier, names, utc_now_text()):
+            log.info("actions cancelled", extra={"request": identifier, "actions": names})
+
+
+class Reporter:
+    """Posts jobs when they change, and all active ones every minute."""
+
+    def __init__(
+        self,
+        server: Server,
+        store: Store,
+        state: SyncState,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._server, self._store, self._state, self._clock = server, store, state, clock
+        self._changed = threading.Event()
+        self._next_heartbeat = clock()
+
+    def wake(self) -> None:
+        """Say that a job changed."""
+        self._changed.set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until a job changes, but no longer than `seconds`."""
+        self._changed.wait(seconds)
+        self._changed.clear()
+
+    def step(self) -> None:
+        """Post what the server lacks."""
+        heartbeat = self._clock() >= self._next_heartbeat
+        wanted = self._store.requests_to_post(heartbeat)
+        if wanted:
+            try:
+                self._post(wanted)
+            except Exception:
+                metrics.SYNC_FAILURES.labels("report").inc()
+                raise
+        if heartbeat:
+            self._next_heartbeat = self._clock() + HEARTBEAT
+
+    def _post(self, wanted: Sequence[str]) -> None:
+        jobs = self._store.jobs_of(wanted)
+        now = utc_now_text()
+        rows = [outgoing.job_row(job) | ({"updated_at": now} if job.active else {}) for job in jobs]
+        self._server.post(rows, self._store.flags())
+        self._state.contact()
+        self._store.acknowledge({job.id: job.revision for job in jobs})

@@ -1,0 +1,70 @@
+"""What the services ask of a store. Implementations hold SQL and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from sallyport_runner.models import Job, JobRequest
+
+PAUSED = "paused"
+MODE = "mode"
+MANUAL_MAINTENANCE = "manual-db-maintenance"
+MAINTENANCE = "db-maintenance"
+ALIVE = "alive"
+"""Not a flag for the job server: when the run loop was last heard."""
+
+
+class Store(Protocol):
+    """Keeps job requests, jobs and flags."""
+
+    def add_request(self, request: JobRequest) -> None:
+        """Keep a new request; its identifier must not be in use."""
+
+    def request(self, identifier: str) -> JobRequest | None:
+        """Return a request."""
+
+    def new_requests(self) -> list[JobRequest]:
+        """Return the requests whose jobs were not made yet, oldest first."""
+
+    def admit(self, identifier: str, jobs: Sequence[Job], actions: Sequence[str]) -> None:
+        """Keep the jobs of a request in one step; nothing happens when it has been admitted."""
+
+    def cancel(self, identifier: str, actions: Sequence[str], now: str) -> bool:
+        """Note cancelled actions and mark their active jobs; tell whether anything changed."""
+
+    def job(self, identifier: str) -> Job | None:
+        """Return a job."""
+
+    def active_jobs(self) -> list[Job]:
+        """Return the jobs that have not ended, oldest first."""
+
+    def recent_jobs(self, limit: int) -> list[Job]:
+        """Return the newest jobs, active ones first."""
+
+    def latest_jobs(self, workspace: str) -> dict[str, Job]:
+        """Return the latest job of each action of a workspace that was not cancelled."""
+
+    def jobs_of(self, requests: Sequence[str]) -> list[Job]:
+        """Return all jobs of some requests."""
+
+    def requests_to_post(self, heartbeat: bool) -> list[str]:
+        """Return requests with jobs that the server lacks, or, for a heartbeat, active jobs."""
+
+    def update(self, identifier: str, **values: Any) -> Job:
+        """Change fields of a job, raise its revision and return it."""
+
+    def note(self, identifier: str, **values: Any) -> None:
+        """Change fields of a job that need not be posted at once."""
+
+    def acknowledge(self, revisions: dict[str, int]) -> None:
+        """Note which revision of each job the server has."""
+
+    def flags(self) -> dict[str, tuple[str | None, str]]:
+        """Return value and time of change by name of flag."""
+
+    def set_flag(self, name: str, value: str | None, now: str) -> None:
+        """Set or clear a flag."""
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of jobs by status code."""

@@ -1,0 +1,195 @@
+"""The store in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row, and_, func, insert, or_, select, update
+from sqlalchemy.engine import Connection, Engine
+
+from sallyport_common.database import create_engine, migrate, read, write
+from sallyport_common.protocol import StatusCode, state_of
+from sallyport_runner.models import Job, JobRequest, Phase, Reason, Stop
+from sallyport_runner.storage.tables import flags, job_requests, jobs
+
+FINAL_CODES = [code for code in StatusCode if state_of(code).final]
+
+
+def open_database(path: Path) -> Engine:
+    """Open the runner's database and bring it to the newest revision."""
+    engine = create_engine(f"sqlite:///{path}")
+    migrate(engine, "sallyport_runner", Path(__file__).parent / "migrations")
+    return engine
+
+
+def _job(row: Row[Any]) -> Job:
+    values = dict(row._mapping)
+    return Job(
+        **values
+        | {
+            "code": StatusCode(values["code"]),
+            "reason": Reason(values["reason"]),
+            "phase": Phase(values["phase"]),
+            "stop": Stop(values["stop"]),
+        }
+    )
+
+
+class SqlStore:
+    """Implements Store; each method is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add_request(self, request: JobRequest) -> None:
+        """See Store."""
+        with write(self._engine) as connection:
+            connection.execute(insert(job_requests).values(asdict(request)))
+
+    def request(self, identifier: str) -> JobRequest | None:
+        """See Store."""
+        query = select(job_requests).where(job_requests.c.identifier == identifier)
+        with read(self._engine) as connection:
+            row = connection.execute(query).first()
+        return JobRequest(**row._mapping) if row else None
+
+    def new_requests(self) -> list[JobRequest]:
+        """See Store."""
+        query = (
+            select(job_requests)
+            .where(job_requests.c.admitted.is_(False))
+            .order_by(job_requests.c.created_at, job_requests.c.identifier)
+        )
+        with read(self._engine) as connection:
+            return [JobRequest(**row._mapping) for row in connection.execute(query)]
+
+    def admit(self, identifier: str, new: Sequence[Job], actions: Sequence[str]) -> None:
+        """See Store."""
+        marked = (
+            update(job_requests)
+            .where(job_requests.c.identifier == identifier, job_requests.c.admitted.is_(False))
+            .values(admitted=True, actions=list(actions))
+        )
+        with write(self._engine) as connection:
+            if connection.execute(marked).rowcount:
+                last = connection.execute(select(func.max(jobs.c.created_order))).scalar() or 0
+                for number, job in enumerate(new, start=last + 1):
+                    connection.execute(insert(jobs).values(asdict(job) | {"created_order": number}))
+
+    def cancel(self, identifier: str, actions: Sequence[str], now: str) -> bool:
+        """See Store."""
+        known = select(job_requests.c.cancelled_actions).where(
+            job_requests.c.identifier == identifier
+        )
+        marked = (
+            update(jobs)
+            .where(
+                jobs.c.request_id == identifier,
+                jobs.c.action.in_(actions),
+                jobs.c.code.not_in(FINAL_CODES),
+                jobs.c.cancelled_at.is_(None),
+            )
+            .values(cancelled_at=now, revision=jobs.c.revision + 1)
+        )
+        with write(self._engine) as connection:
+            before = connection.execute(known).scalar_one()
+            after = [*before, *(action for action in actions if action not in before)]
+            if after != before:
+                connection.execute(
+                    update(job_requests)
+                    .where(job_requests.c.identifier == identifier)
+                    .values(cancelled_actions=after)
+                )
+            return connection.execute(marked).rowcount > 0
+
+    def job(self, identifier: str) -> Job | None:
+        """See Store."""
+        with read(self._engine) as connection:
+            row = connection.execute(select(jobs).where(jobs.c.id == identifier)).first()
+        return _job(row) if row else None
+
+    def _jobs(self, query: Any) -> list[Job]:
+        with read(self._engine) as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    def active_jobs(self) -> list[Job]:
+        """See Store."""
+        return self._jobs(
+            select(jobs).where(jobs.c.code.not_in(FINAL_CODES)).order_by(jobs.c.created_order)
+        )
+
+    def recent_jobs(self, limit: int) -> list[Job]:
+        """See Store."""
+        ended = jobs.c.code.in_(FINAL_CODES)
+        return self._jobs(select(jobs).order_by(ended, jobs.c.created_order.desc()).limit(limit))
+
+    def latest_jobs(self, workspace: str) -> dict[str, Job]:
+        """See Store."""
+        query = (
+            select(jobs)
+            .where(
+                jobs.c.workspace == workspace,
+                jobs.c.cancelled_at.is_(None),
+                jobs.c.reason != Reason.NOTHING_TO_DO.value,
+            )
+            .order_by(jobs.c.created_order)
+        )
+        return {job.action: job for job in self._jobs(query)}
+
+    def jobs_of(self, requests: Sequence[str]) -> list[Job]:
+        """See Store."""
+        query = select(jobs).where(jobs.c.request_id.in_(requests))
+        return self._jobs(query.order_by(jobs.c.created_order))
+
+    def requests_to_post(self, heartbeat: bool) -> list[str]:
+        """See Store."""
+        wanted = jobs.c.revision > jobs.c.posted
+        if heartbeat:
+            wanted = or_(wanted, jobs.c.code.not_in(FINAL_CODES))
+        query = select(jobs.c.request_id).where(wanted).distinct()
+        with read(self._engine) as connection:
+            return [row.request_id for row in connection.execute(query)]
+
+    def update(self, identifier: str, **values: Any) -> Job:
+        """See Store."""
+        changed = {"revision": jobs.c.revision + 1} | values
+        with write(self._engine) as connection:
+            connection.execute(update(jobs).where(jobs.c.id == identifier).values(changed))
+            return _job(connection.execute(select(jobs).where(jobs.c.id == identifier)).one())
+
+    def note(self, identifier: str, **values: Any) -> None:
+        """See Store."""
+        with write(self._engine) as connection:
+            connection.execute(update(jobs).where(jobs.c.id == identifier).values(values))
+
+    def acknowledge(self, revisions: dict[str, int]) -> None:
+        """See Store."""
+        with write(self._engine) as connection:
+            for identifier, revision in revisions.items():
+                newer = and_(jobs.c.id == identifier, jobs.c.posted < revision)
+                connection.execute(update(jobs).where(newer).values(posted=revision))
+
+    def flags(self) -> dict[str, tuple[str | None, str]]:
+        """See Store."""
+        with read(self._engine) as connection:
+            rows = connection.execute(select(flags)).all()
+        return {row.name: (row.value, row.changed_at) for row in rows}
+
+    def set_flag(self, name: str, value: str | None, now: str) -> None:
+        """See Store."""
+        with write(self._engine) as connection:
+            self._set(connection, name, {"value": value, "changed_at": now})
+
+    def _set(self, connection: Connection, name: str, values: dict[str, str | None]) -> None:
+        changed = connection.execute(update(flags).where(flags.c.name == name).values(values))
+        if not changed.rowcount:
+            connection.execute(insert(flags).values(values | {"name": name}))
+
+    def counts(self) -> dict[str, int]:
+        """See Store."""
+        query = select(jobs.c.code, func.count()).group_by(jobs.c.code)
+        with read(self._engine) as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}

@@ -1,0 +1,73 @@
+"""The runner's tables; a column for each field of the models."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, Float, Integer, MetaData, String, Table, Text
+
+METADATA = MetaData()
+
+job_requests = Table(
+    "job_requests",
+    METADATA,
+    Column("identifier", String(64), primary_key=True),
+    Column("payload_digest", String(64), nullable=False),
+    Column("workspace", String(200), nullable=False),
+    Column("repo", Text, nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("sha", String(64), nullable=False),
+    Column("requested_actions", JSON, nullable=False),
+    Column("cancelled_actions", JSON, nullable=False),
+    Column("force_run_dependencies", Boolean, nullable=False),
+    Column("database_name", String(100), nullable=False),
+    Column("codelists_ok", Boolean, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("expired", Boolean, nullable=False),
+    Column("permissions", JSON, nullable=False),
+    Column("admitted", Boolean, nullable=False, index=True),
+    Column("actions", JSON, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("request_id", String(64), nullable=False, index=True),
+    Column("workspace", String(200), nullable=False, index=True),
+    Column("action", String(200), nullable=False),
+    Column("run_command", Text, nullable=False),
+    Column("words", JSON, nullable=False),
+    Column("outputs", JSON, nullable=False),
+    Column("needs", JSON, nullable=False),
+    Column("wait_for", JSON, nullable=False),
+    Column("requires_db", Boolean, nullable=False),
+    Column("code", String(40), nullable=False, index=True),
+    Column("reason", String(40), nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("unmatched", JSON, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("phase", String(20), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("image", Text, nullable=False),
+    Column("files", JSON, nullable=False),
+    Column("run_record", String(64), nullable=False),
+    Column("stop", String(20), nullable=False),
+    Column("cancelled_at", String(40)),
+    Column("created_at", String(40), nullable=False),
+    Column("created_order", Integer, nullable=False, index=True),
+    Column("updated_at", String(40)),
+    Column("started_at", String(40)),
+    Column("completed_at", String(40)),
+    Column("container_started", Float, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("posted", Integer, nullable=False),
+)
+
+flags = Table(
+    "flags",
+    METADATA,
+    Column("name", String(40), primary_key=True),
+    Column("value", String(40)),
+    Column("changed_at", String(40), nullable=False),
+)

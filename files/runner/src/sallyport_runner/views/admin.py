@@ -1,0 +1,56 @@
+"""The verbs of the admin socket; who may connect is decided by the socket's mode and group."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, current_app
+from flask.typing import ResponseReturnValue
+
+from sallyport_runner.services.control import Control, UnknownJobError
+
+blueprint = Blueprint("admin", __name__)
+
+
+def _control() -> Control:
+    control: Control = current_app.extensions["control"]
+    return control
+
+
+@blueprint.get("/status")
+def status() -> ResponseReturnValue:
+    """Answer how the runner is."""
+    return _control().status()
+
+
+@blueprint.get("/jobs")
+def jobs() -> ResponseReturnValue:
+    """Answer the active jobs and the newest others."""
+    return {"jobs": _control().jobs()}
+
+
+@blueprint.post("/<any(pause, unpause):verb>")
+def pause(verb: str) -> ResponseReturnValue:
+    """Start no further job, or go on."""
+    _control().pause(verb == "pause")
+    return _control().status()
+
+
+@blueprint.post("/db-maintenance/<any(on, off):state>")
+def maintenance(state: str) -> ResponseReturnValue:
+    """Close the database for jobs, or open it again."""
+    _control().maintenance(state == "on")
+    return _control().status()
+
+
+@blueprint.post("/jobs/<identifier>/kill")
+def kill(identifier: str) -> ResponseReturnValue:
+    """Stop a job for good."""
+    job = _control().kill(identifier)
+    return {"id": job.id, "workspace": job.workspace, "action": job.action}
+
+
+@blueprint.errorhandler(UnknownJobError)
+def unknown_job(error: UnknownJobError) -> ResponseReturnValue:
+    """Answer 404 with the sentence."""
+    return {"detail": str(error)}, HTTPStatus.NOT_FOUND
