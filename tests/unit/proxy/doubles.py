@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -37,6 +40,19 @@ class Reply:
     body: bytes = b""
 
 
+class _Server(ThreadingHTTPServer):
+    tls: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with contextlib.suppress(ssl.SSLError, ConnectionError):
+            request = self.tls.wrap_socket(request, server_side=True)
+            with contextlib.closing(request):
+                super().finish_request(request, client_address)
+
+
 class Double:
     """An HTTP server on loopback; subclasses say what `reply` answers."""
 
@@ -47,11 +63,18 @@ class Double:
         self.gate = threading.Event()
         self.gate.set()
         handler = _handler(self)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = False
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,))
         self._thread.start()
+
+    def use_tls(self, certificate: Path) -> None:
+        """Speak https from now on, with a file that holds key and certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self._server.tls = context
+        self.origin = f"https://localhost:{self._server.server_port}"
 
     def reply(self, seen: Seen, body: bytes) -> Reply:
         """Answer one request."""

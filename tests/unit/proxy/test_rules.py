@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.unit.proxy.rig import CLIENT, HOSTS, Rig, Upstreams, write_policy
@@ -128,6 +129,7 @@ def test_each_request_is_a_line_in_the_journal(rig: Rig, caplog: pytest.LogCaptu
     with caplog.at_level(logging.INFO, "sallyport_proxy.requests"):
         rig.raw("archive", "GET", INDEX.target)
         rig.raw("archive", "GET", "/debian/dists/sid/InRelease")
+        rig.close()
     allowed, refused = (vars(record) for record in caplog.records)
     assert (allowed["decision"], allowed["object"], allowed["cache"]) == ("allow", "debian", "pass")
     assert (refused["decision"], refused["reason"], refused["status"]) == ("refuse", "suite", 403)
@@ -141,8 +143,16 @@ def test_health_and_metrics_are_for_the_socket_only(rig: Rig) -> None:
     assert b"sallyport_proxy_decisions" in client.get("/metrics").data
 
 
-def test_every_reason_has_a_sentence() -> None:
+def test_every_reason_has_a_sentence_a_test_and_a_line_in_the_reference() -> None:
     assert set(MESSAGES) == set(Reason)
+    folder = Path(__file__).parent
+    lines = (folder.parents[2] / "docs/reference/proxy.md").read_text().splitlines()
+    described = {line.split("`")[1] for line in lines if line.startswith("| `") and "_" in line}
+    tests = "".join(path.read_text() for path in folder.glob("test_*.py"))
+    for reason in Reason:
+        assert f"| `{reason}` |" in "\n".join(lines), reason
+        assert f'{reason}"' in tests, reason
+    assert {word for word in described if "-" not in word} <= set(Reason)
 
 
 def test_a_reader_without_a_rule_is_robots(rig: Rig) -> None:
