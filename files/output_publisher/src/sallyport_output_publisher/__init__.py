@@ -1,0 +1,1 @@
+"""The output publisher: carries approved files outward and decides nothing."""

@@ -1,0 +1,10 @@
+"""Runs revisions on the connection that `sallyport_common.database.migrate` hands over."""
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    version_table=context.config.get_main_option("version_table") or "alembic_version",
+)
+with context.begin_transaction():
+    context.run_migrations()
