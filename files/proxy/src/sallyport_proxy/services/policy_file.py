@@ -41,7 +41,7 @@ def load_policy(path: Path, secrets: Path | None = None) -> Policy:
     With `secrets`, the folder of secret files, a credential without its file is a problem too.
     """
     try:
-        data = yaml.load(path.read_bytes(), Loader=UniqueKeysLoader)  # noqa: S506 (a safe loader)
+        data = UniqueKeysLoader(path.read_bytes()).get_single_data()
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError([f"{path}: {' '.join(str(error).split())}"]) from None
     problems: list[str] = []
