@@ -120,6 +120,7 @@ def test_a_refusal_is_told_and_written_down_and_asks_nobody(rig: Rig) -> None:
     row = rig.log.last_rows(1)[0]
     assert (row["actor"], row["event"]) == (CLIENT, "refuse")
     assert row["data"]["reason"] == "org_not_allowed"
+    assert row["data"]["path"] == "/strangers/x/info/refs"
     assert rig.upstreams.saw_nothing()
     assert rig.get("archive", INDEX.target).status_code == 200
     assert rig.log.last_rows(1)[0]["event"] == "allow"

@@ -16,6 +16,7 @@ DECISIONS = Counter(
     "sallyport_proxy_decisions", "Requests by decision.", ["decision", "kind", "reason"]
 )
 FOLD_SECONDS = 60.0
+PATH_LENGTH = 200
 Key = tuple[str, str, str]
 
 
@@ -53,6 +54,7 @@ class Recorder:
         if self._fold((asked.address, kind, refusal.reason)):
             return None
         data = _common(asked, request_id) | {
+            "path": asked.target.partition("?")[0][:PATH_LENGTH],
             "reason": str(refusal.reason),
             "status": int(refusal.status),
             "upstream_status": refusal.upstream_status,
