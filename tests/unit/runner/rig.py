@@ -1,0 +1,371 @@
+"""A runner in one process: real git, store and trees; containers are functions."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sallyport_common.settings import Secret
+from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Job, JobRequest, Usage
+from sallyport_runner.services.admission import Admission
+from sallyport_runner.services.executor import ImageError, TransientError
+from sallyport_runner.services.finalise import Finaliser
+from sallyport_runner.services.git import Git
+from sallyport_runner.services.outgoing import Flags
+from sallyport_runner.services.publish import Publisher
+from sallyport_runner.services.runs import Runs
+from sallyport_runner.services.server import Listing
+from sallyport_runner.services.stages import Stages
+from sallyport_runner.services.supervision import Supervision
+from sallyport_runner.services.sweeper import Sweeper
+from sallyport_runner.services.sync import Reporter, SyncState
+from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.settings import Settings
+from sallyport_runner.storage.sql import SqlStore, open_database
+
+PROJECT = """
+version: 5
+actions:
+  make:
+    run: python:v2 make.py
+    outputs: {highly_sensitive: {raw: output/raw.csv}}
+  table:
+    run: python:v2 table.py
+    needs: [make]
+    outputs: {moderately_sensitive: {table: output/table.csv}}
+  extract:
+    run: ehrql:v1 generate-dataset d.py --output output/d.csv
+    outputs: {highly_sensitive: {d: output/d.csv}}
+"""
+
+T = TypeVar("T")
+MEBIBYTE = 1024**2
+Program = Callable[["Container"], int]
+"""Plays the part of what runs in a container; returns the exit code."""
+
+
+@dataclass
+class Container:
+    """A container of the memory executor."""
+
+    spec: ContainerSpec
+    status: ContainerStatus
+    output: bytes = b""
+
+    def folder(self, target: str) -> Path:
+        """Return the host's folder behind a mount."""
+        return next(Path(m.source) for m in self.spec.mounts if m.target == target)
+
+    def write(self, path: str, text: str) -> int:
+        """Write a file of the workspace; answer the exit code 0."""
+        place = self.folder("/workspace") / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        return 0
+
+    def read(self, path: str) -> str:
+        """Read a file of the workspace."""
+        return (self.folder("/workspace") / path).read_text()
+
+
+def _nothing(_container: Container) -> int:
+    return 0
+
+
+@dataclass
+class MemoryExecutor:
+    """Implements Executor: a program runs when it is told to go on, and ends at once."""
+
+    clock: Callable[[], float]
+    programs: dict[str, Program] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    containers: dict[str, Container] = field(default_factory=dict)
+    networks: set[str] = field(default_factory=lambda: {"jobrunner-db"})
+    images: set[str] = field(default_factory=lambda: {"python:v2", "ehrql:v1"})
+    started: list[ContainerSpec] = field(default_factory=list)
+    away: bool = False
+    held: bool = False
+
+    def _check(self) -> None:
+        if self.away:
+            raise TransientError("the engine is away")
+
+    def fetch_image(self, name: str, digest: str | None) -> Image:
+        self._check()
+        if name not in self.images:
+            raise ImageError(name)
+        reference = f"registry/{name}@{digest or 'sha256:' + 'a' * 64}"
+        return Image(reference=reference, labels=self.labels)
+
+    def network_exists(self, name: str) -> bool:
+        return name in self.networks
+
+    def start(self, spec: ContainerSpec) -> None:
+        self._check()
+        assert spec.name not in self.containers, "two containers of one name"
+        self.started.append(spec)
+        status = ContainerStatus(name=spec.name, labels=spec.labels, state="running")
+        self.containers[spec.name] = Container(spec, status)
+        if not self.held:
+            self.go_on(spec.name)
+
+    def go_on(self, name: str) -> None:
+        """Let a held container run to its end."""
+        container = self.containers[name]
+        program = self.programs.get(container.spec.labels["action"], _nothing)
+        self.end(name, program(container))
+
+    def end(self, name: str, exit_code: int, **values: Any) -> None:
+        """End a container."""
+        container = self.containers[name]
+        container.status = replace(
+            container.status,
+            state="exited",
+            exit_code=exit_code,
+            finished_at=self.clock(),
+            **values,
+        )
+
+    def status(self, name: str) -> ContainerStatus | None:
+        self._check()
+        found = self.containers.get(name)
+        return found.status if found else None
+
+    def list(self, backend: str) -> list[ContainerStatus]:
+        found = [container.status for container in self.containers.values()]
+        return [status for status in found if status.label("backend") == backend]
+
+    def usage(self, name: str) -> Usage | None:
+        return Usage(cpu_seconds=1.0, memory=64 * MEBIBYTE) if name in self.containers else None
+
+    def kill(self, name: str) -> None:
+        found = self.containers.get(name)
+        if found and found.status.running:
+            self.end(name, 137)
+
+    def remove(self, name: str) -> None:
+        self.containers.pop(name, None)
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        found = self.containers.get(name)
+        if found is None:
+            return {}
+        variables = [f"{key}={value}" for key, value in found.spec.environment.items()]
+        return {"Image": found.spec.image, "Config": {"Env": variables, "Labels": {}}}
+
+    def logs(self, name: str) -> Iterator[bytes]:
+        if name in self.containers:
+            yield self.containers[name].output
+
+
+class Immediate:
+    """Implements Background: each step is done when it is asked for."""
+
+    def take(self, key: str, work: Callable[[], T]) -> T | None:
+        assert key
+        return work()
+
+
+@dataclass
+class Posts:
+    """Stands for the job server: keeps what was posted."""
+
+    bodies: list[list[dict[str, Any]]] = field(default_factory=list)
+    listing: Listing = field(default_factory=lambda: Listing([], None))
+    asked: list[str | None] = field(default_factory=list)
+    sent_flags: Flags = field(default_factory=dict)
+
+    def requests(self, etag: str | None, flags: Flags) -> Listing:
+        self.asked.append(etag)
+        self.sent_flags = flags
+        return self.listing
+
+    def post(self, rows: list[dict[str, Any]], flags: Flags) -> None:
+        self.sent_flags = flags
+        self.bodies.append(rows)
+
+
+class Study:
+    """A repository on the forge that the proxy stands for."""
+
+    def __init__(self, forge: Path) -> None:
+        self.path = forge / "demo-org" / "study"
+
+    def make(self) -> str:
+        """Make the repository and its first commit."""
+        self.path.mkdir(parents=True)
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("config", "uploadpack.allowAnySHA1InWant", "true")
+        return self.commit({"project.yaml": PROJECT, "make.py": "pass\n"})
+
+    def git(self, *words: str) -> str:
+        """Run git in the repository."""
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        command = ["git", *identity, "-C", str(self.path), *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(self, files: dict[str, str]) -> str:
+        """Commit files and return the commit."""
+        for name, text in files.items():
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.path / name).write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "-m", "x")
+        return self.git("rev-parse", "HEAD")
+
+
+def settings(base: Path, **values: Any) -> Settings:
+    """Return settings for a runner below a folder."""
+    for name in ("work", "high", "medium"):
+        (base / name).mkdir(exist_ok=True)
+    given: dict[str, Any] = {
+        "backend": "hospital",
+        "workdir": base / "work",
+        "high_privacy_storage_base": base / "high",
+        "medium_privacy_storage_base": base / "medium",
+        "job_server_endpoint": "https://jobs.example.org/api/v2",
+        "job_server_token": Secret("f" * 40),
+        "trusted_keys": None,
+        "ca_file": Path("/etc/ssl/certs/ca-certificates.crt"),
+        "poll_interval": 5.0,
+        "long_poll": 50,
+        "job_loop_interval": 1.0,
+        "stats_poll_interval": 10.0,
+        "github_proxy": f"file://{base}/forge",
+        "allowed_github_orgs": ("demo-org",),
+        "docker_proxy": "proxy.example.org/sallyport",
+        "image_digests": {},
+        "image_pull_timeout": 60,
+        "max_workers": 4,
+        "max_db_workers": 2,
+        "job_cpu_count": 2.0,
+        "job_memory_limit": 4 * 1024**3,
+        "job_time_limit": 3600,
+        "job_pids_limit": 500,
+        "job_tmp_size": 1024**3,
+        "job_disk_limit": 10 * 1024**3,
+        "disk_free_floor": 0,
+        "database_url": Secret("postgresql://jobs:hidden-password@127.0.0.1/hospital"),
+        "database_access_network": "jobrunner-db",
+        "database_backends": base / "backends",
+        "dns_sink": "192.0.2.0",
+        "level4_max_filesize": 16 * MEBIBYTE,
+        "level4_max_csv_rows": 5000,
+        "level4_forbidden_columns": ("patient_id",),
+    }
+    return Settings(**given | values)
+
+
+@functools.cache
+def _template() -> Path:
+    """Return a folder with a study and an empty database, made once."""
+    folder = Path(tempfile.mkdtemp(prefix="runner-rig-"))
+    atexit.register(shutil.rmtree, folder)
+    Study(folder / "forge").make()
+    (folder / "work").mkdir()
+    open_database(folder / "work/runner.sqlite3").dispose()
+    return folder
+
+
+class Runner:
+    """The parts of a runner, put together without threads and engine."""
+
+    def __init__(self, base: Path, **values: Any) -> None:
+        self.base = base
+        self.now = 1_000_000.0
+        self.study = Study(base / "forge")
+        self.settings = settings(base, **values)
+        shutil.copytree(_template(), base, dirs_exist_ok=True)
+        self.executor = MemoryExecutor(lambda: self.now)
+        self.server = Posts()
+        self.volumes = Volumes(self.settings.volumes, (os.getuid(), os.getgid()))
+        self.restart()
+
+    def restart(self) -> None:
+        """Make everything anew that lives in the process alone."""
+        known, background = self.settings, Immediate()
+        self.store = SqlStore(open_database(known.workdir / "runner.sqlite3"))
+        self.reporter = Reporter(self.server, self.store, SyncState(), lambda: self.now)
+        source = Git(
+            known.workdir / "repos", known.github_proxy, known.ca_file, lambda _seconds: None
+        )
+        admission = Admission(known, self.store, source)
+        clock = lambda: self.now  # noqa: E731 (the rig's clock)
+        self.finaliser = Finaliser(known, self.executor, self.volumes, Publisher(known))
+        self.sweeper = Sweeper(known.backend, self.store, self.executor, self.volumes)
+        self.runs = Runs(
+            known,
+            self.store,
+            self.executor,
+            admission,
+            Stages(known, self.store, self.executor, source, admission, self.volumes),
+            self.finaliser,
+            Supervision(known, self.store, self.executor, self.volumes, background, clock),
+            self.volumes,
+            background,
+            self.reporter.wake,
+            clock,
+        )
+
+    def request(self, identifier: str, sha: str, *actions: str, **values: Any) -> JobRequest:
+        """Put a request into the store, as the sync loop does."""
+        made = JobRequest(
+            identifier=identifier.ljust(16, "a"),
+            payload_digest="0" * 64,
+            workspace="ws",
+            repo="https://github.com/demo-org/study",
+            branch="main",
+            sha=sha,
+            requested_actions=list(actions),
+            created_by="ada",
+            created_at="2026-11-24T00:00:00Z",
+        )
+        made = replace(made, **values)
+        self.store.add_request(made)
+        return made
+
+    def passes(self, number: int = 1, seconds: float = 1.0) -> None:
+        """Let the run loop make some passes."""
+        for _ in range(number):
+            self.runs.step()
+            self.now += seconds
+
+    def job(self, action: str, request: JobRequest | None = None) -> Job:
+        """Return the latest job of an action."""
+        found = [job for job in self.store.recent_jobs(1000) if job.action == action]
+        if request is not None:
+            found = [job for job in found if job.request_id == request.identifier]
+        return max(found, key=lambda job: job.created_order)
+
+    def high(self, path: str) -> Path:
+        """Return a path of the workspace in the high tree."""
+        return self.base / "high/workspaces/ws" / path
+
+    def medium(self, path: str) -> Path:
+        """Return a path of the workspace in the medium tree."""
+        return self.base / "medium/workspaces/ws" / path
+
+    def record(self, job: Job) -> Path:
+        """Return the folder with the job's log and metadata."""
+        return self.base / "high/logs" / job.created_at[:7] / f"os-job-{job.id}"
+
+
+def make(container: Container) -> int:
+    """Write what the action `make` declares."""
+    container.write("output/raw.csv", "patient_id,age\n1,40\n")
+    return 0
+
+
+def table(container: Container) -> int:
+    """Write what the action `table` declares, from its input."""
+    assert container.read("output/raw.csv")
+    container.write("output/table.csv", "age,n\n40,10\n")
+    return 0

@@ -1,0 +1,108 @@
+"""Operators talk to the daemon by a unix socket; the process itself starts and stops well."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.unit.runner.rig import Runner, settings
+from waitress.server import create_server
+
+from sallyport_common import systemd
+from sallyport_common.errors import SettingsError
+from sallyport_common.loop import Stopper
+from sallyport_common.settings import environment_names
+from sallyport_runner import cli
+from sallyport_runner.app import create_app
+from sallyport_runner.daemon import Daemon
+from sallyport_runner.services.control import Control
+from sallyport_runner.services.sync import SyncState
+from sallyport_runner.settings import PREFIX, Settings
+from sallyport_runner.storage import PAUSED
+
+
+@pytest.fixture
+def path(runner: Runner, tmp_path: Path) -> Iterator[Path]:
+    """Give the path of a socket that a server with the rig's store answers."""
+    control = Control("hospital", runner.store, runner.executor, SyncState(), lambda: None)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(tmp_path / "admin.sock"))
+        server = create_server(
+            create_app(control, {"store": lambda: None}),
+            sockets=[listening],
+            asyncore_loop_timeout=0.02,
+        )
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        yield tmp_path / "admin.sock"
+        server.close()
+        thread.join(2)
+
+
+def call(path: Path, *words: str) -> int:
+    return cli.main(["--socket", str(path), *words])
+
+
+def test_the_verbs(
+    runner: Runner, sha: str, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    assert call(path, "pause") == 0
+    assert runner.store.flags()[PAUSED][0] == "true"
+    assert call(path, "unpause") == 0
+    assert call(path, "db-maintenance", "on") == 0
+    assert call(path, "status") == 0
+    assert '"db_maintenance": true' in capsys.readouterr().out
+    assert call(path, "jobs") == 0
+    assert "executing" in capsys.readouterr().out
+    assert call(path, "kill", runner.job("make").id[:6]) == 0
+    runner.passes(3)
+    assert runner.job("make").code == "killed_by_admin"
+    with pytest.raises(cli.AdminError, match="No active job has 'zzz'"):
+        call(path, "kill", "zzz")
+    assert cli.ask(path, "GET", "/healthz")["status"] == "ok"
+
+
+def test_a_daemon_that_is_away_is_said_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(cli.AdminError, match="does not answer"):
+        call(tmp_path / "none.sock", "status")
+
+
+def test_the_daemon_is_healthy_although_server_and_engine_are_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = settings(tmp_path, job_server_endpoint="http://127.0.0.1:9/api/v2", poll_interval=0.05)
+    stopper = Stopper()
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening.bind(str(tmp_path / "admin.sock"))
+    monkeypatch.setattr(systemd, "listen_sockets", lambda: {"admin": listening})
+    monkeypatch.setattr("sallyport_runner.services.engine.CALL_TIMEOUT", 1)
+    thread = threading.Thread(target=Daemon(known, stopper).run)
+    thread.start()
+    try:
+        time.sleep(0.2)
+        health = cli.ask(tmp_path / "admin.sock", "GET", "/healthz")
+        assert health["checks"] == {"store": "ok", "loops": "ok"}
+        assert cli.ask(tmp_path / "admin.sock", "GET", "/status")["sync"]["last_contact"] is None
+    finally:
+        stopper.stop()
+        thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_settings_name_every_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("RUNNER_BAKCEND", "x")
+    with pytest.raises(SettingsError) as caught:
+        cli.main(["check-config"])
+    assert "RUNNER_BAKCEND is not a setting" in caught.value.problems
+    assert "RUNNER_BACKEND is not set" in caught.value.problems
+    assert "RUNNER_JOB_SERVER_TOKEN_FILE" in environment_names(Settings, PREFIX)

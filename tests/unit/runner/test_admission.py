@@ -1,0 +1,80 @@
+"""Requests become jobs, or one job that says why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.runner.rig import PROJECT, Runner
+
+from sallyport_common.protocol import ERROR_ACTION, StatusCode
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"repo": "https://github.com/other-org/study"}, "'other-org' is not allowed"),
+        ({"repo": "https://github.com/demo-org/../x"}, "must be https://github.com/"),
+        ({"repo": "git@github.com:demo-org/study"}, "must be https://github.com/"),
+        ({"repo": "https://github.com/demo-org/none"}, "does not exist"),
+        ({"branch": "none"}, "no branch 'none'"),
+        ({"branch": "--upload-pack=x"}, "not valid"),
+        ({"sha": "0" * 40}, "does not have this commit"),
+        ({"sha": "main"}, "40 hexadecimal"),
+        ({"workspace": "../x"}, "workspace's name"),
+        ({"requested_actions": []}, "no action"),
+        ({"requested_actions": ["mkae"]}, "did you mean 'make'"),
+        ({"database_name": "other"}, "'other' is not known"),
+        ({"expired": True}, "older than its signature"),
+    ],
+)
+def test_bad_requests_are_answered_with_a_sentence(
+    runner: Runner, sha: str, values: dict[str, Any], part: str
+) -> None:
+    given = {"sha": sha} | values
+    runner.request("a", given.pop("sha"), *given.pop("requested_actions", ["make"]), **given)
+    runner.passes(1)
+    job = runner.job(ERROR_ACTION)
+    assert job.code is StatusCode.INTERNAL_ERROR
+    assert part in job.problem
+    good = runner.request("b", sha, "make")  # the control: the same request, unchanged
+    runner.passes(1)
+    assert runner.job("make", good)
+
+
+def test_every_problem_of_the_project_is_reported(runner: Runner) -> None:
+    text = PROJECT.replace("[make]", "[mkae]").replace("output/raw.csv", "../raw.csv")
+    runner.request("a", runner.study.commit({"project.yaml": text}), "make")
+    runner.passes(1)
+    problem = runner.job(ERROR_ACTION).problem
+    assert problem.startswith("ProjectError: ")
+    assert "'mkae'" in problem
+    assert "'../raw.csv'" in problem
+
+
+def test_a_commit_that_left_its_branch_is_refused(runner: Runner, sha: str) -> None:
+    runner.study.git("checkout", "--quiet", "-b", "side")
+    aside = runner.study.commit({"side.txt": "x"})
+    runner.study.git("checkout", "--quiet", "main")
+    for number in range(3):
+        runner.study.commit({"main.txt": str(number)})
+    runner.request("a", aside, "make")
+    old = runner.request("b", sha, "make")
+    runner.passes(1)
+    assert "not on the branch 'main'" in runner.job(ERROR_ACTION).problem
+    assert runner.job("make", old)
+
+
+def test_old_codelists_stop_extraction_only(runner: Runner, sha: str) -> None:
+    runner.request("a", sha, "extract", codelists_ok=False)
+    good = runner.request("b", sha, "make", codelists_ok=False)
+    runner.passes(1)
+    assert runner.job(ERROR_ACTION).code is StatusCode.STALE_CODELISTS
+    assert runner.job("make", good)
+
+
+def test_a_reusable_action_is_refused_by_name(runner: Runner) -> None:
+    text = PROJECT.replace("python:v2 make.py", "cohort-joiner:v1 x")
+    runner.request("a", runner.study.commit({"project.yaml": text}), "make")
+    runner.passes(1)
+    assert "'cohort-joiner:v1'" in runner.job(ERROR_ACTION).problem

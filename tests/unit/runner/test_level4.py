@@ -1,0 +1,50 @@
+"""Files of the medium tree are checked for size, type and what a table holds."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from sallyport_runner.services.level4 import Limits, check
+
+LIMITS = Limits(max_size=200, max_rows=3, forbidden_columns=("patient_id",))
+
+
+def judge(content: bytes, path: str = "t.csv") -> str:
+    return check(io.BytesIO(content), path, len(content), LIMITS).message or ""
+
+
+def test_a_good_table_passes_with_its_shape() -> None:
+    stream = io.BytesIO(b"a,b\n1,2\n3,4\n5,6\n")
+    checked = check(stream, "t.csv", 16, LIMITS)
+    assert (checked.message, checked.rows, checked.columns) == (None, 3, 2)
+    assert stream.tell() == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "part"),
+    [
+        (b"x" * 201, "t.csv", "201 bytes"),
+        (b"x", "t.feather", ".feather"),
+        (b"x", "t", "(none)"),
+        (b"patient_id,a\n1,2\n", "t.csv", "patient_id"),
+        (b"\xef\xbb\xbfpatient_id,a\n1,2\n", "t.csv", "patient_id"),
+        (b"a\n1\n2\n3\n4\n", "t.csv", "4 rows"),
+        (b'"a\n', "t.csv", "cannot be read"),
+        (b"a,\x00\n", "t.csv", "cannot be read"),
+        (b"\xff\xfe\n", "t.csv", "cannot be read"),
+    ],
+)
+def test_bad_files_are_withheld_with_the_reason(content: bytes, path: str, part: str) -> None:
+    assert part in judge(content, path)
+
+
+def test_both_reasons_of_a_table_are_given() -> None:
+    message = judge(b"patient_id\n1\n2\n3\n4\n")
+    assert "patient_id" in message
+    assert "4 rows" in message
+
+
+def test_other_reviewable_types_pass() -> None:
+    assert judge(b"x", "t.png") == ""

@@ -1,0 +1,82 @@
+"""Nothing of the data, the files or the faults inside leaves the secure zone."""
+
+from __future__ import annotations
+
+import json
+
+from tests.unit.runner.rig import Container, Runner
+
+from sallyport_common.protocol import StatusCode
+from sallyport_runner.services import outgoing
+
+CANARIES = ("canary-name", "canary-data", "canary-log", "canary-fault", "canary-wrong")
+NUMBERS = ("4242", "77")
+
+
+def plant(container: Container) -> int:
+    """Leave a canary in every place that a job can write to."""
+    container.write("output/raw.csv", "canary-data\n" * 4242)
+    container.write("output/canary-name.csv", "canary-data\n")
+    container.output = b"2026-11-24T00:00:00.000000000Z canary-log\n"
+    return 0
+
+
+def test_no_canary_is_posted(runner: Runner, sha: str) -> None:
+    def wrong(container: Container) -> int:
+        container.write("output/canary-wrong.csv", "canary-data\n")
+        return 0
+
+    def failing(container: Container) -> int:
+        plant(container)
+        return 77
+
+    def withheld(container: Container) -> int:
+        container.write("output/table.csv", "patient_id,canary-name\n" + "1,canary-data\n" * 4242)
+        return 0
+
+    for identifier, action, program in (
+        ("a", "make", plant),
+        ("b", "make", wrong),
+        ("c", "make", failing),
+        ("d", "make", plant),
+        ("e", "table", withheld),
+    ):
+        runner.executor.programs[action] = program
+        runner.request(identifier, sha, action)
+        runner.passes(6)
+        runner.reporter.step()
+    codes = {row["status_code"] for body in runner.server.bodies for row in body}
+    assert codes >= {"succeeded", "unmatched_patterns", "nonzero_exit"}
+    posted = json.dumps(runner.server.bodies)
+    assert "output/raw.csv" in posted  # a pattern that project.yaml spells out may leave
+    for canary in CANARIES:
+        assert canary not in posted
+    for job in runner.store.recent_jobs(100):
+        assert not [n for n in NUMBERS if n in outgoing.job_row(job)["status_message"]]
+
+
+def test_faults_inside_leave_as_a_fixed_sentence(runner: Runner, sha: str) -> None:
+    def fault(_container: Container) -> int:
+        raise RuntimeError("canary-fault")
+
+    runner.executor.programs["make"] = fault
+    runner.request("a", sha, "make")
+    runner.passes(4)
+    runner.reporter.step()
+    assert runner.job("make").code is StatusCode.INTERNAL_ERROR
+    assert "canary-fault" not in json.dumps(runner.server.bodies)
+
+
+def test_a_tampered_row_cannot_smuggle_text(runner: Runner, sha: str) -> None:
+    runner.request("a", sha, "make")
+    runner.passes(6)
+    job = runner.store.update(
+        runner.job("make").id,
+        problem="canary-fault",
+        unmatched=["canary-name"],
+        files={"canary-name": "x"},
+        metrics={"canary-name": 1.0, "cpu_mean": 2.0},
+    )
+    row = outgoing.job_row(job)
+    assert "canary" not in json.dumps(row)
+    assert row["metrics"] == {"cpu_mean": 2.0}

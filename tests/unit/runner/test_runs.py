@@ -1,0 +1,475 @@
+"""Jobs go from pending to an end, whatever happens to them on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+from tests.unit.runner.rig import PROJECT, Container, Runner, make
+
+from sallyport_common.protocol import StatusCode
+from sallyport_runner.models import Phase, Reason, Stop
+from sallyport_runner.services.retries import MAX_TRIES
+from sallyport_runner.storage import MANUAL_MAINTENANCE, PAUSED
+
+HOME = "/" + "tmp"
+DATABASE_URL = "postgresql://jobs:hidden-password@127.0.0.1/hospital"
+
+
+def test_an_action_and_what_it_needs_end_in_both_trees(runner: Runner, sha: str) -> None:
+    runner.request("a", sha, "table")
+    runner.passes(8)
+    for action in ("make", "table"):
+        assert runner.job(action).code is StatusCode.SUCCEEDED, action
+    assert runner.high("output/raw.csv").read_text().startswith("patient_id")
+    assert runner.medium("output/table.csv").read_text() == "age,n\n40,10\n"
+    assert not runner.medium("output/raw.csv").exists()
+    assert runner.medium("metadata/table.log").exists()
+    manifest = json.loads(runner.medium("metadata/manifest.json").read_text())
+    entry = manifest["outputs"]["output/table.csv"]
+    assert (entry["row_count"], entry["col_count"], entry["user"]) == (1, 2, "ada")
+    assert entry["content_hash"] == hashlib.sha256(b"age,n\n40,10\n").hexdigest()
+    assert entry["commit"] == sha
+    assert runner.executor.containers == {}
+    assert runner.volumes.all() == []
+
+
+def test_the_sandbox_of_an_ordinary_job(runner: Runner, sha: str) -> None:
+    runner.request("a", sha, "make")
+    runner.passes(4)
+    (spec,) = runner.executor.started
+    assert spec.network is None
+    assert spec.environment == {"OPENSAFELY_BACKEND": "hospital", "HOME": HOME}
+    assert [mount.target for mount in spec.mounts] == ["/workspace"]
+    assert spec.labels["org.sallyport.attempt"] == "1"
+    assert spec.command == ["make.py"]
+
+
+def test_a_dependant_waits_and_fails_with_its_need(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "table")
+    runner.passes(3)
+    assert runner.job("table").code is StatusCode.WAITING_ON_DEPENDENCIES
+    runner.executor.end(runner.job("make").container, 1)
+    runner.passes(4)
+    assert runner.job("make").code is StatusCode.NONZERO_EXIT
+    assert runner.job("table").code is StatusCode.DEPENDENCY_FAILED
+
+
+def test_what_is_done_is_not_done_again_unless_asked_for(runner: Runner, sha: str) -> None:
+    runner.request("a", sha, "table")
+    runner.passes(8)
+    second = runner.request("b", sha, "table")
+    runner.passes(6)
+    assert runner.job("table").request_id == second.identifier
+    assert runner.job("make").request_id != second.identifier
+    third = runner.request("c", sha, "table", force_run_dependencies=True)
+    runner.passes(8)
+    assert runner.job("make").request_id == third.identifier
+    runner.request("d", sha, "run_all")
+    runner.passes(1)
+    assert runner.job("extract").action == "extract"
+
+
+def test_nothing_to_do_is_said_as_success(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    second = runner.request("b", sha, "make")
+    runner.passes(1)
+    job = runner.job("make", second)
+    assert (job.code, job.reason) == (StatusCode.SUCCEEDED, Reason.NOTHING_TO_DO)
+    third = runner.request("c", sha, "table")
+    runner.passes(1)
+    assert runner.job("table", third).wait_for == [runner.executor.started[0].name[7:]]
+
+
+def test_a_file_that_matches_nothing_is_told_inside_only(runner: Runner, sha: str) -> None:
+    def program(container: Container) -> int:
+        container.write("output/rwa.csv", "x\n")
+        return 0
+
+    runner.executor.programs["make"] = program
+    runner.request("a", sha, "make")
+    runner.passes(6)
+    job = runner.job("make")
+    assert job.code is StatusCode.UNMATCHED_PATTERNS
+    assert job.unmatched == ["output/raw.csv"]
+    assert "output/rwa.csv" in (runner.record(job) / "logs.txt").read_text()
+    runner.reporter.step()
+    assert "rwa" not in json.dumps(runner.server.bodies)
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "folder link", "pipe"])
+def test_links_are_never_followed_out_of_a_volume(runner: Runner, sha: str, kind: str) -> None:
+    secret = runner.base / "secret.csv"
+    secret.write_text("secret\n")
+
+    def program(container: Container) -> int:
+        folder = container.folder("/workspace")
+        if kind == "folder link":
+            (folder / "output").symlink_to(runner.base)
+            secret.rename(runner.base / "raw.csv")
+            return 0
+        (folder / "output").mkdir()
+        target = folder / "output/raw.csv"
+        if kind == "link":
+            target.symlink_to(secret)
+        elif kind == "hard link":
+            os.link(secret, target)
+        else:
+            os.mkfifo(target)
+        return 0
+
+    runner.executor.programs["make"] = program
+    runner.request("a", sha, "make")
+    runner.passes(6)
+    assert runner.job("make").code is StatusCode.UNMATCHED_PATTERNS
+    assert not runner.high("output/raw.csv").exists()
+    runner.executor.programs["make"] = make  # the control: the same, with a plain file
+    runner.request("b", sha, "make")
+    runner.passes(6)
+    assert runner.job("make").code is StatusCode.SUCCEEDED
+
+
+def test_a_link_in_the_code_does_not_lead_inputs_astray(runner: Runner) -> None:
+    outside = runner.base / "outside"
+    outside.mkdir()
+    runner.study.path.joinpath("output").symlink_to(outside)
+    sha = runner.study.commit({"project.yaml": PROJECT})
+    runner.executor.programs["make"] = lambda _container: 0
+    runner.request("a", sha, "make")
+    runner.passes(6)
+    runner.store.update(runner.job("make").id, files={"output/raw.csv": "highly_sensitive"})
+    runner.high("output").mkdir(parents=True)
+    runner.high("output/raw.csv").write_text("x")
+    runner.store.update(runner.job("make").id, code=StatusCode.SUCCEEDED)
+    runner.request("b", sha, "table")
+    runner.passes(4)
+    assert runner.job("table").reason is Reason.NO_INPUT
+    assert list(outside.iterdir()) == []
+
+
+def test_withheld_files_leave_a_note_and_an_earlier_copy_goes(runner: Runner, sha: str) -> None:
+    runner.request("a", sha, "table")
+    runner.passes(8)
+    assert runner.medium("output/table.csv").exists()
+
+    def program(container: Container) -> int:
+        container.write("output/table.csv", "patient_id,n\n1,2\n")
+        return 0
+
+    runner.executor.programs["table"] = program
+    runner.request("b", sha, "table")
+    runner.passes(6)
+    job = runner.job("table")
+    assert (job.code, job.reason) == (StatusCode.SUCCEEDED, Reason.WITHHELD)
+    assert not runner.medium("output/table.csv").exists()
+    assert "patient_id" in runner.medium("output/table.csv.txt").read_text()
+    entry = json.loads(runner.medium("metadata/manifest.json").read_text())["outputs"]
+    assert entry["output/table.csv"]["excluded"]
+
+
+def test_outputs_of_an_earlier_run_are_flagged(runner: Runner) -> None:
+    project = PROJECT.replace("output/raw.csv", "output/*.csv")
+    sha = runner.study.commit({"project.yaml": project})
+    runner.executor.programs["make"] = lambda c: c.write("output/old.csv", "x")
+    runner.request("a", sha, "make")
+    runner.passes(6)
+    runner.executor.programs["make"] = lambda c: c.write("output/new.csv", "x")
+    runner.request("b", sha, "make")
+    runner.passes(6)
+    entries = json.loads(runner.medium("metadata/manifest.json").read_text())["outputs"]
+    assert entries["output/old.csv"]["out_of_date_output"]
+    assert not entries["output/new.csv"]["out_of_date_output"]
+
+
+def test_cancelled_jobs_end_without_outputs(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "table")
+    runner.passes(3)
+    runner.store.cancel("a" * 16, ["make", "table"], "2026-11-24T00:00:00Z")
+    runner.passes(4)
+    job = runner.job("make")
+    assert (job.code, job.files) == (StatusCode.CANCELLED_BY_USER, {})
+    assert runner.job("table").code is StatusCode.CANCELLED_BY_USER
+    assert not runner.high("metadata/make.log").exists()
+    assert (runner.record(job) / "logs.txt").exists()
+
+
+def test_an_endless_job_is_stopped(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    assert runner.job("make").code is StatusCode.EXECUTING
+    runner.now += runner.settings.job_time_limit + 1
+    runner.passes(4)
+    job = runner.job("make")
+    assert (job.code, job.reason) == (StatusCode.NONZERO_EXIT, Reason.TIME_LIMIT)
+
+
+def test_a_killed_job_is_the_administrators(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    runner.store.update(runner.job("make").id, stop=Stop.ADMIN)
+    runner.passes(4)
+    assert runner.job("make").code is StatusCode.KILLED_BY_ADMIN
+
+
+def test_a_restart_takes_running_jobs_up_again(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    runner.restart()
+    runner.passes(2)
+    assert runner.job("make").code is StatusCode.EXECUTING
+    runner.executor.go_on(runner.job("make").container)
+    runner.restart()
+    runner.passes(3)
+    assert runner.job("make").code is StatusCode.SUCCEEDED
+    assert len(runner.executor.started) == 1
+
+
+def test_a_job_that_was_finalised_is_not_finalised_twice(runner: Runner, sha: str) -> None:
+    runner.request("a", sha, "make")
+    runner.passes(6)
+    job = runner.job("make")
+    before = (runner.record(job) / "metadata.json").read_bytes()
+    request = runner.store.request(job.request_id)
+    assert request
+    outcome = runner.finaliser.finalise(job, request, None)
+    assert outcome.code is StatusCode.SUCCEEDED
+    assert (runner.record(job) / "metadata.json").read_bytes() == before
+
+
+def test_a_job_that_died_with_its_host_starts_again(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    runner.now += 100
+    runner.executor.end(runner.job("make").container, 137)
+    runner.restart()
+    runner.passes(3)
+    job = runner.job("make")
+    assert (job.code, job.attempt) == (StatusCode.EXECUTING, 2)
+    assert runner.executor.started[-1].labels["org.sallyport.attempt"] == "2"
+    runner.executor.go_on(job.container)
+    runner.passes(3)
+    assert runner.job("make").code is StatusCode.SUCCEEDED
+
+
+def test_the_same_end_counts_when_the_runner_was_there(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.now += 1000
+    runner.passes(1)
+    runner.request("a", sha, "make")
+    runner.now += 1000
+    runner.passes(3)
+    runner.executor.end(runner.job("make").container, 137)
+    runner.passes(3)
+    assert runner.job("make").code is StatusCode.NONZERO_EXIT
+
+
+def test_a_lost_database_adopts_the_running_container(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    (runner.settings.workdir / "runner.sqlite3").rename(runner.base / "lost")
+    for suffix in ("-wal", "-shm"):
+        (runner.settings.workdir / f"runner.sqlite3{suffix}").unlink(missing_ok=True)
+    runner.restart()
+    runner.sweeper.step()
+    runner.request("a", sha, "make")
+    runner.passes(2)
+    assert runner.job("make").code is StatusCode.EXECUTING
+    assert len(runner.executor.started) == 1
+
+
+def test_strays_are_removed_and_live_ones_are_not(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    runner.sweeper.step()
+    assert len(runner.executor.containers) == 1
+    runner.store.update(runner.job("make").id, attempt=2)
+    runner.sweeper.step()
+    assert runner.executor.containers == {}
+
+
+def test_an_engine_that_is_away_loses_nothing(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    runner.executor.away = True
+    runner.passes(MAX_TRIES + 5, seconds=100)
+    runner.executor.away = False
+    runner.executor.go_on(runner.job("make").container)
+    runner.passes(4, seconds=100)
+    assert runner.job("make").code is StatusCode.SUCCEEDED
+
+
+def test_pause_holds_pending_jobs_only(runner: Runner, sha: str) -> None:
+    runner.store.set_flag(PAUSED, "true", "2026-11-24T00:00:00Z")
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    assert runner.job("make").code is StatusCode.PAUSED
+    runner.store.set_flag(PAUSED, None, "2026-11-24T00:00:00Z")
+    runner.passes(4)
+    assert runner.job("make").code is StatusCode.SUCCEEDED
+
+
+def test_workers_are_limited(tmp_path: Path) -> None:
+    runner = Runner(tmp_path, max_workers=1)
+    runner.executor.held = True
+    text = PROJECT.replace("needs: [make]", "needs: []")
+    sha = runner.study.commit({"project.yaml": text})
+    runner.request("a", sha, "make", "table")
+    runner.passes(3)
+    codes = {runner.job("make").code, runner.job("table").code}
+    assert codes == {StatusCode.EXECUTING, StatusCode.WAITING_ON_WORKERS}
+
+
+def test_maintenance_resets_database_jobs(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "extract")
+    runner.passes(3)
+    assert runner.job("extract").code is StatusCode.EXECUTING
+    runner.store.set_flag(MANUAL_MAINTENANCE, "on", "2026-11-24T00:00:00Z")
+    runner.passes(2)
+    job = runner.job("extract")
+    assert (job.code, job.attempt) == (StatusCode.WAITING_DB_MAINTENANCE, 2)
+    assert runner.executor.containers == {}
+
+
+def test_a_database_job_in_one_phase_has_network_and_url(runner: Runner, sha: str) -> None:
+    runner.executor.programs["extract"] = lambda c: c.write("output/d.csv", "patient_id\n")
+    runner.request("a", sha, "extract")
+    runner.passes(6)
+    (spec,) = runner.executor.started
+    assert spec.network == "jobrunner-db"
+    assert spec.hosts == {"127.0.0.1": "127.0.0.1"}
+    assert spec.environment["DATABASE_URL"] == DATABASE_URL
+    metadata = (runner.record(runner.job("extract")) / "metadata.json").read_text()
+    assert "hidden-password" not in metadata
+
+
+def test_without_the_closed_network_no_database_job_starts(runner: Runner, sha: str) -> None:
+    runner.executor.networks.clear()
+    runner.request("a", sha, "extract")
+    runner.passes(4)
+    assert runner.job("extract").reason is Reason.NO_NETWORK
+    assert runner.executor.started == []
+
+
+class TestPhases:
+    """Images that compile study code apart from reaching the database."""
+
+    @pytest.fixture
+    def phased(self, runner: Runner) -> Runner:
+        runner.executor.labels = {"org.sallyport.phases": "compile,execute"}
+        return runner
+
+    def program(self, inputs: list[dict[str, str]], escape: bool = False) -> object:
+        def run(container: Container) -> int:
+            if container.spec.name.endswith("-compile"):
+                plan = container.folder("/plan") / "plan.json"
+                plan.write_text(json.dumps({"inputs": inputs}))
+                if escape:
+                    plan.rename(plan.with_name("other"))
+                    plan.symlink_to("/etc/hostname")
+                return 0
+            container.write("output/d.csv", "patient_id\n")
+            return 0
+
+        return run
+
+    def test_code_and_database_are_never_together(self, phased: Runner, sha: str) -> None:
+        digest = hashlib.sha256(b"pass\n").hexdigest()
+        inputs = [{"path": "make.py", "digest": digest}]
+        phased.executor.programs["extract"] = self.program(inputs)  # type: ignore[assignment]  # a closure
+        phased.request("a", sha, "extract")
+        phased.passes(8)
+        compile_spec, execute_spec = phased.executor.started
+        assert compile_spec.network is None
+        assert "DATABASE_URL_FILE" not in compile_spec.environment
+        assert {m.target: m.read_only for m in compile_spec.mounts} == {
+            "/workspace": True,
+            "/plan": False,
+        }
+        assert execute_spec.network == "jobrunner-db"
+        assert "DATABASE_URL" not in execute_spec.environment
+        assert {m.target: m.read_only for m in execute_spec.mounts} == {
+            "/workspace": False,
+            "/plan": True,
+            "/backends": True,
+            "/run/secrets/database_url": True,
+        }
+        words = ["generate-dataset", "d.py", "--output", "output/d.csv"]
+        assert compile_spec.command[-4:] == execute_spec.command[-4:] == words
+        assert compile_spec.image == execute_spec.image
+        job = phased.job("extract")
+        assert job.code is StatusCode.SUCCEEDED
+        assert (phased.record(job) / "plan.json").exists()
+        metadata = json.loads((phased.record(job) / "metadata.json").read_text())
+        assert metadata["plan_sha256"]
+
+    @pytest.mark.parametrize(
+        ("inputs", "escape"),
+        [
+            ([{"path": "../x", "digest": "0" * 64}], False),
+            ([{"path": "make.py", "digest": "0" * 64}], False),
+            ([{"path": "none.csv", "digest": "0" * 64}], False),
+            ([], True),
+        ],
+    )
+    def test_a_bad_plan_is_refused(
+        self, phased: Runner, sha: str, inputs: list[dict[str, str]], escape: bool
+    ) -> None:
+        phased.executor.programs["extract"] = self.program(inputs, escape)  # type: ignore[assignment]  # a closure
+        phased.request("a", sha, "extract")
+        phased.passes(6)
+        assert phased.job("extract").reason is Reason.BAD_PLAN
+        assert len(phased.executor.started) == 1
+
+    def test_a_failing_compilation_ends_the_job(self, phased: Runner, sha: str) -> None:
+        phased.executor.programs["extract"] = lambda _container: 10
+        phased.request("a", sha, "extract")
+        phased.passes(6)
+        job = phased.job("extract")
+        assert (job.code, job.reason) == (StatusCode.NONZERO_EXIT, Reason.BAD_DEFINITION)
+        assert job.phase is Phase.COMPILE
+
+    def test_a_restart_between_the_phases_goes_on(self, phased: Runner, sha: str) -> None:
+        phased.executor.programs["extract"] = self.program([])  # type: ignore[assignment]  # a closure
+        phased.executor.held = True
+        phased.request("a", sha, "extract")
+        phased.passes(3)
+        phased.executor.go_on(phased.job("extract").container)
+        phased.restart()
+        phased.executor.held = False
+        phased.passes(5)
+        assert phased.job("extract").code is StatusCode.SUCCEEDED
+        assert len(phased.executor.started) == 2
+
+
+def test_a_backend_with_dummy_data_never_reaches_a_database(tmp_path: Path) -> None:
+    runner = Runner(tmp_path, backend="test")
+    runner.executor.programs["extract"] = lambda c: c.write("output/d.csv", "x\n")
+    runner.request("a", runner.study.commit({"project.yaml": PROJECT}), "extract")
+    runner.passes(6)
+    (spec,) = runner.executor.started
+    assert spec.network is None
+    assert "DATABASE_URL" not in spec.environment
+    assert runner.job("extract").code is StatusCode.SUCCEEDED
+
+
+def test_an_image_that_is_not_there_is_said(runner: Runner, sha: str) -> None:
+    runner.executor.images.clear()
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    job = runner.job("make")
+    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_IMAGE)
