@@ -63,8 +63,9 @@ def prepare() -> None:
     python(TOOLS / "images.py", "host", "jobs")
     tag = (BUILD / "host-python").read_text(encoding="utf-8")
     python(TOOLS / "wheels.py", tag)
-    playbook: Words = [BIN / "ansible-playbook", "-i", "inventories/demo", SECRETS]
-    run(playbook, "Read build/log/secrets.log.", log=LOGS / "secrets.log")
+    for inventory in ("demo", "single-host"):
+        playbook: Words = [BIN / "ansible-playbook", "-i", f"inventories/{inventory}", SECRETS]
+        run(playbook, "Read build/log/secrets.log.", log=LOGS / "secrets.log")
 
 
 def scenario(name: str, rig_name: str) -> bool:

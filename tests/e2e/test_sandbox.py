@@ -1,0 +1,60 @@
+"""A job reaches what it was given and nothing else; seen from the job server's answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from journey import BACKEND, Journey
+
+
+def outcome(study: Journey, action: str) -> dict[str, Any]:
+    """Run one action of a study and return how its job ended."""
+    (job,) = [job for job in study.run([action])["jobs"] if job["action"] == action]
+    return dict(job)
+
+
+def test_a_job_reaches_nothing(probing: Journey) -> None:
+    """Its control is the next probe: the same code fails where something answers."""
+    assert outcome(probing, "closed")["status"] == "succeeded"
+    refused = outcome(probing, "unable")
+    assert (refused["status"], refused["status_code"]) == ("failed", "nonzero_exit")
+
+
+def test_a_database_job_reaches_the_databases_port_and_nothing_else(probing: Journey) -> None:
+    assert outcome(probing, "query")["status"] == "succeeded"
+
+
+def test_an_image_that_is_not_allowed_is_refused(probing: Journey) -> None:
+    refused = probing.run(["foreign"])
+    assert refused["status"] == "failed"
+    assert "busybox" in str(refused["jobs"])
+
+
+def test_a_file_that_matches_no_pattern_fails_the_job_and_stays_unnamed(probing: Journey) -> None:
+    job = outcome(probing, "unmatched")
+    assert (job["status"], job["status_code"]) == ("failed", "unmatched_patterns")
+    assert "secret-name" not in str(job)
+
+
+@pytest.mark.parametrize("repository", ["other-org/other-study"])
+def test_a_repository_that_is_not_allowed_is_refused(journey: Journey, repository: str) -> None:
+    """The control is every other test: the same submission from an allowed organisation runs."""
+    workspace = {
+        "name": "foreign",
+        "project": "demo-project",
+        "repo": f"https://github.com/{repository}",
+        "branch": "main",
+    }
+    answer = journey.admin.call("POST", "/api/v1/workspaces", workspace)
+    if answer.ok or answer.status_code == 409:
+        rachel = journey.person("rachel")
+        body = {"workspace": "foreign", "backend": BACKEND, "requested_actions": ["describe"]}
+        answer = rachel.call("POST", "/api/v1/job-requests", body)
+        assert answer.ok, answer.text
+        ended = rachel.wait(answer.json()["identifier"], seconds=120)
+        assert ended["status"] == "failed"
+        assert "other-org" in str(ended["jobs"])
+    else:
+        assert "other-org" in answer.text

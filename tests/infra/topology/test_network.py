@@ -1,0 +1,78 @@
+"""Which host reaches which: the zones of the whole topology, probed from inside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from testinfra.host import Host
+
+NUMBER = os.environ.get("SALLYPORT_RIG_NUMBER", "78")
+Rig = Callable[[str], Host]
+
+
+def reaches(host: Host, address: str, port: int) -> bool:
+    """Tell whether a TCP connection from a host is accepted within two seconds."""
+    command = f"timeout 2 bash -c '</dev/tcp/{address}/{port}'"
+    return bool(host.run(command).rc == 0)
+
+
+def at(tail: str) -> str:
+    """Return an address of the rig from its last two octets."""
+    return f"10.{NUMBER}.{tail}"
+
+
+@pytest.mark.parametrize(
+    ("tail", "port"),
+    [("1.20", 443), ("1.30", 443), ("2.50", 5432)],
+    ids=["job server", "proxy", "database"],
+)
+def test_the_runner_host_reaches_what_it_needs(rig: Rig, tail: str, port: int) -> None:
+    assert reaches(rig("runner"), at(tail), port)
+
+
+@pytest.mark.parametrize(
+    ("listener", "tail"),
+    [("jobs", "1.20"), ("proxy", "1.30"), ("database", "2.50")],
+)
+def test_the_runner_host_reaches_no_other_port(rig: Rig, listener: str, tail: str) -> None:
+    """Port 22 listens on every host; the control is the host itself."""
+    assert reaches(rig(listener), "127.0.0.1", 22)
+    assert not reaches(rig("runner"), at(tail), 22)
+
+
+def test_the_runner_host_has_no_way_to_the_internet(rig: Rig) -> None:
+    """The forge stands for the internet; the proxy, which may, reaches it."""
+    assert reaches(rig("proxy"), at("0.10"), 443)
+    assert not reaches(rig("runner"), at("0.10"), 443)
+
+
+def test_the_database_host_opens_no_connection_but_for_packages(rig: Rig) -> None:
+    assert reaches(rig("database"), at("1.30"), 443)
+    assert not reaches(rig("database"), at("1.20"), 443)
+    assert not reaches(rig("database"), at("2.40"), 22)
+    assert not reaches(rig("database"), at("2.40"), 443)
+
+
+def test_nothing_reaches_into_the_secure_zone(rig: Rig) -> None:
+    """Neither the job server nor the proxy can open a connection to the runner host."""
+    runner = rig("runner")
+    assert runner.socket("tcp://0.0.0.0:443").is_listening
+    for outside in ("jobs", "proxy"):
+        assert not reaches(rig(outside), at("1.40"), 443)
+        assert not reaches(rig(outside), at("1.40"), 22)
+
+
+def test_names_of_the_outside_do_not_resolve_in_the_secure_zone(rig: Rig) -> None:
+    for name in ("runner", "database"):
+        assert rig(name).run("getent hosts archive.sallyport.test").rc == 0
+        assert rig(name).run("timeout 5 getent hosts example.org").rc != 0
+
+
+def test_the_firewall_stands_after_the_engine_restarted(rig: Rig) -> None:
+    runner = rig("runner")
+    runner.check_output("systemctl restart docker")
+    assert "jobrunner-db" in runner.check_output("nft list table inet sallyport_db")
+    assert not reaches(runner, at("1.20"), 22)
+    assert reaches(runner, at("1.20"), 443)
