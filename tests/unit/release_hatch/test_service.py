@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,13 +106,26 @@ def test_the_role_and_the_settings_name_the_same_variables(environment: dict[str
     assert Settings.from_env(environment).url
 
 
-def test_bad_settings_are_all_named(environment: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "SIGNING_KEY").write_text("short")
+def test_short_keys_are_refused(environment: dict[str, str], tmp_path: Path) -> None:
+    assert Settings.from_env(environment)
+    for name in ("SIGNING_KEY", "SECRET_KEY"):
+        (tmp_path / name).write_text("short")
     with pytest.raises(SettingsError) as caught:
-        Settings.from_env(environment | {f"{PREFIX}WORKSPACES": "/nonexistent"})
+        Settings.from_env(environment)
     assert caught.value.problems == (
         "RELEASE_HATCH_SIGNING_KEY_FILE holds a key shorter than 28 characters",
-        "RELEASE_HATCH_WORKSPACES is /nonexistent, which is no folder",
+        "RELEASE_HATCH_SECRET_KEY_FILE holds a key shorter than 28 characters",
+    )
+
+
+def test_missing_folders_are_all_named(settings: Settings, tmp_path: Path) -> None:
+    settings.check_folders()
+    gone = replace(settings, workspaces=tmp_path / "a", approved_files=tmp_path / "b")
+    with pytest.raises(SettingsError) as caught:
+        gone.check_folders()
+    assert caught.value.problems == (
+        f"RELEASE_HATCH_WORKSPACES is {tmp_path}/a, which is no folder that can be read",
+        f"RELEASE_HATCH_APPROVED_FILES is {tmp_path}/b, which is no folder that can be read",
     )
 
 

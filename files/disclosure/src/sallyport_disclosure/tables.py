@@ -107,12 +107,16 @@ def _counts(name: str, cells: list[str]) -> list[tuple[int, int]]:
 def _small(name: str, numbers: list[tuple[int, int]], policy: Policy) -> Iterator[Finding]:
     small = [row for row, value in numbers if 1 <= value <= policy.threshold]
     if small:
-        message = f"{len(small)} cells hold a count from 1 to {policy.threshold}"
+        message = f"counts from 1 to {policy.threshold} in {_cells(small)}"
         yield Finding("SMALL_COUNT", Severity.WARN, message, row=small[0], column=name)
 
 
 def _unrounded(name: str, numbers: list[tuple[int, int]], policy: Policy) -> Iterator[Finding]:
     odd = [row for row, value in numbers if value % policy.rounding_base]
     if odd and not all(value == 0 or (value - 3) % 6 == 0 for _row, value in numbers):
-        message = f"{len(odd)} cells are not rounded to {policy.rounding_base}"
+        message = f"counts not rounded to {policy.rounding_base} in {_cells(odd)}"
         yield Finding("NOT_ROUNDED", Severity.WARN, message, row=odd[0], column=name)
+
+
+def _cells(rows: list[int]) -> str:
+    return "1 cell" if len(rows) == 1 else f"{len(rows)} cells"

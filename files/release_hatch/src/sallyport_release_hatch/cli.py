@@ -12,12 +12,14 @@ from sallyport_release_hatch.settings import Settings
 from sallyport_release_hatch.storage.database import Database
 
 
-def _check_config(_settings: Settings) -> int:
+def _check_config(settings: Settings) -> int:
+    settings.check_folders()
     print("The configuration is complete.")
     return 0
 
 
 def _migrate(settings: Settings) -> int:
+    settings.check_folders()
     settings.frozen_files.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     database.migrate()

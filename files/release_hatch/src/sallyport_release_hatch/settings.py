@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,17 +53,20 @@ class Settings:
             )
             if len(key.reveal().encode()) < SHORTEST_KEY
         ]
-        problems += [
-            f"{PREFIX}{name} is {path}, which is no folder"
-            for name, path in (
-                ("WORKSPACES", settings.workspaces),
-                ("APPROVED_FILES", settings.approved_files),
-            )
-            if not path.is_dir()
-        ]
         if problems:
             raise SettingsError(problems)
         return settings
+
+    def check_folders(self) -> None:
+        """Raise SettingsError unless the folders of others are there and open to this account."""
+        folders = {"WORKSPACES": self.workspaces, "APPROVED_FILES": self.approved_files}
+        problems = [
+            f"{PREFIX}{name} is {path}, which is no folder that can be read"
+            for name, path in folders.items()
+            if not os.access(path, os.R_OK | os.X_OK)
+        ]
+        if problems:
+            raise SettingsError(problems)
 
     @property
     def policy(self) -> Policy:

@@ -19,6 +19,7 @@ def start() -> BySocket:
     """Return the application, with the loop that hands over and notifies running beside it."""
     logging.configure("release_hatch")
     settings = Settings.from_env(os.environ)
+    settings.check_folders()
     hatch = build(settings)
     arguments = ("background", hatch.step, PAUSE, Stopper(), Backoff(2, 60))
     threading.Thread(target=run_loop, args=arguments, daemon=True).start()

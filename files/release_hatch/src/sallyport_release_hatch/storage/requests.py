@@ -157,7 +157,7 @@ class RequestTable:
         return list(self._connection.execute(query))
 
     def _whole(self, row: Row[Any]) -> ReleaseRequest:
-        found = self._of(files, row.id)
+        found = sorted(self._of(files, row.id), key=lambda file: str(file.name))
         query = select(votes).where(votes.c.file.in_([file.id for file in found]))
         return ReleaseRequest(
             id=row.id,
