@@ -6,11 +6,12 @@ sources are nobody else's business.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import yaml
 
 import debian
 from console import ROOT
@@ -66,7 +67,7 @@ def archives(release: str) -> list[dict[str, object]]:
 
 def main() -> int:
     """Write the file if it is not current."""
-    text = f"site_archives: {json.dumps(archives(debian.suite()))}\n"
+    text = yaml.safe_dump({"site_archives": archives(debian.suite())}, sort_keys=False)
     if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text:
         TARGET.write_text(text, encoding="utf-8")
         print(f"wrote {Path(TARGET).relative_to(ROOT)}")
