@@ -27,8 +27,13 @@ options:
       group: {description: Group of folders and files., type: str, default: root}
       mode: {description: Mode of the files., type: str, default: "0644"}
       folder_mode: {description: Mode of root and folders below; kept when not given., type: str}
-      files: {description: Text by name below root., type: dict, default: {}}
+      files: {description: Text by name below root; null removes the file., type: dict, default: {}}
       exclusive: {description: Remove all other files in root., type: bool, default: false}
+  check:
+    description: Program and arguments that judge the result; if it fails, everything is put back.
+    type: list
+    elements: str
+    default: []
 author: [Sallyport]
 """
 
@@ -64,6 +69,7 @@ class Writer:
         self._module = module
         self.changed: list[str] = []
         self.diff: list[dict[str, str]] = []
+        self._before: list[tuple[Path, bytes | None]] = []
 
     def write(self, folder: dict[str, Any]) -> None:
         """Bring a folder and its files to what was asked for."""
@@ -71,7 +77,10 @@ class Writer:
         for path in self._folders(root, folder["files"]):
             self._make(path, folder)
         for name, text in folder["files"].items():
-            self._put(root / name, text, folder)
+            if text is None:
+                self._remove(iter([root / name]))
+            else:
+                self._put(root / name, text, folder)
         if folder["exclusive"]:
             listed = {root / name for name in folder["files"]}
             self._remove(path for path in sorted(root.glob("*")) if path not in listed)
@@ -105,6 +114,7 @@ class Writer:
         present = path.read_bytes() if path.is_file() else None
         if present != text.encode():
             self._record(path, (present or b"").decode(errors="replace"), text)
+            self._before.append((path, present))
             if not self._module.check_mode:
                 with tempfile.NamedTemporaryFile(dir=self._module.tmpdir, delete=False) as stream:
                     stream.write(text.encode())
@@ -125,17 +135,38 @@ class Writer:
         for path in paths:
             if path.is_file() or path.is_symlink():
                 self._record(path, "", "removed\n")
+                self._before.append((path, path.read_bytes()))
                 if not self._module.check_mode:
                     path.unlink()
+
+    def judge(self, check: list[str]) -> str | None:
+        """Run the check if something changed; put everything back and say why if it fails."""
+        if not check or not self.changed or self._module.check_mode:
+            return None
+        code, out, error = self._module.run_command(check)
+        if code == 0:
+            return None
+        for path, content in reversed(self._before):
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                path.write_bytes(content)
+        return f"{' '.join(check)} refused the result, which was put back: {error or out}"
 
 
 def main() -> None:
     """Run the module."""
     folders = {"type": "list", "elements": "dict", "required": True, "options": SUBOPTIONS}
-    module = AnsibleModule(argument_spec={"folders": folders}, supports_check_mode=True)
+    check = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={"folders": folders, "check": check}, supports_check_mode=True
+    )
     writer = Writer(module)
     for folder in module.params["folders"]:
         writer.write(folder)
+    refusal = writer.judge(module.params["check"])
+    if refusal:
+        module.fail_json(msg=refusal, paths=writer.changed)
     module.exit_json(changed=bool(writer.changed), paths=writer.changed, diff=writer.diff)
 
 
