@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from werkzeug.http import parse_options_header
+
 TOKEN = "b" * 40
 REQUEST = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 CSV = b"group,count\na,10\nb,25\n"
@@ -74,6 +76,7 @@ class JobServerDouble:
         self.headers: list[dict[str, str]] = []
         self.uploads_until_failure = -1
         self.other_id = ""
+        self.refused_names: set[str] = set()
         self.url = ""
 
     def answer(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
@@ -104,7 +107,9 @@ class JobServerDouble:
 
     def _upload(self, release: dict[str, Any], headers: dict[str, str], body: bytes) -> Answer:
         disposition = headers["Content-Disposition"]
-        name = disposition.partition('filename="')[2].rstrip('"')
+        name = parse_options_header(disposition)[1].get("filename", "")
+        if name in self.refused_names:
+            return 400, {}, {"detail": "File is too large, it must be below 16.0Mb"}
         if self.uploads_until_failure == 0:
             return 500, {}, ["broken"]
         self.uploads_until_failure -= 1

@@ -64,6 +64,26 @@ def test_the_release_record_says_who_decided(
     assert hatch.reports
 
 
+def test_a_name_in_any_script_arrives(
+    run: Run, tree: Path, job_server: JobServerDouble, hatch: HatchDouble
+) -> None:
+    files = {"output/résumé der Ergebnisse.csv": CSV}
+    hand_over(tree, manifest(files), files)
+    assert run("run", "--once") == 0
+    assert job_server.releases[REQUEST]["files"] == files
+    assert hatch.reports[-1] == ("released", {})
+
+
+def test_one_bad_file_does_not_hold_up_the_others(
+    run: Run, tree: Path, job_server: JobServerDouble, hatch: HatchDouble
+) -> None:
+    hand_over(tree, manifest())
+    job_server.refused_names = {"output/table.csv"}
+    assert run("run", "--once") == 75
+    assert list(job_server.releases[REQUEST]["files"]) == ["output/plot.png"]
+    assert [path for path, _body in hatch.reports] == [f"files/{sha256(PNG)}", "failed"]
+
+
 def test_an_interrupted_run_goes_on_with_the_next_file(
     run: Run,
     tree: Path,
@@ -121,7 +141,7 @@ def test_without_the_hatch_the_request_stays_due(
     assert not (tmp_path / "outbox.sock").exists()
     assert run("run", "--once") == 75
     assert run("run", "--once") == 75
-    assert [call for call, _user in job_server.calls].count(RELEASE) == 1
+    assert [call for call, _user in job_server.calls].count(RELEASE) == 2
 
 
 @pytest.mark.parametrize("status", [403, 409, 500])

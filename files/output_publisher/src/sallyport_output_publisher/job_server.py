@@ -102,7 +102,7 @@ def _body(request: ApprovedRequest) -> dict[str, Any]:
 
 
 def _filename(name: str) -> str:
-    return f'filename="{name}"' if name.isascii() else f"filename*=UTF-8''{quote(name)}"
+    return f'filename="{name}"' if name.isascii() else f"filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _detail(answer: requests.Response) -> str:

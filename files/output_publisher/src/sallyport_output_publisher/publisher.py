@@ -90,14 +90,25 @@ class Publisher:
         approved = self._tree.load(request)
         self._target.create(approved)
         done = self._state.uploaded(request)
+        problems = []
         for file in approved.files:
-            if file.name not in done:
-                data = self._tree.read(request, file)
-                done[file.name] = self._target.upload(approved, file, data)
-                self._state.add_upload(request, file.name, file.sha256, done[file.name])
-                log.info("uploaded", extra={"request": request, "sha256": file.sha256})
-            self._reports.file_uploaded(request, file.sha256, done[file.name])
+            try:
+                file_id = done.get(file.name)
+                if file_id is None:
+                    file_id = self._upload(approved, file)
+                self._reports.file_uploaded(request, file.sha256, file_id)
+            except PostponedError as error:  # the other files need not wait for this one
+                problems.append(str(error))
+        if problems:
+            raise PostponedError(" ".join(problems))
         self._reports.released(request)
+
+    def _upload(self, approved: ApprovedRequest, file: ApprovedFile) -> str:
+        data = self._tree.read(approved.id, file)
+        file_id = self._target.upload(approved, file, data)
+        self._state.add_upload(approved.id, file.name, file.sha256, file_id)
+        log.info("uploaded", extra={"request": approved.id, "sha256": file.sha256})
+        return file_id
 
     def _fail(self, request: str, progress: Progress, reason: str, pause: float) -> Progress:
         log.error("not published", extra={"request": request, "reason": reason})
