@@ -1,0 +1,1 @@
+"""Where people submit job requests, runners fetch them, and published results are read."""

@@ -1,0 +1,63 @@
+"""Puts the job server together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from argon2 import PasswordHasher
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from sallyport_common import health
+from sallyport_job_server.services.bundle import Services, build
+from sallyport_job_server.settings import Settings
+from sallyport_job_server.views import (
+    account,
+    api,
+    classic_jobs,
+    classic_releases,
+    filters,
+    releases,
+    research,
+    security,
+    staff,
+    status,
+)
+
+LARGEST_BODY = 17 * 1024 * 1024
+
+
+def create_app(settings: Settings, hasher: PasswordHasher | None = None) -> Flask:
+    """Build the application; the database is migrated beforehand, by the command."""
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=settings.secret_key.reveal(),
+        SESSION_COOKIE_NAME="__Host-sallyport",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=settings.session_lifetime),
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        RELEASES_REDIRECT=settings.releases_redirect,
+        PUBLIC_URL=settings.url.rstrip("/"),
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]  # Flask's own documented way
+    services = build(settings, hasher)
+    app.extensions["sallyport"] = services
+    _register(app, services)
+    return app
+
+
+def _register(app: Flask, services: Services) -> None:
+    checks = {"database": services.database.check_revision}
+    version = health.package_version("sallyport-job-server")
+    app.register_blueprint(health.blueprint("job_server", version, checks))
+    for module in (account, research, releases, staff, status):
+        app.register_blueprint(module.blueprint)
+    app.register_blueprint(classic_jobs.blueprint, url_prefix="/api/v2")
+    app.register_blueprint(classic_releases.blueprint, url_prefix="/api/v2")
+    app.register_blueprint(api.blueprint, url_prefix="/api/v1")
+    filters.install(app)
+    security.install(app)

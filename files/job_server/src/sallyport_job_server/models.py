@@ -1,0 +1,257 @@
+"""What the job server talks about: people, places, requests, releases. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sallyport_common.errors import SallyportError
+
+
+class Problem(SallyportError):
+    """A request that cannot be served as asked; its text is for the person who asked."""
+
+    status = 400
+
+
+class UnauthenticatedError(Problem):
+    """Nobody, or nobody we know, is asking."""
+
+    status = 401
+
+
+class ForbiddenError(Problem):
+    """The person or program is known and may not do this."""
+
+    status = 403
+
+
+class NotFoundError(Problem):
+    """There is no such thing, or it is not shown to this person."""
+
+    status = 404
+
+
+class ConflictError(Problem):
+    """The thing exists already and differs."""
+
+    status = 409
+
+
+class AlreadyUploadedError(Problem):
+    """The bytes of a released file came before; `file_id` says which file that is."""
+
+    def __init__(self, text: str, file_id: str) -> None:
+        super().__init__(text)
+        self.file_id = file_id
+
+
+class TooManyError(Problem):
+    """Too many failures in a short time."""
+
+    status = 429
+
+
+@dataclass(frozen=True)
+class User:
+    """A person's account; `roles` are the roles they hold everywhere."""
+
+    id: int
+    username: str
+    fullname: str
+    email: str
+    password_hash: str
+    totp_secret: str | None
+    totp_step: int
+    roles: list[str]
+    is_active: bool
+    session_epoch: int
+    created_at: str
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """A personal access token, without the token."""
+
+    id: int
+    user_id: int
+    label: str
+    digest: str
+    created_at: str
+    expires_at: str
+    revoked_at: str | None
+
+
+@dataclass(frozen=True)
+class Project:
+    """A study as an organisation approved it."""
+
+    id: int
+    slug: str
+    name: str
+    ongoing: bool
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """A person's roles in a project."""
+
+    username: str
+    fullname: str
+    roles: list[str]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A repository and branch whose actions run and whose outputs are kept together."""
+
+    id: int
+    name: str
+    project_id: int
+    repo: str
+    branch: str
+    archived: bool
+    created_at: str
+    project: str
+    project_name: str
+    project_ongoing: bool
+    created_by: str
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A secure installation that runs jobs; `changes` is the counter behind ETags."""
+
+    id: int
+    slug: str
+    name: str
+    hatch_url: str
+    is_active: bool
+    changes: int
+    flags: dict[str, Any]
+    last_seen_at: str | None
+    created_at: str
+
+
+@dataclass(frozen=True)
+class BackendToken:
+    """A backend's token, without the token."""
+
+    id: int
+    backend_id: int
+    scope: str
+    digest: str
+    created_at: str
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """Actions that a person asked for, with the names that the wire format shows beside them."""
+
+    id: int
+    identifier: str
+    workspace_id: int
+    backend_id: int
+    sha: str
+    branch: str
+    requested_actions: list[str]
+    cancelled_actions: list[str]
+    force_run_dependencies: bool
+    codelists_ok: bool
+    database_name: str
+    project_yaml: str
+    envelope: str
+    created_at: str
+    expires_at: str
+    workspace: str
+    workspace_created_at: str
+    repo: str
+    project: str
+    backend: str
+    created_by: str
+    created_by_id: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One action's run as its runner last reported it."""
+
+    id: int
+    identifier: str
+    job_request_id: int
+    action: str
+    run_command: str
+    status: str
+    status_code: str
+    status_message: str
+    created_at: str
+    updated_at: str | None
+    started_at: str | None
+    completed_at: str | None
+    requires_db: bool
+    trace_context: dict[str, Any] | None
+    metrics: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Release:
+    """Files of a workspace that two checkers approved."""
+
+    id: str
+    workspace_id: int
+    backend_id: int
+    created_by: str
+    created_at: str
+    details: dict[str, Any]
+    workspace: str
+    project: str
+    backend: str
+
+
+@dataclass(frozen=True)
+class ReleaseFile:
+    """One file of a release; its bytes are there once `uploaded_at` is set."""
+
+    id: str
+    release_id: str
+    workspace_id: int
+    name: str
+    sha256: str
+    size: int
+    date: str
+    details: dict[str, Any]
+    review: dict[str, Any] | None
+    created_by: str
+    uploaded_by: str | None
+    uploaded_at: str | None
+    deleted_by: str | None
+    deleted_at: str | None
+    workspace: str
+    project: str
+    backend: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A frozen set of released files; public once `published_at` is set."""
+
+    id: int
+    workspace_id: int
+    key: str
+    created_by: str
+    created_at: str
+    published_by: str | None
+    published_at: str | None
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """One row of the audit chain, for the page that shows it."""
+
+    seq: int
+    time: str
+    actor: str
+    event: str
+    object: str
+    data: dict[str, Any]

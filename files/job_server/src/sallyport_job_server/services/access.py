@@ -1,0 +1,44 @@
+"""Who may do what: permissions from the roles that a person holds everywhere and in a project."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Connection
+
+from sallyport_job_server.models import ForbiddenError, NotFoundError, User, Workspace
+from sallyport_job_server.roles import Permission, permissions_of
+from sallyport_job_server.storage import projects
+
+_SEES_ALL = {Permission.PROJECT_MANAGE, Permission.RELEASE_FILE_VIEW}
+
+
+def permissions(
+    connection: Connection, user: User, project_id: int | None = None
+) -> frozenset[Permission]:
+    """Return what a person may do in a project, or everywhere."""
+    inside: list[str] = []
+    if project_id is not None:
+        inside = projects.memberships(connection, user.id).get(project_id, [])
+    return permissions_of([*user.roles, *inside])
+
+
+def require(
+    connection: Connection, user: User, permission: Permission, project_id: int | None = None
+) -> None:
+    """Raise ForbiddenError unless the person holds the permission."""
+    if permission not in permissions(connection, user, project_id):
+        raise ForbiddenError(f"{user.username} does not have the permission {permission}.")
+
+
+def sees(connection: Connection, user: User, project_id: int) -> bool:
+    """Tell whether a project is shown to a person."""
+    if project_id in projects.memberships(connection, user.id):
+        return True
+    return bool(_SEES_ALL & permissions_of(user.roles))
+
+
+def visible_workspace(connection: Connection, user: User, name: str) -> Workspace:
+    """Return a workspace; one of a foreign project looks like a missing one."""
+    found = projects.workspace(connection, name)
+    if found is None or not sees(connection, user, found.project_id):
+        raise NotFoundError(f"There is no workspace '{name}'.")
+    return found

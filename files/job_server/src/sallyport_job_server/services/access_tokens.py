@@ -1,0 +1,64 @@
+"""Personal access tokens: `<64 hex>-<last day>`, sent as `username:token`, stored as a digest."""
+
+from __future__ import annotations
+
+import secrets
+
+from sallyport_common import tokens
+from sallyport_job_server.models import AccessToken, NotFoundError, UnauthenticatedError, User
+from sallyport_job_server.services import checks, clock
+from sallyport_job_server.storage import tables, users
+from sallyport_job_server.storage.database import Database, add, put
+
+DAYS = 90
+
+
+class AccessTokens:
+    """The use cases around personal access tokens."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, user: User, label: str) -> str:
+        """Make a token and return it; it is not kept and cannot be shown again."""
+        expires = clock.until(DAYS * 86400)
+        token = f"{secrets.token_hex(32)}-{expires[:10]}"
+        with self._database.change(user.username) as change:
+            add(
+                change.connection,
+                tables.access_tokens,
+                user_id=user.id,
+                label=checks.text("label", label)[:100],
+                digest=tokens.digest(token),
+                created_at=clock.now(),
+                expires_at=expires,
+            )
+            change.record("token.create", user.username, label=label[:100], expires_at=expires)
+        return token
+
+    def revoke(self, user: User, number: int) -> None:
+        """End one of a person's own tokens."""
+        with self._database.change(user.username) as change:
+            own = [token.id for token in users.access_tokens(change.connection, user.id)]
+            if number not in own:
+                raise NotFoundError("There is no such token.")
+            put(change.connection, tables.access_tokens, number, revoked_at=clock.now())
+            change.record("token.revoke", user.username, token=number)
+
+    def of(self, user: User) -> list[AccessToken]:
+        """Return a person's tokens."""
+        with self._database.read() as connection:
+            return users.access_tokens(connection, user.id)
+
+    def owner(self, header: str) -> User:
+        """Return whom `username:token` belongs to; raise UnauthenticatedError for any fault."""
+        username, _colon, token = header.strip().partition(":")
+        with self._database.read() as connection:
+            user = users.by_name(connection, username)
+            kept = users.access_tokens(connection, user.id) if user else []
+        matching = [one for one in kept if tokens.matches(token, one.digest)]
+        if user is None or not user.is_active or not matching:
+            raise UnauthenticatedError("The access token is unknown; send 'username:token'.")
+        if matching[0].expires_at <= clock.now():
+            raise UnauthenticatedError("The access token has expired; make a new one.")
+        return user

@@ -1,0 +1,225 @@
+"""Accounts: making them, logging in, what an administrator changes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+
+from sallyport_job_server.models import (
+    Backend,
+    ConflictError,
+    NotFoundError,
+    Problem,
+    UnauthenticatedError,
+    User,
+)
+from sallyport_job_server.roles import GLOBAL_ROLES, Permission, Role
+from sallyport_job_server.services import access, checks, clock, one_time_codes
+from sallyport_job_server.services.throttle import Throttle
+from sallyport_job_server.storage import backends, projects, tables, users
+from sallyport_job_server.storage.database import Change, Database, add, put
+
+REFUSED = "The user name, the password or the code is wrong."
+
+
+class Accounts:
+    """The use cases around people's accounts."""
+
+    def __init__(self, database: Database, hasher: PasswordHasher, throttle: Throttle) -> None:
+        self._database, self._hasher, self._throttle = database, hasher, throttle
+        self._nobody = hasher.hash(secrets.token_hex(16))
+
+    def log_in(self, username: str, password: str, code: str, address: str) -> User:
+        """Return the account; raise UnauthenticatedError, the same for every reason."""
+        names = (f"user:{username[:100].lower()}", f"address:{address}")
+        self._throttle.check(*names)
+        with self._database.read() as connection:
+            user = users.by_name(connection, username)
+        known = self._matches(user, password)
+        if user is None or not known or not user.is_active or not self._code_is_right(user, code):
+            self._throttle.failed(*names)
+            raise UnauthenticatedError(REFUSED)
+        self._throttle.succeeded(names[0])
+        with self._database.change(user.username) as change:
+            change.record("user.log_in", user.username, address=address)
+        return user
+
+    def _matches(self, user: User | None, password: str) -> bool:
+        # An unknown name costs as much time as a wrong password.
+        try:
+            return self._hasher.verify(user.password_hash if user else self._nobody, password)
+        except VerificationError:
+            return False
+
+    def _code_is_right(self, user: User, code: str) -> bool:
+        if user.totp_secret is None:
+            return True
+        step = one_time_codes.matching_step(user.totp_secret, code)
+        if step is None:
+            return False
+        with self._database.change(user.username) as change:
+            return users.claim_totp_step(change.connection, user.id, step)
+
+    def session_user(self, number: int, epoch: int) -> User | None:
+        """Return the account of a session, unless it was ended or the account closed."""
+        with self._database.read() as connection:
+            user = users.by_id(connection, number)
+        return user if user and user.is_active and user.session_epoch == epoch else None
+
+    def create(
+        self,
+        actor: str,
+        *,
+        username: str,
+        fullname: str,
+        email: str,
+        password: str,
+        roles: Iterable[str] = (),
+    ) -> User:
+        """Make an account; raise ConflictError when the name is taken."""
+        name = checks.username(username)
+        values = {
+            "username": name,
+            "fullname": checks.text("full name", fullname),
+            "email": email.strip(),
+            "password_hash": self._hasher.hash(checks.password(password)),
+            "roles": checks.roles(roles, GLOBAL_ROLES),
+        }
+        with self._database.change(actor) as change:
+            if users.by_name(change.connection, name):
+                raise ConflictError(f"There is a user {name} already.")
+            add(change.connection, tables.users, created_at=clock.now(), **values)
+            change.record("user.create", name, roles=values["roles"])
+            return _required(users.by_name(change.connection, name), username)
+
+    def ensure_administrators(self, wanted: Sequence[dict[str, Any]]) -> dict[str, str]:
+        """Make the administrators that are missing; what exists, passwords too, is left alone."""
+        result = {}
+        for person in wanted:
+            name = checks.username(person["username"])
+            with self._database.read() as connection:
+                found = users.by_name(connection, name)
+            if found is None:
+                self.create(
+                    "command line",
+                    username=name,
+                    fullname=person["fullname"],
+                    email=person.get("email", ""),
+                    password=person["password"],
+                    roles=[Role.ADMIN],
+                )
+            result[name] = "unchanged" if found else "created"
+        return result
+
+    def everyone(self, user: User) -> list[User]:
+        """Return all accounts, for those who manage them."""
+        with self._database.read() as connection:
+            access.require(connection, user, Permission.USER_MANAGE)
+            return users.everyone(connection)
+
+    def details(self, user: User, username: str) -> tuple[User, list[Backend]]:
+        """Return an account and its backends, for those who manage accounts."""
+        with self._database.read() as connection:
+            access.require(connection, user, Permission.USER_MANAGE)
+            found = _required(users.by_name(connection, username), username)
+            return found, backends.of_user(connection, found.id)
+
+    def roles_of(self, username: str) -> tuple[User, dict[str, list[str]]]:
+        """Return an account and its roles by project, for backends."""
+        with self._database.read() as connection:
+            found = _required(users.by_name(connection, username), username)
+            inside = projects.memberships(connection, found.id)
+            every = projects.every_project(connection)
+            return found, {one.slug: inside[one.id] for one in every if one.id in inside}
+
+    def update(
+        self,
+        user: User,
+        username: str,
+        *,
+        roles: Iterable[str],
+        backend_slugs: Iterable[str],
+        is_active: bool,
+    ) -> None:
+        """Set an account's roles, backends and whether it is open; a closed one is logged out."""
+        wanted = checks.roles(roles, GLOBAL_ROLES)
+        with self._database.change(user.username) as change:
+            access.require(change.connection, user, Permission.USER_MANAGE)
+            found = _required(users.by_name(change.connection, username), username)
+            if found.id == user.id and (not is_active or Role.ADMIN not in wanted):
+                raise Problem("You cannot close your own account or give up your own role admin.")
+            epoch = found.session_epoch + (0 if is_active else 1)
+            put(
+                change.connection,
+                tables.users,
+                found.id,
+                roles=wanted,
+                is_active=is_active,
+                session_epoch=epoch,
+            )
+            slugs = _set_backends(change, found, backend_slugs)
+            change.record("user.update", username, roles=wanted, backends=slugs, active=is_active)
+
+    def add_to_backend(self, user: User, slug: str, username: str) -> None:
+        """Let a person use a backend, beside those they may use already."""
+        with self._database.change(user.username) as change:
+            access.require(change.connection, user, Permission.BACKEND_MANAGE)
+            found = _required(users.by_name(change.connection, username), username)
+            present = [backend.slug for backend in backends.of_user(change.connection, found.id)]
+            slugs = _set_backends(change, found, {*present, slug})
+            change.record("backend.member", slug, user=username, backends=slugs)
+
+    def change_password(self, user: User, current: str, new: str, address: str) -> None:
+        """Set a new password; every session of the account ends."""
+        self._throttle.check(f"address:{address}")
+        if not self._matches(user, current):
+            self._throttle.failed(f"address:{address}")
+            raise Problem("The present password is wrong.")
+        self._set_password(user.username, user, new)
+
+    def reset_password(self, user: User, username: str, new: str) -> None:
+        """Set another person's password, as one who manages accounts."""
+        found, _backends = self.details(user, username)
+        self._set_password(user.username, found, new)
+
+    def _set_password(self, actor: str, user: User, new: str) -> None:
+        hashed = self._hasher.hash(checks.password(new))
+        with self._database.change(actor) as change:
+            put(
+                change.connection,
+                tables.users,
+                user.id,
+                password_hash=hashed,
+                session_epoch=user.session_epoch + 1,
+            )
+            change.record("user.password", user.username)
+
+    def set_totp(self, user: User, secret: str | None, code: str) -> None:
+        """Turn one-time codes on (with a code of the new secret) or off (with one of the old)."""
+        step = one_time_codes.matching_step(secret or user.totp_secret or "", code)
+        if step is None:
+            raise Problem("The code is wrong; it changes every 30 seconds.")
+        with self._database.change(user.username) as change:
+            put(change.connection, tables.users, user.id, totp_secret=secret, totp_step=step)
+            change.record("user.totp", user.username, enabled=secret is not None)
+
+
+def _set_backends(change: Change, user: User, slugs: Iterable[str]) -> list[str]:
+    numbers = []
+    for slug in sorted(set(slugs)):
+        backend = backends.by_slug(change.connection, slug)
+        if backend is None:
+            raise NotFoundError(f"There is no backend '{slug}'.")
+        numbers.append(backend.id)
+    backends.set_members_backends(change.connection, user.id, numbers)
+    return sorted(set(slugs))
+
+
+def _required(user: User | None, username: str) -> User:
+    if user is None:
+        raise NotFoundError(f"There is no user '{username}'.")
+    return user

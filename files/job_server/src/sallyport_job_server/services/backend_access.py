@@ -1,0 +1,167 @@
+"""Backends: making them, their scoped tokens, and who calls with one."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+from sallyport_common import tokens
+from sallyport_job_server.models import Backend, ForbiddenError, NotFoundError, Problem, User
+from sallyport_job_server.roles import Permission
+from sallyport_job_server.services import access, checks, clock
+from sallyport_job_server.storage import backends, tables, users
+from sallyport_job_server.storage.database import Change, Database, add, put
+
+KEPT = 2
+"""Tokens of one scope that are valid at a time, so that a new one can be handed out in peace."""
+SHORTEST = 20
+SEEN_EVERY = 5
+
+
+class Scope(enum.StrEnum):
+    """What a backend's token is for."""
+
+    JOBS = "jobs"
+    REVIEW = "review"
+    PUBLISH = "publish"
+    CLASSIC = "classic"
+
+
+class Backends:
+    """The use cases around backends."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ensure(
+        self, actor: str, slug: str, name: str, hatch_url: str, wanted: Mapping[str, str]
+    ) -> str:
+        """Make or change a backend and its tokens; return created, changed or unchanged."""
+        values = {"name": checks.text("name", name), "hatch_url": hatch_url.strip().rstrip("/")}
+        slug = checks.slug("backend's name", slug)
+        with self._database.change(actor) as change:
+            found = backends.by_slug(change.connection, slug)
+            if found is None:
+                made = {"slug": slug, "flags": {}, "created_at": clock.now(), **values}
+                number = add(change.connection, tables.backends, **made)
+                change.record("backend.create", slug, **values)
+            else:
+                number = found.id
+            changed = [
+                scope
+                for scope, token in wanted.items()
+                if _ensure_token(change, number, slug, Scope(scope), token)
+            ]
+            if found is None:
+                return "created"
+            if (found.name, found.hatch_url) != (values["name"], values["hatch_url"]):
+                put(change.connection, tables.backends, number, **values)
+                change.record("backend.update", slug, **values)
+                return "changed"
+            return "changed" if changed else "unchanged"
+
+    def create(self, user: User, slug: str, name: str, hatch_url: str) -> None:
+        """Make a backend without tokens, as one who manages them."""
+        with self._database.read() as connection:
+            access.require(connection, user, Permission.BACKEND_MANAGE)
+            if backends.by_slug(connection, checks.slug("backend's name", slug)):
+                raise Problem(f"There is a backend '{slug}' already.")
+        self.ensure(user.username, slug, name, hatch_url, {})
+
+    def new_token(self, user: User, slug: str, scope: str) -> str:
+        """Make a token and return it; the one before stays valid until the next."""
+        if scope not in set(Scope):
+            raise Problem(f"'{scope}' is not a scope; the scopes are {', '.join(Scope)}.")
+        token = tokens.new_backend_token()
+        with self._database.change(user.username) as change:
+            access.require(change.connection, user, Permission.BACKEND_MANAGE)
+            found = backends.by_slug(change.connection, slug)
+            if found is None:
+                raise NotFoundError(f"There is no backend '{slug}'.")
+            _ensure_token(change, found.id, slug, Scope(scope), token)
+        return token
+
+    def all(self) -> list[Backend]:
+        """Return all backends; their names are no secret."""
+        with self._database.read() as connection:
+            return backends.every_backend(connection)
+
+    def of(self, user: User) -> list[Backend]:
+        """Return the backends that a person may use."""
+        with self._database.read() as connection:
+            return backends.of_user(connection, user.id)
+
+    def by_slug(self, slug: str) -> Backend:
+        """Return a backend; raise NotFoundError."""
+        with self._database.read() as connection:
+            found = backends.by_slug(connection, slug)
+        if found is None:
+            raise NotFoundError(f"There is no backend '{slug}'.")
+        return found
+
+    def caller(self, header: str | None, *scopes: Scope) -> Backend:
+        """Return whose token this is; raise ForbiddenError, with a sentence for each fault."""
+        if header is None:
+            raise ForbiddenError("The header Authorization is missing.")
+        if not header.strip():
+            raise ForbiddenError("The header Authorization is empty.")
+        with self._database.read() as connection:
+            kept = backends.token(connection, tokens.digest(header))
+            if kept is None or not tokens.matches(header, kept.digest):
+                raise ForbiddenError("The backend token is unknown.")
+            found = backends.by_id(connection, kept.backend_id)
+        if found is None or not found.is_active:
+            raise ForbiddenError("The backend of this token is not active.")
+        if kept.scope not in (*scopes, Scope.CLASSIC):
+            raise ForbiddenError(f"A token of scope '{kept.scope}' may not do this.")
+        return found
+
+    def releaser(self, backend: Backend, username: str | None) -> User:
+        """Return the checker whom a backend acts for (OS-User); raise ForbiddenError."""
+        with self._database.read() as connection:
+            user = users.by_name(connection, username or "")
+            member = user is not None and backends.is_member(connection, user.id, backend.id)
+            if user is None or not member or not user.is_active:
+                raise ForbiddenError("The header OS-User must name a user of this backend.")
+            access.require(connection, user, Permission.RELEASE_FILE_UPLOAD)
+        return user
+
+    def seen(self, backend: Backend, flags: dict[str, object] | None) -> None:
+        """Keep when a backend was last heard of, and its flags if it sent any."""
+        new_flags = flags is not None and flags != backend.flags
+        last = backend.last_seen_at
+        if not new_flags and last and clock.seconds_since(last) < SEEN_EVERY:
+            return
+        with self._database.change(f"backend:{backend.slug}") as change:
+            put(change.connection, tables.backends, backend.id, last_seen_at=clock.now())
+            if new_flags:
+                put(change.connection, tables.backends, backend.id, flags=flags)
+                change.touch(backend.id)
+                change.record("backend.flags", backend.slug, flags=flags)
+
+
+def _ensure_token(change: Change, backend_id: int, slug: str, scope: Scope, token: str) -> bool:
+    """Make a token the newest of its scope; tell whether something changed."""
+    if len(token) < SHORTEST:
+        raise Problem(f"The token of scope {scope} for {slug} is shorter than {SHORTEST} letters.")
+    digest = tokens.digest(token)
+    kept = backends.tokens(change.connection, backend_id, scope)
+    if kept and kept[0].digest == digest:
+        return False
+    known = backends.token(change.connection, digest)
+    if known and (known.backend_id, known.scope) != (backend_id, scope):
+        raise Problem(f"The token of scope {scope} for {slug} is in use for something else.")
+    if known:
+        backends.drop_token(change.connection, known.id)
+    add(
+        change.connection,
+        tables.backend_tokens,
+        backend_id=backend_id,
+        scope=scope,
+        digest=digest,
+        created_at=clock.now(),
+    )
+    for old in backends.tokens(change.connection, backend_id, scope)[KEPT:]:
+        backends.drop_token(change.connection, old.id)
+    change.record("backend.token", slug, scope=scope)
+    return True

@@ -1,0 +1,79 @@
+"""All services together, built once from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+
+from sallyport_common import tokens
+from sallyport_job_server.services.access_tokens import AccessTokens
+from sallyport_job_server.services.accounts import Accounts
+from sallyport_job_server.services.audit import Audit
+from sallyport_job_server.services.backend_access import Backends
+from sallyport_job_server.services.directory import Directory
+from sallyport_job_server.services.hatch_tokens import HatchTokens
+from sallyport_job_server.services.job_queue import JobQueue
+from sallyport_job_server.services.job_requests import JobRequests
+from sallyport_job_server.services.login_tokens import LoginTokens
+from sallyport_job_server.services.releases import Releases
+from sallyport_job_server.services.repositories import Repositories
+from sallyport_job_server.services.signer import Signer
+from sallyport_job_server.services.snapshots import Snapshots
+from sallyport_job_server.services.throttle import Throttle
+from sallyport_job_server.services.watcher import Watcher
+from sallyport_job_server.settings import Settings
+from sallyport_job_server.storage.database import Database
+from sallyport_job_server.storage.files import ReleaseStore
+
+
+@dataclass(frozen=True)
+class Services:
+    """What views and commands call."""
+
+    database: Database
+    watcher: Watcher
+    accounts: Accounts
+    access_tokens: AccessTokens
+    login_tokens: LoginTokens
+    hatch_tokens: HatchTokens
+    backends: Backends
+    directory: Directory
+    job_requests: JobRequests
+    job_queue: JobQueue
+    releases: Releases
+    snapshots: Snapshots
+    audit: Audit
+
+
+def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
+    """Build the services; tests pass a hasher that is fast."""
+    database = Database(settings.database_url, settings.database_password)
+    watcher = Watcher(database)
+    throttle = Throttle(database)
+    repositories = Repositories(
+        settings.forges, settings.allowed_organisations, settings.ca_file, settings.git_timeout
+    )
+    return Services(
+        database=database,
+        watcher=watcher,
+        accounts=Accounts(database, hasher or PasswordHasher(), throttle),
+        access_tokens=AccessTokens(database),
+        login_tokens=LoginTokens(
+            database, settings.secret_key, settings.login_token_lifetime, throttle
+        ),
+        hatch_tokens=HatchTokens(database, settings.hatch_signing_key),
+        backends=Backends(database),
+        directory=Directory(database, repositories),
+        job_requests=JobRequests(
+            database,
+            repositories,
+            Signer(settings.signing_key),
+            settings.request_lifetime,
+            tokens.new_request_identifier,
+        ),
+        job_queue=JobQueue(database, watcher),
+        releases=Releases(database, ReleaseStore(settings.release_storage)),
+        snapshots=Snapshots(database),
+        audit=Audit(database),
+    )

@@ -1,0 +1,60 @@
+"""Rules for what people type: names, addresses, roles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sallyport_job_server.models import Problem
+from sallyport_job_server.roles import Role
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_BRANCH = re.compile(r"(?!/|.*(?:\.\.|//|@\{|\.lock$|/$))[A-Za-z0-9._/+-]{1,200}")
+SHORTEST_PASSWORD = 12
+
+
+def slug(kind: str, text: str) -> str:
+    """Return a name in lower case; raise Problem unless it is letters, digits, '-' and '_'."""
+    name = text.strip().lower()
+    if not _SLUG.fullmatch(name):
+        raise Problem(f"The {kind} may hold only letters, digits, '-' and '_'.")
+    return name
+
+
+def username(text: str) -> str:
+    """Return a user name; raise Problem for characters that break headers and paths."""
+    if not _USERNAME.fullmatch(text.strip()):
+        raise Problem("A user name may hold only letters, digits, '.', '-' and '_'.")
+    return text.strip()
+
+
+def text(kind: str, value: str) -> str:
+    """Return a text without outer spaces; raise Problem when nothing is left."""
+    if not value.strip():
+        raise Problem(f"The {kind} must not be empty.")
+    return value.strip()
+
+
+def branch(value: str) -> str:
+    """Return a branch name that git takes as one and that cannot be an option."""
+    if not _BRANCH.fullmatch(value.strip()) or value.strip().startswith("-"):
+        raise Problem(f"'{value}' is not the name of a branch.")
+    return value.strip()
+
+
+def password(value: str) -> str:
+    """Return a password that is long enough."""
+    if len(value) < SHORTEST_PASSWORD:
+        raise Problem(f"A password needs at least {SHORTEST_PASSWORD} characters.")
+    return value
+
+
+def roles(given: Iterable[str], allowed: Iterable[Role]) -> list[str]:
+    """Return the roles without repetition; raise Problem naming those that may be given here."""
+    names = [str(role) for role in allowed]
+    wanted = sorted(set(given))
+    for name in wanted:
+        if name not in names:
+            raise Problem(f"'{name}' is not a role here; the roles are {', '.join(names)}.")
+    return wanted

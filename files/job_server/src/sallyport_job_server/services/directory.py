@@ -1,0 +1,144 @@
+"""Projects, their members, and workspaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sallyport_job_server.models import (
+    ConflictError,
+    Member,
+    NotFoundError,
+    Project,
+    User,
+    Workspace,
+)
+from sallyport_job_server.roles import PROJECT_ROLES, Permission
+from sallyport_job_server.services import access, checks, clock
+from sallyport_job_server.services.repositories import Repositories
+from sallyport_job_server.storage import projects, tables, users
+from sallyport_job_server.storage.database import Database, add, put
+
+
+@dataclass(frozen=True)
+class ProjectView:
+    """A project as one person sees it."""
+
+    project: Project
+    workspaces: list[Workspace]
+    members: list[Member]
+    permissions: frozenset[Permission]
+
+
+class Directory:
+    """The use cases around projects and workspaces."""
+
+    def __init__(self, database: Database, repositories: Repositories) -> None:
+        self._database, self._repositories = database, repositories
+
+    def create_project(self, user: User, slug: str, name: str) -> Project:
+        """Make a project; raise ConflictError when the slug is taken."""
+        slug, name = checks.slug("project's name", slug), checks.text("title", name)
+        with self._database.change(user.username) as change:
+            access.require(change.connection, user, Permission.PROJECT_CREATE)
+            if projects.by_slug(change.connection, slug):
+                raise ConflictError(f"There is a project '{slug}' already.")
+            add(change.connection, tables.projects, slug=slug, name=name, created_at=clock.now())
+            change.record("project.create", slug, name=name)
+            made = projects.by_slug(change.connection, slug)
+        return _project(made, slug)
+
+    def set_member(self, user: User, slug: str, username: str, roles: Iterable[str]) -> None:
+        """Give a person exactly these roles in a project; none ends the membership."""
+        wanted = checks.roles(roles, PROJECT_ROLES)
+        with self._database.change(user.username) as change:
+            access.require(change.connection, user, Permission.PROJECT_MANAGE)
+            project = _project(projects.by_slug(change.connection, slug), slug)
+            member = users.by_name(change.connection, username)
+            if member is None:
+                raise NotFoundError(f"There is no user '{username}'.")
+            projects.set_member(change.connection, member.id, project.id, wanted)
+            change.record("project.member", slug, user=username, roles=wanted)
+
+    def create_workspace(
+        self, user: User, *, name: str, project: str, repo: str, branch: str
+    ) -> Workspace:
+        """Make a workspace; raise ConflictError when the name is taken."""
+        name, branch = checks.slug("workspace's name", name), checks.branch(branch)
+        repo = self._repositories.check(repo)
+        with self._database.change(user.username) as change:
+            found = projects.by_slug(change.connection, project)
+            if found is None or not access.sees(change.connection, user, found.id):
+                raise NotFoundError(f"There is no project '{project}'.")
+            access.require(change.connection, user, Permission.WORKSPACE_CREATE, found.id)
+            if projects.workspace(change.connection, name):
+                raise ConflictError(f"There is a workspace '{name}' already.")
+            add(
+                change.connection,
+                tables.workspaces,
+                name=name,
+                project_id=found.id,
+                repo=repo,
+                branch=branch,
+                created_by_id=user.id,
+                created_at=clock.now(),
+            )
+            change.record("workspace.create", name, project=project, repo=repo, branch=branch)
+        return self.workspace(user, name)
+
+    def archive(self, user: User, name: str, archived: bool) -> None:
+        """Close a workspace for new job requests, or open it again."""
+        with self._database.change(user.username) as change:
+            found = access.visible_workspace(change.connection, user, name)
+            access.require(change.connection, user, Permission.WORKSPACE_ARCHIVE, found.project_id)
+            put(change.connection, tables.workspaces, found.id, archived=archived)
+            change.record("workspace.archive", name, archived=archived)
+
+    def workspace(self, user: User, name: str) -> Workspace:
+        """Return a workspace that the person may see; raise NotFoundError."""
+        with self._database.read() as connection:
+            return access.visible_workspace(connection, user, name)
+
+    def permissions(self, user: User, project_id: int) -> frozenset[Permission]:
+        """Return what a person may do in a project."""
+        with self._database.read() as connection:
+            return access.permissions(connection, user, project_id)
+
+    def projects_of(self, user: User) -> list[Project]:
+        """Return the projects that a person may see."""
+        with self._database.read() as connection:
+            return [
+                project
+                for project in projects.every_project(connection)
+                if access.sees(connection, user, project.id)
+            ]
+
+    def workspaces_of(self, user: User) -> list[Workspace]:
+        """Return the workspaces that a person may see."""
+        shown = {project.id for project in self.projects_of(user)}
+        with self._database.read() as connection:
+            return [
+                workspace
+                for workspace in projects.every_workspace(connection)
+                if workspace.project_id in shown
+            ]
+
+    def project(self, user: User, slug: str) -> ProjectView:
+        """Return a project that the person may see; raise NotFoundError."""
+        with self._database.read() as connection:
+            found = projects.by_slug(connection, slug)
+            if found is None or not access.sees(connection, user, found.id):
+                raise NotFoundError(f"There is no project '{slug}'.")
+            inside = [w for w in projects.every_workspace(connection) if w.project_id == found.id]
+            return ProjectView(
+                found,
+                inside,
+                projects.members(connection, found.id),
+                access.permissions(connection, user, found.id),
+            )
+
+
+def _project(found: Project | None, slug: str) -> Project:
+    if found is None:
+        raise NotFoundError(f"There is no project '{slug}'.")
+    return found

@@ -1,0 +1,137 @@
+"""The runners' side: what a backend is to run, and what it reports about its jobs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sallyport_common.protocol import JobRow
+from sallyport_job_server.models import Backend, Job, JobRequest
+from sallyport_job_server.services.watcher import Watcher
+from sallyport_job_server.storage import backends, requests, tables
+from sallyport_job_server.storage.database import Change, Database, add, put
+
+log = logging.getLogger(__name__)
+
+CLASSIC_DATABASES = {"default": "full"}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a runner is shown, and the counter that it belongs to."""
+
+    counter: int
+    rows: list[dict[str, Any]]
+
+
+class JobQueue:
+    """The use cases of runners."""
+
+    def __init__(self, database: Database, watcher: Watcher) -> None:
+        self._database, self._watcher = database, watcher
+
+    def wait(self, backend: Backend, known: str, seconds: float) -> bool:
+        """Hold on until the counter is not `known`, or time is up; tell whether it differs."""
+        with self._database.read() as connection:
+            present = backends.counter(connection, backend.id)
+        if str(present) != known or seconds <= 0:
+            return str(present) != known
+        return self._watcher.wait(backend.id, present, seconds)
+
+    def listing(self, backend: Backend) -> Listing:
+        """Return the requests that have not ended."""
+        with self._database.read() as connection:
+            # The counter first: rows that are newer than it only cost one more look.
+            counter = backends.counter(connection, backend.id)
+            found = requests.listed(connection, backend.id)
+        return Listing(counter, [request_row(request) for request in found])
+
+    def receive(self, backend: Backend, rows: Sequence[JobRow]) -> None:
+        """Keep what a runner reports; rows of unknown or foreign requests are logged, not kept."""
+        identifiers = list({row.job_request_id for row in rows})
+        with self._database.change(f"backend:{backend.slug}") as change:
+            numbers = requests.numbers(change.connection, identifiers, backend.id)
+            present = {
+                job.identifier: job
+                for job in requests.jobs_of(change.connection, list(numbers.values()))
+            }
+            moved = [
+                self._receive_row(change, row, numbers.get(row.job_request_id), present)
+                for row in rows
+            ]
+            if any(moved):
+                change.touch(backend.id)
+        missing = set(present) - {row.identifier for row in rows}
+        if missing:
+            log.info("jobs missing from a report are kept", extra={"jobs": sorted(missing)})
+
+    def _receive_row(
+        self, change: Change, row: JobRow, request_id: int | None, present: dict[str, Job]
+    ) -> bool:
+        """Keep one row; tell whether it may change what the runner is shown."""
+        if request_id is None:
+            log.warning("job of an unknown request", extra={"request": row.job_request_id})
+            return False
+        values = asdict(row) | {"job_request_id": request_id}
+        known = present.get(row.identifier)
+        if known is None:
+            taken = requests.job(change.connection, row.identifier)
+            if taken:
+                log.warning("job of another request", extra={"job": row.identifier})
+                return False
+            add(change.connection, tables.jobs, **values)
+        elif all(getattr(known, name) == value for name, value in values.items()):
+            return False
+        else:
+            put(change.connection, tables.jobs, known.id, **values)
+        moved = known is None or known.status != row.status
+        if moved:
+            change.record(
+                "job.status", row.identifier, status=row.status, request=row.job_request_id
+            )
+        return moved
+
+    def job_rows(self, backend: Backend, identifiers: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the stored rows of a backend's own requests, for a runner that lost its own."""
+        with self._database.read() as connection:
+            numbers = requests.numbers(connection, identifiers, backend.id)
+            names = {number: identifier for identifier, number in numbers.items()}
+            found = requests.jobs_of(connection, list(numbers.values()))
+        return [job_row(job, names[job.job_request_id]) for job in found]
+
+
+def request_row(request: JobRequest) -> dict[str, Any]:
+    """Return the classic row of a request, with the signed envelope beside it."""
+    return {
+        "backend": request.backend,
+        "sha": request.sha,
+        "identifier": request.identifier,
+        "force_run_dependencies": request.force_run_dependencies,
+        "requested_actions": request.requested_actions,
+        "cancelled_actions": request.cancelled_actions,
+        "created_by": request.created_by,
+        "created_at": request.created_at,
+        "workspace": {
+            "name": request.workspace,
+            "repo": request.repo,
+            "branch": request.branch,
+            "db": CLASSIC_DATABASES.get(request.database_name, request.database_name),
+            "created_by": request.created_by,
+            "created_at": request.workspace_created_at,
+        },
+        "database_name": request.database_name,
+        "project": request.project,
+        "orgs": [],
+        "codelists_ok": request.codelists_ok,
+        "envelope": json.loads(request.envelope),
+    }
+
+
+def job_row(job: Job, request: str) -> dict[str, Any]:
+    """Return the wire row of a stored job."""
+    values = asdict(job) | {"job_request_id": request}
+    del values["id"]
+    return JobRow(**values).to_wire()

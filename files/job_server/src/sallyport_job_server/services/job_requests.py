@@ -1,0 +1,288 @@
+"""Job requests: what can be run, asking for it, cancelling it, looking at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from sallyport_common.protocol import ERROR_ACTION, State
+from sallyport_job_server.models import (
+    Backend,
+    ForbiddenError,
+    Job,
+    JobRequest,
+    NotFoundError,
+    Problem,
+    User,
+    Workspace,
+)
+from sallyport_job_server.roles import Permission
+from sallyport_job_server.services import access, checks, clock
+from sallyport_job_server.services.repositories import Repositories
+from sallyport_job_server.services.signer import Signer
+from sallyport_job_server.storage import backends, requests, tables
+from sallyport_job_server.storage.database import Change, Database, add, put
+from sallyport_study import Action, Project, ProjectError, parse_project
+
+DATABASE = "default"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a person may ask for: the project at a branch's head, or why there is none."""
+
+    workspace: Workspace
+    sha: str
+    actions: Sequence[Action]
+    warnings: Sequence[str]
+    problems: Sequence[str]
+    statuses: dict[str, str]
+    backends: list[Backend]
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """A job request with its jobs, as one person sees it."""
+
+    request: JobRequest
+    jobs: list[Job]
+    may_cancel: bool = False
+    may_run: bool = False
+
+    @property
+    def status(self) -> str:
+        """The status shown for the whole request."""
+        return status_of(self.jobs)
+
+    @property
+    def final(self) -> bool:
+        """Tell whether every job has ended."""
+        return bool(self.jobs) and all(State(job.status).final for job in self.jobs)
+
+    @property
+    def cancelling(self) -> bool:
+        """Tell whether everything that has not ended was cancelled."""
+        open_actions = {job.action for job in self.jobs if not State(job.status).final}
+        return bool(self.request.cancelled_actions) and open_actions <= set(
+            self.request.cancelled_actions
+        )
+
+
+def status_of(jobs: Sequence[Job]) -> str:
+    """Return the status of a request from those of its jobs."""
+    statuses = {job.status for job in jobs}
+    for status in (State.RUNNING, State.PENDING, State.FAILED):
+        if status in statuses:
+            return status
+    return State.SUCCEEDED if statuses else State.PENDING
+
+
+class JobRequests:
+    """The use cases around job requests."""
+
+    def __init__(
+        self,
+        database: Database,
+        repositories: Repositories,
+        signer: Signer,
+        lifetime: int,
+        new_identifier: Callable[[], str],
+    ) -> None:
+        self._database, self._repositories, self._signer = database, repositories, signer
+        self._lifetime, self._new_identifier = lifetime, new_identifier
+
+    def offer(self, user: User, workspace_name: str) -> Offer:
+        """Read the project at the head of a workspace's branch; problems are part of the answer."""
+        workspace, offered = self._runnable(user, workspace_name)
+        with self._database.read() as connection:
+            jobs = requests.jobs_of_workspace(connection, workspace.id)
+        statuses = {job.action: job.status for job in jobs}
+        try:
+            source = self._repositories.head(workspace.repo, workspace.branch)
+        except Problem as problem:
+            return Offer(workspace, "", [], [], [str(problem)], statuses, offered)
+        try:
+            project = parse_project(source.project_yaml)
+        except ProjectError as error:
+            return Offer(workspace, source.sha, [], [], error.problems, statuses, offered)
+        actions = list(project.actions.values())
+        return Offer(workspace, source.sha, actions, project.warnings, [], statuses, offered)
+
+    def create(
+        self,
+        user: User,
+        *,
+        workspace_name: str,
+        backend_slug: str,
+        actions: Iterable[str],
+        force: bool = False,
+        branch: str = "",
+        sha: str = "",
+    ) -> JobRequest:
+        """Accept, sign and keep a request; raise Problem, or ProjectError for its project.yaml.
+
+        `sha` is the commit that the person looked at; one that is no longer the branch's head is
+        refused, so that nobody runs what they have not seen.
+        """
+        workspace, offered = self._runnable(user, workspace_name)
+        chosen = [backend for backend in offered if backend.slug == backend_slug]
+        if not chosen:
+            names = ", ".join(backend.slug for backend in offered) or "none"
+            raise Problem(f"You may not use the backend '{backend_slug}'; yours: {names}.")
+        branch = checks.branch(branch) if branch else workspace.branch
+        source = self._repositories.head(workspace.repo, branch)
+        if sha and sha != source.sha:
+            raise Problem(
+                f"The branch {branch} moved from {sha[:7]} to {source.sha[:7]} in the meantime; "
+                "look at the actions again and submit once more."
+            )
+        wanted = list(dict.fromkeys(actions))
+        if not wanted:
+            raise Problem("Choose at least one action.")
+        parse_project(source.project_yaml).expand(wanted)
+        request = {
+            "identifier": self._new_identifier(),
+            "sha": source.sha,
+            "branch": branch,
+            "requested_actions": wanted,
+            "force_run_dependencies": force,
+            "database_name": DATABASE,
+            "codelists_ok": True,
+            "created_at": clock.now(),
+            "expires_at": clock.until(self._lifetime),
+        }
+        with self._database.change(user.username) as change:
+            self._keep(change, user, workspace, chosen[0], request, source.project_yaml)
+            kept = requests.by_identifier(change.connection, str(request["identifier"]))
+        return _required(kept, str(request["identifier"]))
+
+    def _keep(
+        self,
+        change: Change,
+        user: User,
+        workspace: Workspace,
+        backend: Backend,
+        request: dict[str, object],
+        project_yaml: str,
+    ) -> None:
+        names = {
+            "backend": backend.slug,
+            "workspace": workspace.name,
+            "repo": workspace.repo,
+            "created_by": user.username,
+            "permissions": {},
+        }
+        add(
+            change.connection,
+            tables.job_requests,
+            workspace_id=workspace.id,
+            backend_id=backend.id,
+            created_by_id=user.id,
+            cancelled_actions=[],
+            project_yaml=project_yaml,
+            envelope=self._signer.envelope(request | names),
+            **request,
+        )
+        change.touch(backend.id)
+        change.record("job_request.create", str(request["identifier"]), **request, **names)
+
+    def _runnable(self, user: User, name: str) -> tuple[Workspace, list[Backend]]:
+        with self._database.read() as connection:
+            workspace = access.visible_workspace(connection, user, name)
+            access.require(connection, user, Permission.JOB_RUN, workspace.project_id)
+            if workspace.archived:
+                raise ForbiddenError(f"The workspace '{name}' is archived: nothing runs in it.")
+            offered = [one for one in backends.of_user(connection, user.id) if one.is_active]
+            return workspace, offered
+
+    def look(self, user: User, identifier: str) -> RequestView:
+        """Return a request and its jobs; one of a foreign project looks like a missing one."""
+        with self._database.read() as connection:
+            request = _required(requests.by_identifier(connection, identifier), identifier)
+            try:
+                workspace = access.visible_workspace(connection, user, request.workspace)
+            except NotFoundError:
+                raise NotFoundError(f"There is no job request '{identifier}'.") from None
+            allowed = access.permissions(connection, user, workspace.project_id)
+            view = RequestView(
+                request,
+                requests.jobs_of(connection, [request.id]),
+                may_cancel=request.created_by_id == user.id or Permission.JOB_CANCEL in allowed,
+                may_run=Permission.JOB_RUN in allowed and not workspace.archived,
+            )
+        return view
+
+    def history(
+        self, user: User, workspace_name: str, search: str, page: int, size: int
+    ) -> list[RequestView]:
+        """Return one page of a workspace's requests, newest first."""
+        with self._database.read() as connection:
+            workspace = access.visible_workspace(connection, user, workspace_name)
+            found = requests.of_workspace(
+                connection, workspace.id, search=search, limit=size, offset=(page - 1) * size
+            )
+            return [
+                RequestView(request, requests.jobs_of(connection, [request.id]))
+                for request in found
+            ]
+
+    def latest(self, workspaces: Sequence[Workspace], limit: int) -> list[RequestView]:
+        """Return the newest requests of workspaces that the caller may see."""
+        with self._database.read() as connection:
+            found = requests.latest(connection, [one.id for one in workspaces], limit)
+            return [
+                RequestView(request, requests.jobs_of(connection, [request.id]))
+                for request in found
+            ]
+
+    def cancel(self, user: User, identifier: str, actions: Iterable[str] | None) -> RequestView:
+        """Ask for some actions, or all, to be stopped; doing it twice changes nothing."""
+        view = self.look(user, identifier)
+        if not view.may_cancel:
+            raise ForbiddenError("Only who made a request, or who may cancel jobs, can cancel it.")
+        wanted = unfinished(view) if actions is None else list(actions)
+        known = set(unfinished(view)) | {job.action for job in view.jobs}
+        unknown = [name for name in wanted if name not in known]
+        if unknown:
+            raise Problem(f"This request has no action '{unknown[0]}'.")
+        with self._database.change(user.username) as change:
+            request = _required(requests.by_identifier(change.connection, identifier), identifier)
+            cancelled = sorted({*request.cancelled_actions, *wanted})
+            if cancelled != request.cancelled_actions:
+                table = tables.job_requests
+                put(change.connection, table, request.id, cancelled_actions=cancelled)
+                change.touch(request.backend_id)
+                change.record("job_request.cancel", identifier, actions=sorted(wanted))
+        return self.look(user, identifier)
+
+    def rerun(self, user: User, identifier: str) -> JobRequest:
+        """Ask for the same actions again, of what now stands at the head of the branch."""
+        request = self.look(user, identifier).request
+        return self.create(
+            user,
+            workspace_name=request.workspace,
+            backend_slug=request.backend,
+            actions=request.requested_actions,
+            force=request.force_run_dependencies,
+            branch=request.branch,
+        )
+
+    def statuses(self, workspace: Workspace) -> dict[str, str]:
+        """Return the latest status of each action of a workspace."""
+        with self._database.read() as connection:
+            jobs = requests.jobs_of_workspace(connection, workspace.id)
+        return {job.action: job.status for job in jobs if job.action != ERROR_ACTION}
+
+
+def unfinished(view: RequestView) -> list[str]:
+    """Return the actions that may still run: without jobs yet, whatever the runner may make."""
+    if view.jobs:
+        return sorted({job.action for job in view.jobs if not State(job.status).final})
+    project: Project = parse_project(view.request.project_yaml)
+    return sorted({*project.order(view.request.requested_actions)})
+
+
+def _required(request: JobRequest | None, identifier: str) -> JobRequest:
+    if request is None:
+        raise NotFoundError(f"There is no job request '{identifier}'.")
+    return request

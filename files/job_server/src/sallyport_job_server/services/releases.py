@@ -1,0 +1,231 @@
+"""Releases: files that two checkers approved, on their way out and once they are here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from sallyport_common.paths import UnsafePathError
+from sallyport_common.tokens import is_ulid, new_ulid
+from sallyport_job_server.models import (
+    AlreadyUploadedError,
+    Backend,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    Problem,
+    Release,
+    ReleaseFile,
+    User,
+)
+from sallyport_job_server.roles import Permission
+from sallyport_job_server.services import access, clock
+from sallyport_job_server.services.file_list import LIMIT, TOO_LARGE, Listed
+from sallyport_job_server.storage import projects, releases, tables
+from sallyport_job_server.storage.database import Database, add, put
+from sallyport_job_server.storage.files import ReleaseStore
+
+STATUSES = ("APPROVED", "REJECTED")
+
+
+class Releases:
+    """The use cases around released files."""
+
+    def __init__(self, database: Database, store: ReleaseStore) -> None:
+        self._database, self._store = database, store
+
+    def create(
+        self,
+        backend: Backend,
+        user: User,
+        workspace_name: str,
+        files: Sequence[Listed],
+        details: dict[str, Any],
+    ) -> Release:
+        """Announce files; the same `airlock_id` with the same hashes is the same release."""
+        wanted = details.get("airlock_id")
+        identifier = wanted if isinstance(wanted, str) and is_ulid(wanted) else new_ulid()
+        with self._database.change(user.username) as change:
+            workspace = projects.workspace(change.connection, workspace_name)
+            if workspace is None:
+                raise NotFoundError(f"There is no workspace '{workspace_name}'.")
+            present = releases.by_id(change.connection, identifier)
+            if present:
+                return _same(change.connection, present, backend, workspace_name, files)
+            add(
+                change.connection,
+                tables.releases,
+                id=identifier,
+                workspace_id=workspace.id,
+                backend_id=backend.id,
+                created_by_id=user.id,
+                created_at=clock.now(),
+                details=details,
+            )
+            for file in files:
+                values = {"id": new_ulid(), "release_id": identifier, **vars(file)}
+                add(change.connection, tables.release_files, **values)
+            names = {file.name: file.sha256 for file in files}
+            change.record(
+                "release.create", identifier, workspace=workspace_name, backend=backend.slug,
+                files=names,
+            )  # fmt: skip
+            return _required(releases.by_id(change.connection, identifier), identifier)
+
+    def upload(
+        self, backend: Backend, user: User, release_id: str, name: str | None, data: bytes
+    ) -> ReleaseFile:
+        """Keep the bytes of an announced file, once; raise Problem with the API's sentences."""
+        with self._database.read() as connection:
+            release = _required(releases.by_id(connection, release_id), release_id)
+            listed = releases.files_of_release(connection, release_id)
+        if not data:
+            raise Problem("No data uploaded")
+        if not name:
+            raise Problem(
+                "Missing filename. Request should include a Content-Disposition header with one."
+            )
+        found = next((file for file in listed if file.name == name), None)
+        if found is None:
+            raise Problem(f"File {name} not requested in release {release_id}")
+        if release.backend != backend.slug:
+            raise Problem(f"Release is from backend {release.backend} not {backend.slug}")
+        if len(data) > LIMIT:
+            raise Problem(TOO_LARGE)
+        if hashlib.sha256(data).hexdigest() != found.sha256:
+            raise Problem(
+                "Contents of uploaded file does not match the file which a review was requested for"
+            )
+        self._keep(backend, user, found, data)
+        return found
+
+    def _keep(self, backend: Backend, user: User, file: ReleaseFile, data: bytes) -> None:
+        with self._database.change(user.username) as change:
+            present = releases.file(change.connection, file.id)
+            if present is None or present.uploaded_at:
+                raise AlreadyUploadedError(
+                    f"This version of '{file.name}' has already been uploaded "
+                    f"from backend '{backend.slug}'",
+                    file.id,
+                )
+            self._store.write(_address(file), data)
+            put(
+                change.connection,
+                tables.release_files,
+                file.id,
+                uploaded_by=user.username,
+                uploaded_at=clock.now(),
+            )
+            change.record("release.upload", file.id, release=file.release_id, sha256=file.sha256)
+
+    def review(self, user: User, release_id: str, files: Sequence[Listed]) -> None:
+        """Keep reviews; each file must be in the release with the same hash."""
+        with self._database.change(user.username) as change:
+            _required(releases.by_id(change.connection, release_id), release_id)
+            listed = {f.name: f for f in releases.files_of_release(change.connection, release_id)}
+            for file in files:
+                present = listed.get(file.name)
+                if present is None:
+                    raise Problem(f"File {file.name} not requested in release {release_id}")
+                if present.sha256 != file.sha256:
+                    raise Problem(f"File {file.name} has another hash in release {release_id}")
+                if (file.review or {}).get("status") not in STATUSES:
+                    raise Problem(f"The review of {file.name} must be APPROVED or REJECTED.")
+                put(change.connection, tables.release_files, present.id, review=file.review)
+            change.record("release.review", release_id, files=[file.name for file in files])
+
+    def of_workspace(self, user: User, name: str) -> list[tuple[Release, list[ReleaseFile]]]:
+        """Return a workspace's releases with their files, newest first."""
+        with self._database.read() as connection:
+            workspace = access.visible_workspace(connection, user, name)
+            _may_view(connection, user, workspace.project_id)
+            return [
+                (release, releases.files_of_release(connection, release.id))
+                for release in releases.of_workspace(connection, workspace.id)
+            ]
+
+    def newest(self, user: User, name: str) -> list[ReleaseFile]:
+        """Return the newest version of each file of a workspace, by backend and name."""
+        newest: dict[tuple[str, str], ReleaseFile] = {}
+        for _release, files in self.of_workspace(user, name):
+            for file in files:
+                newest.setdefault((file.backend, file.name), file)
+        return [newest[key] for key in sorted(newest)]
+
+    def of_release(self, user: User, release_id: str) -> list[ReleaseFile]:
+        """Return the files of a release."""
+        with self._database.read() as connection:
+            release = _required(releases.by_id(connection, release_id), release_id)
+            workspace = access.visible_workspace(connection, user, release.workspace)
+            _may_view(connection, user, workspace.project_id)
+            return releases.files_of_release(connection, release_id)
+
+    def file(self, user: User | None, file_id: str) -> ReleaseFile:
+        """Return a file that a person, or with None the public, may read."""
+        with self._database.read() as connection:
+            found = releases.file(connection, file_id)
+            if found is None or found.deleted_at:
+                raise NotFoundError("There is no such file, or it was removed.")
+            if releases.is_public(connection, file_id):
+                return found
+            if user is None:
+                raise NotFoundError("There is no such file, or it was removed.")
+            workspace = access.visible_workspace(connection, user, found.workspace)
+            _may_view(connection, user, workspace.project_id)
+            return found
+
+    def content(self, file: ReleaseFile) -> bytes:
+        """Return the bytes of an uploaded file."""
+        try:
+            with self._store.open(_address(file)) as stream:
+                return stream.read()
+        except (FileNotFoundError, UnsafePathError):
+            raise NotFoundError("There is no such file, or it was removed.") from None
+
+    def delete(self, user: User, file_id: str) -> ReleaseFile:
+        """Remove a file's bytes; its row stays, with who removed it and when."""
+        file = self.file(user, file_id)
+        with self._database.change(user.username) as change:
+            access.require(change.connection, user, Permission.RELEASE_FILE_DELETE)
+            put(
+                change.connection,
+                tables.release_files,
+                file_id,
+                deleted_by=user.username,
+                deleted_at=clock.now(),
+            )
+            change.record("release.delete", file_id, release=file.release_id, sha256=file.sha256)
+        self._store.remove(_address(file))
+        return file
+
+
+def _same(
+    connection: Connection,
+    present: Release,
+    backend: Backend,
+    workspace: str,
+    files: Sequence[Listed],
+) -> Release:
+    kept = {file.sha256 for file in releases.files_of_release(connection, present.id)}
+    place = (present.backend, present.workspace)
+    if kept != {file.sha256 for file in files} or place != (backend.slug, workspace):
+        raise ConflictError(f"The release {present.id} exists already with other files.")
+    return present
+
+
+def _may_view(connection: Connection, user: User, project_id: int) -> None:
+    if Permission.RELEASE_FILE_VIEW not in access.permissions(connection, user, project_id):
+        raise ForbiddenError("You may not see the released files of this project.")
+
+
+def _address(file: ReleaseFile) -> str:
+    return ReleaseStore.address(file.workspace, file.release_id, file.name)
+
+
+def _required(release: Release | None, identifier: str) -> Release:
+    if release is None:
+        raise NotFoundError(f"There is no release '{identifier}'.")
+    return release

@@ -1,0 +1,37 @@
+"""Settings of the job server, read once at start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sallyport_common.settings import Secret, load
+
+PREFIX = "JOB_SERVER_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything the job server can be told from outside; lifetimes and limits in seconds."""
+
+    url: str
+    database_url: str
+    database_password: Secret | None
+    secret_key: Secret
+    signing_key: Secret
+    hatch_signing_key: Secret
+    release_storage: Path
+    releases_redirect: str | None
+    forges: dict[str, str]
+    allowed_organisations: tuple[str, ...]
+    ca_file: Path
+    git_timeout: int
+    session_lifetime: int
+    request_lifetime: int
+    login_token_lifetime: int
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> Settings:
+        """Read JOB_SERVER_*; raise SettingsError naming every problem at once."""
+        return load(cls, PREFIX, environment)

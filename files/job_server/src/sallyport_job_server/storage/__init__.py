@@ -1,0 +1,1 @@
+"""SQL and files: what the job server keeps, and nothing about why."""

@@ -1,0 +1,87 @@
+"""Backends, their tokens, and the people who may use them."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.engine import Connection
+
+from sallyport_job_server.models import Backend, BackendToken
+from sallyport_job_server.storage import tables
+from sallyport_job_server.storage.database import fetch_all, fetch_one
+
+_backends, _tokens, _members = tables.backends, tables.backend_tokens, tables.backend_members
+
+
+def by_slug(connection: Connection, slug: str) -> Backend | None:
+    """Return a backend by its slug."""
+    return fetch_one(connection, select(_backends).where(_backends.c.slug == slug), Backend)
+
+
+def by_id(connection: Connection, number: int) -> Backend | None:
+    """Return a backend by its number."""
+    return fetch_one(connection, select(_backends).where(_backends.c.id == number), Backend)
+
+
+def every_backend(connection: Connection) -> list[Backend]:
+    """Return all backends by slug."""
+    return fetch_all(connection, select(_backends).order_by(_backends.c.slug), Backend)
+
+
+def counters(connection: Connection) -> dict[int, int]:
+    """Return every backend's change counter."""
+    return {
+        row.id: row.changes
+        for row in connection.execute(select(_backends.c.id, _backends.c.changes))
+    }
+
+
+def counter(connection: Connection, backend_id: int) -> int:
+    """Return one backend's change counter."""
+    query = select(_backends.c.changes).where(_backends.c.id == backend_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def token(connection: Connection, digest: str) -> BackendToken | None:
+    """Return a backend's token by its digest."""
+    return fetch_one(connection, select(_tokens).where(_tokens.c.digest == digest), BackendToken)
+
+
+def tokens(connection: Connection, backend_id: int, scope: str) -> list[BackendToken]:
+    """Return a backend's tokens of one scope, newest first."""
+    query = (
+        select(_tokens)
+        .where(_tokens.c.backend_id == backend_id, _tokens.c.scope == scope)
+        .order_by(_tokens.c.id.desc())
+    )
+    return fetch_all(connection, query, BackendToken)
+
+
+def drop_token(connection: Connection, number: int) -> None:
+    """Forget a token."""
+    connection.execute(delete(_tokens).where(_tokens.c.id == number))
+
+
+def is_member(connection: Connection, user_id: int, backend_id: int) -> bool:
+    """Tell whether a person may use a backend."""
+    query = select(_members).where(
+        _members.c.user_id == user_id, _members.c.backend_id == backend_id
+    )
+    return connection.execute(query).first() is not None
+
+
+def of_user(connection: Connection, user_id: int) -> list[Backend]:
+    """Return the backends that a person may use."""
+    query = (
+        select(_backends)
+        .join(_members, _members.c.backend_id == _backends.c.id)
+        .where(_members.c.user_id == user_id)
+        .order_by(_backends.c.slug)
+    )
+    return fetch_all(connection, query, Backend)
+
+
+def set_members_backends(connection: Connection, user_id: int, backend_ids: list[int]) -> None:
+    """Let a person use exactly these backends."""
+    connection.execute(delete(_members).where(_members.c.user_id == user_id))
+    for backend_id in backend_ids:
+        connection.execute(insert(_members).values(user_id=user_id, backend_id=backend_id))

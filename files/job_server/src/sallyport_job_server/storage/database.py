@@ -1,0 +1,105 @@
+"""The database as the services see it: reads, and changes that are recorded as they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Table, insert, text, update
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.sql import Select
+
+from sallyport_common import database
+from sallyport_common.errors import SallyportError
+from sallyport_common.settings import Secret
+from sallyport_job_server.storage import tables
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+PACKAGE = "job_server"
+CHANNEL = "sallyport_job_server"
+"""The channel on which PostgreSQL tells the watchers that a counter was raised."""
+
+T = TypeVar("T")
+
+
+def fetch_all(connection: Connection, query: Select[Any], kind: type[T]) -> list[T]:
+    """Return every row as a dataclass whose fields are the columns."""
+    return [kind(**row._mapping) for row in connection.execute(query)]
+
+
+def fetch_one(connection: Connection, query: Select[Any], kind: type[T]) -> T | None:
+    """Return the first row as a dataclass, or None."""
+    row = connection.execute(query).first()
+    return kind(**row._mapping) if row else None
+
+
+def add(connection: Connection, table: Table, **values: Any) -> int:
+    """Insert a row and return its number."""
+    result = connection.execute(insert(table).values(values))
+    key = result.inserted_primary_key
+    return int(key[0]) if key and isinstance(key[0], int) else 0
+
+
+def put(connection: Connection, table: Table, key: int | str, **values: Any) -> None:
+    """Change the row with this primary key."""
+    connection.execute(update(table).where(table.c.id == key).values(values))
+
+
+@dataclass(frozen=True)
+class Change:
+    """A transaction that writes, and who makes it."""
+
+    connection: Connection
+    actor: str
+
+    def record(self, event: str, object: str, **data: Any) -> None:
+        """Add a row to the audit chain, in this transaction."""
+        tables.AUDIT.append(
+            self.connection, actor=self.actor, event=event, object=object, data=data
+        )
+
+    def touch(self, backend_id: int) -> None:
+        """Raise a backend's change counter, in this transaction."""
+        table = tables.backends
+        self.connection.execute(
+            update(table).where(table.c.id == backend_id).values(changes=table.c.changes + 1)
+        )
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(
+                text("SELECT pg_notify(:channel, :id)"),
+                {"channel": CHANNEL, "id": str(backend_id)},
+            )
+
+
+class Database:
+    """Gives connections for reading and transactions for changes."""
+
+    def __init__(self, url: str, password: Secret | None) -> None:
+        self.engine: Engine = database.create_engine(url, password)
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Give a connection that sees one state of the database and keeps nothing."""
+        return database.read(self.engine)
+
+    @contextmanager
+    def change(self, actor: str) -> Iterator[Change]:
+        """Give a transaction: kept on a normal end, undone on an exception."""
+        with database.write(self.engine) as connection:
+            yield Change(connection, actor)
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision."""
+        database.migrate(self.engine, PACKAGE, MIGRATIONS)
+
+    def check_revision(self) -> None:
+        """Raise SallyportError unless the schema is at the newest revision."""
+        options = {"version_table": f"{PACKAGE}_version"}
+        with self.read() as connection:
+            found = MigrationContext.configure(connection, opts=options).get_current_revision()
+        if found != ScriptDirectory(str(MIGRATIONS)).get_current_head():
+            raise SallyportError("the database is not migrated: run sallyport-job-server migrate")

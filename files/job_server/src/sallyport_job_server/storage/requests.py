@@ -1,0 +1,97 @@
+"""Job requests and the jobs that runners report for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.engine import Connection
+
+from sallyport_job_server.models import Job, JobRequest
+from sallyport_job_server.storage import tables
+from sallyport_job_server.storage.database import fetch_all, fetch_one
+
+_jobs, _requests, _workspaces = tables.jobs, tables.job_requests, tables.workspaces
+
+_REQUESTS = (
+    select(
+        *(column for column in _requests.c),
+        _workspaces.c.name.label("workspace"),
+        _workspaces.c.created_at.label("workspace_created_at"),
+        _workspaces.c.repo,
+        tables.projects.c.slug.label("project"),
+        tables.backends.c.slug.label("backend"),
+        tables.users.c.username.label("created_by"),
+    )
+    .select_from(_requests)
+    .join(_workspaces, _workspaces.c.id == _requests.c.workspace_id)
+    .join(tables.projects, tables.projects.c.id == _workspaces.c.project_id)
+    .join(tables.backends, tables.backends.c.id == _requests.c.backend_id)
+    .join(tables.users, tables.users.c.id == _requests.c.created_by_id)
+    .order_by(_requests.c.id.desc())
+)
+
+
+def by_identifier(connection: Connection, identifier: str) -> JobRequest | None:
+    """Return a request by its identifier."""
+    query = _REQUESTS.where(_requests.c.identifier == identifier)
+    return fetch_one(connection, query, JobRequest)
+
+
+def listed(connection: Connection, backend_id: int) -> list[JobRequest]:
+    """Return what a runner must see: requests without jobs or with one that has not ended."""
+    own = _jobs.c.job_request_id == _requests.c.id
+    started = exists().where(own)
+    active = exists().where(and_(own, _jobs.c.status.in_(("pending", "running"))))
+    query = _REQUESTS.where(_requests.c.backend_id == backend_id, or_(~started, active))
+    return fetch_all(connection, query, JobRequest)
+
+
+def of_workspace(
+    connection: Connection, workspace_id: int, *, search: str = "", limit: int = 25, offset: int = 0
+) -> list[JobRequest]:
+    """Return a workspace's requests, newest first; `search` is part of an action or identifier."""
+    query = _REQUESTS.where(_requests.c.workspace_id == workspace_id)
+    if search:
+        inside = exists().where(
+            _jobs.c.job_request_id == _requests.c.id,
+            or_(_jobs.c.action.contains(search, autoescape=True), _jobs.c.identifier == search),
+        )
+        query = query.where(or_(inside, _requests.c.identifier == search))
+    return fetch_all(connection, query.limit(limit).offset(offset), JobRequest)
+
+
+def latest(connection: Connection, workspace_ids: Sequence[int], limit: int) -> list[JobRequest]:
+    """Return the newest requests of several workspaces."""
+    query = _REQUESTS.where(_requests.c.workspace_id.in_(workspace_ids)).limit(limit)
+    return fetch_all(connection, query, JobRequest)
+
+
+def numbers(connection: Connection, identifiers: Sequence[str], backend_id: int) -> dict[str, int]:
+    """Return the numbers of those requests that belong to a backend."""
+    query = select(_requests.c.identifier, _requests.c.id).where(
+        _requests.c.identifier.in_(identifiers), _requests.c.backend_id == backend_id
+    )
+    return {row.identifier: row.id for row in connection.execute(query)}
+
+
+def jobs_of(connection: Connection, request_ids: Sequence[int]) -> list[Job]:
+    """Return the jobs of several requests in the order of their making."""
+    query = select(_jobs).where(_jobs.c.job_request_id.in_(request_ids)).order_by(_jobs.c.id)
+    return fetch_all(connection, query, Job)
+
+
+def job(connection: Connection, identifier: str) -> Job | None:
+    """Return a job by its identifier."""
+    return fetch_one(connection, select(_jobs).where(_jobs.c.identifier == identifier), Job)
+
+
+def jobs_of_workspace(connection: Connection, workspace_id: int) -> list[Job]:
+    """Return every job of a workspace, oldest first."""
+    query = (
+        select(_jobs)
+        .join(_requests, _requests.c.id == _jobs.c.job_request_id)
+        .where(_requests.c.workspace_id == workspace_id)
+        .order_by(_jobs.c.id)
+    )
+    return fetch_all(connection, query, Job)

@@ -1,0 +1,1 @@
+"""Blueprints: parse, ask a service, answer."""

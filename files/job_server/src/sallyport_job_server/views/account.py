@@ -1,0 +1,124 @@
+"""Pages of one's own account: log-in, log-out, settings."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from sallyport_job_server.models import Problem, UnauthenticatedError
+from sallyport_job_server.services import one_time_codes
+from sallyport_job_server.views.context import (
+    address,
+    check_csrf,
+    me,
+    safe_target,
+    services,
+    session_user,
+    start_session,
+)
+
+blueprint = Blueprint("account", __name__)
+blueprint.before_request(check_csrf)
+
+ISSUER = "Sallyport"
+
+
+@blueprint.get("/login/")
+def log_in() -> ResponseReturnValue:
+    """Show the log-in page."""
+    target = safe_target(request.args.get("next", "/"))
+    if session_user():
+        return redirect(target)
+    return render_template("login.html", target=target, username="")
+
+
+@blueprint.post("/login/")
+def log_in_now() -> ResponseReturnValue:
+    """Log a person in and lead them to where they wanted to go."""
+    form = request.form
+    target, username = safe_target(form.get("next", "/")), form.get("username", "")
+    try:
+        user = services().accounts.log_in(
+            username, form.get("password", ""), form.get("totp", ""), address()
+        )
+    except Problem as problem:
+        page = render_template("login.html", target=target, username=username, problem=problem)
+        return page, 403 if isinstance(problem, UnauthenticatedError) else problem.status
+    start_session(user)
+    return redirect(target)
+
+
+@blueprint.post("/logout/")
+def log_out() -> ResponseReturnValue:
+    """End this session."""
+    session.clear()
+    return redirect(url_for(".log_in"))
+
+
+def _page(**more: object) -> str:
+    user = me()
+    return render_template(
+        "settings.html",
+        tokens=services().access_tokens.of(user),
+        backends=services().backends.of(user),
+        has_totp=user.totp_secret is not None,
+        **more,
+    )
+
+
+@blueprint.get("/settings/")
+def settings() -> ResponseReturnValue:
+    """Show one's own account."""
+    return _page()
+
+
+@blueprint.post("/settings/tokens/")
+def create_token() -> ResponseReturnValue:
+    """Make an access token and show it, this once."""
+    user = me()
+    token = services().access_tokens.create(user, request.form.get("label", ""))
+    return _page(new_token=f"{user.username}:{token}")
+
+
+@blueprint.post("/settings/tokens/<int:number>/revoke/")
+def revoke_token(number: int) -> ResponseReturnValue:
+    """End an access token."""
+    services().access_tokens.revoke(me(), number)
+    flash("The access token was revoked.")
+    return redirect(url_for(".settings"))
+
+
+@blueprint.post("/settings/login-token/")
+def create_login_token() -> ResponseReturnValue:
+    """Make a one-use log-in for the hatch and show it, this once."""
+    words, expires_at = services().login_tokens.create(me())
+    return _page(login_token=words, login_token_expires_at=expires_at)
+
+
+@blueprint.post("/settings/password/")
+def change_password() -> ResponseReturnValue:
+    """Set a new password; other sessions end."""
+    user, form = me(), request.form
+    services().accounts.change_password(
+        user, form.get("current", ""), form.get("new", ""), address()
+    )
+    session.clear()
+    flash("The password was changed; log in with the new one.")
+    return redirect(url_for(".log_in"))
+
+
+@blueprint.post("/settings/totp/")
+def start_totp() -> ResponseReturnValue:
+    """Show the secret of one-time codes, to be confirmed with a code."""
+    user, secret = me(), one_time_codes.new_secret()
+    link = one_time_codes.address(secret, user.username, ISSUER)
+    return _page(totp_secret=secret, totp_link=link)
+
+
+@blueprint.post("/settings/totp/confirm/")
+def confirm_totp() -> ResponseReturnValue:
+    """Turn one-time codes on, or off when no secret is sent."""
+    secret = request.form.get("secret") or None
+    services().accounts.set_totp(me(), secret, request.form.get("code", ""))
+    flash("One-time codes are on." if secret else "One-time codes are off.")
+    return redirect(url_for(".settings"))

@@ -1,0 +1,60 @@
+"""What templates may call: dates, sizes, the CSRF token, who is logged in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import Flask
+
+from sallyport_common.protocol import parse_utc
+from sallyport_job_server.roles import Permission, permissions_of
+from sallyport_job_server.views.context import csrf_token, session_user
+
+NOTHING = "-"
+
+
+def moment(text: str | None) -> str:
+    """Return a wire time for people: `24 Nov 2026, 23:41 UTC`."""
+    if not text:
+        return NOTHING
+    return parse_utc(text).strftime("%-d %b %Y, %H:%M UTC")
+
+
+def duration(start: str | None, end: str | None) -> str:
+    """Return how long something took, or has taken until now."""
+    if not start:
+        return NOTHING
+    last = parse_utc(end) if end else datetime.now(UTC)
+    seconds = max(0, int((last - parse_utc(start)).total_seconds()))
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes for people."""
+    if number < 1024:
+        return f"{number} bytes"
+    if number < 1024 * 1024:
+        return f"{number / 1024:.1f} KiB"
+    return f"{number / 1024 / 1024:.1f} MiB"
+
+
+def words(name: str) -> str:
+    """Return a name of ours as words: `output_checker` is `output checker`."""
+    return str(name).replace("_", " ")
+
+
+def _is_staff() -> bool:
+    user = session_user()
+    return user is not None and Permission.STAFF_AREA_ACCESS in permissions_of(user.roles)
+
+
+def install(app: Flask) -> None:
+    """Hand these to the templates of an application."""
+    app.jinja_env.filters.update(moment=moment, size=size, words=words)
+    app.jinja_env.globals.update(
+        csrf_token=csrf_token, session_user=session_user, is_staff=_is_staff, duration=duration
+    )

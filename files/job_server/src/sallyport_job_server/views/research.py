@@ -1,0 +1,150 @@
+"""Pages where people find their workspaces, ask for jobs and follow them."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from sallyport_job_server.models import Problem
+from sallyport_job_server.roles import PROJECT_ROLES
+from sallyport_job_server.views.context import check_csrf, me, services
+from sallyport_study import ProjectError
+
+blueprint = Blueprint("research", __name__)
+blueprint.before_request(check_csrf)
+
+PAGE = 25
+
+
+@blueprint.get("/")
+def home() -> ResponseReturnValue:
+    """Show one's workspaces and what ran in them lately."""
+    user = me()
+    workspaces = services().directory.workspaces_of(user)
+    return render_template(
+        "home.html",
+        workspaces=workspaces,
+        projects=services().directory.projects_of(user),
+        latest=services().job_requests.latest(workspaces, 10),
+    )
+
+
+@blueprint.get("/projects/<slug>/")
+def project(slug: str) -> ResponseReturnValue:
+    """Show a project: workspaces and members."""
+    view = services().directory.project(me(), slug)
+    return render_template("project.html", view=view, roles=PROJECT_ROLES)
+
+
+@blueprint.post("/projects/<slug>/members/")
+def set_member(slug: str) -> ResponseReturnValue:
+    """Set a person's roles in a project."""
+    services().directory.set_member(
+        me(), slug, request.form.get("username", ""), request.form.getlist("roles")
+    )
+    flash("The member's roles were set.")
+    return redirect(url_for(".project", slug=slug))
+
+
+@blueprint.post("/projects/<slug>/workspaces/")
+def create_workspace(slug: str) -> ResponseReturnValue:
+    """Make a workspace."""
+    form = request.form
+    made = services().directory.create_workspace(
+        me(),
+        name=form.get("name", ""),
+        project=slug,
+        repo=form.get("repo", ""),
+        branch=form.get("branch", ""),
+    )
+    return redirect(url_for(".workspace", name=made.name))
+
+
+@blueprint.get("/workspaces/<name>/")
+def workspace(name: str) -> ResponseReturnValue:
+    """Show a workspace and the history of its job requests."""
+    user = me()
+    page = max(1, request.args.get("page", 1, type=int))
+    search = request.args.get("search", "").strip()
+    found = services().directory.workspace(user, name)
+    return render_template(
+        "workspace.html",
+        workspace=found,
+        permissions=services().directory.permissions(user, found.project_id),
+        history=services().job_requests.history(user, name, search, page, PAGE),
+        page=page,
+        size=PAGE,
+        search=search,
+    )
+
+
+@blueprint.post("/workspaces/<name>/archive/")
+def archive(name: str) -> ResponseReturnValue:
+    """Close a workspace, or open it again."""
+    services().directory.archive(me(), name, request.form.get("archived") == "true")
+    return redirect(url_for(".workspace", name=name))
+
+
+@blueprint.get("/workspaces/<name>/run/")
+def run(name: str) -> ResponseReturnValue:
+    """Show the actions at the head of the branch, to choose from."""
+    return _run_page(name, None)
+
+
+def _run_page(name: str, problem: Problem | ProjectError | None) -> ResponseReturnValue:
+    offer = services().job_requests.offer(me(), name)
+    chosen = set(request.form.getlist("actions"))
+    page = render_template("run.html", offer=offer, chosen=chosen, problem=problem)
+    return page, 400 if problem else 200
+
+
+@blueprint.post("/workspaces/<name>/run/")
+def submit(name: str) -> ResponseReturnValue:
+    """Ask for the chosen actions; what is wrong is shown on the same page."""
+    form = request.form
+    try:
+        made = services().job_requests.create(
+            me(),
+            workspace_name=name,
+            backend_slug=form.get("backend", ""),
+            actions=form.getlist("actions"),
+            force=form.get("force") == "true",
+            sha=form.get("sha", ""),
+        )
+    except (Problem, ProjectError) as problem:
+        return _run_page(name, problem)
+    return redirect(url_for(".job_request", identifier=made.identifier))
+
+
+@blueprint.get("/job-requests/<identifier>/")
+def job_request(identifier: str) -> ResponseReturnValue:
+    """Show a job request and its jobs; the page renews itself until all have ended."""
+    view = services().job_requests.look(me(), identifier)
+    return render_template("job_request.html", view=view)
+
+
+@blueprint.get("/job-requests/<identifier>/status.json")
+def job_request_status(identifier: str) -> ResponseReturnValue:
+    """Answer the part of the page that changes, for the script that renews it."""
+    view = services().job_requests.look(me(), identifier)
+    return {
+        "status": view.status,
+        "final": view.final,
+        "html": render_template("_request_state.html", view=view),
+    }
+
+
+@blueprint.post("/job-requests/<identifier>/cancel/")
+def cancel(identifier: str) -> ResponseReturnValue:
+    """Ask for one action, or all, to be stopped."""
+    actions = request.form.getlist("actions")
+    services().job_requests.cancel(me(), identifier, actions or None)
+    flash("The runner was asked to stop it.")
+    return redirect(url_for(".job_request", identifier=identifier))
+
+
+@blueprint.post("/job-requests/<identifier>/rerun/")
+def rerun(identifier: str) -> ResponseReturnValue:
+    """Ask for the same actions again."""
+    made = services().job_requests.rerun(me(), identifier)
+    return redirect(url_for(".job_request", identifier=made.identifier))

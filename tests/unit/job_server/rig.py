@@ -1,0 +1,214 @@
+"""The rig of the job server's unit tests: people, a forge of local repositories, a browser."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from sallyport_common.settings import Secret
+from sallyport_job_server.models import User
+from sallyport_job_server.services.bundle import Services
+from sallyport_job_server.settings import Settings
+from sallyport_records import keys
+
+SITE = "https://jobs.example"
+REPO = "https://github.com/demo-org/study"
+PASSWORD = "correct horse battery"
+PRIVATE_PEM, PUBLIC_PEM = keys.generate()
+TOKENS = {scope: hashlib.sha256(scope.encode()).hexdigest()[:40] for scope in
+          ("jobs", "review", "publish", "classic")}  # fmt: skip
+PROJECT = """
+version: '5'
+actions:
+  make:
+    run: python:v2 python make.py
+    outputs: {highly_sensitive: {d: output/highly.csv}}
+  summarise:
+    run: python:v2 python summarise.py
+    needs: [make]
+    outputs: {moderately_sensitive: {s: output/summary.csv}}
+"""
+
+
+def make_settings(folder: Path, **changes: Any) -> Settings:
+    """Return settings whose state and forge are below a folder."""
+    values: dict[str, Any] = {
+        "url": SITE,
+        "database_url": f"sqlite:///{folder}/job_server.sqlite3",
+        "database_password": None,
+        "secret_key": Secret("s" * 40),
+        "signing_key": Secret(PRIVATE_PEM.decode()),
+        "hatch_signing_key": Secret("h" * 40),
+        "release_storage": folder / "releases",
+        "releases_redirect": "/releases-store",
+        "forges": {"github.com": f"file://{folder}/forge"},
+        "allowed_organisations": ("demo-org",),
+        "ca_file": Path("/etc/ssl/certs/ca-certificates.crt"),
+        "git_timeout": 20,
+        "session_lifetime": 3600,
+        "request_lifetime": 86400,
+        "login_token_lifetime": 3600,
+    }
+    return Settings(**(values | changes))
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+class Study:
+    """A study's repository on the forge."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "forge" / "demo-org" / "study"
+        self.folder.mkdir(parents=True)
+        _git(self.folder, "init", "-q", "-b", "main")
+        self.sha = self.commit(PROJECT)
+
+    def commit(self, project: str) -> str:
+        """Put a project.yaml at the head of the branch."""
+        (self.folder / "project.yaml").write_text(project)
+        _git(self.folder, "add", "-A")
+        _git(self.folder, "commit", "-q", "--allow-empty", "-m", "study")
+        self.sha = _git(self.folder, "rev-parse", "HEAD")
+        return self.sha
+
+
+class Browser:
+    """A person at a browser: keeps cookies and sends the token that forms carry."""
+
+    def __init__(self, app: Flask) -> None:
+        self._client: FlaskClient = app.test_client()
+
+    def get(self, path: str, **more: Any) -> TestResponse:
+        """Open a page."""
+        return self._client.get(path, base_url=SITE, **more)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, page: str = "") -> TestResponse:
+        """Send a form with the token of the page that it stands on."""
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page or "/login/").text)
+        token = found[1] if found else ""
+        return self.send(path, {"csrf_token": token} | (data or {}))
+
+    def send(self, path: str, data: dict[str, Any], **more: Any) -> TestResponse:
+        """Send a form as it is."""
+        return self._client.post(path, data=data, base_url=SITE, **more)
+
+    def json(self, path: str, body: Any, **headers: str) -> TestResponse:
+        """Send JSON."""
+        return self._client.post(path, json=body, base_url=SITE, headers=headers)
+
+    def log_in(self, username: str) -> Browser:
+        """Log a person of the rig in."""
+        answer = self.post("/login/", {"username": username, "password": PASSWORD})
+        assert answer.status_code == 302, answer.text
+        return self
+
+
+@dataclass
+class Rig:
+    """A job server with people, a project, a workspace and a backend."""
+
+    app: Flask
+    services: Services
+    study: Study
+    people: dict[str, User]
+
+    def browser(self, username: str = "") -> Browser:
+        """Return a new browser, of a person who is logged in if named."""
+        made = Browser(self.app)
+        return made.log_in(username) if username else made
+
+    def page(self, username: str) -> Browser:
+        """Return a browser whose forms come from the settings page."""
+        return self.browser(username)
+
+    def call(
+        self, method: str, path: str, scope: str = "jobs", *, json: Any = None, **headers: str
+    ) -> TestResponse:
+        """Call the classic API with a backend token."""
+        sent = {"Authorization": TOKENS.get(scope, scope)} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return self.app.test_client().open(
+            f"/api/v2{path}", method=method, json=json, headers=sent, base_url=SITE
+        )
+
+    def api(
+        self, method: str, path: str, username: str, body: dict[str, Any] | None = None
+    ) -> TestResponse:
+        """Call /api/v1 with a new access token of a person."""
+        token = self.services.access_tokens.create(self.people[username], "test")
+        return self.app.test_client().open(
+            f"/api/v1{path}",
+            method=method,
+            json=body,
+            headers={"Authorization": f"{username}:{token}"},
+            base_url=SITE,
+        )
+
+    def submit(self, *actions: str, username: str = "rita") -> str:
+        """Ask for actions and return the identifier."""
+        made = self.services.job_requests.create(
+            self.people[username],
+            workspace_name="heart",
+            backend_slug="hospital",
+            actions=actions or ("summarise",),
+        )
+        return made.identifier
+
+    def report(self, request: str, action: str, status: str, **changes: Any) -> TestResponse:
+        """Post one job as a runner does."""
+        return self.call("POST", "/jobs/", json=[job(request, action, status, **changes)])
+
+
+def job(request: str, action: str, status: str, **changes: Any) -> dict[str, Any]:
+    """Return a job as a runner posts it."""
+    moment = "2026-11-23T06:16:47Z"
+    return {
+        "identifier": f"{request}-{action}",
+        "job_request_id": request,
+        "action": action,
+        "run_command": f"python:v2 python {action}.py",
+        "status": status,
+        "status_code": "executing" if status == "running" else "",
+        "status_message": "",
+        "created_at": moment,
+        "updated_at": moment,
+        "started_at": moment,
+        "completed_at": moment if status in ("succeeded", "failed") else None,
+        "requires_db": 0,
+    } | changes
+
+
+def file_entry(name: str, data: bytes, **changes: Any) -> dict[str, Any]:
+    """Return a file of a FileList."""
+    return {
+        "name": name,
+        "url": name,
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "date": "2026-11-23T06:15:04Z",
+        "metadata": {},
+        "review": None,
+    } | changes
+
+
+def file_list(*files: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    """Return a FileList."""
+    return {"files": list(files), "metadata": metadata, "review": None}

@@ -1,0 +1,118 @@
+"""Logging in: passwords, one-time codes, access tokens, and the brake on guessing."""
+
+from __future__ import annotations
+
+import time
+
+import pyotp
+import pytest
+from tests.unit.job_server.rig import PASSWORD, Rig
+
+from sallyport_job_server.models import Problem, TooManyError, UnauthenticatedError
+from sallyport_job_server.services import clock, one_time_codes, throttle
+
+
+def test_a_password_lets_in_and_another_does_not(rig: Rig) -> None:
+    accounts = rig.services.accounts
+    assert accounts.log_in("rita", PASSWORD, "", "192.0.2.1").username == "rita"
+    for name, password in (("rita", "wrong"), ("nobody", PASSWORD)):
+        with pytest.raises(UnauthenticatedError):
+            accounts.log_in(name, password, "", "192.0.2.1")
+
+
+def test_guessing_is_slowed_down_for_the_name_alone(rig: Rig) -> None:
+    accounts = rig.services.accounts
+    for number in range(throttle.LIMIT):
+        with pytest.raises(UnauthenticatedError):
+            accounts.log_in("rita", "wrong", "", f"192.0.2.{number}")
+    with pytest.raises(TooManyError):
+        accounts.log_in("rita", PASSWORD, "", "192.0.2.99")
+    assert accounts.log_in("cora", PASSWORD, "", "192.0.2.99").username == "cora"
+
+
+def test_the_brake_lets_go_after_a_while(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    brake = throttle.Throttle(rig.services.database)
+    for _ in range(throttle.LIMIT):
+        brake.failed("user:x")
+    with pytest.raises(TooManyError):
+        brake.check("user:x")
+    monkeypatch.setattr(clock, "seconds_since", lambda _moment: throttle.WINDOW + 1.0)
+    brake.check("user:x")
+
+
+def test_one_time_codes_are_asked_for_and_count_once(rig: Rig) -> None:
+    browser, secret = rig.browser("rita"), one_time_codes.new_secret()
+    step = int(time.time()) // one_time_codes.STEP
+    codes = [pyotp.TOTP(secret).at((step + shift) * one_time_codes.STEP) for shift in (-1, 0, 1)]
+    page = browser.post("/settings/totp/", page="/settings/").text
+    assert "otpauth://" in page
+    form = {"secret": secret, "code": codes[0]}
+    assert browser.post("/settings/totp/confirm/", form, "/settings/").status_code == 302
+    accounts = rig.services.accounts
+    with pytest.raises(UnauthenticatedError):
+        accounts.log_in("rita", PASSWORD, "", "local")
+    with pytest.raises(UnauthenticatedError):
+        accounts.log_in("rita", PASSWORD, codes[0], "local")
+    assert accounts.log_in("rita", PASSWORD, codes[1], "local").username == "rita"
+    with pytest.raises(UnauthenticatedError):
+        accounts.log_in("rita", PASSWORD, codes[1], "local")
+    assert browser.post("/settings/totp/confirm/", {"code": "1"}, "/settings/").status_code == 400
+
+
+def test_an_access_token_opens_the_api_until_it_is_revoked(rig: Rig) -> None:
+    rita, tokens = rig.people["rita"], rig.services.access_tokens
+    token = tokens.create(rita, "script")
+    assert token.partition("-")[0].isalnum()
+    assert len(token) == 64 + 1 + 10
+    assert tokens.owner(f"rita:{token}") == rita
+    for header in (f"cora:{token}", f"rita:{token}x", "rita:", "", token):
+        with pytest.raises(UnauthenticatedError):
+            tokens.owner(header)
+    tokens.revoke(rita, tokens.of(rita)[0].id)
+    with pytest.raises(UnauthenticatedError):
+        tokens.owner(f"rita:{token}")
+
+
+def test_an_access_token_expires(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = rig.services.access_tokens
+    token = tokens.create(rig.people["rita"], "script")
+    assert tokens.owner(f"rita:{token}")
+    monkeypatch.setattr(clock, "now", lambda: "2999-01-01T00:00:00Z")
+    with pytest.raises(UnauthenticatedError, match="expired"):
+        tokens.owner(f"rita:{token}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"username": "a b"}, "A user name may hold only"),
+        ({"username": "rita"}, "There is a user rita already"),
+        ({"password": "short"}, "at least 12"),
+        ({"roles": ["boss"]}, "'boss' is not a role here"),
+        ({"fullname": " "}, "must not be empty"),
+    ],
+)
+def test_a_bad_account_is_refused(rig: Rig, changes: dict[str, object], sentence: str) -> None:
+    values: dict[str, object] = {
+        "username": "nina", "fullname": "N", "email": "", "password": PASSWORD, "roles": [],
+    }  # fmt: skip
+    with pytest.raises(Problem, match=sentence):
+        rig.services.accounts.create("test", **(values | changes))  # type: ignore[arg-type]  # wrong on purpose
+    rig.services.accounts.create("test", **values)  # type: ignore[arg-type]  # one dict for both
+
+
+def test_administrators_are_ensured_once_and_keep_their_password(rig: Rig) -> None:
+    wanted = [{"username": "root", "fullname": "Root", "password": PASSWORD}]
+    accounts = rig.services.accounts
+    assert accounts.ensure_administrators(wanted) == {"root": "created"}
+    changed = [wanted[0] | {"password": "something else entirely"}]
+    assert accounts.ensure_administrators(changed) == {"root": "unchanged"}
+    assert accounts.log_in("root", PASSWORD, "", "local").roles == ["admin"]
+
+
+def test_an_administrator_cannot_lock_themselves_out(rig: Rig) -> None:
+    ada = rig.people["ada"]
+    update = rig.services.accounts.update
+    with pytest.raises(Problem, match="your own"):
+        update(ada, "ada", roles=[], backend_slugs=[], is_active=True)
+    update(ada, "ada", roles=["admin"], backend_slugs=["hospital"], is_active=True)
