@@ -121,7 +121,8 @@ class Inventory:
         chosen: list[str] = []
         for part in re.split(r"[:,]", pattern.strip("[]")):
             word = part.strip(" '\"")
-            hosts = self.groups.get(word.lstrip("&!"), [])
+            # A pattern that site.yml fills in may mean any host.
+            hosts = self.groups.get("all" if "{{" in word else word.lstrip("&!"), [])
             if word.startswith("&"):
                 chosen = [host for host in chosen if host in hosts]
             elif word.startswith("!"):

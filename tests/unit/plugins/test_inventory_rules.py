@@ -258,6 +258,8 @@ def test_an_inventory_must_be_there(known: rules.Distribution, source: str, sent
         ("all:!proxies", ["runner"]),
         ("all:&zone_secure", ["runner"]),
         ("nobody", []),
+        ("{{ chosen | default('all') }}", ["jobs", "runner"]),
+        ("runners:&{{ chosen | default('all') }}", ["runner"]),
     ],
 )
 def test_patterns_of_plays_are_understood(pattern: str, hosts: list[str]) -> None:
