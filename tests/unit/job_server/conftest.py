@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from flask import Flask
 from tests.unit.job_server.rig import PASSWORD, REPO, TOKENS, Browser, Rig, Study, make_settings
 
 from sallyport_job_server.app import create_app
 from sallyport_job_server.models import User
 from sallyport_job_server.roles import Role
-from sallyport_job_server.services.bundle import Services
+from sallyport_job_server.services.bundle import Services, build
 from sallyport_job_server.storage import users
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -32,7 +33,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with a study and a database in which people, project and backend exist."""
     folder = tmp_path_factory.mktemp("prepared")
     Study(folder)
-    services = _services(folder)
+    services = build(make_settings(folder), HASHER)
     services.database.migrate()
     people = {
         name: services.accounts.create(
@@ -63,20 +64,23 @@ def _fill(services: Services, people: dict[str, User]) -> None:
     )
 
 
-def _services(folder: Path) -> Services:
-    app = create_app(make_settings(folder), HASHER)
-    services: Services = app.extensions["sallyport"]
-    return services
+@pytest.fixture(scope="session")
+def app(prepared: Path) -> Flask:
+    """Give one application for all tests; each puts services of its own behind it."""
+    made = create_app(make_settings(prepared), HASHER)
+    made.testing = True
+    return made
 
 
 @pytest.fixture
-def rig(prepared: Path, tmp_path: Path) -> Iterator[Rig]:
+def rig(
+    app: Flask, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Rig]:
     """Give a job server of this test's own."""
     folder = tmp_path / "server"
     shutil.copytree(prepared, folder)
-    app = create_app(make_settings(folder), HASHER)
-    app.testing = True
-    services: Services = app.extensions["sallyport"]
+    services = build(make_settings(folder), HASHER)
+    monkeypatch.setitem(app.extensions, "sallyport", services)
     study = Study.__new__(Study)
     study.folder = folder / "forge" / "demo-org" / "study"
     study.sha = (study.folder / ".git/refs/heads/main").read_text().strip()

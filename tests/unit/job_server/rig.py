@@ -77,7 +77,7 @@ class Study:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "forge" / "demo-org" / "study"
         self.folder.mkdir(parents=True)
-        _git(self.folder, "init", "-q", "-b", "main")
+        _git(self.folder, "init", "-q", "-b", "main", "--template=")
         self.sha = self.commit(PROJECT)
 
     def commit(self, project: str) -> str:

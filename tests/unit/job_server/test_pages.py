@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.unit.job_server.rig import PASSWORD, Browser, Rig
 
@@ -91,10 +93,10 @@ def test_logging_out_and_a_new_password_end_sessions(rig: Rig) -> None:
     assert second.get("/settings/").status_code == 302
 
 
-def test_an_old_session_ends(rig: Rig) -> None:
+def test_an_old_session_ends(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = rig.browser("rita")
     assert browser.get("/settings/").status_code == 200
-    rig.app.config["PERMANENT_SESSION_LIFETIME"] = -1
+    monkeypatch.setitem(rig.app.config, "PERMANENT_SESSION_LIFETIME", timedelta(seconds=-1))
     assert browser.get("/settings/").status_code == 302
 
 
@@ -139,7 +141,7 @@ def test_a_crash_shows_nothing_of_itself(rig: Rig, monkeypatch: pytest.MonkeyPat
     def fail(_user: object) -> None:
         raise RuntimeError("secret detail")
 
-    rig.app.testing = False
+    monkeypatch.setattr(rig.app, "testing", False)
     monkeypatch.setattr(rig.services.directory, "projects_of", fail)
     answer = rig.browser("rita").get("/")
     assert answer.status_code == 500

@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from sallyport_common import health
-from sallyport_job_server.services.bundle import Services, build
+from sallyport_job_server.services.bundle import build
 from sallyport_job_server.settings import Settings
 from sallyport_job_server.views import (
     account,
@@ -23,6 +23,7 @@ from sallyport_job_server.views import (
     staff,
     status,
 )
+from sallyport_job_server.views.context import services
 
 LARGEST_BODY = 17 * 1024 * 1024
 
@@ -44,14 +45,17 @@ def create_app(settings: Settings, hasher: PasswordHasher | None = None) -> Flas
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]  # Flask's own documented way
-    services = build(settings, hasher)
-    app.extensions["sallyport"] = services
-    _register(app, services)
+    app.extensions["sallyport"] = build(settings, hasher)
+    _register(app)
     return app
 
 
-def _register(app: Flask, services: Services) -> None:
-    checks = {"database": services.database.check_revision}
+def _check_database() -> None:
+    services().database.check_revision()
+
+
+def _register(app: Flask) -> None:
+    checks = {"database": _check_database}
     version = health.package_version("sallyport-job-server")
     app.register_blueprint(health.blueprint("job_server", version, checks))
     for module in (account, research, releases, staff, status):

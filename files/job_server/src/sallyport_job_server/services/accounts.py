@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -31,7 +32,6 @@ class Accounts:
 
     def __init__(self, database: Database, hasher: PasswordHasher, throttle: Throttle) -> None:
         self._database, self._hasher, self._throttle = database, hasher, throttle
-        self._nobody = hasher.hash(secrets.token_hex(16))
 
     def log_in(self, username: str, password: str, code: str, address: str) -> User:
         """Return the account; raise UnauthenticatedError, the same for every reason."""
@@ -47,6 +47,10 @@ class Accounts:
         with self._database.change(user.username) as change:
             change.record("user.log_in", user.username, address=address)
         return user
+
+    @cached_property
+    def _nobody(self) -> str:
+        return self._hasher.hash(secrets.token_hex(16))
 
     def _matches(self, user: User | None, password: str) -> bool:
         # An unknown name costs as much time as a wrong password.

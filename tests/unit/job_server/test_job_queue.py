@@ -1,0 +1,242 @@
+"""The runners' API: who may call, what is listed, what is kept, and how long poll waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from tests.unit.job_server.rig import TOKENS, Rig, job
+from werkzeug.test import TestResponse
+
+from sallyport_common import tokens
+
+
+def listed(rig: Rig) -> list[str]:
+    """Return the identifiers that a runner is shown."""
+    return [row["identifier"] for row in (rig.call("GET", "/job-requests/").json or {})["results"]]
+
+
+def etag(rig: Rig) -> str:
+    """Return the present entity tag."""
+    return rig.call("GET", "/job-requests/").headers["ETag"]
+
+
+def test_a_row_has_every_key_that_runners_of_both_generations_read(rig: Rig) -> None:
+    identifier = rig.submit()
+    body = rig.call("GET", "/job-requests/?backend=hospital").json or {}
+    row = body["results"][0]
+    assert {key: body[key] for key in ("count", "next", "previous")} == {
+        "count": 1, "next": None, "previous": None,
+    }  # fmt: skip
+    assert row["identifier"] == identifier
+    assert row["workspace"] == {
+        "name": "heart",
+        "repo": "https://github.com/demo-org/study",
+        "branch": "main",
+        "db": "full",
+        "created_by": "rita",
+        "created_at": row["workspace"]["created_at"],
+    }
+    assert set(row) == {
+        "backend", "sha", "identifier", "force_run_dependencies", "requested_actions",
+        "cancelled_actions", "created_by", "created_at", "workspace", "database_name", "project",
+        "orgs", "codelists_ok", "envelope",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        (None, "is missing"),
+        ("", "is empty"),
+        ("f" * 40, "is unknown"),
+        (f"Bearer {TOKENS['jobs']}", "is unknown"),
+        (TOKENS["review"], "A token of scope 'review' may not do this."),
+        (TOKENS["publish"], "A token of scope 'publish' may not do this."),
+    ],
+)
+def test_a_wrong_token_is_403_with_its_own_sentence(
+    rig: Rig, header: str | None, sentence: str
+) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    client = rig.app.test_client()
+    for method, path in (("GET", "/api/v2/job-requests/"), ("POST", "/api/v2/jobs/")):
+        answer = client.open(path, method=method, headers=headers, json=[])
+        assert answer.status_code == 403
+        assert sentence in (answer.json or {})["detail"]
+    assert rig.call("GET", "/job-requests/", "jobs").status_code == 200
+    assert rig.call("GET", "/job-requests/", "classic").status_code == 200
+
+
+def test_a_request_is_listed_until_its_jobs_have_ended(rig: Rig) -> None:
+    identifier = rig.submit()
+    assert listed(rig) == [identifier]
+    for status in ("pending", "running"):
+        rig.report(identifier, "make", status)
+        assert listed(rig) == [identifier]
+    rig.report(identifier, "make", "succeeded")
+    assert listed(rig) == []
+
+
+def test_a_backend_sees_and_changes_its_own_requests_only(rig: Rig) -> None:
+    other = tokens.new_backend_token()
+    rig.services.backends.ensure("test", "clinic", "Clinic", "", {"jobs": other})
+    identifier = rig.submit()
+    assert (rig.call("GET", "/job-requests/", other).json or {})["count"] == 0
+    posted = [job(identifier, "make", "failed")]
+    assert rig.call("POST", "/jobs/", other, json=posted).status_code == 200
+    assert rig.services.job_requests.look(rig.people["rita"], identifier).jobs == []
+    assert rig.call("POST", "/jobs/", json=posted).status_code == 200
+    assert len(rig.services.job_requests.look(rig.people["rita"], identifier).jobs) == 1
+
+
+def test_a_job_cannot_be_moved_to_another_request(rig: Rig) -> None:
+    first, second = rig.submit(), rig.submit()
+    rig.report(first, "make", "running")
+    rig.report(second, "make", "failed", identifier=f"{first}-make")
+    assert rig.services.job_requests.look(rig.people["rita"], second).jobs == []
+    kept = rig.services.job_requests.look(rig.people["rita"], first).jobs
+    assert [one.status for one in kept] == ["running"]
+
+
+def test_jobs_that_a_report_leaves_out_are_kept(rig: Rig) -> None:
+    identifier = rig.submit()
+    rig.report(identifier, "make", "succeeded")
+    rig.report(identifier, "summarise", "running")
+    kept = rig.services.job_requests.look(rig.people["rita"], identifier).jobs
+    assert [one.action for one in kept] == ["make", "summarise"]
+
+
+def test_old_and_new_runners_forms_are_accepted(rig: Rig) -> None:
+    identifier = rig.submit()
+    old = job(identifier, "make", "running", created_at="2026-11-23T06:16:47.123456Z")
+    for name in ("run_command", "requires_db"):
+        del old[name]
+    new = job(
+        identifier, "summarise", "running", requires_db=True, run_command=None,
+        trace_context={"traceparent": "00"}, metrics={"cpu_mean": 0.5}, extra="x",
+    )  # fmt: skip
+    answer = rig.call("POST", "/jobs/", json=[old, new])
+    assert (answer.status_code, answer.json) == (200, {"status": "success"})
+    kept = rig.services.job_requests.look(rig.people["rita"], identifier).jobs
+    assert [(one.run_command, one.requires_db) for one in kept] == [("", False), ("", True)]
+    assert kept[1].metrics == {"cpu_mean": 0.5}
+    rows = (rig.call("GET", f"/jobs/?job_request_id={identifier}").json or {})["results"]
+    assert [row["job_request_id"] for row in rows] == [identifier, identifier]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"status": "done"}, "status"),
+        ({"identifier": ""}, "identifier"),
+        ({"created_at": None}, "created_at"),
+        ({"updated_at": "yesterday"}, "updated_at"),
+        ({"metrics": 5}, "metrics"),
+        ({"status_message": 5}, "status_message"),
+    ],
+)
+def test_a_malformed_job_is_400_by_field(rig: Rig, changes: dict[str, Any], field: str) -> None:
+    identifier = rig.submit()
+    good = job(identifier, "make", "running")
+    answer = rig.call("POST", "/jobs/", json=[good, good | changes])
+    assert answer.status_code == 400
+    assert isinstance(answer.json, list)
+    assert answer.json[0] == {}
+    assert list(answer.json[1]) == [field]
+    assert rig.services.job_requests.look(rig.people["rita"], identifier).jobs == []
+    assert rig.call("POST", "/jobs/", json=[good]).status_code == 200
+
+
+def test_bodies_that_are_no_list_are_400(rig: Rig) -> None:
+    assert rig.call("POST", "/jobs/", json={}).status_code == 400
+    assert rig.call("POST", "/jobs/", json=["x"]).status_code == 400
+    bad = rig.app.test_client().post(
+        "/api/v2/jobs/", data="{", headers={"Authorization": TOKENS["jobs"]}
+    )
+    assert bad.status_code == 400
+    assert rig.call("POST", "/jobs/", json=[]).status_code == 200
+
+
+def test_flags_are_kept_and_shown(rig: Rig) -> None:
+    flags = '{"paused":{"v":"true","ts":"2026-11-23T06:17:53.545951Z"}}'
+    assert rig.call("GET", "/job-requests/", Flags="no json").status_code == 400
+    assert rig.call("GET", "/job-requests/", Flags=flags).status_code == 200
+    assert rig.services.backends.by_slug("hospital").flags["paused"]["v"] == "true"
+    assert "Paused" in rig.browser("rita").get("/status/").text
+
+
+def test_last_seen_and_the_probe(rig: Rig) -> None:
+    client = rig.app.test_client()
+    assert client.get("/status/hospital/").status_code == 503
+    rig.call("GET", "/job-requests/")
+    assert client.get("/status/hospital/").status_code == 200
+    assert client.get("/status/clinic/").status_code == 404
+    assert client.get("/health-check/").status_code == 200
+
+
+def test_the_tag_moves_with_what_is_listed_and_not_with_heartbeats(rig: Rig) -> None:
+    seen = [etag(rig)]
+    identifier = rig.submit()
+    seen.append(etag(rig))
+    rig.report(identifier, "make", "running")
+    seen.append(etag(rig))
+    rig.services.job_requests.cancel(rig.people["rita"], identifier, None)
+    seen.append(etag(rig))
+    assert len(set(seen)) == 4
+    rig.report(identifier, "make", "running", updated_at="2026-11-23T07:00:00Z")
+    assert etag(rig) == seen[-1]
+
+
+def hold(rig: Rig, tag: str, wait: str) -> tuple[TestResponse, float]:
+    """Ask with a tag and return the answer and how long it took."""
+    begin = time.monotonic()
+    answer = rig.call("GET", f"/job-requests/?wait={wait}", If_None_Match=tag)
+    return answer, time.monotonic() - begin
+
+
+def test_a_request_with_the_present_tag_is_held_until_time_is_up(rig: Rig) -> None:
+    answer, took = hold(rig, etag(rig), "0.4")
+    assert answer.status_code == 304
+    assert answer.data == b""
+    assert took >= 0.4
+    answer, took = hold(rig, '"999"', "30")
+    assert answer.status_code == 200
+    assert took < 5
+
+
+def test_without_a_tag_or_a_wait_the_answer_is_immediate(rig: Rig) -> None:
+    begin = time.monotonic()
+    assert rig.call("GET", "/job-requests/?wait=30").status_code == 200
+    assert rig.call("GET", "/job-requests/", If_None_Match=etag(rig)).status_code == 304
+    assert time.monotonic() - begin < 5
+    assert rig.call("GET", "/job-requests/?wait=x").status_code in (200, 400)
+
+
+def test_a_held_request_is_answered_when_something_is_asked_for(rig: Rig) -> None:
+    found: list[tuple[TestResponse, float]] = []
+    tag = etag(rig)
+    thread = threading.Thread(target=lambda: found.append(hold(rig, tag, "20")))
+    thread.start()
+    time.sleep(0.3)
+    identifier = rig.submit()
+    thread.join(10)
+    answer, took = found[0]
+    assert took < 5
+    assert answer.status_code == 200
+    assert (answer.json or {})["results"][0]["identifier"] == identifier
+    assert answer.headers["ETag"] != tag
+
+
+def test_held_requests_are_let_go_when_the_service_stops(rig: Rig) -> None:
+    found: list[tuple[TestResponse, float]] = []
+    tag = etag(rig)
+    thread = threading.Thread(target=lambda: found.append(hold(rig, tag, "20")))
+    thread.start()
+    time.sleep(0.3)
+    rig.services.watcher.stop()
+    thread.join(10)
+    assert found[0][0].status_code == 304
+    assert found[0][1] < 5

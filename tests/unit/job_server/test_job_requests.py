@@ -1,0 +1,222 @@
+"""Asking for jobs: what is offered, what is signed, what is shown, how it is stopped."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.unit.job_server.rig import PRIVATE_PEM, PROJECT, PUBLIC_PEM, Rig
+
+from sallyport_common.protocol import ENVELOPE_TYPE
+from sallyport_job_server.models import ForbiddenError, NotFoundError, Problem
+from sallyport_records import dsse, keys
+
+RUN = "/workspaces/heart/run/"
+
+
+def form(rig: Rig, **changes: object) -> dict[str, object]:
+    """Return what the run page sends."""
+    return {"actions": ["summarise"], "backend": "hospital", "sha": rig.study.sha} | changes
+
+
+def test_the_run_page_offers_the_actions_at_the_head_of_the_branch(rig: Rig) -> None:
+    page = rig.browser("rita").get(RUN).text
+    assert 'value="summarise"' in page
+    assert "needs make" in page
+    assert rig.study.sha[:7] in page
+    assert "The Hospital" in page
+
+
+def test_every_problem_of_project_yaml_is_shown_on_the_run_page(rig: Rig) -> None:
+    broken = PROJECT.replace("needs: [make]", "needs: [mkae]").replace(
+        "python:v2 python make.py", ""
+    )
+    rig.study.commit(broken)
+    page = rig.browser("rita").get(RUN).text
+    assert "mkae" in page
+    assert "did you mean &#39;make&#39;?" in page
+    assert "needs a &#39;run&#39;" in page
+    rig.study.commit(PROJECT)
+    assert 'role="alert"' not in rig.browser("rita").get(RUN).text
+
+
+def test_a_submitted_request_is_shown_and_signed(rig: Rig) -> None:
+    browser = rig.browser("rita")
+    answer = browser.post(RUN, form(rig, force="true"), RUN)
+    identifier = answer.headers["Location"].split("/")[2]
+    assert (
+        "The runner has not seen this request yet" in browser.get(answer.headers["Location"]).text
+    )
+    row = (rig.call("GET", "/job-requests/").json or {})["results"][0]
+    payload = json.loads(
+        dsse.verify(row["envelope"], ENVELOPE_TYPE, [keys.load_public(PUBLIC_PEM)])
+    )
+    assert payload.pop("created_at") == row["created_at"]
+    assert payload.pop("expires_at") > row["created_at"]
+    assert payload == {
+        "identifier": identifier,
+        "backend": "hospital",
+        "workspace": "heart",
+        "repo": "https://github.com/demo-org/study",
+        "branch": "main",
+        "sha": rig.study.sha,
+        "requested_actions": ["summarise"],
+        "force_run_dependencies": True,
+        "database_name": "default",
+        "permissions": {},
+        "codelists_ok": True,
+        "created_by": "rita",
+    }
+    assert keys.load_private(PRIVATE_PEM)
+
+
+def test_a_branch_that_moved_is_looked_at_again(rig: Rig) -> None:
+    old = rig.study.sha
+    rig.study.commit(PROJECT)
+    browser = rig.browser("rita")
+    answer = browser.post(RUN, form(rig, sha=old), RUN)
+    assert answer.status_code == 400
+    assert "moved from" in answer.text
+    assert browser.post(RUN, form(rig), RUN).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"actions": []}, "Choose at least one action."),
+        ({"actions": ["sumarise"]}, "did you mean &#39;summarise&#39;?"),
+        ({"backend": "clinic"}, "You may not use the backend &#39;clinic&#39;; yours: hospital."),
+    ],
+)
+def test_a_bad_submission_is_explained_on_the_page(
+    rig: Rig, changes: dict[str, object], sentence: str
+) -> None:
+    browser = rig.browser("rita")
+    answer = browser.post(RUN, form(rig, **changes), RUN)
+    assert answer.status_code == 400
+    assert sentence in answer.text
+    assert browser.post(RUN, form(rig), RUN).status_code == 302
+
+
+def test_only_researchers_run_jobs_and_nothing_runs_in_an_archive(rig: Rig) -> None:
+    assert rig.submit(username="rita")
+    with pytest.raises(ForbiddenError, match="job_run"):
+        rig.submit(username="cora")
+    with pytest.raises(NotFoundError):
+        rig.submit(username="mallory")
+    rig.services.directory.archive(rig.people["rita"], "heart", archived=True)
+    with pytest.raises(ForbiddenError, match="archived"):
+        rig.submit(username="rita")
+
+
+def test_a_request_is_cancelled_once_and_the_runner_is_told(rig: Rig) -> None:
+    identifier, other = rig.submit(), rig.submit("make")
+    browser = rig.browser("rita")
+    page = f"/job-requests/{identifier}/"
+    for _ in range(2):
+        assert browser.post(f"{page}cancel/", {}, page).status_code == 302
+    rows = {
+        row["identifier"]: row for row in (rig.call("GET", "/job-requests/").json or {})["results"]
+    }
+    assert rows[identifier]["cancelled_actions"] == ["make", "summarise"]
+    assert rows[other]["cancelled_actions"] == []
+    audit = rig.browser("ada").get("/staff/audit/?event=job_request.cancel").text
+    assert audit.count("job_request.cancel<") == 1
+
+
+def test_one_action_is_cancelled_alone(rig: Rig) -> None:
+    identifier, cancel = rig.submit("run_all"), rig.services.job_requests.cancel
+    for action in ("make", "summarise"):
+        rig.report(identifier, action, "running")
+    view = cancel(rig.people["rita"], identifier, ["make"])
+    assert view.request.cancelled_actions == ["make"]
+    assert not view.cancelling
+    with pytest.raises(Problem, match="no action 'nope'"):
+        cancel(rig.people["rita"], identifier, ["nope"])
+    with pytest.raises(ForbiddenError):
+        cancel(rig.people["cora"], identifier, None)
+
+
+def test_the_page_renews_itself_until_all_jobs_have_ended(rig: Rig) -> None:
+    identifier = rig.submit()
+    browser = rig.browser("rita")
+    page, source = f"/job-requests/{identifier}/", f"/job-requests/{identifier}/status.json"
+    rig.report(identifier, "summarise", "running", status_message="Executing job on the backend")
+    assert 'http-equiv="refresh"' in browser.get(page).text
+    news = browser.get(source).json or {}
+    assert (news["status"], news["final"]) == ("running", False)
+    assert "Executing job on the backend" in news["html"]
+    rig.report(identifier, "summarise", "succeeded")
+    assert 'http-equiv="refresh"' not in browser.get(page).text
+    assert (browser.get(source).json or {})["final"] is True
+    assert rig.browser("mallory").get(source).status_code == 404
+
+
+def test_run_again_asks_for_the_same_of_what_is_there_now(rig: Rig) -> None:
+    identifier = rig.submit("make")
+    sha = rig.study.commit(PROJECT + "# changed\n")
+    browser, page = rig.browser("rita"), f"/job-requests/{identifier}/"
+    answer = browser.post(f"{page}rerun/", {}, page)
+    again = rig.services.job_requests.look(
+        rig.people["rita"], answer.headers["Location"].split("/")[2]
+    ).request
+    assert (again.requested_actions, again.sha) == (["make"], sha)
+    assert again.identifier != identifier
+
+
+def test_the_history_is_searched_and_paged(rig: Rig) -> None:
+    first, second = rig.submit("make"), rig.submit("summarise")
+    rig.report(second, "summarise", "failed", status_code="nonzero_exit")
+    browser = rig.browser("rita")
+    page = browser.get("/workspaces/heart/").text
+    assert page.index(second) < page.index(first)
+    assert "failed" in page
+    found = browser.get("/workspaces/heart/?search=summar").text
+    assert second in found
+    assert first not in found
+    assert first in browser.get(f"/workspaces/heart/?search={first}").text
+    assert first not in browser.get("/workspaces/heart/?page=2").text
+
+
+@pytest.mark.parametrize(
+    ("repo", "sentence"),
+    [
+        ("https://github.com/other-org/study", "The organisation 'other-org' is not allowed here"),
+        ("https://evil.example/demo-org/study", "'evil.example' is not a declared forge"),
+        ("git@github.com:demo-org/study", "A repository looks like"),
+        ("https://github.com/demo-org/../x", "A repository looks like"),
+        ("--upload-pack=x", "A repository looks like"),
+    ],
+)
+def test_a_repository_that_is_not_allowed_is_refused(rig: Rig, repo: str, sentence: str) -> None:
+    create = rig.services.directory.create_workspace
+    rita = rig.people["rita"]
+    with pytest.raises(Problem, match=sentence):
+        create(rita, name="two", project="cardiology", repo=repo, branch="main")
+    create(
+        rita, name="two", project="cardiology", repo="https://github.com/demo-org/study/",
+        branch="main",
+    )  # fmt: skip
+    assert rig.services.directory.workspace(rita, "two").repo == "https://github.com/demo-org/study"
+
+
+@pytest.mark.parametrize("branch", ["-x", "a..b", "a b", "", "/a", "a/", "x.lock", "a@{1}"])
+def test_a_branch_that_git_might_misread_is_refused(rig: Rig, branch: str) -> None:
+    create = rig.services.directory.create_workspace
+    repo = "https://github.com/demo-org/study"
+    with pytest.raises(Problem, match="not the name of a branch"):
+        create(rig.people["rita"], name="two", project="cardiology", repo=repo, branch=branch)
+    create(rig.people["rita"], name="two", project="cardiology", repo=repo, branch="feature/a-1")
+
+
+def test_a_missing_branch_repository_or_file_is_said(rig: Rig) -> None:
+    create = rig.services.directory.create_workspace
+    repo = "https://github.com/demo-org/study"
+    create(rig.people["rita"], name="b", project="cardiology", repo=repo, branch="nobranch")
+    create(rig.people["rita"], name="r", project="cardiology", repo=repo + "x", branch="main")
+    browser = rig.browser("rita")
+    assert "has no branch &#39;nobranch&#39;" in browser.get("/workspaces/b/run/").text
+    assert "does not exist" in browser.get("/workspaces/r/run/").text
+    (rig.study.folder / "project.yaml").rename(rig.study.folder / "other.yaml")
+    rig.study.commit(PROJECT)
+    assert "has no project.yaml" not in browser.get(RUN).text
