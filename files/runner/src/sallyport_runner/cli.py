@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import logging
 import os
 import socket
 from collections.abc import Sequence
@@ -62,6 +63,7 @@ def ask(path: Path, method: str, url: str) -> dict[str, Any]:
 
 def _daemon(_arguments: argparse.Namespace) -> int:
     structured.configure(NAME)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     Daemon(Settings.from_env(os.environ), Stopper().install()).run()
     return 0
 

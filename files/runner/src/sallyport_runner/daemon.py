@@ -19,12 +19,13 @@ from sallyport_runner.services.admission import Admission
 from sallyport_runner.services.background import Threads
 from sallyport_runner.services.control import Control
 from sallyport_runner.services.engine import DockerExecutor
+from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.finalise import Finaliser
 from sallyport_runner.services.git import Git
 from sallyport_runner.services.publish import Publisher
 from sallyport_runner.services.requests import RequestReader, load_keys
 from sallyport_runner.services.runs import Runs
-from sallyport_runner.services.server import JobServer
+from sallyport_runner.services.server import JobServer, ServerError
 from sallyport_runner.services.stages import Stages
 from sallyport_runner.services.supervision import Supervision
 from sallyport_runner.services.sweeper import Sweeper
@@ -102,14 +103,23 @@ class Daemon:
 
     def _start(self, name: str, step: Callable[[], None], interval: float) -> None:
         self._heart.beat(name)
-        arguments = (
-            name,
-            step,
-            interval,
-            self._stopper,
-            Backoff(self._settings.poll_interval, 12 * self._settings.poll_interval),
-            lambda: self._heart.beat(name),
+        backoff, expected = (
+            Backoff(self._settings.poll_interval, 12 * self._settings.poll_interval)
+            for _ in range(2)
         )
+
+        def patient() -> None:
+            try:
+                step()
+                expected.reset()
+            except (ServerError, TransientError) as error:
+                pause = expected.next()
+                log.warning("%s", error, extra={"loop": name, "retry_seconds": round(pause, 1)})
+                self._stopper.wait(pause)
+
+        arguments = (
+            name, patient, interval, self._stopper, backoff, lambda: self._heart.beat(name)
+        )  # fmt: skip
         threading.Thread(target=run_loop, args=arguments, name=name, daemon=True).start()
 
     def _listen(self) -> None:

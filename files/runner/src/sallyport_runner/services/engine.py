@@ -32,7 +32,8 @@ def _faults() -> Iterator[None]:
     except NotFound:
         raise
     except APIError as error:
-        raise TransientError(f"the container engine answered {error.status_code}") from error
+        text = f"the container engine answered {error.status_code}: {error.explanation}"
+        raise TransientError(text) from error
     except (DockerException, requests.RequestException) as error:
         raise TransientError(f"the container engine is away: {type(error).__name__}") from error
 
@@ -93,16 +94,16 @@ class DockerExecutor:
     def start(self, spec: ContainerSpec) -> None:
         """See Executor."""
         found = self._container(spec.name)
-        if found is not None and not _same_run(found.labels, spec.labels):
+        if found is not None:
+            # One that was made and never started ran nothing: it is made anew.
+            if found.status != "created" and _same_run(found.labels, spec.labels):
+                return
             self.remove(spec.name)
-            found = None
         with _faults():
             try:
-                made = found or self._client.containers.create(**_creation(spec))
+                self._client.containers.create(**_creation(spec)).start()
             except NotFound as error:
                 raise ImageError(f"the engine lacks the image {spec.image}") from error
-            if made.status == "created":
-                made.start()
 
     def status(self, name: str) -> ContainerStatus | None:
         """See Executor."""
@@ -217,7 +218,6 @@ def _creation(spec: ContainerSpec) -> dict[str, Any]:
         "ulimits": [
             Ulimit(name="core", soft=0, hard=0),
             Ulimit(name="fsize", soft=spec.file_size, hard=spec.file_size),
-            Ulimit(name="nofile", soft=65_536, hard=65_536),
         ],
         "log_config": LogConfig(
             type="local", config={"max-size": "20m", "max-file": "200", "compress": "true"}

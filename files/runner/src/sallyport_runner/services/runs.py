@@ -27,7 +27,7 @@ from sallyport_runner.models import (
 from sallyport_runner.services import metrics
 from sallyport_runner.services.admission import Admission, RequestError, failed_job
 from sallyport_runner.services.background import Background
-from sallyport_runner.services.executor import Executor, TransientError
+from sallyport_runner.services.executor import Executor, ImageError, TransientError
 from sallyport_runner.services.finalise import Finaliser
 from sallyport_runner.services.queue import Queue
 from sallyport_runner.services.retries import Retries
@@ -137,6 +137,9 @@ class Runs:
         except StageError as error:
             log.warning("job refused: %s", error, extra={"job": identifier})
             self._end(identifier, StatusCode.INTERNAL_ERROR, error.reason)
+        except ImageError as error:
+            log.warning("image lost: %s", error, extra={"job": identifier})
+            self._end(identifier, StatusCode.INTERNAL_ERROR, Reason.NO_IMAGE)
         except Exception:  # a daemon outlives the fault of one job
             log.exception("internal error", extra={"job": identifier})
             self._give_up(identifier)
