@@ -17,7 +17,7 @@ BIN = Path(sys.executable).parent
 TOOLS = ROOT / "tools"
 INVENTORY: Words = ["-i", "inventories/demo"]
 ACTIONS = ["extract", "analyse"]
-RESULTS = ["output/table.csv", "output/chart.png"]
+RESULTS = ["output/conditions.csv", "output/conditions.png"]
 
 
 def build() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hatch import Hatch
 from journey import Journey
 
-TABLE = "output/table.csv"
+TABLE = "output/conditions.csv"
 
 
 @pytest.fixture(scope="session")
