@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -63,6 +65,96 @@ class TestProxy(ServiceClaims):
         assert f"{IMAGES}/v2/sallyport/*/manifests/TAG-OR-DIGEST for inside" in printed
         assert "/dists/" in printed
         assert {"GET", "POST"} == {line.split()[0] for line in printed.splitlines()}
+
+
+@pytest.fixture(scope="module")
+def commit(rig: Callable[[str], Host]) -> str:
+    """A commit that both repositories of the forge have, one of them of a stranger."""
+    forge, work = rig("forge"), f"/var/lib/sallyport/forge/git/{uuid.uuid4()}"
+    git = f"runuser -u sallyport-forge -- git -C {work} -c user.name=R -c user.email=r@example.org"
+    forge.check_output("runuser -u sallyport-forge -- git init -q -b main %s", work)
+    forge.check_output(f"{git} commit -q --allow-empty -m study")
+    for organisation in ("demo-org", "strangers"):
+        forge.check_output(f"{git} push -qf ../{organisation}/proxy-study.git HEAD:main")
+    made = forge.check_output(f"{git} rev-parse HEAD")
+    forge.check_output("rm -r %s", work)
+    return made
+
+
+class TestRepositories:
+    """F2: commits of allowed organisations come in, nothing goes out."""
+
+    def git(self, host: Host, *words: str) -> Any:
+        """Run git as a person on the host, in a folder of its own."""
+        options = ["-c", "user.name=R", "-c", "user.email=r@example.org", "-C", WORK, *words]
+        host.check_output("mkdir -p %s", WORK)
+        shown = host.run("GIT_TERMINAL_PROMPT=0 git" + " %s" * len(options), *options)
+        return shown.rc, shown.stdout, shown.stderr
+
+    def test_an_allowed_repository_is_cloned(self, host: Host, commit: str) -> None:
+        folder = f"{WORK}/{uuid.uuid4()}"
+        assert self.git(host, "clone", "-q", f"{GIT}{STUDY}", folder)[0] == 0
+        assert self.git(host, "-C", folder, "rev-parse", "HEAD")[1].strip() == commit
+        row = next(row for row in decisions(host) if row["object"] == "git:demo-org/proxy-study")
+        assert row["event"] == "allow"
+
+    def test_one_commit_is_fetched_as_the_runner_does(self, host: Host, commit: str) -> None:
+        folder = f"{WORK}/{uuid.uuid4()}"
+        self.git(host, "init", "-q", "--bare", folder)
+        fetch = ("-C", folder, "fetch", "-q", "--depth", "1", f"{GIT}{STUDY}")
+        assert self.git(host, *fetch, commit)[0] == 0
+        assert self.git(host, *fetch, "0" * 39 + "1")[0] != 0
+
+    def test_a_push_is_refused_in_words(self, host: Host, commit: str) -> None:
+        folder = f"{WORK}/{uuid.uuid4()}"
+        assert self.git(host, "clone", "-q", f"{GIT}{STUDY}", folder)[0] == 0
+        self.git(host, "-C", folder, "commit", "-q", "--allow-empty", "-m", "mine")
+        refused = self.git(host, "-C", folder, "push", "-q", "origin", "HEAD:main")
+        assert (refused[0], "a push through this proxy is refused" in refused[2]) == (128, True)
+        remote = self.git(host, "ls-remote", "https://forge.sallyport.test/demo-org/proxy-study")
+        assert remote[1].split()[0] == commit
+
+    def test_a_stranger_is_refused_though_the_forge_has_it(self, host: Host, commit: str) -> None:
+        study = "/strangers/proxy-study"
+        assert commit in self.git(host, "ls-remote", f"https://forge.sallyport.test{study}")[1]
+        assert commit in self.git(host, "ls-remote", f"{GIT}{STUDY}")[1]
+        refused = self.git(host, "ls-remote", f"{GIT}{study}")
+        assert (refused[0], "not on the list of allowed" in refused[2]) == (128, True)
+
+    def test_a_client_credential_changes_nothing(self, host: Host, commit: str) -> None:
+        for study, status in ((STUDY, "200"), ("/strangers/proxy-study", "403")):
+            assert ask(host, f"{GIT}{study}{REFS}", "--user", "a:b")[0] == status
+
+
+class TestImages:
+    """F3: allowed images come in by tag and by digest; nothing is pushed."""
+
+    def test_an_allowed_image_is_pulled_and_held(self, host: Host) -> None:
+        image = f"{IMAGES.removeprefix('https:')}/sallyport/tiny"
+        digest = host.check_output("skopeo inspect --format {{.Digest}} docker:%s:v1", image)
+        for reference in (":v1", f"@{digest}", f"@{digest}"):
+            folder = f"{WORK}/{uuid.uuid4()}"
+            copy = ("docker:" + image + reference, f"dir:{folder}")
+            host.check_output("mkdir -p %s", WORK)
+            host.check_output("skopeo --insecure-policy copy --quiet %s %s", *copy)
+            shown = host.check_output("sha256sum %s/manifest.json", folder)
+            assert shown.split()[0] == digest.removeprefix("sha256:")
+        assert host.run("find /var/cache/sallyport-proxy/blobs -type f").stdout
+
+    def test_a_stranger_is_refused_though_the_registry_has_it(self, host: Host) -> None:
+        asked = "/v2/strangers/tiny/manifests/v1"
+        assert ask(host, f"https://registry.sallyport.test{asked}")[0] == "200"
+        status, text = ask(host, f"{IMAGES}{asked}")
+        assert (status, json.loads(text)["errors"][0]["code"]) == ("404", "NAME_UNKNOWN")
+        assert ask(host, f"{IMAGES}{asked.replace('strangers', 'sallyport')}")[0] == "200"
+
+    def test_a_push_is_refused(self, host: Host) -> None:
+        source = f"docker:{IMAGES.removeprefix('https:')}/sallyport/tiny:v1"
+        push = "skopeo --insecure-policy copy --quiet --dest-creds a:b %s %s"
+        refused = host.run(push, source, source.replace(":v1", ":v2"))
+        assert refused.rc != 0
+        found = ask(host, "https://registry.sallyport.test/v2/sallyport/tiny/tags/list")
+        assert json.loads(found[1])["tags"] == ["v1"]
 
 
 class TestPackages:
