@@ -1,0 +1,60 @@
+"""The published PyPI runner in an environment of its own, kept under build/."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
+FOLDER = ROOT / "build" / "conformance"
+
+
+def python() -> Path:
+    """Return the Python of an environment with the locked peer; made where it is missing or old."""
+    requirements = HERE / "requirements.txt"
+    digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
+    environment = FOLDER / f"peer-{digest}"
+    ready = environment / "ready"
+    if not ready.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        pip = [environment / "bin" / "pip", "install", "--quiet", "--require-hashes"]
+        subprocess.run([*pip, "-r", requirements], check=True)
+        ready.touch()
+    return environment / "bin" / "python"
+
+
+def start(folder: Path, url: str, token: str, gitroot: Path, module: str) -> subprocess.Popen[str]:
+    """Start a part of the peer against a job server, its git turned to a local folder."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "WORKDIR": str(folder / "run"),
+        "BACKEND": "test",
+        "USING_DUMMY_DATA_BACKEND": "true",
+        "ALLOWED_GITHUB_ORGS": "opensafely",
+        "JOB_SERVER_ENDPOINT": f"{url}/api/v2/",
+        "JOB_SERVER_TOKEN": token,
+        "POLL_INTERVAL": "1",
+        "JOB_LOOP_INTERVAL": "0.2",
+        "MAX_WORKERS": "2",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{gitroot}/.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github-proxy.opensafely.org/",
+        "PYTHONPATH": str(HERE / "fake"),
+        "PYTHONUNBUFFERED": "1",
+        "EXECUTOR": "fakeexec:Fake",
+    }
+    (folder / "run").mkdir(parents=True, exist_ok=True)
+    with (folder / f"{module}.log").open("w", encoding="utf-8") as log:
+        return subprocess.Popen(
+            [python(), "-m", f"jobrunner.{module}"],
+            env=environment,
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
