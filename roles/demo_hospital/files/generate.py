@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import subprocess
 import sys
 import tempfile
@@ -225,16 +226,16 @@ def copy(table: str, rows: Iterable[str]) -> Iterator[str]:
     yield "\\.\n"
 
 
-def psql(options: Sequence[str], lines: Iterable[str]) -> str:
+def psql(database: str, lines: Iterable[str]) -> str:
     """Have psql run a script in one transaction; exit with its words when it fails."""
-    command = ["/usr/bin/psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]
-    command += ["--single-transaction", "--set=ON_ERROR_STOP=1", *options]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
-        spool.writelines(lines)
+        spool.writelines(["\\set ON_ERROR_STOP on\n", *lines])
         spool.seek(0)
-        done = subprocess.run(  # noqa: S603 - a fixed program, no shell takes part
-            command, stdin=spool, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(
+            ["/usr/bin/psql", "--no-psqlrc", "-qAt", "--single-transaction"],
+            stdin=spool, capture_output=True, text=True, check=False,
+            env=os.environ | {"PGDATABASE": database},
+        )  # fmt: skip
     if done.returncode:
         sys.exit(done.stderr.strip())
     return done.stdout.strip()
@@ -249,18 +250,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     mark = f"version {VERSION}, {given.patients} patients, seed {given.seed}, for {given.role}"
-    where = [f"--dbname={given.database}"]
-    there = psql(where, ["select to_regclass('hosp.generator'), to_regnamespace('hosp');"])
+    there = psql(given.database, ["select to_regclass('hosp.generator'), to_regnamespace('hosp');"])
     if there not in ("|", "hosp.generator|hosp"):
         sys.stderr.write(
             f"{given.database} has a schema hosp that is not ours; it stays as it is\n"
         )
         return 1
-    if there != "|" and psql(where, ["select mark from hosp.generator;"]) == mark:
+    if there != "|" and psql(given.database, ["select mark from hosp.generator;"]) == mark:
         sys.stdout.write("unchanged\n")
         return 0
-    names = [f"--set={name}={value}" for name, value in vars(given).items()]
-    psql([*where, *names, f"--set=mark={mark}"], script(given.seed, given.patients))
+    names = [f"\\set {name} {value}\n" for name, value in vars(given).items()]
+    psql(given.database, [*names, f"\\set mark '{mark}'\n", *script(given.seed, given.patients)])
     sys.stdout.write("loaded\n")
     return 0
 

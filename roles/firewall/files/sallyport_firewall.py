@@ -25,7 +25,6 @@ BRIDGE = "jobrunner-db"
 TABLES = ("sallyport", "sallyport_db")
 DEFAULTS = {"input": ("deny",), "output": ("deny", "accept"), "forward": ("deny", "accept")}
 BAD_POLICY, NOT_IN_FORCE = 78, 3
-REVERT = "sallyport-firewall-revert"
 # Loaded at boot when the policy cannot be: nothing leaves, and somebody can log in to mend it.
 CLOSED = {
     "defaults": {"input": "deny", "output": "deny", "forward": "deny"},
@@ -210,41 +209,51 @@ def render(policy: Policy) -> str:
     return "\n".join(lines) + "\n"
 
 
-def run(command: Sequence[str], text: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a fixed program of the system, with a text as its input."""
-    return subprocess.run(  # noqa: S603 - every command is a list of ours, no shell takes part
-        command, input=text, capture_output=True, text=True, check=False
-    )
+def load(rules: str) -> None:
+    """Have nftables judge a transaction, then load it; raise PolicyError if it is refused."""
+    judge(rules)
+    subprocess.run(["/usr/sbin/nft", "--file", "-"], input=rules, text=True, check=True)
 
 
-def load(rules: str, *options: str) -> None:
-    """Give a transaction to the kernel; raise PolicyError if it is refused."""
-    done = run(["/usr/sbin/nft", *options, "--file", "-"], rules)
+def judge(rules: str) -> None:
+    """Have nftables judge a transaction; raise PolicyError if it is refused."""
+    done = subprocess.run(
+        ["/usr/sbin/nft", "--check", "--file", "-"],
+        input=rules, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if done.returncode:
         raise PolicyError(f"nftables refuses the rules:\n{done.stderr.strip()}")
 
 
-def live(table: str) -> list[dict[str, Any]]:
-    """Return what the kernel holds of one of our tables; nothing when it is not there."""
-    done = run(["/usr/sbin/nft", "--json", "list", "table", "inet", table])
-    return list(json.loads(done.stdout)["nftables"]) if done.returncode == 0 else []
+def live() -> list[dict[str, Any]]:
+    """Return the rules of our tables that the kernel holds, in order."""
+    done = subprocess.run(
+        ["/usr/sbin/nft", "--json", "list", "ruleset", "inet"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = (entry.get("rule", {}) for entry in json.loads(done.stdout)["nftables"])
+    return [rule for rule in found if rule.get("table") in TABLES]
 
 
-def mark_of(table: str) -> str | None:
-    """Return the digest that a loaded table carries; only nft's text form shows it everywhere."""
-    listing = run(["/usr/sbin/nft", "--terse", "list", "table", "inet", table]).stdout
-    found = re.search(r'^\s*comment "([0-9a-f]{64})"$', listing, re.MULTILINE)
-    return found[1] if found else None
+def marks() -> dict[str, str]:
+    """Return the digest that each loaded table carries; old versions show it in text only."""
+    done = subprocess.run(
+        ["/usr/sbin/nft", "--terse", "list", "ruleset", "inet"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    shape = r'^table inet (\w+) {\n\s*comment "([0-9a-f]{64})"$'
+    return dict(re.findall(shape, done.stdout, re.MULTILINE))
 
 
 def in_force(policy: Policy) -> bool:
     """Tell whether the kernel holds both tables as the policy wants them."""
-    return all(mark_of(table) == digest_of(policy) for table in TABLES)
+    present, wanted = marks(), digest_of(policy)
+    return all(present.get(table) == wanted for table in TABLES)
 
 
 def check(path: Path) -> str:
     """Judge a policy without loading it."""
-    load(render(read(path)), "--check")
+    judge(render(read(path)))
     return "the policy is good"
 
 
@@ -253,7 +262,6 @@ def apply(path: Path) -> str:
     policy = read(path)
     if in_force(policy):
         return "unchanged"
-    load(render(policy), "--check")
     load(render(policy))
     return "applied"
 
@@ -263,7 +271,7 @@ def boot(path: Path) -> str:
     try:
         return apply(path)
     except PolicyError:
-        if mark_of(TABLES[0]) is None:
+        if TABLES[0] not in marks():
             load(render(CLOSED))
         raise
 
@@ -277,14 +285,20 @@ def trial(path: Path) -> str:
     """Put the policy in force; after a minute the former one returns, unless confirmed."""
     check(path)
     if not in_force(read(path)):
-        timer = ["/usr/bin/systemd-run", "--collect", "--on-active=60", f"--unit={REVERT}"]
-        run([*timer, __file__, "revert", f"--policy={path}"])
+        subprocess.run(
+            ["/usr/bin/systemd-run", "--quiet", "--collect", "--on-active=60",
+             "--unit=sallyport-firewall-revert", "/usr/local/sbin/sallyport-firewall", "revert"],
+            check=True,
+        )  # fmt: skip
     return apply(path)
 
 
 def confirm(path: Path) -> str:
     """Keep the policy that is in force."""
-    run(["/usr/bin/systemctl", "stop", f"{REVERT}.timer"])
+    subprocess.run(
+        ["/usr/bin/systemctl", "stop", "sallyport-firewall-revert.timer"],
+        capture_output=True, check=False,
+    )  # fmt: skip
     shutil.copy2(path, confirmed(path))
     return "confirmed"
 
@@ -303,13 +317,12 @@ def off(_path: Path) -> str:
     return "off"
 
 
-def counters(table: str) -> Iterator[str]:
-    """Give a line for each counted rule of a table."""
-    for entry in live(table):
-        parts = entry.get("rule", {}).get("expr", [])
-        count = next((part["counter"] for part in parts if "counter" in part), None)
+def counters() -> Iterator[str]:
+    """Give a line for each counted rule."""
+    for rule in live():
+        count = next((part["counter"] for part in rule["expr"] if "counter" in part), None)
         if count:
-            label = entry["rule"].get("comment") or "database endpoints"
+            label = rule.get("comment") or "database endpoints"
             yield f"{count['packets']:>10} packets {count['bytes']:>14} bytes  {label}"
 
 
@@ -317,7 +330,7 @@ def status(path: Path) -> str:
     """Show whether the policy is in force, and what was let through and refused."""
     if not in_force(read(path)):
         raise NotInForceError("NOT in force; `sallyport-firewall apply` loads the policy")
-    return "\n".join(["in force", *(line for table in TABLES for line in counters(table))])
+    return "\n".join(["in force", *counters()])
 
 
 VERBS: dict[str, Callable[[Path], str]] = {
