@@ -1,0 +1,1 @@
+"""Backends: mappings from standard tables to physical ones, and their checks."""

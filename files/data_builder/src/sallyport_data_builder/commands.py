@@ -1,0 +1,176 @@
+"""What each command does."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from sallyport_data_builder import schemas
+from sallyport_data_builder.errors import ArgumentsError, MissingPermissionError
+from sallyport_data_builder.io import outputs
+from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps, loads
+from sallyport_data_builder.settings import Settings
+
+LOG = logging.getLogger("data_builder")
+
+
+def compile_plan(definition: str, parameters: Sequence[str]) -> Plan:
+    """Run a definition where it can do no harm, and return its plan."""
+    from sallyport_data_builder.confine.parent import compile_definition
+
+    return compile_definition(Path(definition), parameters)
+
+
+def compile_command(
+    settings: Settings, definition: str, parameters: Sequence[str], to: str
+) -> None:
+    """Write the plan of a definition."""
+    LOG.info("backend: %s", settings.backend or "none")
+    plan = compile_plan(definition, parameters)
+    Path(to).write_text(dumps(plan), encoding="utf-8")
+    LOG.info("compiled %s: %s columns", definition, len(plan.dataset.columns))
+
+
+def read_plan(path: str) -> Plan:
+    """Read a plan file; a symbolic link is none, and size is limited."""
+    file = Path(path)
+    if file.is_symlink() or not file.is_file():
+        raise ArgumentsError(f"There is no plan {path}.")
+    if file.stat().st_size > MAX_BYTES:
+        raise ArgumentsError(f"{path} is larger than {MAX_BYTES} bytes.")
+    return loads(file.read_text(encoding="utf-8"))
+
+
+def check_permissions(plan: Plan, granted: Sequence[str]) -> None:
+    """Raise MissingPermissionError naming each table that needs a permission (PLAN-05)."""
+    lacking = []
+    for table in plan.tables():
+        needed = schemas.load(table.schema).tables[table.name].permission if table.schema else ""
+        if needed and needed not in granted:
+            lacking.append(f"{table.schema}.{table.name} needs {needed}")
+    if lacking:
+        raise MissingPermissionError(f"A permission is missing: {'; '.join(sorted(lacking))}.")
+
+
+def execute(settings: Settings, plan: Plan, output: str | None) -> None:
+    """Run a plan on the database and write its rows."""
+    from sallyport_data_builder.backends import mapping as mappings
+    from sallyport_data_builder.sql.run import connect, dialect_of, rounded, run_steps
+    from sallyport_data_builder.sql.steps import Planner
+
+    if output is not None:
+        outputs.target(output)
+    check_permissions(plan, settings.permissions)
+    mapping = mappings.find(settings.backend, settings.backends)
+    dialect = dialect_of(settings.url.text, settings.query_engine or mapping.dialect)
+    planner = Planner(dialect, mapping, settings.job, settings.permissions)
+    steps = planner.dataset(plan.dataset)
+    columns = [name for name, _series in plan.dataset.columns]
+    LOG.info(
+        "backend: %s, permissions: %s", mapping.slug, ", ".join(settings.permissions) or "none"
+    )
+    for item in planner.exclusions():
+        LOG.info("patients left out by the backend: %s", item.name)
+    with connect(dialect, settings.url.text, mapping, settings.job) as database:
+        count = outputs.write(output, columns, run_steps(database, steps, columns))
+    LOG.info("written: %s rows", rounded(count))
+
+
+def dummy(plan: Plan, output: str | None) -> None:
+    """Write dummy rows for a plan."""
+    from sallyport_data_builder.dummy.generator import Generator
+
+    check_permissions(plan, plan.permissions_claimed)
+    columns = [name for name, _series in plan.dataset.columns]
+    LOG.info("no database: %s dummy patients", plan.population_size)
+    outputs.write(output, columns, Generator(plan).rows())
+
+
+def generate(
+    settings: Settings, definition: str, parameters: Sequence[str], output: str | None
+) -> None:
+    """Compile and run in one container: dummy data, or a database of the developer's own."""
+    from sallyport_data_builder.backends.mapping import NO_BACKEND
+
+    with_database = bool(settings.url) and settings.backend not in NO_BACKEND
+    if with_database and (settings.isolate != "never" or settings.url_from_file):
+        raise ArgumentsError(
+            "Study code does not run beside a database URL: use compile where there is none, "
+            "then execute. For a database of your own set EHRQL_ISOLATE_USER_CODE=never."
+        )
+    plan = compile_plan(definition, parameters)
+    if with_database:
+        execute(settings, plan, output)
+    else:
+        dummy(plan, output)
+
+
+def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:
+    """Write the statements that `execute` would run."""
+    from sallyport_data_builder.backends import mapping as mappings
+    from sallyport_data_builder.sql.explain import statements
+
+    mapping = mappings.find(settings.backend, settings.backends)
+    scheme = settings.query_engine or mapping.dialect or settings.url.text or "postgresql"
+    text = statements(plan, mapping, scheme, settings)
+    if output is None:
+        print(text)  # noqa: T201 (the answer of a command)
+    else:
+        Path(output).write_text(text + "\n", encoding="utf-8")
+
+
+def check_backend(settings: Settings, slug: str, static_only: bool, json_file: str | None) -> int:
+    """Print what was found and return 0, or 1 if a check failed."""
+    from sallyport_data_builder.backends import checks
+    from sallyport_data_builder.backends import mapping as mappings
+    from sallyport_data_builder.sql.run import connect, dialect_of
+
+    mapping = mappings.find(slug, settings.backends)
+    found = list(checks.static(mapping))
+    if not static_only:
+        if not settings.url:
+            raise ArgumentsError("Set DATABASE_URL or DATABASE_URL_FILE, or use --static.")
+        dialect = dialect_of(settings.url.text, settings.query_engine or mapping.dialect)
+        with connect(dialect, settings.url.text, mapping, "check") as database:
+            found += checks.live(mapping, database)
+    for check in found:
+        place = ".".join(filter(None, (check.table, check.column)))
+        print(f"{check.status:5}{check.id}  {place + ' ' if place else ''}{check.text}")  # noqa: T201 (the answer of a command)
+    document = checks.report(mapping, found, "static" if static_only else "live")
+    if json_file:
+        Path(json_file).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 1 if document["summary"]["fail"] else 0
+
+
+def test_connection(settings: Settings) -> None:
+    """Connect, with the backend's settings, and ask for one row."""
+    import sqlalchemy as sa
+
+    from sallyport_data_builder.backends import mapping as mappings
+    from sallyport_data_builder.sql.run import connect, dialect_of
+
+    mapping = mappings.find(settings.backend, settings.backends)
+    with connect(
+        dialect_of(settings.url.text, settings.query_engine), settings.url.text, mapping, "test"
+    ) as database:
+        database.execute("test", sa.select(sa.literal(1)))
+    LOG.info("the database answers")
+
+
+def clean_scratch(settings: Settings, job: str, dry_run: bool) -> None:
+    """Drop what an interrupted job left."""
+    from sallyport_data_builder.backends import mapping as mappings
+    from sallyport_data_builder.settings import _job
+    from sallyport_data_builder.sql.run import connect, dialect_of
+
+    mapping = mappings.find(settings.backend, settings.backends)
+    dialect = dialect_of(settings.url.text, settings.query_engine or mapping.dialect)
+    with connect(dialect, settings.url.text, mapping, "clean") as database:
+        prefix = f"sp_{_job(job)}_"
+        names = dialect.scratch_tables(database.connection, mapping.scratch_schema, prefix)
+        for name in names:
+            LOG.info("left over: %s", name)
+        if not dry_run:
+            database.drop(names)

@@ -1,0 +1,1 @@
+"""Study code runs in a child process that holds nothing worth taking."""

@@ -1,0 +1,1 @@
+"""Dummy data for runs without a database."""

@@ -1,0 +1,78 @@
+"""Writes rows to csv and csv.gz; a file appears under its name when it is complete."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from sallyport_data_builder.errors import ArgumentsError
+
+EXTENSIONS = (".csv", ".csv.gz")
+Rows = Iterable[Sequence[Any]]
+
+
+def render(value: Any) -> str:
+    """Return a value as it stands in CSV (FMT-02)."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    if isinstance(value, float):
+        return repr(value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def target(output: str, table: str = "dataset") -> Path:
+    """Return the file of a table: FILE.ext, or DIR/:ext and DIR:ext for one file per table."""
+    folder, colon, extension = output.rpartition(":")
+    path = Path(folder) / f"{table}.{extension}" if colon else Path(output)
+    if not path.name.endswith(EXTENSIONS):
+        known = ", ".join(EXTENSIONS)
+        raise ArgumentsError(f"--output {output}: the file must end in one of {known}.")
+    return path
+
+
+@contextmanager
+def _text(path: Path, partial: Path) -> Iterator[TextIO]:
+    if not path.name.endswith(".gz"):
+        with partial.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        return
+    # No name and no time in the header: equal content gives equal bytes (FMT-04).
+    with (
+        partial.open("wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8", newline="") as stream,
+    ):
+        yield stream
+
+
+def write(output: str | None, columns: Sequence[str], rows: Rows) -> int:
+    """Write a dataset and return the number of its rows."""
+    if output is None:
+        return _write(sys.stdout, columns, rows)
+    path = target(output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with _text(path, partial) as stream:
+            count = _write(stream, columns, rows)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
+
+
+def _write(stream: TextIO, columns: Sequence[str], rows: Rows) -> int:
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["patient_id", *columns])
+    count = 0
+    for count, row in enumerate(rows, start=1):  # noqa: B007 (the last number is the answer)
+        writer.writerow([render(value) for value in row])
+    return count

@@ -1,0 +1,171 @@
+"""Frames as studies see them, and the declaration of tables."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any, TypeVar, cast, overload
+
+from sallyport_data_builder.errors import DefinitionError, nearest
+from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, wrap
+from sallyport_data_builder.model import operations as op
+from sallyport_data_builder.model import types
+from sallyport_data_builder.model.nodes import Column, Frame, Order, Pick, Table, Where
+
+PYTHON_TYPES: dict[Any, str] = {python: name for name, python in types.SCALARS.items()}
+T = TypeVar("T", bound="BaseFrame")
+
+
+class Series:
+    """Declares a column of a table: `date = Series(datetime.date)`."""
+
+    def __init__(self, type_: Any, constraints: Any = (), description: str = "") -> None:
+        kind = PYTHON_TYPES.get(type_, getattr(type_, "system", type_))
+        if kind not in types.ALL_TYPES:
+            raise DefinitionError(f"{type_!r} is no type of a column.")
+        self.kind, self.constraints, self.description = str(kind), constraints, description
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, frame: Any, owner: type | None = None) -> Any:
+        """Return the column of a frame."""
+        return self if frame is None else frame._column(self._name)
+
+
+class Constraint:
+    """Constraints of a column; they steer dummy data and checks, never a query."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.arguments, self.named = arguments, named
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Constraint
+
+    Categorical = NotNull = Unique = FirstOfMonth = Regex = ClosedRange = GeneralRange = (
+        classmethod(lambda cls, *arguments, **named: cls(*arguments, **named))
+    )
+
+
+class BaseFrame:
+    """Rows of patients."""
+
+    _rows = ""
+
+    def __init__(self, node: Frame) -> None:
+        self._node = node
+
+    def __repr__(self) -> str:
+        return f"<frame with columns {', '.join(self._node.columns)}>"
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._node.columns]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self._node.columns:
+            return self._column(name)
+        methods = [word for word in dir(type(self)) if not word.startswith("_")]
+        hint = nearest(name, [*self._node.columns, *methods])
+        raise AttributeError(f"There is no column or method {name}.{hint}")
+
+    def _column(self, name: str) -> Any:
+        return wrap(Column(self._node, name))
+
+    def exists_for_patient(self) -> BoolSeries:
+        """Tell whether a patient has a row."""
+        return cast(BoolSeries, wrap(op.Aggregate("exists", self._node)))
+
+    def count_for_patient(self) -> Any:
+        """Count a patient's rows."""
+        return wrap(op.Aggregate("count", self._node))
+
+
+class PatientFrame(BaseFrame):
+    """At most one row for each patient."""
+
+    _rows = "one"
+
+
+class EventFrame(BaseFrame):
+    """Any number of rows for each patient."""
+
+    _rows = "many"
+
+    def _with(self: T, node: Frame) -> T:
+        same = object.__new__(type(self))
+        same._node = node
+        return same
+
+    def where(self: T, predicate: Any) -> T:
+        """Keep the rows for which a condition is true."""
+        frame = cast(EventFrame, self)
+        return cast(T, frame._with(Where(self._node, _condition(predicate)._node)))
+
+    def except_where(self: T, predicate: Any) -> T:
+        """Drop the rows for which a condition is true; NULL is kept."""
+        condition = _condition(predicate)
+        kept = ~condition | condition.is_null()
+        frame = cast(EventFrame, self)
+        return cast(T, frame._with(Where(self._node, kept._node)))
+
+    def sort_by(self, *keys: Any) -> SortedEventFrame:
+        """Sort by one or more columns, missing values first."""
+        node = self._node
+        if not keys:
+            raise DefinitionError("sort_by needs a column, for example sort_by(events.date).")
+        for key in reversed(keys):
+            if not isinstance(key, BaseSeries):
+                raise DefinitionError("sort_by needs columns, for example sort_by(events.date).")
+            node = Order(node, key._node)
+        return SortedEventFrame(node)
+
+    def first_for_patient(self) -> PatientFrame:
+        """Return the first row of each patient; the frame must be sorted."""
+        return PatientFrame(Pick(self._node, "first"))
+
+    def last_for_patient(self) -> PatientFrame:
+        """Return the last row of each patient; the frame must be sorted."""
+        return PatientFrame(Pick(self._node, "last"))
+
+
+class SortedEventFrame(EventFrame):
+    """Rows in an order."""
+
+
+def _condition(predicate: Any) -> BoolSeries:
+    if isinstance(predicate, bool):
+        return BoolSeries(op.Literal("bool", predicate))
+    if not isinstance(predicate, BoolSeries):
+        given = repr(predicate) if isinstance(predicate, BaseSeries) else type(predicate).__name__
+        raise DefinitionError(f"A condition must be a true-or-false series, {given} was given.")
+    return predicate
+
+
+def build(cls: type[T], schema: str, name: str) -> T:
+    """Return a frame of a class whose columns are `Series` attributes."""
+    declared: dict[str, Series] = {}
+    for base in reversed(cls.__mro__):
+        declared |= {key: item for key, item in vars(base).items() if isinstance(item, Series)}
+    if cls._rows not in ("one", "many"):
+        raise DefinitionError(f"{name} must be a PatientFrame or an EventFrame.")
+    spec = tuple((key, item.kind) for key, item in declared.items())
+    return cls(Table(schema, name, cls._rows, spec))
+
+
+@overload
+def table(cls: type[T]) -> T: ...
+@overload
+def table(cls: None = None) -> Callable[[type[T]], T]: ...
+def table(cls: type[T] | None = None) -> T | Callable[[type[T]], T]:
+    """Declare a table of the study's own; the backend must map it under `extra_tables`."""
+    if cls is None:
+        return lambda given: build(given, "", given.__name__)
+    return build(cls, "", cls.__name__)
+
+
+Date = datetime.date

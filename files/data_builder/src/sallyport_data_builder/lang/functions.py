@@ -1,0 +1,104 @@
+"""case and when, the least and greatest of several series, parameters."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sallyport_data_builder.errors import DefinitionError
+from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, constant_node, to_node, wrap
+from sallyport_data_builder.model import operations as op
+
+FORM = "Write case(when(condition).then(value), ..., otherwise=value)."
+
+
+@dataclass(frozen=True)
+class WhenThen:
+    """A condition and the value that belongs to it."""
+
+    condition: BoolSeries
+    value: Any
+
+    def otherwise(self, value: object) -> Any:
+        """Return the series with one case and a default."""
+        return case(self, otherwise=value)
+
+
+@dataclass(frozen=True)
+class When:
+    """A condition that waits for its value."""
+
+    condition: BoolSeries
+
+    def then(self, value: object) -> WhenThen:
+        """Give the value for the condition."""
+        return WhenThen(self.condition, value)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"when(...) has only then(...), not {name}. {FORM}")
+
+
+def when(condition: Any) -> When:
+    """Start a case with a condition."""
+    if not isinstance(condition, BoolSeries):
+        raise DefinitionError(f"when needs a true-or-false series. {FORM}")
+    return When(condition)
+
+
+def case(*cases: Any, otherwise: object = None) -> Any:
+    """Return the value of the first case whose condition is true, else `otherwise`."""
+    for item in cases:
+        if isinstance(item, When):
+            raise DefinitionError(f"A when(...) lacks its then(...). {FORM}")
+        if not isinstance(item, WhenThen):
+            raise DefinitionError(f"case takes when(...).then(...) only. {FORM}")
+    given = [item.value for item in cases if item.value is not None]
+    kind = _deciding_type([*given, otherwise])
+    pairs = tuple(
+        (item.condition._node, to_node(item.value, kind))
+        for item in cases
+        if item.value is not None
+    )
+    if len(pairs) != len(cases):
+        raise DefinitionError(f"A case cannot give None; leave it to otherwise. {FORM}")
+    return wrap(op.Cases(pairs, None if otherwise is None else to_node(otherwise, kind)))
+
+
+def _deciding_type(values: list[Any]) -> str:
+    """Return the type of the first series, else of the first constant."""
+    known = [value for value in values if value is not None]
+    if not known:
+        raise DefinitionError(f"case needs at least one value. {FORM}")
+    series = [value for value in known if isinstance(value, BaseSeries)]
+    return constant_node((series or known)[0]).type
+
+
+def _extreme(operation: str) -> Callable[..., Any]:
+    def make(value: object, other: object, *others: object) -> Any:
+        parts = [value, other, *others]
+        kind = _deciding_type(parts)
+        return wrap(op.Extreme(operation, tuple(to_node(part, kind) for part in parts)))
+
+    return make
+
+
+minimum_of, maximum_of = _extreme("least"), _extreme("greatest")
+
+
+def get_parameter(name: str, type: Callable[[str], Any] = str, default: Any = None) -> Any:
+    """Return the value of `--name value` among the words after ` -- ` on the command line."""
+    words = sys.argv[1:]
+    for place, word in enumerate(words):
+        if word == f"--{name}" and place + 1 < len(words):
+            return type(words[place + 1])
+        if word.startswith(f"--{name}="):
+            return type(word.partition("=")[2])
+    if default is None:
+        raise DefinitionError(f"The parameter {name} is missing: add -- --{name} VALUE.")
+    return default
+
+
+def show(*_values: object, **_options: object) -> None:
+    """Do nothing here: values are shown by the editor's extension only."""

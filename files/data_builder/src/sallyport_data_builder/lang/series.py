@@ -1,0 +1,332 @@
+"""Series as studies see them: operators and methods that make nodes."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sallyport_data_builder.errors import DefinitionError, nearest
+from sallyport_data_builder.model import operations as op
+from sallyport_data_builder.model import types
+from sallyport_data_builder.model.nodes import Node
+from sallyport_data_builder.model.nodes import Series as SeriesNode
+
+CLASSES: dict[str, type[BaseSeries]] = {}
+PARENTHESES = "Put each side of & and | in parentheses: (a == b) | (c == d)."
+
+
+class BaseSeries:
+    """A value for each patient, or for each row of a frame."""
+
+    _kinds: tuple[str, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        CLASSES.update(dict.fromkeys(cls._kinds, cls))
+
+    def __init__(self, node: SeriesNode) -> None:
+        self._node = node
+
+    def __repr__(self) -> str:
+        rows = "one value per patient" if self._node.domain is None else "many per patient"
+        return f"<{types.title(self._node.type)} series, {rows}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        known = [word for word in dir(type(self)) if not word.startswith("_")]
+        kind = types.title(self._node.type)
+        message = f"A {kind} series has no {name}.{nearest(name, known)}"
+        raise AttributeError(message)
+
+    def __hash__(self) -> int:
+        return hash(self._node)
+
+    def __bool__(self) -> bool:
+        raise DefinitionError(
+            "A series has no single truth value: use & for and, | for or, ~ for not, with "
+            "parentheses around each side; write 1 < x < 3 as (x > 1) & (x < 3); use case(when(...)"
+            ".then(...)) instead of if."
+        )
+
+    def __eq__(self, other: object) -> Any:
+        return self._compare("eq", other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._compare("ne", other)
+
+    def _compare(self, operation: str, other: object) -> BoolSeries:
+        return wrap_bool(op.Compare(operation, self._node, to_node(other, self._node.type)))
+
+    def __and__(self, _other: object) -> Any:
+        raise DefinitionError(f"& and | combine true-or-false series only. {PARENTHESES}")
+
+    def __or__(self, other: object) -> Any:
+        return BaseSeries.__and__(self, other)
+
+    __rand__, __ror__ = __and__, __or__
+
+    def is_null(self) -> BoolSeries:
+        """Tell whether the value is missing."""
+        return wrap_bool(op.IsNull(self._node))
+
+    def is_not_null(self) -> BoolSeries:
+        """Tell whether there is a value."""
+        return ~self.is_null()
+
+    def when_null_then(self, other: object) -> Any:
+        """Replace a missing value."""
+        present = self.is_not_null()._node
+        return wrap(op.Cases(((present, self._node),), to_node(other, self._node.type)))
+
+    def is_in(self, other: object) -> BoolSeries:
+        """Tell whether the value is in a list, a codelist or another series."""
+        return wrap_bool(op.Member(self._node, _members(other, self._node.type)))
+
+    def is_not_in(self, other: object) -> BoolSeries:
+        """Tell whether the value is in none of them."""
+        return ~self.is_in(other)
+
+    def map_values(self, mapping: Mapping[Any, Any], default: object = None) -> Any:
+        """Replace each value by another; the default for all that are not mapped."""
+        groups: dict[Any, list[Any]] = {}
+        for old, new in mapping.items():
+            groups.setdefault(new, []).append(old)
+        first = next(iter(groups), None)
+        kind = constant_node(first).type
+        pairs = tuple((self.is_in(olds)._node, to_node(new, kind)) for new, olds in groups.items())
+        return wrap(op.Cases(pairs, None if default is None else to_node(default, kind)))
+
+    def count_distinct_for_patient(self) -> Any:
+        """Count different values."""
+        return self._aggregate("count_distinct")
+
+    def _aggregate(self, operation: str, gap: int | None = None) -> Any:
+        return wrap(op.Aggregate(operation, self._node, gap))
+
+
+def wrap(node: SeriesNode) -> Any:
+    """Return a node as the class that has the methods of its type."""
+    return CLASSES[node.type](node)
+
+
+def wrap_bool(node: SeriesNode) -> BoolSeries:
+    """Return a true-or-false node as a series."""
+    return BoolSeries(node)
+
+
+def constant_node(value: object) -> SeriesNode:
+    """Return a constant, or a series, with the type that it has of itself."""
+    if isinstance(value, BaseSeries):
+        return value._node
+    kind = getattr(value, "system", None)
+    if isinstance(kind, str):
+        return op.Literal(kind, str(value))
+    for name, python in types.SCALARS.items():
+        if type(value) is python:
+            return op.Literal(name, value)  # type: ignore[arg-type]  # of the type just compared
+    given = type(value).__name__
+    raise DefinitionError(f"A series or a constant was expected, {given} was given.")
+
+
+def to_node(value: object, kind: str) -> SeriesNode:
+    """Return a constant as the type that a series beside it decides, or a series as it is."""
+    if isinstance(value, str) and not hasattr(value, "system"):
+        if kind == "date":
+            return op.Literal("date", types.parse_date(value))
+        if kind in types.CODES:
+            types.check_code(kind, value)
+            return op.Literal(kind, str(value))
+    if type(value) is int and kind == "float":
+        return op.Literal("float", float(value))
+    return constant_node(value)
+
+
+def _members(other: object, kind: str) -> Node:
+    if isinstance(other, BaseSeries):
+        return op.Aggregate("collect", other._node)
+    if isinstance(other, str) or not isinstance(other, Collection):
+        raise DefinitionError("is_in needs a list, a codelist or a series with many values.")
+    literals = [to_node(item, kind) for item in other]
+    if any(not isinstance(item, op.Literal) for item in literals):
+        raise DefinitionError("is_in needs a list of constants, or one series.")
+    constants = [item for item in literals if isinstance(item, op.Literal)]
+    strangers = sorted({item.kind for item in constants} - {kind})
+    if strangers:
+        named = f"{types.title(kind)} and {types.title(strangers[0])}"
+        raise DefinitionError(f"is_in needs values of one type, these are {named}.")
+    return op.Constants(kind, tuple(sorted({item.value for item in constants}, key=_plain)))
+
+
+def _plain(value: Any) -> tuple[Any]:
+    return (value,)
+
+
+class BoolSeries(BaseSeries):
+    """True, false or NULL."""
+
+    _kinds = ("bool",)
+
+    def _logic(self, operation: str, other: object) -> BoolSeries:
+        if isinstance(other, BaseSeries) and not isinstance(other, BoolSeries):
+            BaseSeries.__and__(other, self)
+        if not isinstance(other, BoolSeries | bool):
+            raise DefinitionError(f"& and | combine true-or-false series only. {PARENTHESES}")
+        parts: list[SeriesNode] = []
+        for node in (self._node, to_node(other, "bool")):
+            same = isinstance(node, op.Logic) and node.op == operation
+            parts += node.parts if isinstance(node, op.Logic) and same else (node,)
+        return wrap_bool(op.Logic(operation, tuple(parts)))
+
+    def __and__(self, other: object) -> Any:
+        return self._logic("and", other)
+
+    def __or__(self, other: object) -> Any:
+        return self._logic("or", other)
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __invert__(self) -> BoolSeries:
+        return wrap_bool(op.Logic("not", (self._node,)))
+
+    def as_int(self) -> Any:
+        """Return 1 for true and 0 for false."""
+        return wrap(op.Convert("to_int", self._node))
+
+
+class OrderedSeries(BaseSeries):
+    """What can be compared for order."""
+
+    def __lt__(self, other: object) -> BoolSeries:
+        return self._compare("lt", other)
+
+    def __le__(self, other: object) -> BoolSeries:
+        return self._compare("le", other)
+
+    def __gt__(self, other: object) -> BoolSeries:
+        return self._compare("gt", other)
+
+    def __ge__(self, other: object) -> BoolSeries:
+        return self._compare("ge", other)
+
+    def minimum_for_patient(self) -> Any:
+        """Return the least value of each patient."""
+        return self._aggregate("min")
+
+    def maximum_for_patient(self) -> Any:
+        """Return the greatest value of each patient."""
+        return self._aggregate("max")
+
+
+class NumberSeries(OrderedSeries):
+    """Whole or decimal numbers."""
+
+    _kinds = types.NUMBERS
+
+    def _arithmetic(self, operation: str, other: object, swapped: bool = False) -> Any:
+        parts = (self._node, to_node(other, self._node.type))
+        return wrap(op.Arithmetic(operation, parts[::-1] if swapped else parts))
+
+    def __add__(self, other: object) -> Any:
+        return self._arithmetic("add", other)
+
+    def __sub__(self, other: object) -> Any:
+        return self._arithmetic("sub", other)
+
+    def __rsub__(self, other: object) -> Any:
+        return self._arithmetic("sub", other, swapped=True)
+
+    def __mul__(self, other: object) -> Any:
+        return self._arithmetic("mul", other)
+
+    def __truediv__(self, other: object) -> Any:
+        return self._arithmetic("div", other)
+
+    def __rtruediv__(self, other: object) -> Any:
+        return self._arithmetic("div", other, swapped=True)
+
+    def __floordiv__(self, other: object) -> Any:
+        return self._arithmetic("floordiv", other)
+
+    def __rfloordiv__(self, other: object) -> Any:
+        return self._arithmetic("floordiv", other, swapped=True)
+
+    def __pow__(self, other: object) -> Any:
+        return self._arithmetic("pow", other)
+
+    def __rpow__(self, other: object) -> Any:
+        return self._arithmetic("pow", other, swapped=True)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> Any:
+        return wrap(op.Arithmetic("neg", (self._node,)))
+
+    def absolute(self) -> Any:
+        """Return the value without its sign."""
+        return wrap(op.Arithmetic("abs", (self._node,)))
+
+    def as_int(self) -> Any:
+        """Cut towards zero."""
+        return wrap(op.Convert("to_int", self._node))
+
+    def as_float(self) -> Any:
+        """Return the value as a decimal number."""
+        return wrap(op.Convert("to_float", self._node))
+
+    def sum_for_patient(self) -> Any:
+        """Add up the values of each patient."""
+        return self._aggregate("sum")
+
+    def mean_for_patient(self) -> Any:
+        """Return the mean of each patient's values."""
+        return self._aggregate("mean")
+
+
+class TextSeries(OrderedSeries):
+    """Text."""
+
+    _kinds = ("str",)
+
+    def contains(self, other: object) -> BoolSeries:
+        """Tell whether the text holds another text, literally."""
+        return wrap_bool(op.Contains(self._node, to_node(other, "str")))
+
+
+class CodeSeries(BaseSeries):
+    """Codes of one coding system."""
+
+    _kinds = tuple(types.CODES)
+
+    def to_category(self, categorisation: Mapping[Any, Any], default: object = None) -> Any:
+        """Replace each code by its category."""
+        return self.map_values(categorisation, default)
+
+
+class MultiCodeSeries(BaseSeries):
+    """Text that holds many codes."""
+
+    _kinds = tuple(types.MULTI_CODES)
+
+    def _compare(self, _operation: str, _other: object) -> BoolSeries:
+        raise DefinitionError("This text holds many codes: use contains or contains_any_of.")
+
+    def is_in(self, other: object) -> BoolSeries:
+        """Refuse: no member of a set is a text of many codes."""
+        return self._compare("eq", other)
+
+    def contains(self, code: str) -> BoolSeries:
+        """Tell whether a code, or a prefix of one, is among the codes."""
+        return wrap_bool(op.Contains(self._node, to_node(str(code), "str")))
+
+    def contains_any_of(self, codes: Collection[str]) -> BoolSeries:
+        """Tell whether any of several codes is among the codes."""
+        found = wrap_bool(op.Literal("bool", False))
+        for code in codes:
+            found = found | self.contains(code)
+        return found
+
+
+def is_constant_date(value: object) -> bool:
+    """Tell whether a value is a date that a study wrote down."""
+    return isinstance(value, datetime.date | str)

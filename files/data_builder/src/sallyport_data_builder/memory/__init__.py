@@ -1,0 +1,1 @@
+"""The reference engine: plain loops that define what a query means."""

@@ -1,0 +1,191 @@
+"""Evaluates a dataset patient by patient, over tables that are lists of rows.
+
+Written to be read: every SQL engine is tested against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import singledispatchmethod
+from typing import Any, cast
+
+from sallyport_data_builder.memory import values
+from sallyport_data_builder.model import operations as op
+from sallyport_data_builder.model.nodes import (
+    Column,
+    Frame,
+    Node,
+    Pick,
+    Series,
+    Table,
+    Where,
+    topological,
+)
+
+Row = Mapping[str, Any]
+Tables = Mapping[tuple[str, str], Sequence[Row]]
+
+
+class Engine:
+    """Answers for tables that are keyed by schema and name; each row has a patient_id."""
+
+    def __init__(self, tables: Tables, dataset: op.Dataset) -> None:
+        self._dataset = dataset
+        self._rows: dict[tuple[str, str], dict[int, list[Row]]] = {}
+        for key, rows in tables.items():
+            grouped = self._rows.setdefault(key, {})
+            for row in rows:
+                grouped.setdefault(row["patient_id"], []).append(row)
+        self._ties: dict[Node, set[str]] = {}
+        for node in topological([dataset]):
+            if isinstance(node, Column) and isinstance(node.frame, Pick):
+                self._ties.setdefault(node.frame, set()).add(node.name)
+
+    def patients(self) -> list[int]:
+        """Return everybody who is in a table that the population uses, in order."""
+        used = [n for n in topological([self._dataset.population]) if isinstance(n, Table)]
+        found = {patient for t in used for patient in self._rows.get((t.schema, t.name), {})}
+        return sorted(found)
+
+    def includes(self, patient: int) -> bool:
+        """Tell whether a patient is in the population: NULL is no (SEM-21)."""
+        return self.value(self._dataset.population, patient, None) is True
+
+    def results(self, patients: Iterable[int] | None = None) -> list[dict[str, Any]]:
+        """Return the rows of the dataset, by patient (SEM-21)."""
+        return [
+            {
+                "patient_id": patient,
+                **{name: self.value(s, patient, None) for name, s in self._dataset.columns},
+            }
+            for patient in (self.patients() if patients is None else patients)
+            if self.includes(patient)
+        ]
+
+    def rows(self, frame: Frame, patient: int) -> Sequence[Row]:
+        """Return a patient's rows of a frame, in no order; of a pick, at most one."""
+        if isinstance(frame, Table):
+            return self._rows.get((frame.schema, frame.name), {}).get(patient, [])
+        if isinstance(frame, Pick):
+            return self._picked(frame, patient)
+        domain = cast(Frame, frame.domain)
+        if isinstance(domain, Where):
+            kept = self.rows(domain.frame, patient)
+            return [row for row in kept if self.value(domain.predicate, patient, row) is True]
+        return self.rows(domain, patient)
+
+    def _picked(self, pick: Pick, patient: int) -> Sequence[Row]:
+        def rank(row: Row) -> tuple[Any, ...]:
+            keys = [self.value(key, patient, row) for key in pick.keys]
+            ties = [row[name] for name in sorted(self._ties.get(pick, ()))]
+            return tuple(values.sort_key(value) for value in (*keys, *ties))
+
+        rows = self.rows(cast(Frame, pick.frame.domain), patient)
+        if not rows:
+            return []
+        return [min(rows, key=rank) if pick.op == "first" else max(rows, key=rank)]
+
+    def _values(self, nodes: Iterable[Series], patient: int, row: Row | None) -> list[Any]:
+        return [self.value(node, patient, row) for node in nodes]
+
+    def _strict(
+        self, call: Callable[..., Any], nodes: Iterable[Series], patient: int, row: Row | None
+    ) -> Any:
+        """Call with the values, or return NULL if one of them is."""
+        found = self._values(nodes, patient, row)
+        return None if any(value is None for value in found) else call(*found)
+
+    @singledispatchmethod
+    def value(self, node: Node, patient: int, row: Row | None) -> Any:
+        """Return the value of a series for a patient; row is the current one of its domain."""
+        raise NotImplementedError(type(node).__name__)
+
+    @value.register
+    def _column(self, node: Column, patient: int, row: Row | None) -> Any:
+        if node.domain is not None:
+            return cast(Row, row)[node.name]
+        rows = self.rows(node.frame, patient)
+        return rows[0][node.name] if rows else None
+
+    @value.register
+    def _literal(self, node: op.Literal, patient: int, row: Row | None) -> Any:
+        del patient, row
+        return node.value
+
+    @value.register
+    def _cases(self, node: op.Cases, patient: int, row: Row | None) -> Any:
+        for predicate, result in node.pairs:
+            if self.value(predicate, patient, row) is True:
+                return self.value(result, patient, row)
+        return None if node.default is None else self.value(node.default, patient, row)
+
+    @value.register
+    def _compare(self, node: op.Compare, patient: int, row: Row | None) -> Any:
+        return self._strict(values.COMPARE[node.op], (node.left, node.right), patient, row)
+
+    @value.register
+    def _logic(self, node: op.Logic, patient: int, row: Row | None) -> Any:
+        return values.LOGIC[node.op](self._values(node.parts, patient, row))
+
+    @value.register
+    def _is_null(self, node: op.IsNull, patient: int, row: Row | None) -> Any:
+        return self.value(node.source, patient, row) is None
+
+    @value.register
+    def _member(self, node: op.Member, patient: int, row: Row | None) -> Any:
+        among = node.among
+        if isinstance(among, op.Constants):
+            found: Sequence[Any] = among.values
+        else:
+            found = self.value(among, patient, None)
+        return values.member(self.value(node.source, patient, row), found)
+
+    @value.register
+    def _contains(self, node: op.Contains, patient: int, row: Row | None) -> Any:
+        return self._strict(lambda text, part: part in text, (node.text, node.needle), patient, row)
+
+    @value.register
+    def _arithmetic(self, node: op.Arithmetic, patient: int, row: Row | None) -> Any:
+        return self._strict(values.ARITHMETIC[node.op], node.parts, patient, row)
+
+    @value.register
+    def _convert(self, node: op.Convert, patient: int, row: Row | None) -> Any:
+        call = int if node.op == "to_int" else float
+        return self._strict(call, (node.source,), patient, row)
+
+    @value.register
+    def _date_add(self, node: op.DateAdd, patient: int, row: Row | None) -> Any:
+        return self._strict(values.DATE_ADD[node.op], (node.date, node.amount), patient, row)
+
+    @value.register
+    def _date_diff(self, node: op.DateDiff, patient: int, row: Row | None) -> Any:
+        return self._strict(values.DATE_DIFF[node.op], (node.start, node.end), patient, row)
+
+    @value.register
+    def _date_part(self, node: op.DatePart, patient: int, row: Row | None) -> Any:
+        return self._strict(lambda date: getattr(date, node.op), (node.date,), patient, row)
+
+    @value.register
+    def _date_floor(self, node: op.DateFloor, patient: int, row: Row | None) -> Any:
+        return self._strict(
+            lambda date: values.date_floor(node.op, date), (node.date,), patient, row
+        )
+
+    @value.register
+    def _extreme(self, node: op.Extreme, patient: int, row: Row | None) -> Any:
+        found = [value for value in self._values(node.parts, patient, row) if value is not None]
+        if not found:
+            return None
+        return min(found) if node.op == "least" else max(found)
+
+    @value.register
+    def _aggregate(self, node: op.Aggregate, patient: int, row: Row | None) -> Any:
+        del row
+        if isinstance(node.source, Frame):
+            rows = self.rows(node.source, patient)
+            return bool(rows) if node.op == "exists" else len(rows)
+        source = cast(Series, node.source)
+        found = [
+            self.value(source, patient, each) for each in self.rows(cast(Frame, node.rows), patient)
+        ]
+        return values.aggregate(node.op, found, node.gap)

@@ -1,0 +1,87 @@
+"""Types of series: five scalars, one type per coding system, multi-code strings."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from dataclasses import dataclass
+from typing import cast
+
+from sallyport_data_builder.errors import DefinitionError
+
+Value = bool | int | float | str | datetime.date
+
+
+@dataclass(frozen=True)
+class CodeSystem:
+    """A coding system: its title and the form that its codes have."""
+
+    title: str
+    pattern: re.Pattern[str]
+
+
+def _system(title: str, pattern: str) -> CodeSystem:
+    return CodeSystem(title, re.compile(pattern))
+
+
+CODES = {
+    "snomedct": _system("SNOMED CT", r"[1-9][0-9]{5,17}"),
+    "dmd": _system("dm+d", r"[1-9][0-9]{5,17}"),
+    "icd10": _system("ICD-10", r"[A-Z][0-9]{2}([0-9]{1,2}|X[0-9]?)?"),
+    "ctv3": _system("CTV3", r"[0-9A-Za-z]{2}[0-9A-Za-z.]{3}"),
+    "opcs4": _system("OPCS-4", r"[A-HJ-Z][0-9]{2,3}"),
+    "bnf": _system("BNF", r"[0-9]{7}[0-9A-Z]{2}([A-Z][0-9A-Z]){3}|[0-9]{11}"),
+}
+MULTI_CODES = {"icd10_multi": "icd10", "opcs4_multi": "opcs4"}
+SCALARS: dict[str, type] = {
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "str": str,
+    "date": datetime.date,
+}
+ALL_TYPES = (*SCALARS, *CODES, *MULTI_CODES)
+NUMBERS = ("int", "float")
+ORDERED = ("int", "float", "str", "date")
+SORTABLE = (*ORDERED, *CODES)
+INT64 = 2**63
+
+
+def title(name: str) -> str:
+    """Return how errors call a type."""
+    if name in CODES:
+        return f"{CODES[name].title} code"
+    return f"{name} of codes" if name in MULTI_CODES else name
+
+
+def check_code(system: str, value: str) -> None:
+    """Raise DefinitionError unless a code has the form of its system."""
+    if not CODES[system].pattern.fullmatch(value):
+        origin = getattr(value, "origin", "")
+        place = f" ({origin})" if origin else ""
+        raise DefinitionError(f"{str(value)!r} is not a {title(system)}{place}.")
+
+
+def check_value(name: str, value: object) -> None:
+    """Raise DefinitionError unless a constant is of the type, strictly: True is no int."""
+    expected = SCALARS.get(name, str)
+    if type(value) is not expected and not (expected is str and isinstance(value, str)):
+        given = type(value).__name__
+        raise DefinitionError(f"A constant of type {title(name)} was expected, {given} was given.")
+    if name in CODES:
+        check_code(name, cast(str, value))
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise DefinitionError("A float must be finite.")
+    elif name == "int" and isinstance(value, int) and not -INT64 <= value < INT64:
+        raise DefinitionError("An int must fit 64 bits.")
+
+
+def parse_date(text: str) -> datetime.date:
+    """Read YYYY-MM-DD and nothing else."""
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            raise ValueError
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise DefinitionError(f"{text!r} is not a date of the form YYYY-MM-DD.") from None

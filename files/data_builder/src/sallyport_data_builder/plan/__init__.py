@@ -1,0 +1,1 @@
+"""The planner: which relations a dataset needs, and in which order."""

@@ -1,0 +1,1 @@
+"""Statements for databases: emitter, connectors, execution."""

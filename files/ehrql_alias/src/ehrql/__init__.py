@@ -1,0 +1,37 @@
+"""Serves the data builder's language under the name that studies import.
+
+The modules are the very objects of `sallyport_data_builder.lang`, so identity and isinstance hold.
+Where the real package is installed this one refuses to load.
+"""
+
+import importlib
+import importlib.metadata
+import sys
+
+LANGUAGE = "sallyport_data_builder.lang"
+REAL = "opensafely-ehrql"
+
+
+def _refuse_the_real_one() -> None:
+    try:
+        importlib.metadata.distribution(REAL)
+    except importlib.metadata.PackageNotFoundError:
+        return
+    raise ImportError(
+        f"{REAL} and sallyport-ehrql-alias are both installed and offer the same name; "
+        f"remove one of them, for example: pip uninstall {REAL}"
+    )
+
+
+def _serve() -> None:
+    """Enter every module of the language under its alias."""
+    for name in ("", ".tables", ".codes", ".query_language"):
+        importlib.import_module(LANGUAGE + name)
+    for name, module in list(sys.modules.items()):
+        if name == LANGUAGE or name.startswith((f"{LANGUAGE}.tables", f"{LANGUAGE}.codes")):
+            sys.modules[__name__ + name.removeprefix(LANGUAGE)] = module
+    sys.modules[f"{__name__}.query_language"] = sys.modules[f"{LANGUAGE}.query_language"]
+
+
+_refuse_the_real_one()
+_serve()

@@ -1,0 +1,193 @@
+"""Mappings on the runner's host, and plans that a real PostgreSQL answers."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+from testinfra.host import Host
+
+HOSTS = ["database"]
+ROOT = Path(__file__).parents[3]
+STUDY = ROOT / "files/demo_study"
+BACKENDS = "/etc/sallyport/data_builder/backends"
+COUNTS = """
+select count(*), count(*) filter (where exists (
+  select from hosp.observation o where o.person_key = p.person_key
+    and rtrim(o.concept) = '195967001' and o.obs_at < '2023-04-02'))
+from hosp.person p
+where exists (select from hosp.registration r where r.person_key = p.person_key
+    and kind = 'regular' and reg_from <= '2023-04-01' and reg_to >= '2023-04-01')
+  and extract(year from age(date '2023-04-01', date_trunc('month', dob))) between 18 and 110
+  and dod > '2023-04-01'
+  and not exists (select from hosp.opt_out x where x.person_key = p.person_key)
+"""
+
+
+def query(host: Host, statement: str) -> str:
+    """Ask the database as its administrator."""
+    command = "runuser -u postgres -- psql -d hospital -qAt -F , --set=ON_ERROR_STOP=1 -c %s"
+    return str(host.check_output(command, statement))
+
+
+@pytest.fixture(scope="module")
+def runner() -> Host:
+    """The host that starts jobs."""
+    from conftest import reach
+
+    return reach("runner")
+
+
+@pytest.fixture(scope="module")
+def environment(
+    host: Host, runner: Host, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What the execute container has: mappings and authority of the runner, and the URL's file."""
+    folder = tmp_path_factory.mktemp("execute")
+    (folder / "backends").mkdir()
+    for name in ("hospital.toml", "ca.pem"):
+        (folder / "backends" / name).write_text(runner.file(f"{BACKENDS}/{name}").content_string)
+    secrets = yaml.safe_load((ROOT / "inventories/demo/group_vars/all/vault.yml").read_text())
+    addresses = host.check_output("hostname -I").split()
+    address = next(item for item in addresses if item.split(".")[2] == "2")
+    url = (
+        f"postgresql://sallyport_jobs:{secrets['vault_database_job_password']}"
+        f"@database.sallyport.test:5432/hospital?hostaddr={address}"
+        f"&sslmode=verify-full&sslrootcert={folder}/backends/ca.pem"
+    )
+    (folder / "url").write_text(url)
+    kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "HOME")}
+    return kept | {
+        "DATABASE_URL_FILE": str(folder / "url"),
+        "DATA_BUILDER_BACKENDS": str(folder / "backends"),
+        "OPENSAFELY_BACKEND": "hospital",
+        "DATA_BUILDER_JOB_ID": "infra1",
+    }
+
+
+def data_builder(
+    environment: Mapping[str, str], *words: str, folder: Path = STUDY
+) -> subprocess.CompletedProcess[str]:
+    """Run the program of the image."""
+    program = Path(sys.executable).parent / "data-builder"
+    return subprocess.run(
+        [program, *words], env=environment, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def plan(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The demo study's plan."""
+    path = str(tmp_path_factory.mktemp("plan") / "plan.json")
+    done = data_builder(environment, "compile", "analysis/dataset_definition.py", "--plan", path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_jobs_read_the_mappings_and_nobody_else_writes_them(runner: Host) -> None:
+    folder = runner.file(BACKENDS)
+    assert sorted(folder.listdir()) == ["ca.pem", "hospital.toml"]
+    assert (folder.user, oct(folder.mode)) == ("root", "0o755")
+    mapping = runner.file(f"{BACKENDS}/hospital.toml")
+    assert (mapping.user, oct(mapping.mode)) == ("root", "0o644")
+
+
+def test_the_host_has_no_program_of_the_data_builder(runner: Host) -> None:
+    assert runner.file(BACKENDS).exists
+    assert not runner.file("/opt/sallyport/data_builder").exists
+
+
+def test_the_mapping_proves_itself(environment: dict[str, str], tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    done = data_builder(environment, "check-backend", "hospital", "--json", str(report))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(report.read_text())["summary"]["fail"] == 0
+
+
+def test_the_demo_study_gives_what_the_database_holds(
+    host: Host, environment: dict[str, str], plan: str, tmp_path: Path
+) -> None:
+    words = ("execute", plan, "--command", "generate-dataset", "x.py", "--output", "o/d.csv.gz")
+    done = data_builder(environment, *words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with gzip.open(tmp_path / "o/d.csv.gz", "rt") as stream:
+        rows = list(csv.DictReader(stream))
+    found = (len(rows), sum(row["has_asthma"] == "T" for row in rows))
+    assert ",".join(map(str, found)) == query(host, COUNTS)
+    assert found[0] > 20_000
+    assert query(host, "select count(*) from pg_tables where schemaname = 'scratch'") == "0"
+
+
+def test_what_an_interrupted_job_left_is_found_and_dropped(
+    host: Host, environment: dict[str, str]
+) -> None:
+    made = "set session authorization sallyport_jobs; create table scratch.{} (i int)"
+    for name in ("sp_gone_1", "sp_other_1"):
+        query(host, made.format(name))
+    done = data_builder(environment, "clean-scratch", "--job", "gone")
+    assert done.returncode == 0, done.stderr
+    names = "select string_agg(tablename, ' ') from pg_tables where schemaname = 'scratch'"
+    assert query(host, names) == "sp_other_1"
+    query(host, "drop table scratch.sp_other_1")
+
+
+def test_a_broken_mapping_is_named_without_values(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    text = (Path(environment["DATA_BUILDER_BACKENDS"]) / "hospital.toml").read_text()
+    (tmp_path / "hospital.toml").write_text(
+        text.replace("cast(val as double precision)", "val").replace("hosp.opt_out", "hosp.opted")
+    )
+    done = data_builder(
+        environment | {"DATA_BUILDER_BACKENDS": str(tmp_path)}, "check-backend", "hospital"
+    )
+    assert done.returncode == 1
+    failed = [line.split() for line in done.stdout.splitlines() if line.startswith("fail")]
+    assert [line[1] for line in failed] == ["CHK-08", "CHK-13"]
+    assert "clinical_events.numeric_value is numeric; make it double precision" in done.stdout
+
+
+def test_an_unreachable_database_may_be_tried_again(
+    environment: dict[str, str], plan: str, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "url"
+    url = Path(environment["DATABASE_URL_FILE"]).read_text()
+    wrong.write_text(url.replace(":5432", ":5433"))
+    done = data_builder(
+        environment | {"DATABASE_URL_FILE": str(wrong)}, "execute", plan, "--output", "a.csv",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert url.split(":")[2].split("@")[0] not in done.stderr
+
+
+@pytest.fixture
+def _temporary_tables(host: Host) -> Iterator[None]:
+    """Let the jobs' account make temporary tables for a moment."""
+    query(host, "grant temporary on database hospital to sallyport_jobs")
+    yield
+    query(host, "revoke temporary on database hospital from sallyport_jobs")
+
+
+@pytest.mark.usefixtures("_temporary_tables")
+def test_prp_01_every_rule_holds_on_postgresql(environment: dict[str, str]) -> None:
+    url = Path(environment["DATABASE_URL_FILE"]).read_text()
+    words = ["-m", "pytest", "-q", "-k", "postgresql", "tests/unit/data_builder/test_semantics.py"]
+    done = subprocess.run(
+        [sys.executable, *words],
+        env=environment | {"DATA_BUILDER_POSTGRESQL": url},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout

@@ -1,0 +1,37 @@
+"""Each test of behaviour runs on every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.data_builder.engines import ENGINES, Tables
+
+from sallyport_data_builder.lang import create_dataset
+from sallyport_data_builder.lang.datasets import CLAIMED
+from sallyport_data_builder.lang.tables import core
+
+Ask = Callable[..., list[Any]]
+
+
+@pytest.fixture(autouse=True)
+def _no_claims() -> None:
+    """Forget what another test's definition claimed."""
+    CLAIMED.clear()
+
+
+@pytest.fixture(params=list(ENGINES))
+def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
+    """Return a function from a series and tables to its value per patient, in order."""
+
+    def call(series: Any, tables: Tables, population: Any = None) -> list[Any]:
+        dataset = create_dataset()
+        dataset.define_population(
+            core.patients.exists_for_patient() if population is None else population
+        )
+        dataset.add_column("value", series)
+        return [row[1] for row in ENGINES[request.param](dataset, tables, tmp_path)]
+
+    return call
