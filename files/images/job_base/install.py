@@ -1,5 +1,6 @@
 """Unpack wheels into a folder and write their programs: the images hold no pip, no compiler."""
 
+import compileall
 import configparser
 import pathlib
 import sys
@@ -14,6 +15,8 @@ for wheel in sorted(wheels.glob("*.whl")):
     with zipfile.ZipFile(wheel) as archive:
         members = [name for name in archive.namelist() if "/tests/" not in name]
         archive.extractall(target, members)
+# Containers have no place for compiled files: without these each job would compile anew.
+compileall.compile_dir(target, quiet=2, workers=0)
 for entries in sorted(target.glob("*.dist-info/entry_points.txt")):
     parser = configparser.ConfigParser(delimiters=("=",))
     parser.read_string(entries.read_text(encoding="utf-8"))
