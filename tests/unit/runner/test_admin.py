@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.runner.rig import Runner, settings
@@ -32,7 +33,7 @@ def path(runner: Runner, tmp_path: Path) -> Iterator[Path]:
     control = Control("hospital", runner.store, runner.executor, SyncState(), lambda: None)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(tmp_path / "admin.sock"))
-        server = create_server(
+        server: Any = create_server(
             create_app(control, {"store": lambda: None}),
             sockets=[listening],
             asyncore_loop_timeout=0.02,
@@ -40,7 +41,7 @@ def path(runner: Runner, tmp_path: Path) -> Iterator[Path]:
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         yield tmp_path / "admin.sock"
-        server.close()
+        server.trigger.pull_trigger(server.close)  # in its own thread, between two requests
         thread.join(2)
 
 

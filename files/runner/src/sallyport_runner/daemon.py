@@ -60,7 +60,7 @@ class Daemon:
             self._sync,
             self._reporter.wake,
         )
-        self._background = Threads(STEP_THREADS, lambda: None)
+        self._background = Threads(STEP_THREADS)
         volumes = Volumes(settings.volumes)
         self._runs = self._make_runs(executor, volumes)
         self._sweeper = Sweeper(settings.backend, self._store, executor, volumes)
@@ -99,7 +99,6 @@ class Daemon:
             if self._heart.alive():
                 notify("WATCHDOG=1")
         notify("STOPPING=1")
-        self._background.stop()
 
     def _start(self, name: str, step: Callable[[], None], interval: float) -> None:
         self._heart.beat(name)
