@@ -67,12 +67,13 @@ class BySocket:
     """Sends a call to the application whose socket it came in by, so neither has the other's."""
 
     def __init__(self, pages: Flask, reports: Flask, outbox_socket: str) -> None:
-        pages.wsgi_app = ProxyFix(pages.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]  # Flask's own way to add middleware
-        self._pages, self._reports, self._outbox = pages, reports, outbox_socket
+        self._pages: WSGIApplication = ProxyFix(pages, x_for=1, x_proto=1, x_host=1)
+        self._reports: WSGIApplication = reports
+        self._outbox = outbox_socket
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a call."""
         connection: Any = environ.get("gunicorn.socket")
         on_outbox = connection is not None and connection.getsockname() == self._outbox
-        chosen: WSGIApplication = self._reports if on_outbox else self._pages
+        chosen = self._reports if on_outbox else self._pages
         return chosen(environ, start_response)
