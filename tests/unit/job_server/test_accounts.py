@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pyotp
 import pytest
@@ -93,12 +94,12 @@ def test_an_access_token_expires(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_a_bad_account_is_refused(rig: Rig, changes: dict[str, object], sentence: str) -> None:
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "username": "nina", "fullname": "N", "email": "", "password": PASSWORD, "roles": [],
     }  # fmt: skip
     with pytest.raises(Problem, match=sentence):
-        rig.services.accounts.create("test", **(values | changes))  # type: ignore[arg-type]  # wrong on purpose
-    rig.services.accounts.create("test", **values)  # type: ignore[arg-type]  # one dict for both
+        rig.services.accounts.create("test", **(values | changes))
+    rig.services.accounts.create("test", **values)
 
 
 def test_administrators_are_ensured_once_and_keep_their_password(rig: Rig) -> None:

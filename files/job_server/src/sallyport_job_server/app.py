@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from argon2 import PasswordHasher
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from sallyport_common import health
 from sallyport_job_server.services.bundle import build
@@ -43,8 +42,6 @@ def create_app(settings: Settings, hasher: PasswordHasher | None = None) -> Flas
         RELEASES_REDIRECT=settings.releases_redirect,
         PUBLIC_URL=settings.url.rstrip("/"),
     )
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]  # Flask's own documented way
     app.extensions["sallyport"] = build(settings, hasher)
     _register(app)
     return app

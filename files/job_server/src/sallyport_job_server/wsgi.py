@@ -6,13 +6,17 @@ import os
 import signal
 from types import FrameType
 
+from werkzeug.middleware.proxy_fix import ProxyFix
+
 from sallyport_common import logging
 from sallyport_job_server.app import create_app
 from sallyport_job_server.services.bundle import Services
 from sallyport_job_server.settings import Settings
 
 logging.configure("job_server")
-application = create_app(Settings.from_env(os.environ))
+_app = create_app(Settings.from_env(os.environ))
+# Only the reverse proxy reaches the socket, so what it says about the client is true.
+application = ProxyFix(_app, x_for=1, x_proto=1, x_host=1)
 
 
 def _release_held_requests_on_stop(services: Services) -> None:
@@ -27,4 +31,4 @@ def _release_held_requests_on_stop(services: Services) -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-_release_held_requests_on_stop(application.extensions["sallyport"])
+_release_held_requests_on_stop(_app.extensions["sallyport"])
