@@ -34,7 +34,7 @@ class TestPythonService(ServiceClaims):
         assert host.run("sallyport-proxy check-config").rc == 0
         assert host.run("runuser -u nobody -- sallyport-proxy check-config").rc == 78
 
-    def test_a_restart_refuses_no_connection(self, host: Host) -> None:
+    def test_the_socket_stays_open_over_a_restart(self, host: Host) -> None:
         host.check_output("systemctl restart sallyport-proxy.service")
         assert host.service("sallyport-proxy-http.socket").is_running
         assert host.service(self.unit).is_running
