@@ -7,6 +7,7 @@ still checks the certificate of the name.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
@@ -108,8 +109,15 @@ class Places:
         name = self.host("forge")
         command = [
             "git", "-c", f"http.curloptResolve={name}:443:{self.address('forge')}",
-            "-c", f"http.sslCAInfo={self.authority}", "-c", "user.name=Researcher",
+            "-c", "user.name=Researcher",
             "-c", "user.email=researcher@example.org", "-c", "commit.gpgSign=false",
             "-c", "init.defaultBranch=main", *map(str, words),
         ]  # fmt: skip
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        # A machine's own GIT_SSL_CAINFO would win over the configuration.
+        environment = os.environ | {
+            "GIT_SSL_CAINFO": str(self.authority),
+            "GIT_TERMINAL_PROMPT": "0",
+        }
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, env=environment
+        )

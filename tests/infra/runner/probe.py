@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,16 @@ def children(wanted: int) -> int:
     return len(alive)
 
 
+def thread() -> bool:
+    """Tell whether a thread can be started."""
+    started = threading.Event()
+    try:
+        threading.Thread(target=started.set).start()
+    except RuntimeError:
+        return False
+    return started.wait(5)
+
+
 def status(name: str) -> str:
     """Return a value of /proc/self/status."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -81,6 +92,7 @@ FOUND = {
     "large_file": write("/workspace/probe", 48),
     "large_temporary_file": write(f"{os.environ['HOME']}/probe", 24),
     "children": children(100),
+    "thread": thread(),
     "memory": forked(lambda: bytearray(512 * MEBIBYTE)),
     "shared_memory": Path("/dev", "shm").exists(),
     "core": resource.getrlimit(resource.RLIMIT_CORE)[1],

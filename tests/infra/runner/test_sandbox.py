@@ -126,8 +126,9 @@ def test_processes_are_limited(inside: dict[str, Any], control: dict[str, Any]) 
     assert control["children"] == 100
 
 
-def test_a_job_writes_its_workspace(inside: dict[str, Any]) -> None:
+def test_a_job_writes_its_workspace_and_starts_threads(inside: dict[str, Any]) -> None:
     assert inside["workspace"] == "done"
+    assert inside["thread"]
 
 
 def test_a_database_job_has_one_network_one_name_and_no_resolver(host: Host, image: str) -> None:

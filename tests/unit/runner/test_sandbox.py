@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 
@@ -72,6 +73,8 @@ def test_the_profile_refuses_what_jobs_have_no_use_for() -> None:
     assert {"read", "openat2", "futex", "execve", "clone", "landlock_restrict_self"} <= allowed
     (clone,) = [rule for rule in profile["syscalls"] if rule["names"] == ["clone"]]
     assert clone["args"][0]["value"] & 0x10000000  # CLONE_NEWUSER is among the masked flags
+    (clone3,) = [rule for rule in profile["syscalls"] if "clone3" in rule["names"]]
+    assert clone3["errnoRet"] == errno.ENOSYS  # with EPERM libc would start no thread at all
 
 
 def test_moments_of_the_engine() -> None:
