@@ -20,8 +20,10 @@ table = groups.size().to_frame("patients").join(groups[list(CONDITIONS)].sum())
 table = table.rename(columns=CONDITIONS).apply(disclose)
 table.to_csv("output/conditions.csv")
 
-shares = table[list(CONDITIONS.values())].div(table["patients"], axis=0).mul(100).astype("Float64")
-axes = shares.astype(float).plot.barh(figsize=(8, 4.5), color=["#3465a4", "#c17d11"])
-axes.set(xlabel="per cent of the group", ylabel="", title="Adults with each condition")
+shares = table[list(CONDITIONS.values())].div(table["patients"], axis=0).mul(100).astype(float)
+shares.index = [", ".join(group) for group in shares.index]
+axes = shares[::-1].plot.barh(figsize=(8, 5), color=["#3465a4", "#c17d11"])
+axes.set(xlabel="per cent of the group", title="Adults with each condition")
+axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
 axes.figure.tight_layout()
 axes.figure.savefig("output/conditions.png", dpi=110)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from sallyport_data_builder import schemas
 from sallyport_data_builder.backends.mapping import BackendMapping, parse
 from sallyport_data_builder.lang.datasets import Dataset, plan_of
 from sallyport_data_builder.memory.engine import Engine
+from sallyport_data_builder.model.types import ALL_TYPES
 from sallyport_data_builder.sql.run import connect, dialect_of, run_steps
 from sallyport_data_builder.sql.steps import Planner
 
@@ -51,21 +51,29 @@ def memory(dataset: Dataset, tables: Tables, _folder: Path) -> Answer:
     return [tuple(row.values()) for row in engine.results()]
 
 
+def _insert(connection: sa.Connection, tables: Tables, kinds: Mapping[str, str]) -> None:
+    """Make the core tables, temporary ones if there are kinds of columns, and fill them."""
+    word = "temporary table" if kinds else "table"
+    for name, spec in CORE.items():
+        typed = [f"{key} {kinds.get(column.type, '')}" for key, column in spec.columns.items()]
+        columns = ", ".join([f"patient_id {kinds.get('int', '')}", *typed])
+        connection.exec_driver_sql(f"create {word} {name} ({columns})")
+        rows = _rows({name: tables.get(name, [])})["core", name]
+        if rows:
+            named = sa.table(name, *(sa.column(key) for key in rows[0]))
+            texts = [{key: _stored(value, kinds) for key, value in row.items()} for row in rows]
+            connection.execute(sa.insert(named), texts)
+
+
+def _stored(value: Any, kinds: Mapping[str, str]) -> Any:
+    return value.isoformat() if isinstance(value, datetime.date) and not kinds else value
+
+
 def fill(path: Path, tables: Tables) -> None:
     """Write the core tables to a SQLite file."""
-    connection = sqlite3.connect(path)
-    for name, spec in CORE.items():
-        columns = ", ".join(["patient_id", *spec.columns])
-        connection.execute(f"create table {name} ({columns})")
-        for row in _rows({name: tables.get(name, [])})["core", name]:
-            values = [
-                row[column].isoformat() if isinstance(row[column], datetime.date) else row[column]
-                for column in ("patient_id", *spec.columns)
-            ]
-            marks = ", ".join("?" * len(values))
-            connection.execute(f"insert into {name} values ({marks})", values)  # noqa: S608 (names of the schema)
-    connection.commit()
-    connection.close()
+    engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        _insert(connection, tables, {})
 
 
 def sqlite(dataset: Dataset, tables: Tables, folder: Path) -> Answer:
@@ -88,21 +96,14 @@ def postgresql(dataset: Dataset, tables: Tables, _folder: Path) -> Answer:
     steps = Planner(dialect, backend, "unit").dataset(plan.dataset)
     columns = [name for name, _series in plan.dataset.columns]
     with connect(dialect, url, backend, "unit") as database:
-        for name, spec in CORE.items():
-            typed = ", ".join(
-                f"{key} {NATIVE.get(c.type, 'text')}" for key, c in spec.columns.items()
-            )
-            database.connection.exec_driver_sql(
-                f"create temporary table {name} (patient_id bigint, {typed})"
-            )
-            rows = _rows({name: tables.get(name, [])})["core", name]
-            if rows:
-                named = sa.table(name, *(sa.column(key) for key in rows[0]))
-                database.connection.execute(sa.insert(named).values(rows))
+        _insert(database.connection, tables, NATIVE)
         return [tuple(row) for row in run_steps(database, steps, columns)]
 
 
-NATIVE = {"date": "date", "int": "bigint", "float": "double precision"}
+NATIVE = {
+    **dict.fromkeys(ALL_TYPES, "text"),
+    **{"date": "date", "int": "bigint", "float": "double precision"},
+}
 ENGINES: dict[str, Callable[[Dataset, Tables, Path], Answer]] = {
     "memory": memory,
     "sqlite": sqlite,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 import sys
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
 
+from sallyport_data_builder.dummy.chance import repeatable
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.lang import create_dataset, weeks
 from sallyport_data_builder.lang.datasets import plan_of
@@ -123,7 +124,7 @@ def test_plan_02_text_that_is_no_plan(text: str) -> None:
         loads(text)
 
 
-def mutate(value: Any, chance: random.Random) -> Any:
+def mutate(value: Any, chance: Random) -> Any:
     """Change one place of a document at random."""
     junk: list[Any] = [None, True, -1, 0, 3, 1.5, "", "x", [], {}, [[]], 2**70, "2020-01-01"]
     if isinstance(value, dict) and value and chance.random() < 0.9:
@@ -136,7 +137,7 @@ def mutate(value: Any, chance: random.Random) -> Any:
 
 
 def test_plan_02_mutations_are_read_or_refused_and_nothing_else() -> None:
-    chance = random.Random(20261124)  # noqa: S311 (a repeatable fuzz)
+    chance = repeatable(b"20261124")
     document = json.loads(dumps(study()))
     outcomes = {"read": 0, "refused": 0}
     for _ in range(400):

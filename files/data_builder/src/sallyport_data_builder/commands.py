@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:
     scheme = settings.query_engine or mapping.dialect or settings.url.text or "postgresql"
     text = statements(plan, mapping, scheme, settings)
     if output is None:
-        print(text)  # noqa: T201 (the answer of a command)
+        sys.stdout.write(text + "\n")
     else:
         Path(output).write_text(text + "\n", encoding="utf-8")
 
@@ -137,7 +138,8 @@ def check_backend(settings: Settings, slug: str, static_only: bool, json_file: s
             found += checks.live(mapping, database)
     for check in found:
         place = ".".join(filter(None, (check.table, check.column)))
-        print(f"{check.status:5}{check.id}  {place + ' ' if place else ''}{check.text}")  # noqa: T201 (the answer of a command)
+        words = " ".join(filter(None, (place, check.text)))
+        sys.stdout.write(f"{check.status:5}{check.id}  {words}\n")
     document = checks.report(mapping, found, "static" if static_only else "live")
     if json_file:
         Path(json_file).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

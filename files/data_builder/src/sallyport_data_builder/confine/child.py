@@ -9,10 +9,11 @@ import json
 import linecache
 import os
 import resource
+import runpy
 import sys
 import traceback
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError, Failure
 from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps
@@ -54,21 +55,18 @@ def compile_file(file: Path, parameters: list[str]) -> str:
     root = Path.cwd()
     sys.path[:0] = [str(file.resolve().parent), str(root)]
     sys.argv = [str(file), *parameters]
-    module = ModuleType("__dataset__")
-    module.__file__ = str(file.resolve())
     try:
-        source = file.read_bytes()
-        exec(compile(source, str(file.resolve()), "exec"), vars(module))  # noqa: S102 (its purpose)
-        return dumps(_plan(module, file))
+        found = runpy.run_path(str(file.resolve()), run_name="__dataset__")
+        return dumps(_plan(found, file))
     except (Exception, SystemExit) as error:
         told = str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
         raise DefinitionError(f"{study_place(error, root)}{told}") from None
 
 
-def _plan(module: ModuleType, file: Path) -> Plan:
+def _plan(found: dict[str, Any], file: Path) -> Plan:
     from sallyport_data_builder.lang.datasets import Dataset, plan_of
 
-    dataset = vars(module).get("dataset")
+    dataset = found.get("dataset")
     if dataset is None:
         raise DefinitionError(f"{file} has no variable named dataset.")
     if not isinstance(dataset, Dataset):

@@ -20,11 +20,23 @@ def environment() -> dict[str, str]:
     """Return everything that study code finds in its environment; nothing is inherited."""
     return {
         "PATH": "/usr/bin:/bin",
-        "HOME": "/tmp",  # noqa: S108 (study code has no home of its own)
+        "HOME": "/nonexistent",
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def start(words: Sequence[str], output: int, *descriptors: int) -> subprocess.Popen[bytes]:
+    """Start our own Python with nothing of ours but some descriptors, in a group of its own."""
+    return subprocess.Popen(  # noqa: S603 (the program is our own interpreter)
+        [sys.executable, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        env=environment(),
+        pass_fds=descriptors,
+        start_new_session=True,
+    )
 
 
 def compile_definition(file: Path, parameters: Sequence[str]) -> Plan:
@@ -33,15 +45,8 @@ def compile_definition(file: Path, parameters: Sequence[str]) -> Plan:
         raise ArgumentsError(f"There is no definition file {file}.")
     reader, writer = os.pipe()
     sys.stdout.flush()
-    command = [sys.executable, "-m", "sallyport_data_builder.confine.child", str(writer)]
-    child = subprocess.Popen(  # noqa: S603 (our own module, a new process group)
-        [*command, str(file), *parameters],
-        stdin=subprocess.DEVNULL,
-        stdout=sys.__stderr__.fileno() if sys.__stderr__ else subprocess.DEVNULL,
-        env=environment(),
-        pass_fds=(writer,),
-        start_new_session=True,
-    )
+    words = ["-m", "sallyport_data_builder.confine.child", str(writer), str(file), *parameters]
+    child = start(words, sys.__stderr__.fileno() if sys.__stderr__ else subprocess.DEVNULL, writer)
     os.close(writer)
     timer = threading.Timer(WALL_SECONDS, child.kill)
     timer.start()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 
-from sallyport_data_builder.confine.parent import environment
+from sallyport_data_builder.confine.parent import start
 
 PROBES = {
     "ISO-01 environment": (
@@ -36,14 +35,7 @@ NOT_YET = ("ISO-03 system calls (seccomp)", "ISO-04 files (Landlock)")
 def layers() -> Iterator[tuple[str, bool]]:
     """Yield each layer and whether it stopped the probe."""
     for name, probe in PROBES.items():
-        done = subprocess.run(  # noqa: S603 (the probes above)
-            [sys.executable, "-c", probe],
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
-        yield name, done.returncode == 0
+        yield name, start(["-c", probe], subprocess.DEVNULL).wait() == 0
     yield "not root", os.geteuid() != 0
     for name in NOT_YET:
         yield name, False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sallyport_data_builder import schemas
+from sallyport_data_builder.dummy.chance import repeatable
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.model import operations as op
@@ -32,7 +32,7 @@ class Generator:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         digest = hashlib.sha256(dumps(plan).encode()).digest()
-        self._random = random.Random(digest)  # noqa: S311 (repeatable, not secret)
+        self._random = repeatable(digest)
         self._nodes = topological([plan.dataset])
         self._today = max((d for d in self._constants("date")), default=FIXED_TODAY)
         self._pools: dict[str, list[Any]] = {}

@@ -73,6 +73,7 @@ def _write(stream: TextIO, columns: Sequence[str], rows: Rows) -> int:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["patient_id", *columns])
     count = 0
-    for count, row in enumerate(rows, start=1):  # noqa: B007 (the last number is the answer)
+    for row in rows:
         writer.writerow([render(value) for value in row])
+        count += 1
     return count

@@ -84,7 +84,11 @@ class Duration:
         if type(self.value) is not int or self.value < 1:
             raise DefinitionError("Intervals need a positive whole number.")
         start = as_date(date)
-        moved: Callable[[int], datetime.date] = lambda n: Duration(n, self.unit).after(start)  # noqa: E731 (typed)
+
+        def moved(number: int) -> datetime.date:
+            date: datetime.date = Duration(number, self.unit).after(start)
+            return date
+
         return moved
 
     def starting_on(self, date: object) -> list[Interval]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, cast
 
 from sallyport_data_builder.errors import DefinitionError, nearest
 from sallyport_data_builder.model import operations as op
@@ -124,7 +124,7 @@ def constant_node(value: object) -> SeriesNode:
         return op.Literal(kind, str(value))
     for name, python in types.SCALARS.items():
         if type(value) is python:
-            return op.Literal(name, value)  # type: ignore[arg-type]  # of the type just compared
+            return op.Literal(name, cast(types.Value, value))
     given = type(value).__name__
     raise DefinitionError(f"A series or a constant was expected, {given} was given.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -120,7 +120,7 @@ class PostgreSQL(Dialect):
 
     def extreme(self, op: str, parts: Sequence[Element]) -> Element:
         """These functions ignore NULL."""
-        return getattr(sa.func, op)(*parts, type_=parts[0].type)  # type: ignore[no-any-return]  # built by name
+        return cast(Element, getattr(sa.func, op)(*parts, type_=parts[0].type))
 
     def contains(self, text: Element, needle: Element) -> Element:
         """No pattern, so no escapes."""
