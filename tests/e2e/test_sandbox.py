@@ -35,7 +35,8 @@ def test_an_image_that_is_not_allowed_is_refused(probing: Journey) -> None:
 def test_a_file_that_matches_no_pattern_fails_the_job_and_stays_unnamed(probing: Journey) -> None:
     job = outcome(probing, "unmatched")
     assert (job["status"], job["status_code"]) == ("failed", "unmatched_patterns")
-    assert "secret-name" not in str(job)
+    assert "output/expected.csv" in job["status_message"]
+    assert "canary" not in str(job)
 
 
 @pytest.mark.parametrize("repository", ["other-org/other-study"])

@@ -15,9 +15,8 @@ from journey import STUDY, Journey
 from places import Places
 
 EXTRACT = "/srv/high_privacy/workspaces/demo/output/dataset.csv.gz"
-ASTHMA = ", ".join(
-    f"'{row['code']}'" for row in csv.DictReader((STUDY / "codelists/asthma.csv").open())
-)
+CODES = (STUDY / "codelists/asthma.csv").read_text(encoding="utf-8").splitlines()
+ASTHMA = ", ".join(f"'{row['code']}'" for row in csv.DictReader(CODES))
 # Written from the hospital's tables and the study's words, not from the backend's mapping.
 QUERY = f"""
 copy (

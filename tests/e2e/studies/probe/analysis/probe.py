@@ -62,6 +62,7 @@ def main() -> int:
     text = "".join(f"{','.join(row)}\n" for row in [("place", "expected", "found"), *rows])
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(text, encoding="utf-8")
+    options.output.with_name("canary.txt").write_text("a name that project.yaml does not spell\n")
     sys.stdout.write(text)
     return int(any(expected != found for _place, expected, found in rows))
 
