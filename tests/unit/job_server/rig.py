@@ -88,6 +88,11 @@ class Study:
         self.sha = _git(self.folder, "rev-parse", "HEAD")
         return self.sha
 
+    def remove_project(self) -> None:
+        """Leave no project.yaml at the head of the branch."""
+        _git(self.folder, "rm", "-q", "project.yaml")
+        _git(self.folder, "commit", "-q", "-m", "nothing left")
+
 
 class Browser:
     """A person at a browser: keeps cookies and sends the token that forms carry."""

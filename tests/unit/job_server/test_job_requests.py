@@ -217,6 +217,6 @@ def test_a_missing_branch_repository_or_file_is_said(rig: Rig) -> None:
     browser = rig.browser("rita")
     assert "has no branch &#39;nobranch&#39;" in browser.get("/workspaces/b/run/").text
     assert "does not exist" in browser.get("/workspaces/r/run/").text
-    (rig.study.folder / "project.yaml").rename(rig.study.folder / "other.yaml")
-    rig.study.commit(PROJECT)
     assert "has no project.yaml" not in browser.get(RUN).text
+    rig.study.remove_project()
+    assert "has no project.yaml" in browser.get(RUN).text
