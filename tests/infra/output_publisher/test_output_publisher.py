@@ -71,6 +71,21 @@ class TestOutputPublisher(ServiceClaims):
         hidden = host.check_output("systemctl show --value -p InaccessiblePaths %s", self.unit)
         assert "/srv" in hidden.replace("-/", "/").split()
 
+    def test_what_arrives_starts_it_at_once(
+        self, host: Host, hand_over: Callable[..., None]
+    ) -> None:
+        started = "systemctl show --value -p ExecMainStartTimestampMonotonic %s"
+        host.check_output("systemctl stop %s.timer", self.unit)
+        try:
+            before = int(host.check_output(started, self.unit))
+            host.check_output("sleep 3")
+            assert int(host.check_output(started, self.unit)) == before
+            hand_over()
+            host.check_output("sleep 3")
+            assert int(host.check_output(started, self.unit)) > before
+        finally:
+            host.check_output("systemctl start %s.timer", self.unit)
+
     def test_what_two_checkers_did_not_approve_is_refused(
         self, host: Host, hand_over: Callable[..., None]
     ) -> None:
