@@ -1,4 +1,4 @@
-"""After the hosts were restarted: every service is up, healthy and closed in, nothing has failed."""
+"""After a restart of the hosts: services are up, healthy and closed in, nothing has failed."""
 
 from __future__ import annotations
 
