@@ -1,4 +1,4 @@
-"""Lock what is installed, by hash: the tools, each component, each job image."""
+"""Lock what is installed, by hash: tools, components, job images, the peers of the tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def main() -> int:
             stream.flush()
             target = ROOT / "files" / name / "requirements.txt"
             lock(Path(stream.name), target, "--universal", f"--constraint={tools}")
-    for path in sorted(ROOT.glob("files/images/*/requirements.in")):
+    images = sorted(ROOT.glob("files/images/*/requirements.in"))
+    for path in [*images, ROOT / "tests/conformance/requirements.in"]:
         lock(path, path.with_suffix(".txt"), "--python-platform=x86_64-manylinux_2_28")
     return 0
 
