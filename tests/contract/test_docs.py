@@ -11,6 +11,7 @@ import pytest
 from repository import ROOT, tracked
 
 PAGES = [path for path in tracked() if path.suffix == ".md" and path.exists()]
+NAMED = re.compile(r"(?:`|^)(?:sudo )?(sallyport[a-z-]*) ([a-z][a-z-]*)", re.MULTILINE)
 
 
 def test_generated_pages_are_current() -> None:
@@ -33,7 +34,29 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
 
 
 def test_every_make_target_that_a_page_names_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
-        for target in re.findall(r"`make ([a-z]+)", page.read_text(encoding="utf-8")):
+        for target in re.findall(r"`make ([a-z0-9]+)", page.read_text(encoding="utf-8")):
             assert target in targets, f"{page.name}: make {target}"
+
+
+def test_every_program_and_verb_that_a_page_names_exists() -> None:
+    scripts = re.findall(
+        r"^(sallyport[a-z-]*) = \"",
+        "".join(path.read_text() for path in ROOT.glob("files/*/pyproject.toml")),
+        re.MULTILINE,
+    )
+    verbs = {program: verbs_of(program) for program in scripts}
+    for page in PAGES:
+        for program, verb in NAMED.findall(page.read_text(encoding="utf-8")):
+            assert verb in verbs.get(program, ()), f"{page.name}: {program} {verb}"
+
+
+def verbs_of(program: str) -> set[str]:
+    answer = subprocess.run(
+        [Path(sys.executable).with_name(program), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(re.findall(r"^    ([a-z][a-z-]+)", answer.stdout, re.MULTILINE))
