@@ -10,10 +10,27 @@ from sallyport_study.errors import ProjectError
 
 MAX_CHARACTERS = 1_000_000
 MAX_NODES = 50_000
+MAX_DEPTH = 100
 
 
 class _Refused(Exception):
     """The document is refused; the argument is the sentence."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses deep documents itself: what the interpreter bears differs between processes."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node unless too many enclose it."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise _Refused("The file is nested too deeply.")
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
 
 
 def _expanded(node: yaml.Node, sizes: dict[int, int]) -> int:
@@ -52,7 +69,7 @@ def _duplicates(node: yaml.Node, seen: set[int]) -> list[str]:
 
 
 def _read(text: str) -> Any:
-    loader = yaml.SafeLoader(text)
+    loader = _Loader(text)
     try:
         node = loader.get_single_node()
         if node is None:
@@ -81,8 +98,6 @@ def load(text: str) -> Any:
         return _read(text)
     except _Refused as error:
         raise ProjectError([str(error)]) from None
-    except RecursionError:
-        raise ProjectError(["The file is nested too deeply."]) from None
     except (yaml.YAMLError, ValueError) as error:
         known = error if isinstance(error, yaml.YAMLError) else yaml.YAMLError()
         raise ProjectError([_sentence(known)]) from None
