@@ -10,12 +10,12 @@ from repository import ROOT, tracked
 
 # Counted exceptions; each has its reason beside it, and these numbers may only fall.
 CEILINGS = {
-    r"#\s*noqa": 12,
-    r"#\s*type:\s*ignore": 6,
+    r"#\s*noqa": 9,
+    r"#\s*type:\s*ignore": 1,
     r"pragma:\s*no cover": 2,
     r"^\s*ignore_errors:": 0,
     r"failed_when:\s*false": 2,
-    r"nosec": 0,
+    r"#\s*nosec\b": 0,
 }
 SOURCES = {".py", ".yml", ".j2", ".sh", ".toml", ".cfg"}
 PRIVATE_KEY = re.compile("BEGIN (?:[A-Z]+ )?PRIVATE " + "KEY")

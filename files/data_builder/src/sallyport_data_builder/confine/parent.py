@@ -29,7 +29,7 @@ def environment() -> dict[str, str]:
 
 def start(words: Sequence[str], output: int, *descriptors: int) -> subprocess.Popen[bytes]:
     """Start our own Python with nothing of ours but some descriptors, in a group of its own."""
-    return subprocess.Popen(  # noqa: S603 (the program is our own interpreter)
+    return subprocess.Popen(
         [sys.executable, *words],
         stdin=subprocess.DEVNULL,
         stdout=output,

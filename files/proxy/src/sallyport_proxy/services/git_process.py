@@ -49,7 +49,7 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Give a running git; it and its children end after `timeout` seconds or with the block."""
     git = shutil.which("git", path=SYSTEM_PATH) or "git"
-    process = subprocess.Popen(  # noqa: S603 (fixed program, arguments built from checked parts)
+    process = subprocess.Popen(
         [git, *arguments],
         env=dict(env),
         stdin=stdin,

@@ -180,7 +180,7 @@ class Git:
     ) -> bytes:
         place = [f"--git-dir={repository}"] if repository else []
         command = ["/usr/bin/git", *_CONFIGURATION, *place, *arguments]
-        with subprocess.Popen(  # noqa: S603 (fixed program, arguments checked in form)
+        with subprocess.Popen(
             command,
             env=self._environment | (extra or {}),
             stdin=subprocess.DEVNULL,
