@@ -13,11 +13,11 @@ BIN = Path(sys.executable).parent
 
 
 def shell_scripts() -> list[str]:
-    """Return the tracked files that start with a shell's name."""
+    """Return the tracked files that start with a shell's name; a template is no script yet."""
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    present = [name for name in listed if (ROOT / name).is_file()]
+    present = [name for name in listed if (ROOT / name).is_file() and not name.endswith(".j2")]
     return [
         name for name in present if (ROOT / name).read_bytes()[:9] in (b"#!/bin/sh", b"#!/bin/ba")
     ]

@@ -21,7 +21,7 @@ def reach(name: str) -> Host:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests that take `host` on the hosts that the scenario, or `HOSTS` in the module, names."""
+    """Run tests that take `host` on the hosts that `HOSTS` in the module or the scenario names."""
     if "host" in metafunc.fixturenames:
         named = getattr(metafunc.module, "HOSTS", os.environ.get("SALLYPORT_HOSTS", "").split(","))
         metafunc.parametrize("host", named, indirect=True, scope="module")
