@@ -1,0 +1,28 @@
+"""Roles set exactly the variables that their component's settings read."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from repository import ROLES, read
+
+from sallyport_common.settings import environment_names
+
+ENVIRONMENTS = {
+    role.name: names
+    for role in ROLES
+    if (role / "vars/main.yml").exists()
+    if (names := (read(role / "vars/main.yml") or {}).get(f"__{role.name}_environment"))
+}
+SERVICES = {"job_server", "runner", "proxy", "release_hatch", "output_publisher"}
+
+
+def test_services_are_found() -> None:
+    assert set(ENVIRONMENTS) >= SERVICES
+
+
+@pytest.mark.parametrize("component", ENVIRONMENTS)
+def test_the_role_sets_what_the_settings_read(component: str) -> None:
+    settings = importlib.import_module(f"sallyport_{component}.settings").Settings
+    assert set(ENVIRONMENTS[component]) == environment_names(settings, f"{component.upper()}_")
