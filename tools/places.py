@@ -21,13 +21,16 @@ from requests.adapters import HTTPAdapter
 from console import BUILD, ROOT, output, stop
 
 DOMAIN = "sallyport.test"
-VAULT = ROOT / "inventories/demo/group_vars/all/vault.yml"
-# Service name, the host that answers for it, and the network from which people reach it.
+SERVICES = ("jobs", "forge", "registry", "hatch", "github-proxy", "docker-proxy", "archive")
+# By inventory: service name, the host that answers for it, and the network it is reached from.
 NAMES = {
-    "jobs": ("jobs", "internet"),
-    "forge": ("forge", "internet"),
-    "registry": ("forge", "internet"),
-    "hatch": ("runner", "level4"),
+    "demo": {
+        "jobs": ("jobs", "internet"),
+        "forge": ("forge", "internet"),
+        "registry": ("forge", "internet"),
+        "hatch": ("runner", "level4"),
+    },
+    "single-host": dict.fromkeys(SERVICES, ("sallyport", "internet")),
 }
 
 
@@ -56,21 +59,24 @@ class _Pinned(HTTPAdapter):
 
 @dataclass(frozen=True)
 class Places:
-    """The hosts of one rig, `demo` or `test`."""
+    """The hosts of one rig, such as `demo` or `test`, as an inventory places them."""
 
     rig: str
+    inventory: str = "demo"
 
     @cached_property
     def secrets(self) -> dict[str, Any]:
-        """Return the vault of the demo inventory."""
-        if not VAULT.exists():
-            stop("the demo has no secrets yet; run: make secrets")
-        return dict(yaml.safe_load(VAULT.read_text(encoding="utf-8")))
+        """Return the vault of the inventory."""
+        vault = ROOT / f"inventories/{self.inventory}/group_vars/all/vault.yml"
+        if not vault.exists():
+            stop(f"the inventory {self.inventory} has no secrets yet; run: make secrets")
+        return dict(yaml.safe_load(vault.read_text(encoding="utf-8")))
 
     @cached_property
     def authority(self) -> Path:
         """Return a file with the certificate of the rig's own authority."""
-        path = BUILD / "authority.pem"
+        suffix = "" if self.inventory == "demo" else f"-{self.inventory}"
+        path = BUILD / f"authority{suffix}.pem"
         text = self.secrets["vault_certificate_authority_certificate"]
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
@@ -86,7 +92,7 @@ class Places:
 
     def address(self, service: str) -> str:
         """Return where a service answers, read from the engine."""
-        host, network = NAMES[service]
+        host, network = NAMES[self.inventory][service]
         networks = "{{json .NetworkSettings.Networks}}"
         shown = output(["docker", "inspect", "-f", networks, f"sallyport-{self.rig}-{host}"])
         if shown is None:
