@@ -67,6 +67,8 @@ def test_sizes_and_rows_block_just_above_the_limit() -> None:
     [
         (b"group,count\na,3\nb,10\n", {"SMALL_COUNT", "NOT_ROUNDED"}),
         (b"group,count\na,5\nb,10\n", {"SMALL_COUNT"}),
+        (b"group,count\na,7\nb,10\n", {"SMALL_COUNT", "NOT_ROUNDED"}),
+        (b"group,count\na,8\nb,10\n", {"NOT_ROUNDED"}),
         (b"group,count\na,12\nb,10\n", {"NOT_ROUNDED"}),
         (b"group,whatever\na,12\nb,10\n", {"NOT_ROUNDED"}),
         (b"group,n\na,12\nb,na\n", {"NOT_ROUNDED"}),
