@@ -41,6 +41,14 @@ def journey(places: Places) -> Journey:
 
 
 @pytest.fixture(scope="session")
+def results(journey: Journey) -> Journey:
+    """The demo study after its actions have run beside the database."""
+    ended = journey.run(["extract", "analyse"])
+    assert ended["status"] == "succeeded", ended
+    return journey
+
+
+@pytest.fixture(scope="session")
 def probing(places: Places, tmp_path_factory: pytest.TempPathFactory) -> Journey:
     """A study whose code tries to get out, written for the addresses of this rig."""
     folder = tmp_path_factory.mktemp("probe") / "study"
