@@ -69,7 +69,8 @@ class Places:
         """Return the vault of the inventory."""
         vault = ROOT / f"inventories/{self.inventory}/group_vars/all/vault.yml"
         if not vault.exists():
-            stop(f"the inventory {self.inventory} has no secrets yet; run: make secrets")
+            play = "ansible-playbook playbooks/operations/generate_secrets.yml"
+            stop(f"{vault.name} is missing; run: {play} -i inventories/{self.inventory}")
         return dict(yaml.safe_load(vault.read_text(encoding="utf-8")))
 
     @cached_property
