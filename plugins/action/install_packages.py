@@ -14,6 +14,15 @@ from ansible.plugins.action import ActionBase
 UNKNOWN = "No package matching"
 
 
+def packages(arguments: dict[str, Any]) -> list[str]:
+    """Return the names that a task gives, each once; a text would be taken letter by letter."""
+    names: Any = arguments.get("names")
+    good = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+    if set(arguments) != {"names"} or not good or not all(names):
+        raise AnsibleActionFail("install_packages takes `names`, a list of packages")
+    return sorted(set(names))
+
+
 class ActionModule(ActionBase):
     """`install_packages: {names: [git, nginx-light]}`."""
 
@@ -24,12 +33,14 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """Install what is missing."""
         super().run(tmp, task_vars)
-        if set(self._task.args) != {"names"}:
-            raise AnsibleActionFail("install_packages takes `names`, a list of packages")
-        names = sorted(set(self._task.args["names"]))
-        result = self._install(names, task_vars or {}, update=False)
+        return self.install_missing(task_vars or {})
+
+    def install_missing(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Install the packages, with fresh lists only where it fails without."""
+        names = packages(self._task.args)
+        result = self._install(names, task_vars, update=False)
         if result.get("failed") and not self._task.check_mode:
-            result = self._install(names, task_vars or {}, update=True)
+            result = self._install(names, task_vars, update=True)
         if self._task.check_mode and UNKNOWN in str(result.get("msg", "")):
             return {"changed": True, "msg": "to be installed once the package lists are fetched"}
         return result

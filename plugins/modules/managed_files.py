@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -14,7 +16,9 @@ module: managed_files
 short_description: Write folders of small text files in one step
 description:
   - Creates each root with its missing parents, and the folders between it and its files.
-  - Writes the files whose text differs, each by one rename, and sets owner, group and mode.
+  - Writes the files whose text differs, each by one rename, with owner, group and mode.
+  - Writes nothing at all when a name leads out of its root, or through a link on its way there.
+  - Replaces a link in the place of a file; what the link points at stays as it is.
 options:
   folders:
     description: What to write; a folder with no files is only created.
@@ -62,6 +66,71 @@ SUBOPTIONS = {
 }
 
 
+class RefusedError(Exception):
+    """What was asked for cannot be done safely; the text says what is wrong."""
+
+
+def draft(path: Path, content: bytes) -> Path:
+    """Write content to a new file beside a path, for its owner alone; return its name."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as stream:
+        stream.write(content)
+    return Path(stream.name)
+
+
+@dataclass(frozen=True)
+class Former:
+    """What stood in the place of a file: nothing, a link, or a file with its owner and mode."""
+
+    path: Path
+    link: str | None = None
+    content: bytes | None = None
+    status: os.stat_result | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> Former:
+        """Remember what stands at a path."""
+        if path.is_symlink():
+            return cls(path, link=str(path.readlink()))
+        if path.exists():
+            return cls(path, content=path.read_bytes(), status=path.stat())
+        return cls(path)
+
+    def restore(self) -> None:
+        """Put back what stood there."""
+        if self.content is not None and self.status is not None:
+            beside = draft(self.path, self.content)
+            os.chown(beside, self.status.st_uid, self.status.st_gid)
+            beside.chmod(self.status.st_mode & 0o7777)
+            beside.replace(self.path)
+            return
+        self.path.unlink(missing_ok=True)
+        if self.link is not None:
+            self.path.symlink_to(self.link)
+
+
+def between(root: Path, name: str) -> list[Path]:
+    """Return the folders between a root and its file, the outer ones first."""
+    return [path for path in reversed((root / name).parents) if root in path.parents]
+
+
+def check_names(folder: dict[str, Any]) -> None:
+    """Raise RefusedError where a file would not be a text, or not stand below its root."""
+    root = Path(folder["root"])
+    if not root.is_absolute() or (root.exists() and not root.is_dir()):
+        raise RefusedError(f"root {root} must be the absolute path of a folder")
+    for name, text in folder["files"].items():
+        parts = PurePosixPath(name).parts
+        if not parts or {"/", ".."} & set(parts):
+            raise RefusedError(f"{name!r} must be a name below {root}, without `..`")
+        if not isinstance(text, str | None):
+            raise RefusedError(f"{root / name} must be given a text, not {type(text).__name__}")
+        for path in between(root, name):
+            if path.is_symlink() or (path.exists() and not path.is_dir()):
+                raise RefusedError(f"{path} must be a folder, not a link or a file")
+        if (root / name).is_dir() and not (root / name).is_symlink():
+            raise RefusedError(f"{root / name} is a folder and stays one")
+
+
 class Writer:
     """Brings one folder and its files to what was asked for, and remembers what changed."""
 
@@ -69,12 +138,13 @@ class Writer:
         self._module = module
         self.changed: list[str] = []
         self.diff: list[dict[str, str]] = []
-        self._before: list[tuple[Path, bytes | None]] = []
+        self._before: list[Former] = []
 
     def write(self, folder: dict[str, Any]) -> None:
         """Bring a folder and its files to what was asked for."""
         root = Path(folder["root"])
-        for path in self._folders(root, folder["files"]):
+        below = {path for name in folder["files"] for path in between(root, name)}
+        for path in [root, *sorted(below)]:
             self._make(path, folder)
         for name, text in folder["files"].items():
             if text is None:
@@ -84,11 +154,6 @@ class Writer:
         if folder["exclusive"]:
             listed = {root / name for name in folder["files"]}
             self._remove(path for path in sorted(root.glob("*")) if path not in listed)
-
-    @staticmethod
-    def _folders(root: Path, files: dict[str, str]) -> list[Path]:
-        below = {parent for name in files for parent in (root / name).parents}
-        return [root, *sorted(path for path in below if root in path.parents)]
 
     def _settle(self, path: Path, folder: dict[str, Any], mode: str) -> bool:
         wanted = {"owner": folder["owner"], "group": folder["group"], "mode": mode}
@@ -111,46 +176,49 @@ class Writer:
             self.changed.append(str(path))
 
     def _put(self, path: Path, text: str, folder: dict[str, Any]) -> None:
-        present = path.read_bytes() if path.is_file() else None
-        if present != text.encode():
-            self._record(path, (present or b"").decode(errors="replace"), text)
-            self._before.append((path, present))
-            if not self._module.check_mode:
-                with tempfile.NamedTemporaryFile(dir=self._module.tmpdir, delete=False) as stream:
-                    stream.write(text.encode())
-                self._settle(Path(stream.name), folder, folder["mode"])
-                self._module.atomic_move(stream.name, str(path))
-                self._settle(path, folder, folder["mode"])
-        elif self._settle(path, folder, folder["mode"]):
-            self.changed.append(str(path))
+        former = Former.of(path)
+        if former.content == text.encode():
+            if self._settle(path, folder, folder["mode"]):
+                self.changed.append(str(path))
+            return
+        self._record(former, (former.content or b"").decode(errors="replace"), text)
+        if not self._module.check_mode:
+            self._replace(path, text, folder)
 
-    def _record(self, path: Path, before: str, after: str) -> None:
-        self.changed.append(str(path))
-        name = str(path)
-        self.diff.append(
-            {"before_header": name, "before": before, "after_header": name, "after": after}
-        )
+    def _replace(self, path: Path, text: str, folder: dict[str, Any]) -> None:
+        """Write a text beside its place; it has owner and mode before it takes the place."""
+        beside = draft(path, text.encode())
+        try:
+            self._settle(beside, folder, folder["mode"])
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _record(self, former: Former, before: str, after: str) -> None:
+        name = str(former.path)
+        self.changed.append(name)
+        self._before.append(former)
+        if self._module._diff:
+            self.diff.append(
+                {"before_header": name, "before": before, "after_header": name, "after": after}
+            )
 
     def _remove(self, paths: Iterator[Path]) -> None:
         for path in paths:
             if path.is_file() or path.is_symlink():
-                self._record(path, "", "removed\n")
-                self._before.append((path, path.read_bytes()))
+                self._record(Former.of(path), "", "removed\n")
                 if not self._module.check_mode:
                     path.unlink()
 
     def judge(self, check: list[str]) -> str | None:
-        """Run the check if something changed; put everything back and say why if it fails."""
+        """Run the check if something changed; put every file back and say why if it fails."""
         if not check or not self.changed or self._module.check_mode:
             return None
         code, out, error = self._module.run_command(check)
         if code == 0:
             return None
-        for path, content in reversed(self._before):
-            if content is None:
-                path.unlink(missing_ok=True)
-            else:
-                path.write_bytes(content)
+        for former in reversed(self._before):
+            former.restore()
         return f"{' '.join(check)} refused the result, which was put back: {error or out}"
 
 
@@ -162,6 +230,11 @@ def main() -> None:
         argument_spec={"folders": folders, "check": check}, supports_check_mode=True
     )
     writer = Writer(module)
+    try:
+        for folder in module.params["folders"]:
+            check_names(folder)
+    except RefusedError as error:
+        module.fail_json(msg=f"nothing was written: {error}")
     for folder in module.params["folders"]:
         writer.write(folder)
     refusal = writer.judge(module.params["check"])
