@@ -119,6 +119,16 @@ def test_a_run_that_forgot_its_uploads_is_told_so(
     assert job_server.releases[REQUEST]["files"] == FILES
 
 
+def test_who_asks_before_the_first_run_is_answered(
+    run: Run, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hand_over(tree, manifest())
+    for path in (tmp_path / "state").glob("*.sqlite3*"):
+        path.unlink()
+    assert run("status") == 0
+    assert f"{REQUEST}  waiting\n1 approved, 1 not published" in capsys.readouterr().out
+
+
 def test_an_unapproved_file_cannot_be_published(
     run: Run, tree: Path, job_server: JobServerDouble, hatch: HatchDouble
 ) -> None:

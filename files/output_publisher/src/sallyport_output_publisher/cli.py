@@ -77,6 +77,8 @@ def _pass(publisher: Publisher) -> None:
 
 def _status(settings: Settings, tree: ApprovedTree, _arguments: argparse.Namespace) -> int:
     state = State(settings.state_folder)
+    # Somebody may ask before the timer has started the first run.
+    state.migrate()
     standings = {standing.request: standing for standing in state.all()}
     state.close()
     waiting = 0
