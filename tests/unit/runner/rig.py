@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +16,13 @@ from typing import Any, TypeVar
 from sallyport_common.settings import Secret
 from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Job, JobRequest, Usage
 from sallyport_runner.services.admission import Admission
+from sallyport_runner.services.archive import Archive
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.finalise import Finaliser
 from sallyport_runner.services.git import Git
 from sallyport_runner.services.outgoing import Flags
 from sallyport_runner.services.publish import Publisher
+from sallyport_runner.services.recovery import Recovery
 from sallyport_runner.services.runs import Runs
 from sallyport_runner.services.server import Listing
 from sallyport_runner.services.stages import Stages
@@ -180,6 +182,7 @@ class Posts:
 
     bodies: list[list[dict[str, Any]]] = field(default_factory=list)
     listing: Listing = field(default_factory=lambda: Listing([], None))
+    rows: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str | None] = field(default_factory=list)
     sent_flags: Flags = field(default_factory=dict)
 
@@ -187,6 +190,9 @@ class Posts:
         self.asked.append(etag)
         self.sent_flags = flags
         return self.listing
+
+    def jobs(self, requests: Sequence[str]) -> list[dict[str, Any]]:
+        return [row for row in self.rows if row["job_request_id"] in requests]
 
     def post(self, rows: list[dict[str, Any]], flags: Flags) -> None:
         self.sent_flags = flags
@@ -297,7 +303,8 @@ class Runner:
         source = Git(
             known.workdir / "repos", known.github_proxy, known.ca_file, lambda _seconds: None
         )
-        admission = Admission(known, self.store, source)
+        recovery = Recovery(Archive(known), self.executor, self.volumes)
+        admission = Admission(known, self.store, source, recovery)
         clock = lambda: self.now  # noqa: E731 (the rig's clock)
         self.finaliser = Finaliser(known, self.executor, self.volumes, Publisher(known))
         self.sweeper = Sweeper(known.backend, self.store, self.executor, self.volumes)

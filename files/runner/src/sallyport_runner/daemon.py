@@ -16,6 +16,7 @@ from sallyport_common.http import Backoff
 from sallyport_common.loop import Heart, Stopper, notify, run_loop, watchdog_interval
 from sallyport_runner.app import NAME, create_app
 from sallyport_runner.services.admission import Admission
+from sallyport_runner.services.archive import Archive
 from sallyport_runner.services.background import Threads
 from sallyport_runner.services.control import Control
 from sallyport_runner.services.engine import DockerExecutor
@@ -23,6 +24,7 @@ from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.finalise import Finaliser
 from sallyport_runner.services.git import Git
 from sallyport_runner.services.publish import Publisher
+from sallyport_runner.services.recovery import Recovery
 from sallyport_runner.services.requests import RequestReader, load_keys
 from sallyport_runner.services.runs import Runs
 from sallyport_runner.services.server import JobServer, ServerError
@@ -71,7 +73,8 @@ class Daemon:
     def _make_runs(self, executor: DockerExecutor, volumes: Volumes) -> Runs:
         settings, store = self._settings, self._store
         source = Git(settings.workdir / "repos", settings.github_proxy, settings.ca_file)
-        admission = Admission(settings, store, source)
+        recovery = Recovery(Archive(settings), executor, volumes)
+        admission = Admission(settings, store, source, recovery)
         return Runs(
             settings,
             store,

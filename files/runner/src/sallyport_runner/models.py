@@ -8,6 +8,8 @@ from typing import Any
 
 from sallyport_common.protocol import State, StatusCode, state_of
 
+KILLED_EXITS = frozenset({137, 143, 255})
+
 
 class Phase(enum.StrEnum):
     """Which container of a job is meant."""
@@ -46,6 +48,7 @@ class Reason(enum.StrEnum):
     NO_CODE = "no_code"
     BAD_PLAN = "bad_plan"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
+    NO_RECORD = "no_record"
     DB_TRANSIENT = "db_transient"
     DB_IMPORT = "db_import"
     DB_PROBLEM = "db_problem"
@@ -60,7 +63,11 @@ class Reason(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest:
-    """A request as it was accepted: from the signed payload where keys are configured."""
+    """A request as it was accepted: from the signed payload where keys are configured.
+
+    `reported` are the job rows that the server had when this runner first saw the request: there
+    are some only where an earlier database of this runner was lost.
+    """
 
     identifier: str
     payload_digest: str
@@ -79,6 +86,7 @@ class JobRequest:
     permissions: list[str] = field(default_factory=list)
     admitted: bool = False
     actions: list[str] = field(default_factory=list)
+    reported: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +95,7 @@ class Job:
 
     `attempt` rises whenever the job returns to pending, `epoch` at each start of a container.
     `revision` rises with each change; `posted` is the revision that the job server has.
+    `server_message` is what the server had as the message of a job that it told us about.
     """
 
     id: str
@@ -102,6 +111,7 @@ class Job:
     code: StatusCode = StatusCode.CREATED
     reason: Reason = Reason.NONE
     problem: str = ""
+    server_message: str = ""
     unmatched: list[str] = field(default_factory=list)
     attempt: int = 1
     phase: Phase = Phase.RUN
@@ -187,6 +197,11 @@ class ContainerStatus:
     def running(self) -> bool:
         """Tell whether the container is alive."""
         return self.state in {"running", "paused", "restarting"}
+
+    @property
+    def killed(self) -> bool:
+        """Tell whether it ended as containers do when engine or host go down under them."""
+        return self.exit_code in KILLED_EXITS and not self.out_of_memory
 
     def label(self, name: str) -> str:
         """Return the value of one of our labels, empty when it is missing."""

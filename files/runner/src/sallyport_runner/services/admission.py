@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sallyport_common.errors import SallyportError
-from sallyport_common.protocol import ERROR_ACTION, State, StatusCode, utc_now_text
+from sallyport_common.protocol import ERROR_ACTION, JobRow, State, StatusCode, utc_now_text
 from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Job, JobRequest, Reason
 from sallyport_runner.services import git
 from sallyport_runner.services.git import Code, Git
+from sallyport_runner.services.recovery import Recovery
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 from sallyport_study import RUN_ALL, Action, Project, ProjectError, parse_project
@@ -32,19 +33,22 @@ class StaleCodelistsError(RequestError):
 class Admission:
     """Makes the jobs of requests."""
 
-    def __init__(self, settings: Settings, store: Store, source: Git) -> None:
+    def __init__(self, settings: Settings, store: Store, source: Git, recovery: Recovery) -> None:
         self._settings, self._store, self._source = settings, store, source
+        self._recovery = recovery
 
     def admit(self, request: JobRequest) -> bool:
         """Make the jobs of a request, or the one job that says why there are none; answer True."""
         actions: list[str] = []
+        rows = self._recovery.rows(request)
         try:
             project = self._project(request)
             actions = list(project.actions)
-            jobs = self._jobs(request, project)
+            jobs = self._jobs(request, project, rows)
         except SallyportError as error:
             log.info("request failed", extra={"request": request.identifier, "problem": str(error)})
-            jobs = [failed_job(request, error)]
+            rest = {name: row for name, row in rows.items() if name != ERROR_ACTION}
+            jobs = [failed_job(request, error), *self._recovery.restore(request, {}, rest)]
         self._store.admit(request.identifier, jobs, actions)
         if request.cancelled_actions:
             self._store.cancel(request.identifier, request.cancelled_actions, utc_now_text())
@@ -71,9 +75,15 @@ class Admission:
             )
         return code
 
-    def _jobs(self, request: JobRequest, project: Project) -> list[Job]:
+    def _jobs(self, request: JobRequest, project: Project, rows: Mapping[str, JobRow]) -> list[Job]:
         latest = self._store.latest_jobs(request.workspace)
-        needed = self._needed(request, project, latest)
+        if rows:
+            # What had to run was decided once, and the server has every job of it. Its list is
+            # not signed, so it can name no action that the request did not ask for.
+            asked_for = project.order(project.expand(request.requested_actions))
+            needed: Sequence[str] = [name for name in asked_for if name in rows]
+        else:
+            needed = self._needed(request, project, latest)
         jobs: dict[str, Job] = {}
         for name in needed:
             awaited = [
@@ -82,6 +92,13 @@ class Admission:
                 if need in jobs or (need in latest and latest[need].active)
             ]
             jobs[name] = _job(request, project.actions[name], awaited)
+        self._refuse(request, project, jobs)
+        if rows:
+            return self._recovery.restore(request, jobs, rows)
+        return [self._recovery.fresh(job) for job in jobs.values()] or [nothing_to_do(request)]
+
+    def _refuse(self, request: JobRequest, project: Project, jobs: Mapping[str, Job]) -> None:
+        """Raise for jobs that this backend cannot run."""
         if not request.codelists_ok and any(job.requires_db for job in jobs.values()):
             raise StaleCodelistsError("The study's codelists are out of date.")
         unsupported = [name for name in jobs if project.actions[name].is_reusable_action]
@@ -93,7 +110,6 @@ class Admission:
                     for name in unsupported
                 ]
             )
-        return list(jobs.values()) or [nothing_to_do(request)]
 
     def _needed(
         self, request: JobRequest, project: Project, latest: dict[str, Job]

@@ -23,6 +23,7 @@ from sallyport_runner.models import (
     container_name,
 )
 from sallyport_runner.services import inspection, joblog, plan, trees
+from sallyport_runner.services.archive import RECORD, Archive, read_record
 from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.publish import Publisher
 from sallyport_runner.services.sentences import DATABASE_EXITS, sentence
@@ -44,16 +45,16 @@ class Finaliser:
         publisher: Publisher,
         now: Callable[[], str] = utc_now_text,
     ) -> None:
-        self._settings, self._executor, self._volumes = settings, executor, volumes
+        self._archive, self._executor, self._volumes = Archive(settings), executor, volumes
         self._publisher, self._now = publisher, now
         self._lock = threading.Lock()
 
     def finalise(self, job: Job, request: JobRequest, status: ContainerStatus | None) -> Outcome:
         """Record the end of a job once; a second call returns what the first one recorded."""
-        folder = self._folder(job)
-        known = self._recorded(folder, job)
-        if known is not None:
-            return _outcome(known, folder)
+        folder = self._archive.folder(job)
+        known = read_record(folder)
+        if known is not None and known.get("attempt") == job.attempt:
+            return outcome(known, folder)
         metadata = self._metadata(job, request, status)
         if job.stop not in {Stop.CANCELLED, Stop.ADMIN}:
             with self._lock:  # workspaces are shared by jobs
@@ -62,18 +63,7 @@ class Finaliser:
         metadata |= {"status_code": code.value, "reason": reason.value}
         metadata["status_message"] = sentence(code, reason)
         self._write(folder, job, metadata)
-        return _outcome(metadata, folder)
-
-    def _folder(self, job: Job) -> Path:
-        base = self._settings.high_privacy_storage_base / "logs"
-        return base / job.created_at[:7] / f"os-job-{job.id}"
-
-    def _recorded(self, folder: Path, job: Job) -> Metadata | None:
-        try:
-            metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None
-        return dict(metadata) if metadata.get("attempt") == job.attempt else None
+        return outcome(metadata, folder)
 
     def _metadata(self, job: Job, request: JobRequest, status: ContainerStatus | None) -> Metadata:
         container = inspection.redacted(self._executor.inspect(job.container))
@@ -135,7 +125,7 @@ class Finaliser:
                     _store(log, workspace, f"metadata/{job.action}.log")
         if metadata["plan_sha256"]:
             write_atomic(folder / plan.NAME, plan.read_plan(self._volumes.of(job.id).plan))
-        write_atomic(folder / "metadata.json", json.dumps(metadata, indent=2).encode())
+        write_atomic(folder / RECORD, json.dumps(metadata, indent=2).encode())
 
     def _copy_logs(self, job: Job, target: BinaryIO) -> None:
         if job.phase is Phase.EXECUTE:
@@ -193,8 +183,9 @@ def _exit_reason(job: Job, status: ContainerStatus) -> Reason:
     return known if job.requires_db else Reason.NONE
 
 
-def _outcome(metadata: Metadata, folder: Path) -> Outcome:
-    record = open_beneath(folder, "metadata.json")
+def outcome(metadata: Metadata, folder: Path) -> Outcome:
+    """Return what the store keeps of a record in `folder`."""
+    record = open_beneath(folder, RECORD)
     with record:
         digest = sha256_file(record)
     return Outcome(

@@ -25,6 +25,8 @@ Flags = dict[str, tuple[str | None, str]]
 def _message(job: Job) -> str:
     if job.action == ERROR_ACTION and job.problem:
         return job.problem[:MAX_MESSAGE]
+    if job.server_message and not job.active:
+        return job.server_message  # the server's own words, word for word
     text = sentence(job.code, job.reason)
     spelled_out = [pattern for pattern in job.unmatched if pattern in job.outputs]
     if spelled_out:

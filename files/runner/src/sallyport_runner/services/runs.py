@@ -42,8 +42,6 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 5
 ALIVE_EVERY = 10.0
 AWAY_MARGIN = 60.0
-KILLED_EXITS = frozenset({137, 143, 255})
-"""How a container ends when the engine or the host goes down under it."""
 
 
 class Runs:
@@ -84,8 +82,13 @@ class Runs:
     def step(self) -> None:
         """Make one pass over new requests and active jobs."""
         self._say_alive()
+        waiting: set[str] = set()
         for request in self._store.new_requests():
-            self._guard(request.identifier, functools.partial(self._admit, request), bounded=False)
+            # One at a time for each workspace: the next one has to see the jobs of this one.
+            if request.workspace not in waiting:
+                waiting.add(request.workspace)
+                admit = functools.partial(self._admit, request, waiting)
+                self._guard(request.identifier, admit, bounded=False)
         active = self._store.active_jobs()
         for job in [job for job in active if job.code in self._steps]:
             bounded = job.code in {StatusCode.PREPARING, StatusCode.PREPARED}
@@ -204,9 +207,10 @@ class Runs:
 
     # --- requests and pending jobs ---
 
-    def _admit(self, request: JobRequest) -> None:
+    def _admit(self, request: JobRequest, waiting: set[str]) -> None:
         key = f"admit {request.identifier}"
         if self._background.take(key, lambda: self._admission.admit(request)):
+            waiting.discard(request.workspace)
             self._changed()
 
     def _ended_by_hand(self, job: Job) -> bool:
@@ -222,12 +226,15 @@ class Runs:
     def _pending(self, job: Job) -> None:
         if self._ended_by_hand(job):
             return
+        new = job.code is StatusCode.CREATED
+        if new and self._adopt(job):
+            return
         code, reason = self._queue.place(job)
         if code is StatusCode.DEPENDENCY_FAILED:
             self._end(job.id, code)
         elif code is not StatusCode.PREPARING:
             self._set(job, code, reason)
-        elif not self._adopt(job):
+        elif new or not self._adopt(job):
             now = utc_now_text()
             self._set(job, code, started_at=now, phase=Phase.RUN)
 
@@ -248,7 +255,7 @@ class Runs:
                 phase=Phase(found.label("phase")),
                 image=found.label("image"),
                 epoch=int(found.label("epoch")),
-                started_at=utc_now_text(),
+                started_at=job.started_at or utc_now_text(),
                 container_started=self._clock(),
             )
             return True
@@ -320,8 +327,7 @@ class Runs:
         first, last = self._away
         return (
             job.stop is Stop.NONE
-            and status.exit_code in KILLED_EXITS
-            and not status.out_of_memory
+            and status.killed
             and job.container_started < last - AWAY_MARGIN
             and first <= status.finished_at <= last
         )

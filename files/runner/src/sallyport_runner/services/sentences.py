@@ -48,6 +48,7 @@ REASONS = {
     Reason.NO_CODE: "The code of the study cannot be had, or its commit left the branch",
     Reason.BAD_PLAN: "The compiled plan of the study was refused",
     Reason.TOO_MANY_ATTEMPTS: "The job was interrupted too often",
+    Reason.NO_RECORD: "Completed successfully; the backend has no record of its outputs any more",
     Reason.DB_TRANSIENT: "A temporary database error; run the action again",
     Reason.DB_IMPORT: "Data is not available now; run the action again later",
     Reason.DB_PROBLEM: "A database error; see the log in the workspace",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from requests import JSONDecodeError, RequestException, Response, codes
 
 from sallyport_common import http
+from sallyport_common.protocol import JobRow, State
 from sallyport_runner.services import outgoing
 from sallyport_runner.services.outgoing import Flags
 from sallyport_runner.settings import Settings
@@ -16,6 +18,9 @@ from sallyport_runner.settings import Settings
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 MAX_WAIT = 50
+MAX_IDENTIFIERS = 50
+"""Requests whose jobs are asked for in one question, for the sake of the address's length."""
+_NOT_THERE = frozenset({codes.not_found, codes.method_not_allowed})
 
 
 class ServerError(Exception):
@@ -60,14 +65,30 @@ class JobServer:
         """Post the full set of jobs of some requests."""
         self._json(self._send("POST", "jobs", json=rows, headers=_flags_header(flags)))
 
-    def _send(self, method: str, path: str, **arguments: Any) -> Response:
+    def jobs(self, requests: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the job rows that the server has of some requests; none from an older server."""
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(requests), MAX_IDENTIFIERS):
+            parameters = {"job_request_id": list(requests[start : start + MAX_IDENTIFIERS])}
+            answer = self._send("GET", "jobs", _NOT_THERE, params=parameters)
+            if answer.status_code in _NOT_THERE:
+                return []
+            rows = self._json(answer).get("results")
+            if not isinstance(rows, list) or not all(map(_is_job_row, rows)):
+                raise ServerError("the list of jobs is malformed")
+            found += rows
+        return found
+
+    def _send(
+        self, method: str, path: str, accepted: frozenset[int] = frozenset(), **arguments: Any
+    ) -> Response:
         try:
             answer = self._session.request(
                 method, f"{self._url}/{path}/", allow_redirects=False, **arguments
             )
         except RequestException as error:
             raise ServerError(f"the job server is not reached: {type(error).__name__}") from error
-        if answer.status_code not in {codes.ok, codes.not_modified}:
+        if answer.status_code not in {codes.ok, codes.not_modified, *accepted}:
             raise ServerError(f"the job server answered {answer.status_code} to {method} {path}")
         return answer
 
@@ -79,6 +100,15 @@ class JobServer:
         if not isinstance(body, dict):
             raise ServerError("the job server answered with JSON of another shape")
         return body
+
+
+def _is_job_row(row: Any) -> bool:
+    try:
+        JobRow.from_wire(row)
+        State(row["status"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    return isinstance(row["created_at"], str)
 
 
 def _flags_header(flags: Flags) -> dict[str, str]:

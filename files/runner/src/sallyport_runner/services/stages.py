@@ -6,6 +6,7 @@ from sallyport_common.paths import UnsafePathError, open_beneath
 from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason
 from sallyport_runner.services import trees
 from sallyport_runner.services.admission import Admission
+from sallyport_runner.services.archive import Archive
 from sallyport_runner.services.executor import Executor, ImageError
 from sallyport_runner.services.git import CodeError, Git
 from sallyport_runner.services.plan import PlanError, read_inputs
@@ -37,7 +38,7 @@ class Stages:
     ) -> None:
         self._settings, self._store, self._executor = settings, store, executor
         self._source, self._admission, self._volumes = source, admission, volumes
-        self._sandbox = Sandbox(settings)
+        self._sandbox, self._archive = Sandbox(settings), Archive(settings)
 
     def prepare(self, job: Job, request: JobRequest) -> tuple[str, Phase]:
         """Fetch image and code, copy inputs; return the image's digest and the first phase."""
@@ -73,10 +74,15 @@ class Stages:
             raise StageError(Reason.NO_CODE, str(error)) from error
 
     def _inputs(self, job: Job, volume: Volume) -> None:
-        latest = self._store.latest_jobs(job.workspace)
+        """Copy the outputs of needed actions: of their latest success that is known or recorded."""
+        latest = self._store.latest_jobs(job.workspace, succeeded=True)
         root = self._settings.high_privacy_storage_base / "workspaces" / job.workspace
         for need in job.needs:
-            for path in latest[need].files if need in latest else []:
+            known = latest[need].files if need in latest else {}
+            files = known or self._archive.outputs(job.workspace, need)
+            if not files:
+                raise StageError(Reason.NO_INPUT, f"{need}: no outputs are recorded")
+            for path in files:
                 try:
                     with open_beneath(root, path) as stream:
                         trees.write_beneath(volume.workspace, path, stream)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from sallyport_common.protocol import utc_now_text
@@ -25,6 +26,9 @@ class Server(Protocol):
 
     def requests(self, etag: str | None, flags: Flags) -> Listing:
         """Return the listed requests."""
+
+    def jobs(self, requests: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the job rows that the server has of some requests."""
 
     def post(self, rows: list[dict[str, Any]], flags: Flags) -> None:
         """Post jobs."""
@@ -62,8 +66,7 @@ class Listener:
         """Ask once; tell whether the server holds questions, so that the next may follow now."""
         try:
             listing = self._server.requests(self._etag, self._store.flags())
-            for row in listing.rows or []:
-                self._take(row)
+            self._take(listing.rows or [])
         except Exception:
             self._etag = None
             metrics.SYNC_FAILURES.labels("listen").inc()
@@ -75,21 +78,45 @@ class Listener:
             self._wake()
         return self._state.long_poll
 
-    def _take(self, row: dict[str, Any]) -> None:
+    def _take(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Keep new requests, oldest first, with the jobs of theirs that the server has.
+
+        It has some where this runner's database was lost. Without its answer nothing new is kept,
+        and so nothing is started that has ended already.
+        """
+        new: dict[str, tuple[JobRequest, dict[str, Any]]] = {}
+        for row in reversed(rows):
+            request = self._new(row, new)
+            if request is None:
+                self._cancel(row)
+            else:
+                new[request.identifier] = request, row
+        jobs = self._server.jobs(list(new)) if new else []
+        for identifier, (request, row) in new.items():
+            reported = [job for job in jobs if job["job_request_id"] == identifier]
+            self._store.add_request(replace(request, reported=reported))
+            self._cancel(row)
+
+    def _new(
+        self, row: dict[str, Any], others: Mapping[str, tuple[JobRequest, dict[str, Any]]]
+    ) -> JobRequest | None:
+        """Return a row's request unless it is known or refused."""
         identifier = str(row.get("identifier"))
         try:
             request = self._reader.read(row)
             known = self._store.request(identifier)
-            if known is None:
-                self._store.add_request(request)
-            elif known.payload_digest != request.payload_digest:
+            if identifier in others:
+                known = others[identifier][0]
+            if known is not None and known.payload_digest != request.payload_digest:
                 raise RefusedRequestError("changed", "another payload came for a known request")
         except RefusedRequestError as error:
             metrics.REFUSED_REQUESTS.labels(error.kind).inc()
             log.warning("request refused: %s", error, extra={"request": identifier[:64]})
-        self._cancel(identifier, row.get("cancelled_actions"))
+            return None
+        return request if known is None else None
 
-    def _cancel(self, identifier: str, actions: Any) -> None:
+    def _cancel(self, row: dict[str, Any]) -> None:
+        identifier, actions = str(row.get("identifier")), row.get("cancelled_actions")
         known: JobRequest | None = self._store.request(identifier)
         if known is None or not isinstance(actions, list):
             return

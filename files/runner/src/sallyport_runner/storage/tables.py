@@ -26,6 +26,7 @@ job_requests = Table(
     Column("permissions", JSON, nullable=False),
     Column("admitted", Boolean, nullable=False, index=True),
     Column("actions", JSON, nullable=False),
+    Column("reported", JSON, nullable=False),
 )
 
 jobs = Table(
@@ -44,6 +45,7 @@ jobs = Table(
     Column("code", String(40), nullable=False, index=True),
     Column("reason", String(40), nullable=False),
     Column("problem", Text, nullable=False),
+    Column("server_message", Text, nullable=False),
     Column("unmatched", JSON, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("phase", String(20), nullable=False),

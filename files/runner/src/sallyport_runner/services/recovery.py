@@ -1,0 +1,154 @@
+"""Jobs of a request that the job server had when this runner first saw it.
+
+There are such jobs where the runner's database was lost. What the server acknowledged as ended has
+ended and is never started under the same id; what it has as pending or running is taken up from
+its record on disk, from its container, or from the beginning with a raised attempt.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sallyport_common.protocol import JobRow, State, StatusCode, state_of, utc_now_text
+from sallyport_common.tokens import job_identifier
+from sallyport_runner.models import Job, JobRequest, Phase, Reason, container_name
+from sallyport_runner.services.archive import Archive
+from sallyport_runner.services.executor import Executor
+from sallyport_runner.services.finalise import outcome
+from sallyport_runner.services.volumes import Volumes
+
+log = logging.getLogger(__name__)
+
+
+class Recovery:
+    """Puts jobs back to where the server, the disk and the engine say they are."""
+
+    def __init__(self, archive: Archive, executor: Executor, volumes: Volumes) -> None:
+        self._archive, self._executor, self._volumes = archive, executor, volumes
+
+    def rows(self, request: JobRequest) -> dict[str, JobRow]:
+        """Return the server's rows by action; those whose id is not one of ours do not count."""
+        rows = [JobRow.from_wire(row) for row in request.reported]
+        ours = {
+            row.action: row
+            for row in rows
+            if row.identifier == job_identifier(request.identifier, row.action)
+        }
+        if rows:
+            text = "jobs that the server has and this runner does not know"
+            log.warning(text, extra={"request": request.identifier, "jobs": len(rows)})
+        return ours
+
+    def restore(
+        self, request: JobRequest, planned: Mapping[str, Job], rows: Mapping[str, JobRow]
+    ) -> list[Job]:
+        """Return the jobs of `rows`; an open one that is not `planned` ends as a fault."""
+        names = [*planned, *(name for name in rows if name not in planned)]
+        found = []
+        for row in (rows[name] for name in names):
+            job = planned.get(row.action) or _bare(request, row)
+            job = replace(job, **_times(row), metrics=_figures(row))
+            if State(row.status).final:
+                found.append(self._ended(job, row))
+            else:
+                found.append(self._open(job, row.action in planned))
+        return found
+
+    def fresh(self, job: Job) -> Job:
+        """Return a new job, its attempt above that of any record which its id left on disk."""
+        record = self._archive.record(job.id)
+        return job if record is None else replace(job, attempt=int(record[0]["attempt"]) + 1)
+
+    def _ended(self, job: Job, row: JobRow) -> Job:
+        """Keep what the server acknowledged.
+
+        Outputs of a success may be gone from disk. The job has succeeded all the same: its final
+        state is acknowledged, so it does not start again. But it is not counted as the latest job
+        of its action (NO_RECORD), so a later request that needs the action runs it anew, and a
+        job that was waiting for the outputs ends with NO_INPUT, which asks the author to.
+        """
+        code = _final_code(row)
+        files: dict[str, str] = {}
+        if code is StatusCode.SUCCEEDED:
+            files = self._archive.outputs(job.workspace, job.action)
+        return replace(
+            job,
+            code=code,
+            reason=Reason.NO_RECORD if code is StatusCode.SUCCEEDED and not files else Reason.NONE,
+            server_message=row.status_message,
+            files=files,
+            cancelled_at=row.completed_at if code is StatusCode.CANCELLED_BY_USER else None,
+            posted=job.revision,
+        )
+
+    def _open(self, job: Job, planned: bool) -> Job:
+        recorded = self._archive.record(job.id)
+        if recorded is not None:  # it ended, and the server was not told
+            metadata, folder = recorded
+            ended = outcome(metadata, folder)
+            cancelled = ended.code is StatusCode.CANCELLED_BY_USER
+            return replace(
+                job,
+                code=ended.code,
+                reason=ended.reason,
+                unmatched=ended.unmatched,
+                files={} if metadata["cancelled"] else ended.files,
+                run_record=ended.run_record,
+                attempt=int(metadata["attempt"]),
+                completed_at=metadata["completed_at"],
+                cancelled_at=metadata["completed_at"] if cancelled else None,
+            )
+        if not planned:
+            now = utc_now_text()
+            attempt = self._attempt(job, adopt=False)
+            return replace(job, code=StatusCode.INTERNAL_ERROR, attempt=attempt, completed_at=now)
+        return replace(job, attempt=self._attempt(job, adopt=True))
+
+    def _attempt(self, job: Job, *, adopt: bool) -> int:
+        """Return the attempt of a container that can go on, else a number above all before."""
+        prepared = self._volumes.of(job.id).prepared_at is not None
+        before = 1
+        for phase in (Phase.RUN, Phase.COMPILE):
+            found = self._executor.status(container_name(job.id, phase))
+            if found is not None:
+                attempt = int(found.label("attempt") or 1)
+                if adopt and prepared and not found.killed:
+                    return attempt
+                before = max(before, attempt)
+        return before + 1
+
+
+def _bare(request: JobRequest, row: JobRow) -> Job:
+    return Job(
+        id=row.identifier,
+        request_id=request.identifier,
+        workspace=request.workspace,
+        action=row.action,
+        run_command=row.run_command,
+        requires_db=row.requires_db,
+    )
+
+
+def _times(row: JobRow) -> dict[str, Any]:
+    names = ("created_at", "updated_at", "started_at", "completed_at")
+    return {name: getattr(row, name) for name in names}
+
+
+def _figures(row: JobRow) -> dict[str, float]:
+    given = row.metrics or {}
+    return {name: float(n) for name, n in given.items() if isinstance(n, int | float)}
+
+
+def _final_code(row: JobRow) -> StatusCode:
+    """Return the row's code where it agrees with its state, which counts."""
+    state = State(row.status)
+    try:
+        code = StatusCode(row.status_code)
+    except ValueError:
+        code = StatusCode.CREATED
+    if state_of(code) is state:
+        return code
+    return StatusCode.SUCCEEDED if state is State.SUCCEEDED else StatusCode.INTERNAL_ERROR

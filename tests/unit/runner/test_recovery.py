@@ -1,0 +1,488 @@
+"""A runner that lost its database asks the job server, and nothing is run twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
+from tests.unit.runner.rig import Runner, settings
+
+from sallyport_common.protocol import ERROR_ACTION, StatusCode
+from sallyport_common.tokens import job_identifier
+from sallyport_runner.models import Reason
+from sallyport_runner.services.requests import RequestReader
+from sallyport_runner.services.server import MAX_IDENTIFIERS, JobServer, ServerError
+from sallyport_runner.services.sync import Listener, SyncState
+from sallyport_runner.storage.sql import SqlStore, open_database
+
+A, B = "a" * 16, "b" * 16
+TIME = "2026-11-24T00:00:00Z"
+
+
+class Server:
+    """A job server on loopback: lists requests and keeps the jobs that are posted."""
+
+    def __init__(self) -> None:
+        self.listed: list[dict[str, Any]] = []
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.fault: int | None = None
+        self.questions: list[list[str]] = []
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Answer a question."""
+        place = urlsplit(path)
+        if place.path.endswith("/job-requests/"):
+            return 200, {"results": self.listed}
+        if self.fault:
+            return self.fault, {"detail": "no"}
+        names = parse_qs(place.query)["job_request_id"]
+        self.questions.append(names)
+        return 200, {"results": [r for r in self.rows.values() if r["job_request_id"] in names]}
+
+    def post(self, rows: list[dict[str, Any]]) -> tuple[int, Any]:
+        """Keep jobs."""
+        self.rows |= {row["identifier"]: row for row in rows}
+        return 200, {"status": "success"}
+
+    def say(self, action: str, **values: Any) -> None:
+        """Change what the server has of a job of request A."""
+        known = self.rows.setdefault(job_identifier(A, action), reported(action))
+        known |= values
+
+
+def reported(action: str, request: str = A, **values: Any) -> dict[str, Any]:
+    """Return a job row as the server keeps it."""
+    return {
+        "identifier": job_identifier(request, action),
+        "job_request_id": request,
+        "action": action,
+        "run_command": f"python:v2 {action}.py",
+        "status": "running",
+        "status_code": "executing",
+        "status_message": "Executing job on the backend",
+        "created_at": TIME,
+        "updated_at": TIME,
+        "started_at": TIME,
+        "completed_at": None,
+        "requires_db": 0,
+        "metrics": {"cpu_mean": 1.5},
+    } | values
+
+
+def listed(sha: str, *actions: str, request: str = A, **values: Any) -> dict[str, Any]:
+    """Return a row of the request list."""
+    return {
+        "backend": "hospital",
+        "sha": sha,
+        "identifier": request,
+        "force_run_dependencies": False,
+        "requested_actions": list(actions),
+        "cancelled_actions": [],
+        "created_by": "ada",
+        "created_at": TIME,
+        "workspace": {
+            "name": "ws",
+            "repo": "https://github.com/demo-org/study",
+            "branch": "main",
+            "db": "full",
+        },
+    } | values
+
+
+@pytest.fixture
+def server(runner: Runner) -> Iterator[Server]:
+    """Give a job server that the rig's runner talks to by HTTP."""
+    made = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self, status: int, body: Any) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def do_GET(self) -> None:
+            self._answer(*made.get(self.path))
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(*made.post(json.loads(body)))
+
+        def log_message(self, *_arguments: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{http.server_port}/api/v2"
+        known = settings(runner.base, job_server_endpoint=url)
+        runner.server = JobServer(known, "test")  # type: ignore[assignment]  # the real client
+        runner.restart()
+        yield made
+        http.shutdown()
+
+
+def hear(runner: Runner) -> None:
+    """Let the listener ask once."""
+    reader = RequestReader("hospital", [])
+    Listener(runner.server, runner.store, reader, SyncState(), lambda: None).step()
+
+
+def lose(runner: Runner) -> None:
+    """Lose the database, as a new disk does."""
+    for path in runner.settings.workdir.glob("runner.sqlite3*"):
+        path.unlink()
+    runner.restart()
+
+
+def started(runner: Runner) -> list[str]:
+    """Return the actions whose containers were started, in order."""
+    return [spec.labels["action"] for spec in runner.executor.started]
+
+
+def make_is_done_and_table_runs(runner: Runner, server: Server, sha: str) -> None:
+    """Bring request A so far that one job has ended and the other one's container runs."""
+    server.listed = [listed(sha, "table")]
+    hear(runner)
+    runner.executor.held = True
+    runner.passes(3)
+    runner.executor.go_on(runner.job("make").container)
+    runner.passes(5)
+    assert runner.job("make").code is StatusCode.SUCCEEDED
+    assert runner.job("table").code is StatusCode.EXECUTING
+    runner.reporter.step()
+
+
+@pytest.mark.parametrize(
+    ("older", "expected"),
+    [
+        (None, ["make", "table"]),
+        (404, ["make", "table", "make"]),  # the controls: without rows, it starts again
+        (405, ["make", "table", "make"]),
+    ],
+)
+def test_nothing_is_run_twice(
+    runner: Runner, server: Server, sha: str, older: int | None, expected: list[str]
+) -> None:
+    make_is_done_and_table_runs(runner, server, sha)
+    lose(runner)
+    server.fault = older
+    hear(runner)
+    runner.passes(4)
+    assert started(runner) == expected
+    if older is None:
+        runner.executor.go_on(runner.job("table").container)
+        runner.passes(4)
+        assert runner.job("table").code is StatusCode.SUCCEEDED
+        runner.reporter.step()
+        assert {row["status"] for row in server.rows.values()} == {"succeeded"}
+        assert started(runner) == expected
+
+
+def test_a_known_request_is_not_asked_for(runner: Runner, server: Server, sha: str) -> None:
+    server.listed = [listed(sha, "make")]
+    for _ in range(3):
+        hear(runner)
+    assert server.questions == [[A]]
+
+
+def test_without_the_servers_answer_nothing_is_kept(
+    runner: Runner, server: Server, sha: str
+) -> None:
+    server.listed, server.fault = [listed(sha, "make")], 500
+    with pytest.raises(ServerError, match="500 to GET jobs"):
+        hear(runner)
+    runner.passes(2)
+    assert runner.store.request(A) is None
+    server.fault = None
+    hear(runner)
+    assert runner.store.request(A)
+
+
+@pytest.mark.parametrize("wrong", [{"status": "odd"}, {"created_at": None}])
+def test_malformed_rows_are_a_fault_of_the_server(
+    runner: Runner, server: Server, sha: str, wrong: dict[str, Any]
+) -> None:
+    server.listed = [listed(sha, "make")]
+    server.say("make", **wrong)
+    with pytest.raises(ServerError, match="malformed"):
+        hear(runner)
+    assert runner.store.request(A) is None
+
+
+def test_many_requests_are_asked_for_in_parts(runner: Runner, server: Server) -> None:
+    names = [f"{number:016d}" for number in range(MAX_IDENTIFIERS + 1)]
+    assert runner.server.jobs(names) == []
+    assert [len(question) for question in server.questions] == [MAX_IDENTIFIERS, 1]
+
+
+def test_what_ran_without_a_container_left_runs_once_more_with_its_inputs(
+    runner: Runner, server: Server, sha: str
+) -> None:
+    make_is_done_and_table_runs(runner, server, sha)
+    runner.executor.containers.clear()
+    lose(runner)
+    runner.executor.held = False
+    hear(runner)
+    runner.passes(5)
+    job = runner.job("table")
+    assert (job.code, job.attempt) == (StatusCode.SUCCEEDED, 2)
+    assert started(runner) == ["make", "table", "table"]
+    assert runner.executor.started[-1].labels["org.sallyport.attempt"] == "2"
+
+
+def test_inputs_of_a_request_that_is_listed_no_more_are_found_by_the_manifest(
+    runner: Runner, server: Server, sha: str
+) -> None:
+    runner.request("b", sha, "make")
+    runner.passes(5)
+    lose(runner)
+    server.listed = [listed(sha, "table")]
+    server.say("table", status="pending", status_code="created")
+    hear(runner)
+    runner.passes(5)
+    assert runner.job("table").code is StatusCode.SUCCEEDED
+    assert started(runner) == ["make", "table"]
+
+
+def outputs_are_gone(runner: Runner) -> None:
+    shutil.rmtree(runner.base / "high/workspaces")
+
+
+def manifest_is_gone(runner: Runner) -> None:
+    shutil.rmtree(runner.base / "medium/workspaces")
+
+
+def record_is_gone(runner: Runner) -> None:
+    shutil.rmtree(runner.base / "high/logs")
+
+
+@pytest.mark.parametrize("loss", [outputs_are_gone, manifest_is_gone, record_is_gone])
+def test_a_success_whose_outputs_are_gone_stays_one_and_what_waits_says_so(
+    runner: Runner, server: Server, sha: str, loss: Callable[[Runner], None]
+) -> None:
+    make_is_done_and_table_runs(runner, server, sha)
+    runner.executor.containers.clear()
+    lose(runner)
+    loss(runner)
+    runner.executor.held = False
+    hear(runner)
+    runner.passes(4)
+    assert runner.job("make").code is StatusCode.SUCCEEDED
+    table = runner.job("table")
+    assert (table.code, table.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_INPUT)
+    assert started(runner) == ["make", "table"]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_later_request_runs_an_action_anew_whose_outputs_are_gone(
+    runner: Runner, server: Server, sha: str, gone: bool
+) -> None:
+    make_is_done_and_table_runs(runner, server, sha)
+    lose(runner)
+    if gone:
+        manifest_is_gone(runner)
+    hear(runner)
+    runner.passes(1)
+    later = runner.request("b", sha, "run_all")
+    runner.passes(3)
+    anew = [job for job in runner.store.jobs_of([later.identifier]) if job.action == "make"]
+    assert bool(anew) == gone
+    assert started(runner).count("make") == 1 + gone
+
+
+def test_an_end_that_was_not_told_is_read_from_its_record(
+    runner: Runner, server: Server, sha: str
+) -> None:
+    server.listed = [listed(sha, "make")]
+    hear(runner)
+    runner.passes(5)
+    job = runner.job("make")
+    server.say("make", created_at=job.created_at)
+    lose(runner)
+    hear(runner)
+    runner.passes(3)
+    again = runner.job("make")
+    assert started(runner) == ["make"]
+    assert (again.code, again.files) == (StatusCode.SUCCEEDED, job.files)
+    assert again.run_record == job.run_record
+    assert again.completed_at
+    runner.reporter.step()
+    assert server.rows[job.id]["status"] == "succeeded"
+
+
+def test_a_record_of_an_earlier_life_is_not_the_end_of_a_new_job(
+    runner: Runner, server: Server, sha: str
+) -> None:
+    server.listed, server.fault = [listed(sha, "make")], 405
+    hear(runner)
+    runner.passes(5)
+    lose(runner)
+    runner.executor.programs["make"] = lambda _container: 1
+    hear(runner)
+    runner.passes(5)
+    job = runner.job("make")
+    assert (job.code, job.attempt) == (StatusCode.NONZERO_EXIT, 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        ("failed", "nonzero_exit", StatusCode.NONZERO_EXIT),
+        ("failed", "dependency_failed", StatusCode.DEPENDENCY_FAILED),
+        ("failed", "cancelled_by_user", StatusCode.CANCELLED_BY_USER),
+        ("failed", "", StatusCode.INTERNAL_ERROR),
+        ("failed", "succeeded", StatusCode.INTERNAL_ERROR),
+        ("failed", "job_error", StatusCode.INTERNAL_ERROR),
+        ("succeeded", "", StatusCode.SUCCEEDED),
+        ("succeeded", "succeeded", StatusCode.SUCCEEDED),
+    ],
+)
+def test_an_acknowledged_end_is_kept_word_for_word(
+    runner: Runner, server: Server, sha: str, status: str, code: str, expected: StatusCode
+) -> None:
+    server.listed = [listed(sha, "make", "table")]
+    server.say("table", status="pending", status_code="created")
+    end = {"status": status, "status_message": "As it was: output/*.csv", "completed_at": TIME}
+    server.say("make", status_code=code, **end)
+    hear(runner)
+    runner.passes(2)
+    job = runner.job("make")
+    assert job.code is expected
+    assert (job.cancelled_at is not None) == (code == "cancelled_by_user")
+    assert job.posted == job.revision
+    runner.reporter.step()
+    posted = server.rows[job.id]
+    assert {name: posted[name] for name in end} == end
+    assert (posted["started_at"], posted["metrics"]) == (TIME, {"cpu_mean": 1.5})
+    assert "make" not in started(runner)
+
+
+def test_the_server_cannot_name_an_action_that_was_not_asked_for(
+    runner: Runner, server: Server, sha: str
+) -> None:
+    server.listed = [listed(sha, "make")]
+    server.say("table")
+    server.say("make")
+    hear(runner)
+    runner.passes(5)
+    assert runner.job("table").code is StatusCode.INTERNAL_ERROR
+    assert started(runner) == ["make"]
+
+
+def test_rows_under_other_ids_are_none_of_ours(runner: Runner, server: Server, sha: str) -> None:
+    server.listed = [listed(sha, "make")]
+    server.rows["x"] = reported("make", identifier="z" * 16, status="succeeded")
+    hear(runner)
+    runner.passes(5)
+    assert started(runner) == ["make"]
+
+
+def test_a_request_that_cannot_be_run_any_more_ends_with_all_its_jobs(
+    runner: Runner, server: Server
+) -> None:
+    server.listed = [listed("0" * 40, "make", "table")]
+    server.say("make", status="succeeded", status_code="succeeded", completed_at=TIME)
+    server.say("table")
+    hear(runner)
+    runner.passes(2)
+    codes = {job.action: job.code for job in runner.store.jobs_of([A])}
+    assert codes == {
+        ERROR_ACTION: StatusCode.INTERNAL_ERROR,
+        "make": StatusCode.SUCCEEDED,
+        "table": StatusCode.INTERNAL_ERROR,
+    }
+
+
+def test_an_action_cancelled_meanwhile_is_stopped(runner: Runner, server: Server, sha: str) -> None:
+    make_is_done_and_table_runs(runner, server, sha)
+    lose(runner)
+    server.listed = [listed(sha, "table", cancelled_actions=["make", "table"])]
+    hear(runner)
+    runner.passes(5)
+    assert runner.job("table").code is StatusCode.CANCELLED_BY_USER
+    assert runner.job("make").code is StatusCode.SUCCEEDED
+    assert runner.executor.containers == {}
+
+
+@pytest.mark.parametrize(
+    ("fate", "attempt"), [("none", 1), ("unprepared", 2), ("killed with its host", 2)]
+)
+def test_a_container_goes_on_only_where_it_can(
+    runner: Runner, server: Server, sha: str, fate: str, attempt: int
+) -> None:
+    runner.executor.held = True
+    server.listed = [listed(sha, "make")]
+    hear(runner)
+    runner.passes(3)
+    runner.reporter.step()
+    job = runner.job("make")
+    if fate == "unprepared":
+        (runner.settings.volumes / job.id / "prepared").unlink()
+    elif fate != "none":
+        runner.executor.end(job.container, 137)
+    lose(runner)
+    hear(runner)
+    runner.passes(4)
+    assert runner.job("make").code is StatusCode.EXECUTING
+    assert runner.job("make").attempt == attempt
+    assert len(runner.executor.started) == attempt
+
+
+def test_an_engine_that_is_away_delays_the_recovery(
+    runner: Runner, server: Server, sha: str
+) -> None:
+    make_is_done_and_table_runs(runner, server, sha)
+    lose(runner)
+    hear(runner)
+    runner.executor.away = True
+    runner.passes(3)
+    assert runner.store.active_jobs() == []
+    runner.executor.away = False
+    runner.passes(3, seconds=100)
+    assert runner.job("table").code is StatusCode.EXECUTING
+    assert started(runner) == ["make", "table"]
+
+
+def test_requests_of_one_listing_find_each_others_jobs(
+    runner: Runner, server: Server, sha: str
+) -> None:
+    runner.executor.held = True
+    first = listed(sha, "make", created_at="2026-11-23T00:00:00Z")
+    server.listed = [listed(sha, "table", request=B), first]
+    hear(runner)
+    runner.passes(3)
+    assert started(runner) == ["make"]
+    assert runner.job("table").wait_for == [job_identifier(A, "make")]
+
+
+def test_a_database_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "runner.sqlite3"
+    config = Config()
+    config.set_main_option("version_table", "sallyport_runner_version")
+    config.set_main_option("script_location", "sallyport_runner.storage:migrations")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO job_requests VALUES (:a, '', 'ws', '', '', '', '[]', '[]', 0, '',"
+                " 1, '', '', 0, '[]', 1, '[]')"
+            ),
+            {"a": A},
+        )
+    engine.dispose()
+    request = SqlStore(open_database(path)).request(A)
+    assert request
+    assert request.reported == []
