@@ -25,7 +25,7 @@ lint: ## ruff, mypy, ansible-lint, import-linter, codespell, shellcheck
 	$(PYTHON) tools/lint.py
 
 unit: ## the unit tests
-	$(TOOLS)/bootstrap.py tools
+	$(TOOLS)/bootstrap.py test
 	$(PYTHON) -m pytest -q tests/unit
 
 contract: ## is the repository consistent with itself

@@ -21,7 +21,7 @@ VENV = ROOT / ".venv"
 UV = "uv==0.13.9"
 PACKAGES = {
     "engine": ["mmdebstrap", "openssh-client"],
-    "test": ["mmdebstrap", "openssh-client", "chromium", "libnss3-tools", "git"],
+    "test": ["mmdebstrap", "openssh-client", "chromium", "libnss3-tools", "git", "postgresql"],
 }
 
 

@@ -1,10 +1,21 @@
 """Unit tests talk to loopback and unix sockets only."""
 
+from collections.abc import Iterator
+
 import pytest
 from pytest_socket import socket_allow_hosts
+from tests.unit.postgres import PostgresServer
 
 
 @pytest.fixture(autouse=True)
 def _loopback_only() -> None:
     """Refuse every connection that would leave this machine."""
     socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Give a PostgreSQL server, one for all tests of a run."""
+    server = PostgresServer()
+    yield server
+    server.stop()

@@ -1,23 +1,45 @@
-"""A job server for each test, from a database that is migrated once."""
+"""A job server for each test, from a database that is migrated once.
+
+A module whose tests must hold on both databases says `ENGINES = BOTH`; others run on SQLite.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
-from tests.unit.job_server.rig import PASSWORD, REPO, TOKENS, Browser, Rig, Study, make_settings
+from sqlalchemy import Table, event
+from tests.unit.job_server.rig import (
+    PASSWORD,
+    POSTGRESQL,
+    REPO,
+    SQLITE,
+    TOKENS,
+    Browser,
+    Rig,
+    Study,
+    make_settings,
+)
+from tests.unit.postgres import PostgresServer
 
 from sallyport_job_server.app import create_app
 from sallyport_job_server.models import User
 from sallyport_job_server.roles import Role
 from sallyport_job_server.services.bundle import Services, build
+from sallyport_job_server.settings import Settings
 from sallyport_job_server.storage import users
+from sallyport_job_server.storage.tables import METADATA
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+PUT_BACK = "DELETE FROM {0}; INSERT INTO {0} SELECT * FROM kept.{0}"
+COUNT_ON = (
+    "SELECT setval(pg_get_serial_sequence('{0}', 'id'), coalesce(max(id), 0) + 1, false) FROM {0}"
+)
 PEOPLE = {
     "ada": [Role.ADMIN],
     "rita": [],
@@ -28,12 +50,57 @@ PEOPLE = {
 }
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test that has a job server once on every database that its module names."""
+    if "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", getattr(metafunc.module, "ENGINES", (SQLITE,)))
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with a study and a database in which people, project and backend exist."""
     folder = tmp_path_factory.mktemp("prepared")
     Study(folder)
-    services = build(make_settings(folder), HASHER)
+    _prepare(make_settings(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared(prepared: Path, postgres: PostgresServer) -> tuple[str, str]:
+    """Give a PostgreSQL database with the same in it, and the words that bring it back to that.
+
+    A database for each test would cost ten times as much as rows that are put back.
+    """
+    name = postgres.create()
+    _prepare(make_settings(prepared, database_url=postgres.url(name)))
+    tables = [*METADATA.tables, "job_server_version"]
+    copies = [f"CREATE TABLE kept.{table} AS TABLE public.{table}" for table in tables]
+    postgres.run("; ".join(["CREATE SCHEMA kept", *copies]), name)
+    words = ["SET session_replication_role = replica", *map(PUT_BACK.format, tables)]
+    words += [COUNT_ON.format(one.name) for one in METADATA.sorted_tables if _is_numbered(one)]
+    return name, "; ".join(words)
+
+
+def _is_numbered(table: Table) -> bool:
+    return "id" in table.c and table.autoincrement_column is not None
+
+
+@pytest.fixture
+def database_url(
+    engine: str, prepared: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> str:
+    """Give the address of a database as it was prepared, beside a folder of this test's own."""
+    shutil.copytree(prepared, tmp_path / "server")
+    if engine != POSTGRESQL:
+        return str(make_settings(tmp_path / "server").database_url)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name, words = request.getfixturevalue("shared")
+    server.run(words, name)
+    return server.url(name)
+
+
+def _prepare(settings: Settings) -> None:
+    services = build(settings, HASHER)
     services.database.migrate()
     people = {
         name: services.accounts.create(
@@ -48,7 +115,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     _fill(services, people)
     services.database.engine.dispose()
-    return folder
 
 
 def _fill(services: Services, people: dict[str, User]) -> None:
@@ -74,12 +140,13 @@ def app(prepared: Path) -> Flask:
 
 @pytest.fixture
 def rig(
-    app: Flask, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Rig]:
     """Give a job server of this test's own."""
     folder = tmp_path / "server"
-    shutil.copytree(prepared, folder)
-    services = build(make_settings(folder), HASHER)
+    services = build(make_settings(folder, database_url=database_url), HASHER)
+    if services.database.engine.dialect.name == SQLITE:
+        event.listen(services.database.engine, "connect", _hurry)
     monkeypatch.setitem(app.extensions, "sallyport", services)
     study = Study.__new__(Study)
     study.folder = folder / "forge" / "demo-org" / "study"
@@ -87,8 +154,13 @@ def rig(
     with services.database.read() as connection:
         people = {user.username: user for user in users.everyone(connection)}
     yield Rig(app, services, study, people)
-    services.watcher.stop()
+    services.watcher.close()
     services.database.engine.dispose()
+
+
+def _hurry(connection: Any, _record: Any) -> None:
+    # Nobody pulls the plug of a test; that SQLite is told to be careful is tested in `common`.
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture

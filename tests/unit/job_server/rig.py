@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,16 @@ from sallyport_common.settings import Secret
 from sallyport_job_server.models import User
 from sallyport_job_server.services.bundle import Services
 from sallyport_job_server.settings import Settings
+from sallyport_job_server.storage import users
+from sallyport_job_server.storage.tables import METADATA
 from sallyport_records import keys
 
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+BOTH = (SQLITE, POSTGRESQL)
 SITE = "https://jobs.example"
 REPO = "https://github.com/demo-org/study"
 PASSWORD = "correct horse battery"
+CSRF = "c" * 43
 PRIVATE_PEM, PUBLIC_PEM = keys.generate()
 TOKENS = {scope: hashlib.sha256(scope.encode()).hexdigest()[:40] for scope in
           ("jobs", "review", "publish", "classic")}  # fmt: skip
@@ -118,10 +124,12 @@ class Browser:
         """Send JSON."""
         return self._client.post(path, json=body, base_url=SITE, headers=headers)
 
-    def log_in(self, username: str) -> Browser:
-        """Log a person of the rig in."""
-        answer = self.post("/login/", {"username": username, "password": PASSWORD})
-        assert answer.status_code == 302, answer.text
+    def log_in(self, user: User) -> Browser:
+        """Put a person's session into the browser, as the log-in page does."""
+        with self._client.session_transaction(base_url=SITE) as session:
+            session["user"], session["epoch"] = user.id, user.session_epoch
+            session["csrf"], session["since"] = CSRF, int(time.time())
+            session.permanent = True
         return self
 
 
@@ -137,11 +145,18 @@ class Rig:
     def browser(self, username: str = "") -> Browser:
         """Return a new browser, of a person who is logged in if named."""
         made = Browser(self.app)
-        return made.log_in(username) if username else made
+        if username:
+            with self.services.database.read() as connection:
+                made.log_in(users.by_name(connection, username) or self.people[username])
+        return made
 
-    def page(self, username: str) -> Browser:
-        """Return a browser whose forms come from the settings page."""
-        return self.browser(username)
+    def dump(self) -> str:
+        """Return everything that the database holds, as text."""
+        with self.services.database.read() as connection:
+            tables = METADATA.sorted_tables
+            return "\n".join(
+                repr(tuple(row)) for t in tables for row in connection.execute(t.select())
+            )
 
     def call(
         self, method: str, path: str, scope: str = "jobs", *, json: Any = None, **headers: str

@@ -7,10 +7,12 @@ from typing import Any
 
 import pyotp
 import pytest
-from tests.unit.job_server.rig import PASSWORD, Rig
+from tests.unit.job_server.rig import BOTH, PASSWORD, Rig
 
 from sallyport_job_server.models import Problem, TooManyError, UnauthenticatedError
 from sallyport_job_server.services import clock, one_time_codes, throttle
+
+ENGINES = BOTH
 
 
 def test_a_password_lets_in_and_another_does_not(rig: Rig) -> None:

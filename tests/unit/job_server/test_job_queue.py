@@ -7,10 +7,12 @@ import time
 from typing import Any
 
 import pytest
-from tests.unit.job_server.rig import TOKENS, Rig, job
+from tests.unit.job_server.rig import BOTH, TOKENS, Rig, job
 from werkzeug.test import TestResponse
 
 from sallyport_common import tokens
+
+ENGINES = BOTH
 
 
 def listed(rig: Rig) -> list[str]:

@@ -9,14 +9,21 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from sallyport_common.errors import SallyportError, run_cli
+from sallyport_job_server.models import UnavailableError
 from sallyport_job_server.roles import GLOBAL_ROLES
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.services.bundle import Services, build
 from sallyport_job_server.settings import Settings
 
 ACTOR = "command line"
+
+Handler: TypeAlias = Callable[[Services, argparse.Namespace], None]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run() -> None:
@@ -27,49 +34,74 @@ def run() -> None:
 def main(argv: Sequence[str]) -> int:
     """Run one command; raise SettingsError (exit 78) for bad configuration."""
     options = _parser().parse_args(argv)
-    handler: Callable[[Services, argparse.Namespace], None] = options.handler
-    handler(build(Settings.from_env(os.environ)), options)
+    handler: Handler = options.handler
+    try:
+        handler(build(Settings.from_env(os.environ)), options)
+    except UnavailableError as error:
+        raise SallyportError(_reason(error.__cause__ or error)) from None
+    except SQLAlchemyError as error:
+        raise SallyportError(_reason(error)) from None
     return 0
+
+
+def _reason(error: BaseException) -> str:
+    said = str(getattr(error, "orig", error)).strip().splitlines() or [type(error).__name__]
+    return f"the database cannot be used, or is not migrated: {said[0]}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sallyport-job-server", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="command")
+    commands = parser.add_subparsers(required=True, metavar="command", help="what to do")
     _add(commands, "check-config", "read the settings and say that they are complete", _check)
     _add(commands, "migrate", "bring the database to the newest revision", _migrate)
-    user = commands.add_parser("user", help="accounts").add_subparsers(required=True)
-    one = _add(user, "create", "make an account; asks for the password", _create_user)
-    one.add_argument("username")
-    one.add_argument("--fullname", required=True)
-    one.add_argument("--email", default="")
-    one.add_argument("--role", action="append", default=[], choices=[str(r) for r in GLOBAL_ROLES])
-    one.add_argument("--password-file", type=Path, help="read the password from this file")
-    backend = commands.add_parser("backend", help="backends").add_subparsers(required=True)
-    one = _add(backend, "ensure", "make or change a backend and its tokens", _ensure_backend)
-    one.add_argument("slug")
-    one.add_argument("--name", required=True)
-    one.add_argument("--hatch-url", default="")
-    one.add_argument(
-        "--token-file", action="append", default=[], metavar="SCOPE=PATH", type=_token_file,
-        help=f"register the token in this file; scopes are {', '.join(Scope)}",
-    )  # fmt: skip
-    staff = commands.add_parser("administrators", help="administrators")
-    one = _add(
-        staff.add_subparsers(required=True), "ensure", "make missing ones", _ensure_administrators
+    user = _group(commands, "user", "make accounts")
+    _user_options(_add(user, "create", "make an account; asks for its password", _create_user))
+    backend = _group(commands, "backend", "make backends and register their tokens")
+    _backend_options(
+        _add(backend, "ensure", "make a backend, or bring it to this state", _ensure_backend)
     )
-    one.add_argument("--file", type=Path, required=True, help="JSON list of accounts")
-    audit = commands.add_parser("audit", help="the audit chain").add_subparsers(required=True)
+    staff = _group(commands, "administrators", "make administrators")
+    text = "make those that are missing; what exists is left alone, passwords too"
+    one = _add(staff, "ensure", text, _ensure_administrators)
+    text = "JSON list of objects with username, fullname, password and, if wanted, email"
+    one.add_argument("--file", type=Path, required=True, metavar="PATH", help=text)
+    audit = _group(commands, "audit", "look at the audit chain")
     _add(audit, "verify", "read the whole chain and name the first bad row", _verify)
     return parser
 
 
-def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    text: str,
-    handler: Callable[[Services, argparse.Namespace], None],
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text)
+def _user_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("username", help="letters, digits, '.', '-' and '_'")
+    one.add_argument("--fullname", required=True, help="the name that others see")
+    one.add_argument("--email", default="", help="the mail address")
+    one.add_argument(
+        "--role", action="append", default=[], choices=[str(role) for role in GLOBAL_ROLES],
+        help="a role that the person has everywhere; may be given more than once",
+    )  # fmt: skip
+    one.add_argument(
+        "--password-file", type=Path, metavar="PATH",
+        help="read the password from this file instead of asking for it",
+    )  # fmt: skip
+
+
+def _backend_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("slug", help="the backend's short name: letters, digits, '-' and '_'")
+    one.add_argument("--name", required=True, help="the name that people see")
+    one.add_argument("--hatch-url", default="", help="where its release hatch is reached, https://")
+    one.add_argument(
+        "--token-file", action="append", default=[], metavar="SCOPE=PATH", type=_token_file,
+        help=f"register the token in this file; scopes are {', '.join(Scope)}; the token before "
+        "stays valid until the next",
+    )  # fmt: skip
+
+
+def _group(commands: Commands, name: str, text: str) -> Commands:
+    command = commands.add_parser(name, help=text, description=f"{name}: {text}")
+    return command.add_subparsers(required=True, metavar="command", help="what to do")
+
+
+def _add(commands: Commands, name: str, text: str, handler: Handler) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=f"{name}: {text}")
     command.set_defaults(handler=handler)
     return command
 
@@ -84,8 +116,32 @@ def _token_file(text: str) -> tuple[str, Path]:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SallyportError(f"cannot read {path}: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SallyportError(f"cannot read {path}: {reason}") from None
+
+
+def _people(path: Path) -> list[dict[str, str]]:
+    try:
+        people = json.loads(_text(path))
+    except ValueError:
+        raise SallyportError(f"{path} is not JSON") from None
+    if not isinstance(people, list) or not all(isinstance(one, dict) for one in people):
+        raise SallyportError(f"{path} must hold a list of objects")
+    for number, person in enumerate(people, 1):
+        for key in ("username", "fullname", "password"):
+            if not isinstance(person.get(key), str):
+                raise SallyportError(f"{path}: administrator {number} has no text '{key}'")
+    return people
+
+
+def _password(path: Path | None) -> str:
+    if path:
+        return _text(path)
+    try:
+        return getpass.getpass("Password: ")
+    except (EOFError, OSError):
+        raise SallyportError("no password was given; use --password-file") from None
 
 
 def _check(_services: Services, _options: argparse.Namespace) -> None:
@@ -98,13 +154,12 @@ def _migrate(services: Services, _options: argparse.Namespace) -> None:
 
 
 def _create_user(services: Services, options: argparse.Namespace) -> None:
-    path = options.password_file
     made = services.accounts.create(
         ACTOR,
         username=options.username,
         fullname=options.fullname,
         email=options.email,
-        password=_text(path) if path else getpass.getpass("Password: "),
+        password=_password(options.password_file),
         roles=options.role,
     )
     print(f"{made.username}: created")
@@ -112,12 +167,14 @@ def _create_user(services: Services, options: argparse.Namespace) -> None:
 
 def _ensure_backend(services: Services, options: argparse.Namespace) -> None:
     wanted = {scope: _text(path) for scope, path in options.token_file}
+    if len(wanted) != len(options.token_file):
+        raise SallyportError("each scope may be given once")
     result = services.backends.ensure(ACTOR, options.slug, options.name, options.hatch_url, wanted)
     print(f"{options.slug}: {result}")
 
 
 def _ensure_administrators(services: Services, options: argparse.Namespace) -> None:
-    wanted = json.loads(_text(options.file))
+    wanted = _people(options.file)
     for name, result in services.accounts.ensure_administrators(wanted).items():
         print(f"{name}: {result}")
 

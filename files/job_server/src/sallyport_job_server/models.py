@@ -46,6 +46,12 @@ class AlreadyUploadedError(Problem):
         self.file_id = file_id
 
 
+class UnavailableError(Problem):
+    """The database cannot be used now; the cause says why, to the journal and the command."""
+
+    status = 503
+
+
 class TooManyError(Problem):
     """Too many failures in a short time."""
 

@@ -21,19 +21,19 @@ class AccessTokens:
 
     def create(self, user: User, label: str) -> str:
         """Make a token and return it; it is not kept and cannot be shown again."""
-        expires = clock.until(DAYS * 86400)
+        label, expires = checks.text("label", label, 100), clock.until(DAYS * 86400)
         token = f"{secrets.token_hex(32)}-{expires[:10]}"
         with self._database.change(user.username) as change:
             add(
                 change.connection,
                 tables.access_tokens,
                 user_id=user.id,
-                label=checks.text("label", label)[:100],
+                label=label,
                 digest=tokens.digest(token),
                 created_at=clock.now(),
                 expires_at=expires,
             )
-            change.record("token.create", user.username, label=label[:100], expires_at=expires)
+            change.record("token.create", user.username, label=label, expires_at=expires)
         return token
 
     def revoke(self, user: User, number: int) -> None:

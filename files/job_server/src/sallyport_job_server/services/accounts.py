@@ -89,7 +89,7 @@ class Accounts:
         values = {
             "username": name,
             "fullname": checks.text("full name", fullname),
-            "email": email.strip(),
+            "email": checks.optional_text("mail address", email),
             "password_hash": self._hasher.hash(checks.password(password)),
             "roles": checks.roles(roles, GLOBAL_ROLES),
         }
@@ -179,9 +179,10 @@ class Accounts:
 
     def change_password(self, user: User, current: str, new: str, address: str) -> None:
         """Set a new password; every session of the account ends."""
-        self._throttle.check(f"address:{address}")
+        names = (f"password:{user.username.lower()}", f"address:{address}")
+        self._throttle.check(*names)
         if not self._matches(user, current):
-            self._throttle.failed(f"address:{address}")
+            self._throttle.failed(*names)
             raise Problem("The present password is wrong.")
         self._set_password(user.username, user, new)
 
@@ -204,9 +205,14 @@ class Accounts:
 
     def set_totp(self, user: User, secret: str | None, code: str) -> None:
         """Turn one-time codes on (with a code of the new secret) or off (with one of the old)."""
+        name = f"totp:{user.username.lower()}"
+        self._throttle.check(name)
+        if secret and user.totp_secret:
+            raise Problem("One-time codes are on already; turn them off first.")
         step = one_time_codes.matching_step(secret or user.totp_secret or "", code)
-        if step is None:
-            raise Problem("The code is wrong; it changes every 30 seconds.")
+        if step is None or (not secret and not self._code_is_right(user, code)):
+            self._throttle.failed(name)
+            raise Problem("The code is wrong, or was used already; it changes every 30 seconds.")
         with self._database.change(user.username) as change:
             put(change.connection, tables.users, user.id, totp_secret=secret, totp_step=step)
             change.record("user.totp", user.username, enabled=secret is not None)

@@ -37,7 +37,10 @@ class Backends:
         self, actor: str, slug: str, name: str, hatch_url: str, wanted: Mapping[str, str]
     ) -> str:
         """Make or change a backend and its tokens; return created, changed or unchanged."""
-        values = {"name": checks.text("name", name), "hatch_url": hatch_url.strip().rstrip("/")}
+        values = {
+            "name": checks.text("name", name),
+            "hatch_url": checks.https_address("address of the hatch", hatch_url),
+        }
         slug = checks.slug("backend's name", slug)
         with self._database.change(actor) as change:
             found = backends.by_slug(change.connection, slug)

@@ -48,7 +48,7 @@ class Services:
 
 def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     """Build the services; tests pass a hasher that is fast."""
-    database = Database(settings.database_url, settings.database_password)
+    database = Database(settings.database_url, settings.database_password, settings.ca_file)
     watcher = Watcher(database)
     throttle = Throttle(database)
     repositories = Repositories(

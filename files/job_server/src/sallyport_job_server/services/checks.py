@@ -29,11 +29,27 @@ def username(text: str) -> str:
     return text.strip()
 
 
-def text(kind: str, value: str) -> str:
-    """Return a text without outer spaces; raise Problem when nothing is left."""
+def text(kind: str, value: str, longest: int = 200) -> str:
+    """Return a text without outer spaces; raise Problem when nothing is left, or too much."""
     if not value.strip():
         raise Problem(f"The {kind} must not be empty.")
-    return value.strip()
+    return optional_text(kind, value, longest)
+
+
+def optional_text(kind: str, value: str, longest: int = 200) -> str:
+    """Return a text without outer spaces; raise Problem when it is too long."""
+    plain = value.strip()
+    if len(plain) > longest:
+        raise Problem(f"The {kind} may have at most {longest} characters.")
+    return plain
+
+
+def https_address(kind: str, value: str) -> str:
+    """Return an address without a slash at its end, or nothing; raise Problem unless https."""
+    plain = optional_text(kind, value, 500).rstrip("/")
+    if plain and not plain.startswith("https://"):
+        raise Problem(f"The {kind} must start with https://.")
+    return plain
 
 
 def branch(value: str) -> str:

@@ -10,6 +10,8 @@ from sallyport_common.paths import UnsafePathError, check_relative
 from sallyport_common.protocol import parse_utc
 from sallyport_job_server.models import Problem
 
+LONGEST_PART = 200
+"""Bytes of one part of a file's path; file systems end at 255, and our own names come on top."""
 LIMIT = 16 * 1024 * 1024
 TOO_LARGE = "File is too large, it must be below 16.0Mb"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -77,6 +79,8 @@ def _read(entry: object) -> Listed:
 def _name(value: object) -> str:
     if not isinstance(value, str) or len(value) > 1000:
         raise Problem("The key 'name' of a file must be a text.")
+    if any(len(part.encode()) > LONGEST_PART for part in value.split("/")):
+        raise Problem(f"The name '{value[:50]}…' has a part of more than {LONGEST_PART} bytes.")
     try:
         return str(check_relative(value))
     except UnsafePathError as error:
@@ -100,6 +104,6 @@ def _size(value: object) -> int:
 def _date(value: object) -> str:
     try:
         parse_utc(str(value))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Problem("The key 'date' of a file must be a time with an offset or Z.") from None
     return str(value)[:40]

@@ -21,6 +21,21 @@ _RULES: tuple[_Rule, ...] = (
         "This field is required and must be a text.",
     ),
     (
+        ("identifier",),
+        lambda row, name: len(row[name]) <= 100 if isinstance(row.get(name), str) else True,
+        "This field may have at most 100 characters.",
+    ),
+    (
+        ("action",),
+        lambda row, name: len(row[name]) <= 250 if isinstance(row.get(name), str) else True,
+        "This field may have at most 250 characters.",
+    ),
+    (
+        ("status_code",),
+        lambda row, name: len(row[name]) <= 50 if isinstance(row.get(name), str) else True,
+        "This field may have at most 50 characters.",
+    ),
+    (
         ("updated_at", "started_at", "completed_at"),
         lambda row, name: name in row and isinstance(row[name], str | None),
         "This field is required and must be a time or null.",

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sallyport_common.protocol import JobRow
-from sallyport_job_server.models import Backend, Job, JobRequest
+from sallyport_common.protocol import ERROR_ACTION, JobRow
+from sallyport_job_server.models import Backend, Job, JobRequest, NotFoundError
 from sallyport_job_server.services.watcher import Watcher
-from sallyport_job_server.storage import backends, requests, tables
+from sallyport_job_server.storage import backends, projects, requests, tables
 from sallyport_job_server.storage.database import Change, Database, add, put
 
 log = logging.getLogger(__name__)
@@ -94,6 +94,14 @@ class JobQueue:
             )
         return moved
 
+    def statuses(self, backend: Backend, name: str) -> dict[str, str]:
+        """Return the latest status of each action that a backend ran in a workspace."""
+        with self._database.read() as connection:
+            workspace = projects.workspace(connection, name)
+            if workspace is None:
+                raise NotFoundError(f"There is no workspace '{name}'.")
+            return latest_statuses(requests.jobs_of_workspace(connection, workspace.id, backend.id))
+
     def job_rows(self, backend: Backend, identifiers: Sequence[str]) -> list[dict[str, Any]]:
         """Return the stored rows of a backend's own requests, for a runner that lost its own."""
         with self._database.read() as connection:
@@ -101,6 +109,11 @@ class JobQueue:
             names = {number: identifier for identifier, number in numbers.items()}
             found = requests.jobs_of(connection, list(numbers.values()))
         return [job_row(job, names[job.job_request_id]) for job in found]
+
+
+def latest_statuses(jobs: Sequence[Job]) -> dict[str, str]:
+    """Return the last status of each action of jobs in the order of their making."""
+    return {job.action: job.status for job in jobs if job.action != ERROR_ACTION}
 
 
 def request_row(request: JobRequest) -> dict[str, Any]:

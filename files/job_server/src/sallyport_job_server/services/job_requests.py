@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sallyport_common.protocol import ERROR_ACTION, State
+from sallyport_common.protocol import State
 from sallyport_job_server.models import (
     Backend,
     ForbiddenError,
@@ -18,6 +18,7 @@ from sallyport_job_server.models import (
 )
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, checks, clock
+from sallyport_job_server.services.job_queue import latest_statuses
 from sallyport_job_server.services.repositories import Repositories
 from sallyport_job_server.services.signer import Signer
 from sallyport_job_server.storage import backends, requests, tables
@@ -69,12 +70,12 @@ class RequestView:
 
 
 def status_of(jobs: Sequence[Job]) -> str:
-    """Return the status of a request from those of its jobs."""
+    """Return the status of a request from those of its jobs; one that is under way is running."""
     statuses = {job.status for job in jobs}
-    for status in (State.RUNNING, State.PENDING, State.FAILED):
-        if status in statuses:
-            return status
-    return State.SUCCEEDED if statuses else State.PENDING
+    if len(statuses) <= 1:
+        return statuses.pop() if statuses else State.PENDING
+    under_way = statuses & {State.RUNNING, State.PENDING}
+    return State.RUNNING if under_way else State.FAILED
 
 
 class JobRequests:
@@ -271,7 +272,7 @@ class JobRequests:
         """Return the latest status of each action of a workspace."""
         with self._database.read() as connection:
             jobs = requests.jobs_of_workspace(connection, workspace.id)
-        return {job.action: job.status for job in jobs if job.action != ERROR_ACTION}
+        return latest_statuses(jobs)
 
 
 def unfinished(view: RequestView) -> list[str]:

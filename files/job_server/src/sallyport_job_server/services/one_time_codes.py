@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pyotp
 
+_SECRET = re.compile(r"[A-Z2-7]{32}")
 STEP = 30
 DRIFT = 1
 """Steps that a phone's clock may be early or late."""
@@ -23,7 +25,7 @@ def address(secret: str, username: str, issuer: str) -> str:
 
 def matching_step(secret: str, code: str) -> int | None:
     """Return the number of the time step that a code belongs to, or None for a wrong code."""
-    if not secret:
+    if not _SECRET.fullmatch(secret):
         return None
     current = int(time.time()) // STEP
     for step in range(current - DRIFT, current + DRIFT + 1):

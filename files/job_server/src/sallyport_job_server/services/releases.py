@@ -111,6 +111,8 @@ class Releases:
                     f"from backend '{backend.slug}'",
                     file.id,
                 )
+            if present.deleted_at:
+                raise Problem(f"File {file.name} was removed from release {file.release_id}")
             self._store.write(_address(file), data)
             put(
                 change.connection,

@@ -17,7 +17,8 @@ from pathlib import Path
 from sallyport_job_server.models import Problem
 
 _REPO = re.compile(
-    r"https://(?P<host>[a-z0-9.-]+)/(?P<org>[A-Za-z0-9][A-Za-z0-9_.-]*)/(?P<name>[A-Za-z0-9_.-]+?)/?"
+    r"https://(?P<host>[a-z0-9.-]{1,200})/"
+    r"(?P<org>[A-Za-z0-9][A-Za-z0-9_.-]{0,99})/(?P<name>[A-Za-z0-9_.-]{1,100}?)/?"
 )
 GIT = "/usr/bin/git"
 PROJECT_FILE = "project.yaml"

@@ -49,6 +49,12 @@ class Watcher:
         self._stopping = True
         self._wanted.set()
 
+    def close(self) -> None:
+        """Let everybody go, and wait until the thread uses the database no more."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join()
+
     def _start(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)

@@ -16,7 +16,7 @@ def page(connection: Connection, *, event: str, limit: int, before: int | None) 
     table = AUDIT.rows.c
     query = select(table.seq, table.time, table.actor, table.event, table.object, table.data)
     if event:
-        query = query.where(table.event.startswith(event, autoescape=True))
+        query = query.where(table.event.istartswith(event, autoescape=True))
     if before is not None:
         query = query.where(table.seq < before)
     return fetch_all(connection, query.order_by(table.seq.desc()).limit(limit), AuditRow)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,17 +13,23 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Table, insert, text, update
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.sql import Select
 
 from sallyport_common import database
 from sallyport_common.errors import SallyportError
 from sallyport_common.settings import Secret
-from sallyport_job_server.storage import tables
+from sallyport_job_server.models import Problem, UnavailableError
+from sallyport_job_server.storage import address, tables
+
+log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PACKAGE = "job_server"
 CHANNEL = "sallyport_job_server"
 """The channel on which PostgreSQL tells the watchers that a counter was raised."""
+WRITER = 7_255_867
+"""PostgreSQL's advisory lock of whoever writes; any number that is ours alone in this database."""
 
 T = TypeVar("T")
 
@@ -79,22 +86,40 @@ class Change:
 class Database:
     """Gives connections for reading and transactions for changes."""
 
-    def __init__(self, url: str, password: Secret | None) -> None:
-        self.engine: Engine = database.create_engine(url, password)
+    def __init__(self, url: str, password: Secret | None, ca_file: Path) -> None:
+        self.engine: Engine = database.create_engine(address.checked(url, ca_file), password)
 
-    def read(self) -> AbstractContextManager[Connection]:
-        """Give a connection that sees one state of the database and keeps nothing."""
-        return database.read(self.engine)
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection for reading; nothing is kept."""
+        with _plain_errors(), database.read(self.engine) as connection:
+            yield connection
 
     @contextmanager
     def change(self, actor: str) -> Iterator[Change]:
-        """Give a transaction: kept on a normal end, undone on an exception."""
-        with database.write(self.engine) as connection:
+        """Give a transaction, one at a time: kept on a normal end, undone on an exception."""
+        with _plain_errors(), self._writing() as connection:
             yield Change(connection, actor)
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with database.write(self.engine) as connection:
+            if self._is_postgresql:
+                # What SQLite's BEGIN IMMEDIATE does: writers queue up at the start, so that what
+                # one looks up still holds when it writes, and no two wait for each other's rows.
+                wait = {"wait": f"{database.BUSY_TIMEOUT_MS}ms"}
+                connection.execute(text("SELECT set_config('lock_timeout', :wait, true)"), wait)
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER})
+            yield connection
+
+    @property
+    def _is_postgresql(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
+
     def migrate(self) -> None:
-        """Bring the schema to the newest revision."""
-        database.migrate(self.engine, PACKAGE, MIGRATIONS)
+        """Bring the schema to the newest revision; on PostgreSQL several servers may ask."""
+        with _plain_errors(), self._writing() if self._is_postgresql else nullcontext():
+            database.migrate(self.engine, PACKAGE, MIGRATIONS)
 
     def check_revision(self) -> None:
         """Raise SallyportError unless the schema is at the newest revision."""
@@ -103,3 +128,15 @@ class Database:
             found = MigrationContext.configure(connection, opts=options).get_current_revision()
         if found != ScriptDirectory(str(MIGRATIONS)).get_current_head():
             raise SallyportError("the database is not migrated: run sallyport-job-server migrate")
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what a driver says about values, or about being out of reach, into problems of ours."""
+    try:
+        yield
+    except (DataError, OverflowError, UnicodeEncodeError):
+        raise Problem("A text or a number of this request cannot be kept.") from None
+    except OperationalError as error:
+        log.exception("the database cannot be used")
+        raise UnavailableError("The database does not answer; try again in a minute.") from error

@@ -55,7 +55,7 @@ def of_workspace(
     if search:
         inside = exists().where(
             _jobs.c.job_request_id == _requests.c.id,
-            or_(_jobs.c.action.contains(search, autoescape=True), _jobs.c.identifier == search),
+            or_(_jobs.c.action.icontains(search, autoescape=True), _jobs.c.identifier == search),
         )
         query = query.where(or_(inside, _requests.c.identifier == search))
     return fetch_all(connection, query.limit(limit).offset(offset), JobRequest)
@@ -86,12 +86,16 @@ def job(connection: Connection, identifier: str) -> Job | None:
     return fetch_one(connection, select(_jobs).where(_jobs.c.identifier == identifier), Job)
 
 
-def jobs_of_workspace(connection: Connection, workspace_id: int) -> list[Job]:
-    """Return every job of a workspace, oldest first."""
+def jobs_of_workspace(
+    connection: Connection, workspace_id: int, backend_id: int | None = None
+) -> list[Job]:
+    """Return every job of a workspace, or of one backend in it, oldest first."""
     query = (
         select(_jobs)
         .join(_requests, _requests.c.id == _jobs.c.job_request_id)
         .where(_requests.c.workspace_id == workspace_id)
         .order_by(_jobs.c.id)
     )
+    if backend_id is not None:
+        query = query.where(_requests.c.backend_id == backend_id)
     return fetch_all(connection, query, Job)

@@ -21,6 +21,8 @@ def by_name(connection: Connection, username: str) -> User | None:
 
 def by_name_or_email(connection: Connection, text: str) -> User | None:
     """Return an account by name, or by mail address where it has only one owner."""
+    if not text:
+        return None
     found = by_name(connection, text)
     if found:
         return found

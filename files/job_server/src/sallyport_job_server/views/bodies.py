@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,14 +83,40 @@ def _value(name: str, field: Field, body: Mapping[str, Any]) -> Any:
     fits = isinstance(value, field.kind)
     if field.kind is list:
         fits = fits and all(isinstance(item, str) for item in value)
-    if not fits or (field.kind is str and "\0" in value):
+    if not fits:
         raise Problem(f"The field '{name}' has the wrong type: {field.description}.")
     return value
 
 
 def json_body() -> Any:
-    """Return the JSON of this request whatever its content type; raise Problem for malformed."""
-    body = request.get_json(force=True, silent=True)
+    """Return the JSON of this request whatever its type; raise Problem for what is none."""
+    try:
+        body = json.loads(request.get_data(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise Problem("The body is not valid JSON.") from None
     if body is None:
         raise Problem("The body is not valid JSON.")
+    if any(not is_plain(text) for text in _texts_of(body)):
+        raise Problem("The body holds a character that cannot be kept.")
     return body
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a text can be kept: it holds neither NUL nor half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    """Give every text inside a JSON value, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value:
+            yield from _texts_of(item)
+        if isinstance(value, dict):
+            for item in value.values():
+                yield from _texts_of(item)

@@ -34,7 +34,7 @@ def _flags() -> dict[str, object] | None:
         return None
     try:
         flags = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Problem("The header Flags is not valid JSON.") from None
     if not isinstance(flags, dict) or not all(isinstance(one, dict) for one in flags.values()):
         raise Problem("The header Flags must be an object of objects.")
@@ -82,7 +82,7 @@ def _row(row: dict[str, Any], problems: dict[str, list[str]]) -> JobRow:
     for name in _TIMES:
         try:
             times[name] = utc_text(parse_utc(row[name])) if row[name] is not None else None
-        except ValueError:
+        except (ValueError, OverflowError):
             problems[name] = ["This is not a time with an offset or Z."]
     return JobRow.from_wire(row | times)
 
@@ -97,10 +97,12 @@ def stored_jobs() -> ResponseReturnValue:
 
 @blueprint.get("/workspaces/<name>/statuses/")
 def statuses(name: str) -> ResponseReturnValue:
-    """Answer the latest status of each action, to a logged-in person."""
-    user = session_user() or services().access_tokens.owner(
-        request.headers.get("Authorization", "")
-    )
+    """Answer the latest status of each action, to a person, or to a backend of its own jobs."""
+    header = request.headers.get("Authorization", "")
+    if header and ":" not in header:
+        backend = services().backends.caller(header, *Scope)
+        return services().job_queue.statuses(backend, name)
+    user = session_user() or services().access_tokens.owner(header)
     workspace = services().directory.workspace(user, name)
     return services().job_requests.statuses(workspace)
 

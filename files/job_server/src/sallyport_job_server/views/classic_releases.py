@@ -84,8 +84,8 @@ def authorise() -> ResponseReturnValue:
 def airlock_event() -> ResponseReturnValue:
     """Keep an event of the review workflow; always 201, as its senders expect."""
     backend = _backend(Scope.REVIEW)
-    body = request.get_json(force=True, silent=True)
     try:
+        body = json_body()
         if not isinstance(body, dict):
             raise Problem("The body must be a JSON object.")
         services().audit.hatch_event(backend, body)

@@ -84,8 +84,18 @@ def crash(error: Exception) -> ResponseReturnValue:
     return _answer(500, InternalServerError.description)
 
 
+def refuse_unkept_texts() -> None:
+    """Raise Problem for a NUL in an address or a form, which no database keeps alike."""
+    given = [request.path, *request.args.values()]
+    if not request.path.startswith("/api/"):  # whose bodies are no forms, and are read once
+        given += request.form.values()
+    if any("\0" in text for text in given):
+        raise Problem("The request holds a character that cannot be kept.")
+
+
 def install(app: Flask) -> None:
     """Add headers and error pages to an application."""
+    app.before_request(refuse_unkept_texts)
     app.after_request(add_headers)
     app.register_error_handler(Problem, problem)
     app.register_error_handler(ProjectError, project_error)
