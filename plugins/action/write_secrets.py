@@ -1,7 +1,10 @@
 """Keep an inventory's vault file complete: make the secrets that roles declare, or replace some.
 
-Every `roles/*/meta/secrets.yml` is a list of `{name, kind, length?, rotate?}`. What the vault file
-holds already stays as it is, comments included. No value leaves this module but into that file.
+Every `roles/*/meta/secrets.yml` is a list of `{name, kind, length?, rotate?, job_server?}`.
+What the vault file holds stays as it is, comments included. No value leaves this module but into
+that file.
+`job_server` (own, existing) limits a secret to sites with such a job server; one of kind `given` is
+never made, because somebody else has it.
 """
 
 from __future__ import annotations
@@ -129,6 +132,15 @@ def declared(roles: Path) -> dict[str, Declaration]:
     return found
 
 
+def wanted(declarations: dict[str, Declaration], job_server: str) -> dict[str, Declaration]:
+    """Return the secrets that a site with its own, or with an existing, job server makes."""
+    return {
+        name: entry
+        for name, entry in declarations.items()
+        if entry["kind"] != "given" and entry.get("job_server", job_server) == job_server
+    }
+
+
 def values(text: str) -> dict[str, str]:
     """Return what a vault's text holds; raise ValueError where it is no mapping."""
     held = yaml.safe_load(text) or {}
@@ -178,20 +190,20 @@ def rotatable(declaration: Declaration) -> bool:
 
 
 def rotate(
-    text: str, declarations: dict[str, Declaration], wanted: list[str]
+    text: str, declarations: dict[str, Declaration], chosen: list[str]
 ) -> tuple[str, list[str]]:
-    """Return the text with new values for the wanted secrets, and the names changed.
+    """Return the text with new values for the chosen secrets, and the names changed.
 
     A token's former value, and a key pair's former public half, stay as `<name>_previous`.
     """
     able = {name: entry for name, entry in declarations.items() if rotatable(entry)}
-    unable = [name for name in wanted if name not in able]
-    if unable or not wanted:
+    unable = [name for name in chosen if name not in able]
+    if unable or not chosen:
         told = f"{unable[0]} cannot be rotated" if unable else "name what to rotate with -e names=…"
         raise ValueError(f"{told}; accepted are {', '.join(sorted(able))}")
     held = values(text)
     changed: dict[str, str] = {}
-    for name in wanted:
+    for name in chosen:
         overlap = {"token": name, "ed25519": f"{name}_public"}.get(able[name]["kind"], "")
         if overlap in held:
             changed[f"{overlap}_previous"] = held[overlap]
@@ -230,6 +242,13 @@ def replace(path: Path, content: bytes) -> None:
         raise
 
 
+def job_server_of(task_vars: dict[str, Any]) -> str:
+    """Return whose job server the site works with, as its first host has it."""
+    host = next(iter(task_vars["groups"].get("all", [])), None)
+    held = task_vars["hostvars"][host] if host else {}
+    return str(held.get("site_job_server", "own"))
+
+
 class ActionModule(ActionBase):
     """`write_secrets`: complete the vault (default), rotate names, or forget former values."""
 
@@ -247,20 +266,24 @@ class ActionModule(ActionBase):
             },
         )
         try:
-            return result | self._write(arguments, task_vars["ansible_inventory_sources"] or [])
+            return result | self._write(
+                arguments, task_vars["ansible_inventory_sources"] or [], job_server_of(task_vars)
+            )
         except (ValueError, yaml.YAMLError) as error:
             # A parser's message may quote the text it stumbled over.
             told = str(error) if type(error) is ValueError else "the vault file is not valid YAML"
             raise AnsibleActionFail(told) from None
 
-    def _write(self, arguments: dict[str, Any], sources: list[str]) -> dict[str, Any]:
+    def _write(
+        self, arguments: dict[str, Any], sources: list[str], job_server: str
+    ) -> dict[str, Any]:
         path, vault = vault_path(sources), self._loader._vault
         held = path.read_bytes() if path.exists() else b""
         encrypted = is_encrypted(held)
         if encrypted and not vault.secrets:
             raise ValueError(f"{path} is encrypted; set ANSIBLE_VAULT_PASSWORD_FILE")
         text = (vault.decrypt(held) if encrypted else held).decode()
-        declarations = declared(ROOT / "roles")
+        declarations = wanted(declared(ROOT / "roles"), job_server)
         if arguments["forget"]:
             new, names = forget(text, declarations)
         elif arguments["rotate"] is not None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+# Ansible loads this file alone, wherever it is started.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+from plugins.inventory_model import Distribution, Inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 ZONES = ["zone_public", "zone_dmz", "zone_secure", "zone_internet"]
@@ -25,125 +28,9 @@ GROUPS = ["job_servers", "proxies", "runners", "databases", "release_hatches", "
 PLACEHOLDER = re.compile(r"^\s*(CHANGE_ME|<[^<>]*>\s*$)")
 COPY = "copy inventories/example to inventories/mysite, edit it, and use -i inventories/mysite"
 GENERATE = "playbooks/operations/generate_secrets.yml makes it"
+GIVEN = "the operators of the job server give it, so write it into vault.yml"
 OWN_NAMES = ("ansible_", "vault_", "rig_", "group_", "inventory_", "playbook_", "_")
 UNDEFINED = re.compile(r"'(\w+)' is undefined")
-
-
-@dataclass(frozen=True)
-class Play:
-    """A play of the distribution: its hosts, its roles, and the inputs that it sets itself."""
-
-    hosts: str
-    roles: tuple[str, ...]
-    given: frozenset[str]
-
-
-def read(path: Path) -> Any:
-    """Return the data of a YAML file, or None where there is none."""
-    return yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader) if path.exists() else None
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """What this checkout's roles and playbooks expect of an inventory."""
-
-    root: Path
-
-    @cached_property
-    def options(self) -> dict[str, dict[str, Any]]:
-        """The inputs of each role."""
-        found = {}
-        for path in sorted(self.root.glob("roles/*/meta/argument_specs.yml")):
-            entry = read(path)["argument_specs"]["main"]
-            found[path.parents[1].name] = entry.get("options") or {}
-        return found
-
-    @cached_property
-    def inputs(self) -> dict[str, dict[str, Any]]:
-        """Every input of every role, by name."""
-        return {
-            name: option for options in self.options.values() for name, option in options.items()
-        }
-
-    @cached_property
-    def renamed(self) -> list[dict[str, str]]:
-        """Former names of inputs: old, new, until."""
-        files = [read(path) or {} for path in sorted(self.root.glob("roles/*/vars/main.yml"))]
-        keys = [(values, key) for values in files for key in values if key.endswith("_renamed")]
-        return [entry for values, key in keys for entry in values[key] or []]
-
-    @cached_property
-    def plays(self) -> list[Play]:
-        """The plays that site.yml imports."""
-        imports = read(self.root / "site.yml") or []
-        paths = [entry.get("ansible.builtin.import_playbook", "") for entry in imports]
-        return [
-            play_of(entry, self.root / "roles")
-            for path in paths
-            for entry in (read(self.root / path) if path else None) or []
-            if "hosts" in entry
-        ]
-
-
-def play_of(entry: Mapping[str, Any], roles: Path) -> Play:
-    """Return a play as data; roles under a condition are left to check their own inputs."""
-    given = set(entry.get("vars") or {})
-    names: list[str] = []
-    for role in entry.get("roles") or []:
-        told = {"role": role} if isinstance(role, str) else role
-        given |= set(told.get("vars") or {}) | set(told)
-        if "when" not in told:
-            names += with_dependencies(str(told.get("role", told.get("name"))), roles)
-    return Play(str(entry["hosts"]), tuple(dict.fromkeys(names)), frozenset(given))
-
-
-def with_dependencies(role: str, roles: Path) -> list[str]:
-    """Return a role after the roles that its meta file depends on."""
-    meta = read(roles / role / "meta/main.yml") or {}
-    needed = [
-        entry if isinstance(entry, str) else entry.get("role", "")
-        for entry in meta.get("dependencies") or []
-    ]
-    return [name for other in needed for name in with_dependencies(other, roles)] + [role]
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """An inventory as the operator wrote it, and a way to evaluate its values."""
-
-    groups: Mapping[str, list[str]]
-    variables: Mapping[str, Mapping[str, Any]]
-    evaluate: Callable[[str, str], Any]
-    sources: tuple[Path, ...] = field(default=())
-
-    def hosts_of(self, pattern: str) -> list[str]:
-        """Return the hosts of a play's pattern (groups joined by `:`, `:&` or `:!`)."""
-        chosen: list[str] = []
-        for part in re.split(r"[:,]", pattern.strip("[]")):
-            word = part.strip(" '\"")
-            # A pattern that site.yml fills in may mean any host.
-            hosts = self.groups.get("all" if "{{" in word else word.lstrip("&!"), [])
-            if word.startswith("&"):
-                chosen = [host for host in chosen if host in hosts]
-            elif word.startswith("!"):
-                chosen = [host for host in chosen if host not in hosts]
-            else:
-                chosen += [host for host in hosts if host not in chosen]
-        return chosen
-
-    def each(self) -> Iterator[tuple[str, str, Any]]:
-        """Give host, name and unevaluated value of every variable, each name and value once."""
-        seen: set[tuple[str, int]] = set()
-        for host, variables in self.variables.items():
-            for name, value in variables.items():
-                if (name, id(value)) not in seen:
-                    seen.add((name, id(value)))
-                    yield host, name, value
-
-    def site(self, name: str, default: Any) -> Any:
-        """Return a shared value as the first host has it."""
-        host = next(iter(self.variables))
-        return self.evaluate(host, name) if name in self.variables[host] else default
 
 
 def one_of(words: list[str]) -> str:
@@ -291,18 +178,19 @@ def kinds(inventory: Inventory, known: Distribution) -> Iterator[str]:
         try:
             value = inventory.evaluate(host, name)
         except AnsibleError as error:
-            yield unresolved(host, name, str(error))
+            yield unresolved(host, name, str(error), known.given_secrets)
             continue
         fault = fault_of(name, option, value)
         if fault:
             yield f"{name} is not valid for host {host}: {fault}; accepted is {described(option)}."
 
 
-def unresolved(host: str, name: str, error: str) -> str:
+def unresolved(host: str, name: str, error: str, given: set[str]) -> str:
     """Return the sentence for a value that refers to something undefined."""
     found = UNDEFINED.search(error)
     if found and found[1].startswith("vault_"):
-        return f"{found[1]} is missing in the vault ({name} needs it on host {host}); {GENERATE}."
+        source = GIVEN if found[1] in given else GENERATE
+        return f"{found[1]} is missing in the vault ({name} needs it on host {host}); {source}."
     told = f"refers to {found[1]}, which nothing defines" if found else "cannot be evaluated"
     return f"{name} {told} (host {host}); set it, or give {name} a plain value."
 
@@ -370,8 +258,57 @@ def production(inventory: Inventory, _known: Distribution) -> Iterator[str]:
             )
 
 
+def job_server(inventory: Inventory, _known: Distribution) -> Iterator[str]:
+    """The job server is this site's own, or stands elsewhere at a declared place."""
+    if inventory.site("site_job_server", "own") == "existing":
+        yield from elsewhere(inventory)
+        return
+    if not inventory.groups.get("job_servers"):
+        yield (
+            "site_job_server is own, but no host is in job_servers; put one there, or set "
+            "site_job_server: existing to work with a job server elsewhere."
+        )
+    if inventory.site("site_job_server_address", ""):
+        yield (
+            "site_job_server_address is for a job server elsewhere; remove it, or set "
+            "site_job_server: existing."
+        )
+    keys = inventory.site("site_trusted_keys", None)
+    if keys is not None and not keys:
+        yield (
+            "site_trusted_keys is empty, so unsigned job requests would run; name your job "
+            "server's public key, as inventories/example does."
+        )
+    for host in inventory.hosts_without("release_hatch_signing_key", "release_hatches"):
+        yield (
+            f"release_hatch_signing_key is missing for host {host} (role release_hatch); set it to "
+            "vault_hatch_signing_key, as inventories/example does."
+        )
+
+
+def elsewhere(inventory: Inventory) -> Iterator[str]:
+    """A job server elsewhere is none of our hosts, and is found by URL and address."""
+    ours = inventory.groups.get("job_servers", [])
+    if ours:
+        yield (
+            f"site_job_server is existing, but {one_of(ours)} is in job_servers; empty that group, "
+            "or set site_job_server: own."
+        )
+    url = urlsplit(inventory.site("site_job_server_url", ""))
+    if url.scheme != "https" or not url.hostname:
+        yield (
+            "site_job_server is existing, so site_job_server_url must name it; accepted is an "
+            "https URL such as https://jobs.example.org."
+        )
+    if not inside(inventory.site("site_job_server_address", ""), "0.0.0.0/0"):
+        yield (
+            "site_job_server is existing, so site_job_server_address must be its IPv4 address: the "
+            "firewall lets nothing else through, and hosts find its name by it."
+        )
+
+
 RULES = [presence, group_names, zones, hatches, former_names, spelling, placeholders]
-VALUE_RULES = [missing, kinds, forms, addresses, production]
+VALUE_RULES = [missing, kinds, forms, addresses, production, job_server]
 
 
 def inventory_fault(inventory: Mapping[str, Any], values: bool = True) -> str | None:

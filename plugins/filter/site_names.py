@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 SERVICES = {
     "job_servers": ("jobs",),
@@ -29,15 +30,25 @@ def names_of(groups: Groups, host: str, domain: str) -> Iterator[str]:
 
 
 def site_host_entries(
-    groups: Groups, hostvars: Mapping[str, Mapping[str, Any]], host: str, domain: str
+    groups: Groups,
+    hostvars: Mapping[str, Mapping[str, Any]],
+    host: str,
+    domain: str,
+    elsewhere: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return `{address, names}` for every peer that shares a network with the host, itself first.
 
     A service that several hosts run is, for each host, its own or else the first one it can reach.
+    `elsewhere` has URLs by the addresses of their hosts, which are none of the inventory's; they
+    come first, and an empty address is left out.
     """
     own = hostvars[host].get("site_addresses") or {}
-    entries: list[dict[str, Any]] = []
-    taken: set[str] = set()
+    entries = [
+        {"address": address, "names": [urlsplit(url).hostname or ""]}
+        for address, url in (elsewhere or {}).items()
+        if address
+    ]
+    taken = {name for entry in entries for name in entry["names"]}
     for peer in [host, *sorted(set(groups.get("all", [])) - {host})]:
         address = shared_address(own, hostvars[peer].get("site_addresses") or {})
         names = [

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from plugins.action.write_secrets import complete, declared, names_of, replace
+from plugins.action.write_secrets import complete, declared, names_of, replace, wanted
 from repository import ROOT, read
 
 PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
@@ -28,7 +30,7 @@ REPLACED = {
 def play(playbook: str, *arguments: str) -> tuple[int, str]:
     """Run a playbook as an operator does; return its code and what it printed."""
     answer = subprocess.run(
-        [PLAYBOOK, f"playbooks/{playbook}.yml", *arguments],
+        [PLAYBOOK, Path("playbooks") / f"{playbook}.yml", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -51,7 +53,7 @@ def filled(name: str, folder: Path) -> Path:
         for old, new in REPLACED.items():
             text = text.replace(old, new)
         path.write_text(text, encoding="utf-8")
-    text, _ = complete("", DECLARED.values())
+    text, _ = complete("", wanted(DECLARED, "own").values())
     replace(copy / "group_vars/all/vault.yml", text.encode())
     return copy
 
@@ -122,6 +124,84 @@ def test_secrets_are_rotated_encrypted_and_kept_by_a_second_generation(
     assert vault.read_text(encoding="utf-8") == before
     assert vault.stat().st_mode & 0o777 == 0o600
     assert not [value for value in values if value in output + again]
+
+
+def to_existing(folder: Path) -> None:
+    """Change an inventory as an operator does who works with an existing job server."""
+    hosts = folder / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("    jobs: {}\n", "").replace("{jobs: {}}", "{}"))
+    main = folder / "group_vars/all/main.yml"
+    stated = (
+        "site_job_server: existing\nsite_job_server_url: https://jobs.example.org:8443\n"
+        "site_job_server_address: 192.0.2.80\n"
+    )
+    main.write_text(main.read_text().replace("site_job_server: own\n", stated))
+    (folder / "group_vars/all/vault.yml").unlink()
+
+
+SEEN = {
+    "flows": "firewall_flows",
+    "names": "site_host_entries",
+    "trusted": "runner_trusted_keys",
+    "token": "runner_job_server_token",
+    "hatch": "__release_hatch_secrets",
+}
+
+
+def seen_by_roles(inventory: Path, folder: Path) -> dict[str, Any]:
+    """Return what roles make of an inventory on the runner's host; no task of theirs runs."""
+    values = ", ".join(f"'{name}': {value}" for name, value in SEEN.items())
+    show = {"dest": str(folder / "seen.json"), "content": f"{{{{ {{{values}}} | to_json }}}}"}
+    seen = {
+        "hosts": "runner",
+        "connection": "local",
+        "gather_facts": False,
+        "roles": [
+            {"role": role, "when": False} for role in ("firewall", "runner", "release_hatch")
+        ],
+        "post_tasks": [{"ansible.builtin.copy": show}],
+    }
+    (folder / "seen.yml").write_text(json.dumps([seen]))
+    code, output = play(str(folder / "seen"), "-i", str(inventory))
+    assert code == 0, output
+    return dict(json.loads((folder / "seen.json").read_text()))
+
+
+def test_an_existing_job_server_needs_its_place_and_one_token(mysite: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(mysite, tmp_path / "mysite")
+    to_existing(copy)
+    code, output = play("operations/generate_secrets", "-i", str(copy))
+    assert code == 0, output
+    vault = copy / "group_vars/all/vault.yml"
+    needed = wanted(DECLARED, "existing").values()
+    assert set(read(vault)) == {name for entry in needed for name in names_of(entry)}
+    assert not [name for name in read(vault) if "job_server" in name]
+    code, output = play("validate", "-i", str(copy))
+    assert sentences(output)[0].startswith("vault_backend_token is missing in the vault (")
+    assert "the operators of the job server give it" in sentences(output)[0]
+    vault.write_text(f"{vault.read_text()}vault_backend_token: {'5e' * 20}\n")
+    code, output = play("validate", "-i", str(copy))
+    assert code == 0, output
+    seen = seen_by_roles(copy, tmp_path)
+    outgoing = {flow["id"]: flow for flow in seen["flows"] if flow["direction"] == "out"}
+    for name in ("F1 job requests", "F8 F9 releases"):
+        assert (outgoing[name]["addresses"], outgoing[name]["ports"]) == (["192.0.2.80"], [8443])
+    assert {"address": "192.0.2.80", "names": ["jobs.example.org"]} in seen["names"]
+    assert seen["trusted"] == []
+    hatch = seen["hatch"]
+    assert {seen["token"], hatch["job_server_token"], hatch["signing_key"]} == {"5e" * 20}
+
+
+def test_our_own_job_server_is_reached_at_its_host(mysite: Path, tmp_path: Path) -> None:
+    """The control of the test before: the same values, of an inventory with a job server."""
+    seen = seen_by_roles(mysite, tmp_path)
+    outgoing = {flow["id"]: flow for flow in seen["flows"] if flow["direction"] == "out"}
+    for name in ("F1 job requests", "F8 F9 releases"):
+        assert (outgoing[name]["addresses"], outgoing[name]["ports"]) == (["198.51.100.140"], [443])
+    assert "192.0.2.80" not in [entry["address"] for entry in seen["names"]]
+    assert len(seen["trusted"]) == 1
+    hatch = seen["hatch"]
+    assert len({seen["token"], hatch["job_server_token"], hatch["signing_key"]}) == 3
 
 
 def test_removing_a_component_asks_twice(mysite: Path) -> None:

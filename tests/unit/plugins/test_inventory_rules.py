@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleError
+from plugins import inventory_model as model
 from plugins.action.check_inventory import version_fault
 from plugins.filter import inventory_rules as rules
 
@@ -20,12 +21,16 @@ SITE = {
     "site_networks": {"type": "dict", "description": "Networks by name."},
     "site_addresses": {"type": "dict", "description": "Addresses by network."},
     "site_job_server": {"type": "str", "choices": ["own", "existing"], "description": "Which."},
+    "site_job_server_url": {"type": "str", "description": "Where it answers."},
+    "site_job_server_address": {"type": "str", "description": "Where it stands."},
+    "site_trusted_keys": {"type": "list", "description": "Who signs."},
 }
 PROXY = {
     "proxy_token": {"type": "str", "required": True, "no_log": True, "description": "Token."},
     "proxy_limit": {"type": "int", "description": "Requests each minute."},
     "proxy_sites": {"type": "list", "required": True, "description": "Given by the play."},
 }
+HATCH = {"release_hatch_signing_key": {"type": "str", "no_log": True, "description": "Key."}}
 DEMO = {"demo_hospital_patients": {"type": "int", "description": "How many are made up."}}
 VALUES = {
     "site_domain": "tre.test",
@@ -33,6 +38,14 @@ VALUES = {
     "site_production": False,
     "site_networks": {"dmz": "198.51.100.0/25"},
     "site_addresses": {"dmz": "198.51.100.10"},
+    "site_trusted_keys": ["a public key"],
+    "release_hatch_signing_key": "x",
+}
+EXISTING = {
+    "site_job_server": "existing",
+    "site_job_server_url": "https://jobs.example.org",
+    "site_job_server_address": "203.0.113.200",
+    "site_trusted_keys": [],
 }
 GROUPS = {
     "all": ["jobs", "runner"],
@@ -54,22 +67,25 @@ def write(path: Path, data: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> rules.Distribution:
+def known(tmp_path_factory: pytest.TempPathFactory) -> model.Distribution:
     """A distribution of two roles, one of which depends on the other."""
     root = tmp_path_factory.mktemp("distribution")
-    for role, options in (("site", SITE), ("proxy", PROXY), ("demo_hospital", DEMO)):
+    roles = {"site": SITE, "proxy": PROXY, "demo_hospital": DEMO, "release_hatch": HATCH}
+    for role, options in roles.items():
         specification = {"argument_specs": {"main": {"options": options}}}
         write(root / f"roles/{role}/meta/argument_specs.yml", specification)
     write(root / "roles/proxy/meta/main.yml", {"dependencies": ["site"]})
     entry = {"old": "proxy_rate", "new": "proxy_limit", "until": "0.3.0"}
     write(root / "roles/proxy/vars/main.yml", {"__proxy_renamed": [entry]})
+    given = {"name": "vault_backend_token", "kind": "given"}
+    write(root / "roles/site/meta/secrets.yml", [given, {"name": "vault_x", "kind": "token"}])
     write(root / "site.yml", [{"ansible.builtin.import_playbook": "playbooks/proxy.yml"}])
     play = {"hosts": "proxies", "roles": [{"role": "proxy", "vars": {"proxy_sites": []}}]}
     write(root / "playbooks/proxy.yml", [play])
-    return rules.Distribution(root)
+    return model.Distribution(root)
 
 
-def judge(known: rules.Distribution, change: Change | None = None, values: bool = True) -> str:
+def judge(known: model.Distribution, change: Change | None = None, values: bool = True) -> str:
     """Return the sentence about an inventory with one change, or an empty text."""
     groups: dict[str, Any] = copy.deepcopy(GROUPS)
     variables: dict[str, Any] = {"jobs": VALUES | {"proxy_token": "x"}, "runner": dict(VALUES)}
@@ -82,7 +98,7 @@ def judge(known: rules.Distribution, change: Change | None = None, values: bool 
             raise AnsibleError(f"'{str(value).strip('{ }')}' is undefined")
         return value
 
-    inventory = rules.Inventory(groups, variables, evaluate, (Path("inventories/mysite"),))
+    inventory = model.Inventory(groups, variables, evaluate, (Path("inventories/mysite"),))
     return rules.first_fault(inventory, known, values) or ""
 
 
@@ -91,7 +107,7 @@ def put(name: str, value: Any, host: str = "jobs") -> Change:
     return lambda _, variables: variables[host].__setitem__(name, value)
 
 
-def test_an_inventory_without_fault_passes(known: rules.Distribution) -> None:
+def test_an_inventory_without_fault_passes(known: model.Distribution) -> None:
     assert judge(known) == ""
 
 
@@ -157,6 +173,11 @@ FAULTS: dict[str, tuple[Change, str]] = {
         "vault_proxy_token is missing in the vault (proxy_token needs it on host jobs); "
         "playbooks/operations/generate_secrets.yml makes it.",
     ),
+    "missing and never made": (
+        put("proxy_token", "{{ vault_backend_token }}"),
+        "vault_backend_token is missing in the vault (proxy_token needs it on host jobs); the "
+        "operators of the job server give it, so write it into vault.yml.",
+    ),
     "undefined": (
         put("site_domain", "{{ our_domain }}"),
         "site_domain refers to our_domain, which nothing defines (host jobs); ",
@@ -184,6 +205,23 @@ FAULTS: dict[str, tuple[Change, str]] = {
         put("site_addresses", {"dmz": "our-host"}),
         "Host jobs has our-host in dmz; site_networks wants an IP address in 198.51.100.0/25",
     ),
+    "no job server": (
+        lambda groups, _: groups["job_servers"].clear(),
+        "site_job_server is own, but no host is in job_servers; put one there, or set "
+        "site_job_server: existing to work with a job server elsewhere.",
+    ),
+    "address of our own job server": (
+        put("site_job_server_address", "203.0.113.200"),
+        "site_job_server_address is for a job server elsewhere; remove it, or set ",
+    ),
+    "nobody signs": (
+        put("site_trusted_keys", []),
+        "site_trusted_keys is empty, so unsigned job requests would run; name ",
+    ),
+    "no signing key": (
+        put("release_hatch_signing_key", "", "runner"),
+        "release_hatch_signing_key is missing for host runner (role release_hatch); set it to ",
+    ),
     "demo data": (
         lambda _, variables: [
             variables[host].update(site_production=True, demo_hospital_patients=5)
@@ -196,14 +234,54 @@ FAULTS: dict[str, tuple[Change, str]] = {
 
 @pytest.mark.parametrize(("change", "sentence"), FAULTS.values(), ids=FAULTS)
 def test_each_fault_has_its_sentence(
-    known: rules.Distribution, change: Change, sentence: str
+    known: model.Distribution, change: Change, sentence: str
 ) -> None:
     told = judge(known, change)
     assert told.startswith(sentence)
     assert "\n" not in told
 
 
-def test_a_trial_claims_no_zone_and_no_real_data(known: rules.Distribution) -> None:
+def existing(groups: dict[str, Any], variables: dict[str, Any], **values: Any) -> None:
+    """Change an inventory to one that works with a job server elsewhere."""
+    groups["job_servers"] = []
+    for held in variables.values():
+        held.update(EXISTING | values)
+        held.pop("release_hatch_signing_key")
+
+
+def test_a_job_server_elsewhere_needs_no_host_and_no_key(known: model.Distribution) -> None:
+    assert judge(known, existing) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"site_job_server_url": ""}, "so site_job_server_url must name it; accepted is an https"),
+        ({"site_job_server_url": "http://jobs.example.org"}, "so site_job_server_url must name it"),
+        ({"site_job_server_address": ""}, "so site_job_server_address must be its IPv4 address"),
+        ({"site_job_server_address": "jobs.example.org"}, "so site_job_server_address must be its"),
+        ({"site_job_server_address": "::1"}, "so site_job_server_address must be its"),
+    ],
+)
+def test_a_job_server_elsewhere_is_found_by_url_and_address(
+    known: model.Distribution, values: dict[str, str], sentence: str
+) -> None:
+    told = judge(known, lambda groups, variables: existing(groups, variables, **values))
+    assert told.startswith(f"site_job_server is existing, {sentence}")
+
+
+def test_a_job_server_elsewhere_is_no_host_of_ours(known: model.Distribution) -> None:
+    def change(groups: dict[str, Any], variables: dict[str, Any]) -> None:
+        existing(groups, variables)
+        groups["job_servers"] = ["jobs"]
+
+    assert judge(known, change) == (
+        "site_job_server is existing, but jobs is in job_servers; empty that group, or set "
+        "site_job_server: own."
+    )
+
+
+def test_a_trial_claims_no_zone_and_no_real_data(known: model.Distribution) -> None:
     def trial(production: bool) -> Change:
         def change(groups: dict[str, Any], variables: dict[str, Any]) -> None:
             groups.clear()
@@ -219,19 +297,19 @@ def test_a_trial_claims_no_zone_and_no_real_data(known: rules.Distribution) -> N
     )
 
 
-def test_several_hosts_without_zones_are_no_trial(known: rules.Distribution) -> None:
+def test_several_hosts_without_zones_are_no_trial(known: model.Distribution) -> None:
     def change(groups: dict[str, Any], _: dict[str, Any]) -> None:
         groups["zone_public"], groups["zone_secure"] = [], []
 
     assert judge(known, change).startswith("Host jobs is in no zone; ")
 
 
-def test_names_alone_can_be_judged(known: rules.Distribution) -> None:
+def test_names_alone_can_be_judged(known: model.Distribution) -> None:
     assert judge(known, put("proxy_token", ""), values=False) == ""
     assert judge(known, put("proxy_tokne", "x"), values=False).startswith("Unknown variable")
 
 
-def test_the_value_of_a_secret_is_never_told(known: rules.Distribution) -> None:
+def test_the_value_of_a_secret_is_never_told(known: model.Distribution) -> None:
     told = judge(known, put("proxy_token", ["hunter2"]))
     assert told == "" or "hunter2" not in told
 
@@ -245,8 +323,8 @@ def test_the_value_of_a_secret_is_never_told(known: rules.Distribution) -> None:
         (str(rules.ROOT / "inventories/example/hosts.yml"), "inventories/example is a pattern "),
     ],
 )
-def test_an_inventory_must_be_there(known: rules.Distribution, source: str, sentence: str) -> None:
-    empty = rules.Inventory({"all": []}, {}, lambda *_: None, (Path(source),))
+def test_an_inventory_must_be_there(known: model.Distribution, source: str, sentence: str) -> None:
+    empty = model.Inventory({"all": []}, {}, lambda *_: None, (Path(source),))
     assert (rules.first_fault(empty, known, True) or "").startswith(sentence)
 
 
@@ -263,12 +341,12 @@ def test_an_inventory_must_be_there(known: rules.Distribution, source: str, sent
     ],
 )
 def test_patterns_of_plays_are_understood(pattern: str, hosts: list[str]) -> None:
-    inventory = rules.Inventory(GROUPS, {}, lambda *_: None)
+    inventory = model.Inventory(GROUPS, {}, lambda *_: None)
     assert inventory.hosts_of(pattern) == hosts
 
 
 def test_roles_under_a_condition_check_themselves(tmp_path: Path) -> None:
-    play = rules.play_of({"hosts": "a", "roles": ["x", {"role": "y", "when": "z"}]}, tmp_path)
+    play = model.play_of({"hosts": "a", "roles": ["x", {"role": "y", "when": "z"}]}, tmp_path)
     assert play.roles == ("x",)
 
 

@@ -50,6 +50,22 @@ def test_a_service_is_the_own_one_before_that_of_a_peer() -> None:
     assert seen_from("proxy")["hatch.tre.test"] == "198.51.100.160"
 
 
+def test_a_job_server_elsewhere_is_found_by_its_declared_address() -> None:
+    entries = FilterModule().filters()["site_host_entries"]
+    url = "https://jobs.example.org:8443/some/path"
+    found = entries(GROUPS, HOSTVARS, "runner", "tre.test", {"192.0.2.9": url})
+    assert found[0] == {"address": "192.0.2.9", "names": ["jobs.example.org"]}
+    assert found[1:] == entries(GROUPS, HOSTVARS, "runner", "tre.test", {"": url})
+
+
+def test_a_name_stands_once() -> None:
+    entries = FilterModule().filters()["site_host_entries"]
+    url = "https://jobs.tre.test"
+    found = entries(GROUPS, HOSTVARS, "runner", "tre.test", {"192.0.2.9": url})
+    named = [entry["address"] for entry in found if "jobs.tre.test" in entry["names"]]
+    assert named == ["192.0.2.9"]
+
+
 def test_a_host_without_addresses_is_left_out() -> None:
     assert (
         FilterModule().filters()["site_host_entries"]({"all": ["a"]}, {"a": {}}, "a", "x.y") == []

@@ -19,8 +19,11 @@ DECLARED: dict[str, dict[str, Any]] = {
     "vault_token": {"name": "vault_token", "kind": "token"},
     "vault_pair": {"name": "vault_pair", "kind": "ed25519"},
     "vault_authority": {"name": "vault_authority", "kind": "rsa_ca"},
+    "vault_given": {"name": "vault_given", "kind": "given", "job_server": "existing"},
+    "vault_theirs": {"name": "vault_theirs", "kind": "token", "job_server": "own"},
     "vault_once": {"name": "vault_once", "kind": "password", "rotate": False},
 }
+ALL, DECLARED = DECLARED, module.wanted(DECLARED, "own")
 QUICK = [entry for entry in DECLARED.values() if entry["kind"] != "rsa_ca"]
 NAMES = sorted(name for entry in DECLARED.values() for name in module.names_of(entry))
 
@@ -69,6 +72,11 @@ def test_placeholders_are_replaced(placeholder: str) -> None:
     assert completed.count("vault_token:") == 1
 
 
+def test_a_site_makes_the_secrets_that_its_kind_of_job_server_needs() -> None:
+    assert set(ALL) - set(DECLARED) == {"vault_given"}
+    assert set(ALL) - set(module.wanted(ALL, "existing")) == {"vault_given", "vault_theirs"}
+
+
 def test_half_a_pair_is_never_completed_with_a_stranger() -> None:
     with pytest.raises(ValueError, match="vault_authority_key is missing beside its other half"):
         module.complete("vault_authority_certificate: ours\n", DECLARED.values())
@@ -95,7 +103,7 @@ def test_rotation_keeps_what_others_still_hold(text: str) -> None:
 
 @pytest.mark.parametrize("wanted", [["vault_authority"], ["vault_once"], ["vault_nix"], []])
 def test_what_cannot_be_rotated_is_named_with_what_can(text: str, wanted: list[str]) -> None:
-    with pytest.raises(ValueError, match="accepted are vault_key, vault_pair, vault_token"):
+    with pytest.raises(ValueError, match="accepted are vault_key, vault_pair, vault_theirs, "):
         module.rotate(text, DECLARED, wanted)
 
 
