@@ -16,6 +16,8 @@ UNITS = [
     ("runner", "runner", 5.0),
     ("release_hatch", "runner", 2.0),
     ("output_publisher", "runner", 2.0),
+    ("firewall", "runner", 2.0),
+    ("forge", "forge", 2.0),
 ]
 SOCKETS = {
     "job_server": "http.sock",
