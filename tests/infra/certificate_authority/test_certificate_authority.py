@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 from testinfra.host import Host
 
+ROOT = Path(__file__).resolve().parents[3]
 STORE = "/etc/ssl/certs/ca-certificates.crt"
 FOLDER = "/etc/sallyport/tls"
 SELF_SIGNED = (
@@ -57,3 +62,24 @@ def test_a_supplied_pair_takes_the_place_of_an_issued_one(host: Host) -> None:
     assert "Sallyport certificate authority" in subject
     key = host.file(f"{FOLDER}/supplied.key")
     assert (key.user, key.group, key.mode) == ("root", "root", 0o640)
+
+
+def test_a_host_gets_no_pair_of_another_host(host: Host) -> None:
+    """The control is the test before: the pair that its list names is there."""
+    assert host.file(f"{FOLDER}/jobs.key").exists
+    assert not host.file(f"{FOLDER}/of_another_host.key").exists
+
+
+def test_certificate_and_key_of_what_is_gone_are_removed(host: Host) -> None:
+    host.check_output("touch %s/gone.key %s/gone.crt", FOLDER, FOLDER)
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventories/demo"]
+    done = subprocess.run(
+        [*command, "molecule/certificate_authority/converge.yml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    left = host.check_output("ls %s", FOLDER).split()
+    assert left == ["jobs.crt", "jobs.key", "supplied.crt", "supplied.key"]

@@ -1,4 +1,4 @@
-"""Every component can be taken away again: code, configuration and units go, its state stays.
+"""Every component can be taken away: code, settings, certificate and units go, its state stays.
 
 Runs after the other tests of this scenario, in the order in which components lean on each other.
 """
@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 COMPONENTS = [
     "output_publisher", "release_hatch", "data_builder", "runner", "proxy", "job_server",
 ]  # fmt: skip
+CERTIFIED = {"job_server", "proxy", "release_hatch"}
 KEPT = ["/var/lib/sallyport/job_server", "/srv/high_privacy/workspaces", "/var/lib/sallyport/proxy"]
 
 
@@ -47,11 +48,14 @@ def test_nothing_goes_without_its_confirmation(host: Host) -> None:
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_a_component_is_removed_and_its_state_stays(host: Host, component: str) -> None:
+    pair = [host.file(f"/etc/sallyport/tls/{component}.{kind}") for kind in ("crt", "key")]
+    assert [file.exists for file in pair] == [component in CERTIFIED] * 2
     assert host.file(f"/etc/sallyport/{component}").exists
     code, output = remove(component, component)
     assert code == 0, output[-4000:]
     for place in (f"/opt/sallyport/{component}", f"/etc/sallyport/{component}"):
         assert not host.file(place).exists
+    assert not any(file.exists for file in pair)
     unit = f"sallyport-{component.replace('_', '-')}"
     assert host.run("systemctl list-unit-files --no-legend '%s*'", unit).stdout.strip() == ""
     assert all(host.file(place).is_directory for place in KEPT)
