@@ -61,7 +61,7 @@ class _Reader:
             return LATEST
         try:
             number = math.nan if isinstance(given, bool) else float(given)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not 1 <= number <= LATEST:
             self._problems.append(

@@ -9,6 +9,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from sallyport_study.levels import LEVEL4_FILE_TYPES, PrivacyLevel
 
+KEPT_FOLDER = "metadata"
+
 
 def _climbs_or_hides(pattern: str) -> str | None:
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in pattern):
@@ -35,8 +37,8 @@ def _extension(pattern: str, level: PrivacyLevel) -> str | None:
 def _place(pattern: str) -> str | None:
     if posixpath.normpath(pattern) != pattern:
         return f"write it as {posixpath.normpath(pattern)}"
-    if PurePosixPath(pattern).parts[0] == "metadata":
-        return "the folder metadata is kept for logs"
+    if PurePosixPath(pattern).parts[0] == KEPT_FOLDER:
+        return f"the folder {KEPT_FOLDER} is kept for logs"
     if PurePosixPath(pattern).is_absolute() or PureWindowsPath(pattern).is_absolute():
         return "it is an absolute path; start at the study's folder"
     if ".." in PurePosixPath(pattern).parts:
@@ -55,6 +57,11 @@ def problem(pattern: str, level: PrivacyLevel) -> str | None:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Tell whether a relative path matches; `*` stands for any text within one folder."""
+    """Tell whether a relative path matches; `*` stands for any text within one folder.
+
+    Nothing in the folder of logs and manifests matches, whatever a wildcard might reach.
+    """
+    if path.startswith(f"{KEPT_FOLDER}/"):
+        return False
     expression = "[^/]*".join(re.escape(part) for part in pattern.split("*"))
     return re.fullmatch(expression, path) is not None

@@ -33,12 +33,22 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
 
+def _check_text(node: yaml.Node) -> None:
+    """Refuse what no command line and no database can hold; only escapes can write it."""
+    if isinstance(node, yaml.ScalarNode) and any(
+        letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in node.value
+    ):
+        line = node.start_mark.line + 1
+        raise _Refused(f"The text on line {line} holds a NUL or half of a surrogate pair.")
+
+
 def _expanded(node: yaml.Node, sizes: dict[int, int]) -> int:
     """Return how many nodes a document has once aliases are written out."""
     known = sizes.get(id(node))
     if known == 0:
         raise _Refused("The file holds an alias to something that contains it.")
     if known is None:
+        _check_text(node)
         sizes[id(node)] = 0
         known = 1 + sum(_expanded(child, sizes) for child in _children(node))
         sizes[id(node)] = known

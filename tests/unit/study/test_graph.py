@@ -1,0 +1,102 @@
+"""What needs what: order, circles, what follows from a request."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from tests.unit.study.texts import chain, problems
+
+from sallyport_study import parse_project
+
+
+def test_needs_come_first_and_once() -> None:
+    project = parse_project(chain(d=["b", "c"], c=["a"], b=["a"], a=[]))
+    assert project.order(["d"]) == ["a", "b", "c", "d"]
+    assert project.order(["c", "b", "c"]) == ["a", "c", "b"]
+    assert project.order([]) == []
+    assert project.expand(["b", "run_all"]) == ["d", "c", "b", "a"]
+    assert project.names() == ["d", "c", "b", "a", "run_all"]
+    assert project.dependants("a") == ["d", "c", "b"]
+    assert project.dependants("d") == []
+
+
+def test_a_need_that_stands_twice_counts_once() -> None:
+    assert parse_project(chain(a=[], b=["a", "a"])).actions["b"].needs == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("needs", "ways"),
+    [
+        ({"a": ["a"]}, ["a -> a"]),
+        ({"a": ["b"], "b": ["a"]}, ["a -> b -> a"]),
+        ({"x": ["a"], "a": ["b"], "b": ["a"]}, ["a -> b -> a"]),
+        ({"a": ["b"], "b": ["a"], "c": ["d"], "d": ["c"]}, ["a -> b -> a", "c -> d -> c"]),
+        ({"a": ["b", "c"], "b": ["a"], "c": ["a"]}, ["a -> b -> a", "a -> c -> a"]),
+        ({"a": ["b", "c"], "b": ["c"], "c": []}, []),
+    ],
+)
+def test_circles(needs: dict[str, list[str]], ways: list[str]) -> None:
+    text = chain(**needs)
+    if ways:
+        assert problems(text) == tuple(
+            f"The actions need each other in a circle: {way}." for way in ways
+        )
+    else:
+        assert parse_project(text)
+
+
+def test_an_unknown_need_is_told_before_any_circle() -> None:
+    assert problems(chain(a=["b"], b=["a"], c=["aa"])) == (
+        "The action 'c' needs 'aa', which is not an action of this file; did you mean 'a'?",
+    )
+
+
+def test_a_need_with_problems_of_its_own_is_not_called_unknown() -> None:
+    text = chain(a=[], b=["a"]).replace("python:v2 a,", "python a,")
+    (found,) = problems(text)
+    assert found.startswith("The action 'a' must name an image with a tag")
+
+
+def test_a_long_chain_is_no_trouble() -> None:
+    names = [f"a{number}" for number in range(1200)]
+    needs = {name: names[:1] and names[at - 1 : at] for at, name in enumerate(names)}
+    project = parse_project(chain(**needs))
+    assert project.order([names[-1]]) == names
+
+
+ARROWS = [(name, need) for name in "abc" for need in "abc"]
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_of_three_actions_every_project_is_ordered_or_has_its_circles_named(count: int) -> None:
+    for arrows in itertools.combinations(ARROWS, count):
+        needs = {name: [need for other, need in arrows if other == name] for name in "abc"}
+        if _sortable(needs):
+            _check_order(needs)
+            continue
+        found = problems(chain(**needs))
+        assert found
+        for problem in found:
+            way = problem.removesuffix(".").rpartition(": ")[2].split(" -> ")
+            assert way[0] == way[-1]
+            assert set(itertools.pairwise(way)) <= set(arrows)
+
+
+def _check_order(needs: dict[str, list[str]]) -> None:
+    project = parse_project(chain(**needs))
+    order = project.order(["run_all"])
+    assert sorted(order) == sorted(needs)
+    for name in needs:
+        assert all(order.index(need) < order.index(name) for need in needs[name])
+        closure = set(project.order([name])) - {name}
+        assert closure == {other for other in needs if name in project.dependants(other)}
+
+
+def _sortable(needs: dict[str, list[str]]) -> bool:
+    """Tell, by taking away what needs nothing, whether there is no circle."""
+    left = dict(needs)
+    while free := [name for name in left if not set(left[name]) & set(left)]:
+        for name in free:
+            del left[name]
+    return not left
