@@ -85,6 +85,7 @@ class Study:
         self.folder.mkdir(parents=True)
         _git(self.folder, "init", "-q", "-b", "main", "--template=")
         self.sha = self.commit(PROJECT)
+        _git(self.folder, "repack", "-adq")  # few files, as each test copies them
 
     def commit(self, project: str) -> str:
         """Put a project.yaml at the head of the branch."""
@@ -105,6 +106,7 @@ class Browser:
 
     def __init__(self, app: Flask) -> None:
         self._client: FlaskClient = app.test_client()
+        self._page = "/login/"
 
     def get(self, path: str, **more: Any) -> TestResponse:
         """Open a page."""
@@ -112,7 +114,7 @@ class Browser:
 
     def post(self, path: str, data: dict[str, Any] | None = None, page: str = "") -> TestResponse:
         """Send a form with the token of the page that it stands on."""
-        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page or "/login/").text)
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page or self._page).text)
         token = found[1] if found else ""
         return self.send(path, {"csrf_token": token} | (data or {}))
 
@@ -130,6 +132,7 @@ class Browser:
             session["user"], session["epoch"] = user.id, user.session_epoch
             session["csrf"], session["since"] = CSRF, int(time.time())
             session.permanent = True
+        self._page = "/settings/"
         return self
 
 
