@@ -54,7 +54,7 @@ images: ## build the host image and the job images
 wheels: ## build what hosts install, without a package index
 	$(PYTHON) tools/wheels.py
 
-secrets: ## make the secrets that the demo inventory lacks
+secrets: ## make the secrets that the demo inventory lacks, and no others
 	$(PYTHON) tools/machine.py
 	ansible-playbook -i inventories/demo playbooks/operations/generate_secrets.yml
 

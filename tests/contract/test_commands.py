@@ -49,6 +49,7 @@ RUN_BY = {
     "make docs": "tests/contract/test_docs.py::test_generated_pages_are_current",
     "make mutants": "tools/suite.py",
     "make clean": "tools/suite.py",
+    "make secrets": "tools/suite.py",
     "sallyport submit": "tests/unit/client/test_cli.py",
     "sallyport watch": "tests/unit/client/test_cli.py",
     "sallyport releases": "tests/unit/client/test_cli.py",
