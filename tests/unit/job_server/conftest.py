@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import Table, event
+from tests.unit.job_server import worlds
 from tests.unit.job_server.rig import (
     PASSWORD,
     POSTGRESQL,
@@ -25,6 +27,7 @@ from tests.unit.job_server.rig import (
     Study,
     make_settings,
 )
+from tests.unit.job_server.worlds import World
 from tests.unit.postgres import PostgresServer
 
 from sallyport_job_server.app import create_app
@@ -145,20 +148,54 @@ def rig(
     app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Rig]:
     """Give a job server of this test's own."""
-    folder = tmp_path / "server"
+    made = _open(app, tmp_path / "server", database_url)
+    monkeypatch.setitem(app.extensions, "sallyport", made.services)
+    yield made
+    _close(made)
+
+
+@pytest.fixture(scope="session")
+def happened(app: Flask, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Give a world to copy, in which a request, a release and a snapshot were made."""
+    folder = tmp_path_factory.mktemp("happened") / "server"
+    shutil.copytree(prepared, folder)
+    rig = _open(app, folder, make_settings(folder).database_url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(app.extensions, "sallyport", rig.services)
+        made = worlds.make(rig, patch)
+    _close(rig)
+    return made
+
+
+@pytest.fixture
+def world(
+    app: Flask, happened: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    """Give a job server of this test's own in which something happened."""
+    shutil.copytree(happened.rig.folder, tmp_path / "server")
+    rig = _open(app, tmp_path / "server", make_settings(tmp_path / "server").database_url)
+    monkeypatch.setitem(app.extensions, "sallyport", rig.services)
+    worlds.without_git(rig, monkeypatch)
+    yield replace(happened, rig=rig)
+    _close(rig)
+
+
+def _open(app: Flask, folder: Path, database_url: str) -> Rig:
     services = build(make_settings(folder, database_url=database_url), HASHER)
     services.database.engine.update_execution_options(compiled_cache=COMPILED)
     if services.database.engine.dialect.name == SQLITE:
         event.listen(services.database.engine, "connect", _hurry)
-    monkeypatch.setitem(app.extensions, "sallyport", services)
     study = Study.__new__(Study)
     study.folder = folder / "forge" / "demo-org" / "study"
     study.sha = (study.folder / ".git/refs/heads/main").read_text().strip()
     with services.database.read() as connection:
         people = {user.username: user for user in users.everyone(connection)}
-    yield Rig(app, services, study, people)
-    services.watcher.close()
-    services.database.engine.dispose()
+    return Rig(app, services, study, people, folder)
+
+
+def _close(rig: Rig) -> None:
+    rig.services.watcher.close()
+    rig.services.database.engine.dispose()
 
 
 def _hurry(connection: Any, _record: Any) -> None:

@@ -144,6 +144,7 @@ class Rig:
     services: Services
     study: Study
     people: dict[str, User]
+    folder: Path
 
     def browser(self, username: str = "") -> Browser:
         """Return a new browser, of a person who is logged in if named."""

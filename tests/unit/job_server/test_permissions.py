@@ -12,7 +12,6 @@ import re
 from typing import Any
 
 import pytest
-from tests.unit.job_server import worlds
 from tests.unit.job_server.rig import (
     CSRF,
     PASSWORD,
@@ -160,12 +159,6 @@ def rows(table: str) -> list[Any]:
 def in_order(callers: Any, answers: list[int]) -> list[tuple[str, int]]:
     """Return callers with their answers, those first who are refused."""
     return sorted(zip(callers, answers, strict=True), key=lambda pair: pair[1] < 400)
-
-
-@pytest.fixture
-def world(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Give a job server in which something happened."""
-    return worlds.make(rig, monkeypatch)
 
 
 def filled(world: World, values: dict[str, Any], number: int) -> dict[str, Any]:
