@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from sallyport_common.errors import SallyportError
 from sallyport_common.settings import Secret
 from sallyport_job_server.models import Problem, UnavailableError
 from sallyport_job_server.storage import address, tables
-
-log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PACKAGE = "job_server"
@@ -138,5 +135,4 @@ def _plain_errors() -> Iterator[None]:
     except (DataError, OverflowError, UnicodeEncodeError):
         raise Problem("A text or a number of this request cannot be kept.") from None
     except OperationalError as error:
-        log.exception("the database cannot be used")
         raise UnavailableError("The database does not answer; try again in a minute.") from error

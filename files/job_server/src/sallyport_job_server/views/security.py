@@ -8,7 +8,7 @@ from flask import Flask, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from sallyport_job_server.models import Problem
+from sallyport_job_server.models import Problem, UnavailableError
 from sallyport_study import ProjectError
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,8 @@ def _answer(status: int, text: str) -> ResponseReturnValue:
 
 def problem(error: Problem) -> ResponseReturnValue:
     """Answer one of our own problems; a page does not tell a forbidden thing from a missing one."""
+    if isinstance(error, UnavailableError):
+        log.error("the database cannot be used", exc_info=error, extra={"path": request.path})
     return _answer(error.status, str(error))
 
 
