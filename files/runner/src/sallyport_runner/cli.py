@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sallyport_common import logging as structured
 from sallyport_common.errors import SallyportError, run_cli
@@ -51,8 +52,9 @@ def ask(path: Path, method: str, url: str) -> dict[str, Any]:
         answer = connection.getresponse()
         body = json.loads(answer.read())
     except OSError as error:
-        raise AdminError(f"The runner does not answer on {path}: {error.strerror}.") from error
-    except ValueError as error:
+        reason = error.strerror or error
+        raise AdminError(f"The runner does not answer on {path}: {reason}.") from error
+    except (ValueError, http.client.HTTPException) as error:
         raise AdminError(f"What answers on {path} is not the runner.") from error
     finally:
         connection.close()
@@ -83,7 +85,8 @@ def _print_jobs(arguments: argparse.Namespace) -> int:
 
 def _verb(method: str, url: str) -> Any:
     def call(arguments: argparse.Namespace) -> int:
-        answer = ask(arguments.socket, method, url.format(**vars(arguments)))
+        words = {name: quote(str(value), safe="") for name, value in vars(arguments).items()}
+        answer = ask(arguments.socket, method, url.format(**words))
         print(json.dumps(answer, indent=2))
         return 0
 
@@ -111,7 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     maintenance = add(
         "db-maintenance", "close or open the database", _verb("POST", "/db-maintenance/{state}")
     )
-    maintenance.add_argument("state", choices=["on", "off"])
+    maintenance.add_argument(
+        "state", choices=["on", "off"], help="on closes the database for jobs, off opens it"
+    )
     return parser
 
 

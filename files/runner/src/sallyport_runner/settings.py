@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sallyport_common.errors import SettingsError
 from sallyport_common.settings import Secret, load
 
 PREFIX = "RUNNER_"
 DUMMY_BACKENDS = frozenset({"test", "expectations"})
 """Backends with dummy data and no database (a convention of the job protocol)."""
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_POSITIVE = (
+    "poll_interval", "job_loop_interval", "stats_poll_interval", "image_pull_timeout",
+    "max_workers", "max_db_workers", "job_cpu_count", "job_memory_limit", "job_time_limit",
+    "job_pids_limit", "job_tmp_size", "job_disk_limit", "level4_max_filesize",
+)  # fmt: skip
+_NOT_NEGATIVE = ("long_poll", "disk_free_floor", "level4_max_csv_rows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +70,23 @@ class Settings:
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Settings:
         """Read RUNNER_*; raise SettingsError naming every problem at once."""
-        return load(cls, PREFIX, environment)
+        settings = load(cls, PREFIX, environment)
+        problems = list(settings._problems())
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    def _problems(self) -> Iterator[str]:
+        if not _SLUG.fullmatch(self.backend):
+            yield f"{PREFIX}BACKEND: a slug has small letters, digits, '-' and '_' only"
+        for name in _POSITIVE:
+            if not 0 < getattr(self, name) < math.inf:
+                yield f"{PREFIX}{name.upper()}: expected a number above 0"
+        for name in _NOT_NEGATIVE:
+            if getattr(self, name) < 0:
+                yield f"{PREFIX}{name.upper()}: expected 0 or more"
+        if not self.job_server_endpoint.startswith(("https://", "http://")):
+            yield f"{PREFIX}JOB_SERVER_ENDPOINT: expected an address that starts with https://"
 
     @property
     def dummy_data(self) -> bool:

@@ -22,6 +22,7 @@ JOB_USER = "10000:10000"
 SECCOMP = Path(__file__).parent.parent / "seccomp.json"
 CALL_TIMEOUT = 15
 LOG_TAIL = 100_000
+_NO_IMAGE = ("manifest unknown", "not found", "denied", "unauthorized")
 
 
 @contextlib.contextmanager
@@ -83,7 +84,9 @@ class DockerExecutor:
             base_url=self._url, version="auto", timeout=self._pull_timeout
         )
         with contextlib.closing(patient):
-            found = patient.images.pull(reference)
+            for event in patient.api.pull(reference, stream=True, decode=True):
+                _judge_pull(str(event.get("error") or ""))
+            found = patient.images.get(reference)
         return Image(reference=reference, labels=found.labels)
 
     def network_exists(self, name: str) -> bool:
@@ -161,6 +164,14 @@ class DockerExecutor:
         if found is not None:
             with _faults():
                 yield from found.logs(stream=True, timestamps=True, tail=LOG_TAIL)
+
+
+def _judge_pull(error: str) -> None:
+    """Raise for the fault that a pull told after it had begun: most of them pass."""
+    if any(part in error.lower() for part in _NO_IMAGE):
+        raise ImageError(f"the registry refuses the image: {error}")
+    if error:
+        raise TransientError(f"the image was not pulled: {error}")
 
 
 def _same_run(found: dict[str, str], wanted: dict[str, str]) -> bool:

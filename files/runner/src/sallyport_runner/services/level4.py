@@ -68,7 +68,7 @@ def _lines(stream: BinaryIO) -> Iterator[str]:
 def _check_table(stream: BinaryIO, limits: Limits) -> Checked:
     csv.field_size_limit(MAX_CELL)
     table = csv.reader(_lines(stream), strict=True)
-    header = next(table, [])
+    header = next((row for row in table if row), [])  # readers of tables skip empty lines
     rows = sum(1 for row in table if row)
     reasons = [
         f"The table has a column named {name}."

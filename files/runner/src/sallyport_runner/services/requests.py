@@ -70,12 +70,12 @@ class RequestReader:
             if not _IDENTIFIER.fullmatch(identifier):
                 raise RefusedRequestError("malformed", "the identifier is malformed")
             content, digest = self._content(row)
-            request = self._request(content, digest)
+            request, backend = self._request(content, digest), content["backend"]
         except (KeyError, TypeError, ValueError) as error:
             raise RefusedRequestError("malformed", f"the row is malformed: {error!r}") from error
         if request.identifier != identifier:
             raise RefusedRequestError("mismatch", "row and signed payload name two requests")
-        if content["backend"] != self._backend:
+        if backend != self._backend:
             raise RefusedRequestError("backend", "the request is for another backend")
         return request
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from sallyport_runner.models import ContainerSpec, Job, JobRequest, Mount, Phase
+from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.volumes import Volume
 from sallyport_runner.settings import Settings
 
@@ -119,7 +120,11 @@ class Sandbox:
         host = make_url(self.database_url()).host
         if not host:
             return {}
-        return {host: str(socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0])}
+        try:
+            found = socket.getaddrinfo(host, None, socket.AF_INET)
+        except OSError as error:
+            raise TransientError(f"the database's name has no address: {error}") from error
+        return {host: str(found[0][4][0])}
 
 
 def _mount(source: Path, target: str, *, writable: bool = False) -> Mount:
