@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.unit.runner.rig import Runner, make, table
 
+from sallyport_runner.storage.sql import SqlStore, open_database
+
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Runner:
@@ -19,4 +21,10 @@ def runner(tmp_path: Path) -> Runner:
 @pytest.fixture
 def sha(runner: Runner) -> str:
     """Return the commit of the study."""
-    return runner.study.git("rev-parse", "HEAD")
+    return runner.study.head
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqlStore:
+    """Give an empty store."""
+    return SqlStore(open_database(tmp_path / "runner.sqlite3"))

@@ -19,7 +19,7 @@ from sallyport_runner.services.admission import Admission
 from sallyport_runner.services.archive import Archive
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.finalise import Finaliser
-from sallyport_runner.services.git import Git
+from sallyport_runner.services.git import Code, Git
 from sallyport_runner.services.outgoing import Flags
 from sallyport_runner.services.publish import Publisher
 from sallyport_runner.services.recovery import Recovery
@@ -212,6 +212,11 @@ class Study:
         self.git("config", "uploadpack.allowAnySHA1InWant", "true")
         return self.commit({"project.yaml": PROJECT, "make.py": "pass\n"})
 
+    @property
+    def head(self) -> str:
+        """The commit of the branch `main`."""
+        return (self.path / ".git/refs/heads/main").read_text().strip()
+
     def git(self, *words: str) -> str:
         """Run git in the repository."""
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
@@ -270,54 +275,15 @@ def settings(base: Path, **values: Any) -> Settings:
     return Settings(**given | values)
 
 
-def environment(base: Path, **values: str) -> dict[str, str]:
-    """Return a complete environment for a runner below a folder, with its secrets in files."""
-    (base / "token").write_text("hidden-token\n")
-    (base / "database_url").write_text("postgresql://jobs:hidden@127.0.0.1/hospital\n")
-    texts = {
-        "backend": "hospital",
-        "workdir": str(base / "work"),
-        "high_privacy_storage_base": str(base / "high"),
-        "medium_privacy_storage_base": str(base / "medium"),
-        "job_server_endpoint": "https://jobs.example.org/api/v2",
-        "job_server_token_file": str(base / "token"),
-        "ca_file": "/etc/ssl/certs/ca-certificates.crt",
-        "poll_interval": "5",
-        "long_poll": "50",
-        "job_loop_interval": "1",
-        "stats_poll_interval": "10",
-        "github_proxy": "https://github-proxy.example.org",
-        "allowed_github_orgs": "demo-org, other-org",
-        "docker_proxy": "docker-proxy.example.org/sallyport",
-        "image_digests": '{"python:v2": "sha256:' + "a" * 64 + '"}',
-        "image_pull_timeout": "1200",
-        "max_workers": "4",
-        "max_db_workers": "2",
-        "job_cpu_count": "2.5",
-        "job_memory_limit": "4294967296",
-        "job_time_limit": "3600",
-        "job_pids_limit": "500",
-        "job_tmp_size": "1073741824",
-        "job_disk_limit": "10737418240",
-        "disk_free_floor": "0",
-        "database_url_file": str(base / "database_url"),
-        "database_access_network": "jobrunner-db",
-        "database_backends": str(base / "backends"),
-        "dns_sink": "192.0.2.0",
-        "level4_max_filesize": "16777216",
-        "level4_max_csv_rows": "5000",
-        "level4_forbidden_columns": "patient_id",
-    }
-    return {f"RUNNER_{name.upper()}": text for name, text in texts.items()} | values
-
-
 @functools.cache
 def _template() -> Path:
-    """Return a folder with a study and an empty database, made once."""
+    """Return a folder with a study, its mirror and an empty database, made once."""
     folder = Path(tempfile.mkdtemp(prefix="runner-rig-"))
     atexit.register(shutil.rmtree, folder)
-    Study(folder / "forge").make()
+    sha = Study(folder / "forge").make()
     (folder / "work").mkdir()
+    mirror = Git(folder / "work/repos", f"file://{folder}/forge", folder / "ca.pem")
+    mirror.fetch(Code("demo-org", "study", "main", sha))
     open_database(folder / "work/runner.sqlite3").dispose()
     return folder
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.rig import environment
+from tests.unit.runner.made import environment
 
 from sallyport_common.errors import EX_CONFIG, run_cli
 from sallyport_records import keys

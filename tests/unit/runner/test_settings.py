@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.rig import environment
+from tests.unit.runner.made import environment
 
 from sallyport_common.errors import SettingsError
 from sallyport_common.settings import environment_names

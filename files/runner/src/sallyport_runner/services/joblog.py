@@ -21,7 +21,7 @@ def copy_output(target: BinaryIO, chunks: Iterable[bytes]) -> None:
     for chunk in chunks:
         target.write(chunk[:left])
         left -= len(chunk)
-        if left <= 0:
+        if left < 0:
             target.write(b"\n(the rest of the log was left out)\n")
             return
 

@@ -1,0 +1,129 @@
+"""Which job is next, what holds the others back, and when one is tried again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.runner.made import TIME, fill, job
+from tests.unit.runner.rig import settings
+
+from sallyport_common.protocol import StatusCode
+from sallyport_runner.models import Reason
+from sallyport_runner.services.queue import Queue
+from sallyport_runner.services.retries import LONGEST, MAX_TRIES, Retries
+from sallyport_runner.services.sandbox import Sandbox
+from sallyport_runner.storage import MAINTENANCE, MANUAL_MAINTENANCE, MODE, PAUSED
+from sallyport_runner.storage.sql import SqlStore
+
+
+def queue(store: SqlStore, base: Path, **values: Any) -> Queue:
+    """Return a queue over a store."""
+    known = settings(base, **values)
+    return Queue(known, store, Sandbox(known))
+
+
+def test_the_order_of_pending_jobs(store: SqlStore, tmp_path: Path) -> None:
+    fill(
+        store,
+        job(1, workspace="busy", code=StatusCode.EXECUTING),
+        job(2, workspace="busy", requires_db=True),
+        job(3, workspace="idle"),
+        job(4, workspace="idle", requires_db=True),
+        job(5, workspace="other"),
+        job(6, workspace="other", code=StatusCode.SUCCEEDED),
+    )
+    asked, seen = queue(store, tmp_path), set[str]()
+    while found := asked.next(seen):
+        seen.add(found.id)
+        assert len(seen) <= 4
+        if len(seen) == 1:
+            assert found.id == "job4"
+    order = []
+    seen = set()
+    while found := asked.next(seen):
+        order.append(found.id)
+        seen.add(found.id)
+    assert order == ["job4", "job3", "job5", "job2"]
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        ([StatusCode.SUCCEEDED, StatusCode.SUCCEEDED], StatusCode.PREPARING),
+        ([StatusCode.SUCCEEDED, StatusCode.CREATED], StatusCode.WAITING_ON_DEPENDENCIES),
+        ([StatusCode.EXECUTING, StatusCode.SUCCEEDED], StatusCode.WAITING_ON_DEPENDENCIES),
+        ([StatusCode.EXECUTING, StatusCode.NONZERO_EXIT], StatusCode.DEPENDENCY_FAILED),
+        ([StatusCode.SUCCEEDED, StatusCode.CANCELLED_BY_USER], StatusCode.DEPENDENCY_FAILED),
+        ([StatusCode.DEPENDENCY_FAILED, StatusCode.SUCCEEDED], StatusCode.DEPENDENCY_FAILED),
+        ([], StatusCode.PREPARING),
+    ],
+)
+def test_what_awaited_jobs_mean(
+    store: SqlStore, tmp_path: Path, states: list[StatusCode], code: StatusCode
+) -> None:
+    awaited = [job(number, code=state) for number, state in enumerate(states, start=2)]
+    waiting = job(1, wait_for=[one.id for one in awaited])
+    fill(store, waiting, *awaited)
+    assert queue(store, tmp_path).place(waiting) == (code, Reason.NONE)
+
+
+@pytest.mark.parametrize(
+    ("values", "flags", "requires_db", "expected"),
+    [
+        ({}, {}, False, StatusCode.PREPARING),
+        ({}, {PAUSED: "true"}, False, StatusCode.PAUSED),
+        ({}, {PAUSED: None}, False, StatusCode.PREPARING),
+        ({}, {MODE: MAINTENANCE}, True, StatusCode.WAITING_DB_MAINTENANCE),
+        ({}, {MODE: MAINTENANCE}, False, StatusCode.PREPARING),
+        ({}, {MODE: None}, True, StatusCode.PREPARING),
+        ({}, {MANUAL_MAINTENANCE: "on"}, True, StatusCode.WAITING_DB_MAINTENANCE),
+        ({"backend": "test"}, {MANUAL_MAINTENANCE: "on"}, True, StatusCode.PREPARING),
+        ({"max_workers": 1}, {}, False, StatusCode.WAITING_ON_WORKERS),
+        ({"max_workers": 2}, {}, False, StatusCode.PREPARING),
+        ({"max_db_workers": 1}, {}, True, StatusCode.WAITING_ON_DB_WORKERS),
+        ({"max_db_workers": 1}, {}, False, StatusCode.PREPARING),
+        ({"max_db_workers": 1, "backend": "test"}, {}, True, StatusCode.PREPARING),
+    ],
+)
+def test_what_holds_a_job_back(
+    store: SqlStore,
+    tmp_path: Path,
+    values: dict[str, Any],
+    flags: dict[str, str | None],
+    requires_db: bool,
+    expected: StatusCode,
+) -> None:
+    waiting = job(1, requires_db=requires_db)
+    fill(store, waiting, job(2, code=StatusCode.EXECUTING, requires_db=True))
+    for name, value in flags.items():
+        store.set_flag(name, value, TIME)
+    assert queue(store, tmp_path, **values).place(waiting)[0] is expected
+
+
+def test_too_little_disk_holds_everything_back(store: SqlStore, tmp_path: Path) -> None:
+    fill(store, job(1))
+    full = queue(store, tmp_path, disk_free_floor=2**62)
+    assert full.place(job(1)) == (StatusCode.WAITING_ON_WORKERS, Reason.DISK_SPACE)
+
+
+def test_pauses_grow_to_a_limit_and_end() -> None:
+    now = [0.0]
+    retries = Retries(lambda: now[0])
+    pauses = []
+    for number in range(1, MAX_TRIES + 1):
+        assert retries.due("a")
+        assert retries.fail("a") == (number == MAX_TRIES)
+        assert not retries.due("a")
+        begin = now[0]
+        while not retries.due("a"):
+            now[0] += 0.5
+        pauses.append(now[0] - begin)
+    assert pauses[0] <= 2.5
+    assert all(pause <= LONGEST + 0.5 for pause in pauses)
+    assert max(pauses) >= LONGEST / 2
+    retries.fail("a")
+    retries.clear("a")
+    assert retries.due("a")
+    assert retries.due("b")

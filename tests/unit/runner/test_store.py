@@ -1,0 +1,71 @@
+"""What the store keeps, and what it answers."""
+
+from __future__ import annotations
+
+from tests.unit.runner.made import TIME, fill, job
+
+from sallyport_common.protocol import StatusCode
+from sallyport_runner.models import Reason
+from sallyport_runner.storage.sql import SqlStore
+
+
+def test_a_request_is_admitted_once(store: SqlStore) -> None:
+    fill(store, job(1), job(2))
+    store.admit("a" * 16, [job(3)], ["x"])
+    assert [one.id for one in store.jobs_of(["a" * 16])] == ["job1", "job2"]
+    assert store.new_requests() == []
+
+
+def test_cancelling_marks_open_jobs_once(store: SqlStore) -> None:
+    fill(store, job(1), job(2, code=StatusCode.SUCCEEDED), job(3))
+    assert store.cancel("a" * 16, ["act1", "act2"], TIME)
+    assert not store.cancel("a" * 16, ["act1", "act2"], "later")
+    marks = {one.action: one.cancelled_at for one in store.jobs_of(["a" * 16])}
+    assert marks == {"act1": TIME, "act2": None, "act3": None}
+    request = store.request("a" * 16)
+    assert request
+    assert request.cancelled_actions == ["act1", "act2"]
+
+
+def test_the_latest_job_of_an_action(store: SqlStore) -> None:
+    same = {"workspace": "ws", "action": "make"}
+    fill(
+        store,
+        job(1, code=StatusCode.SUCCEEDED, **same),
+        job(2, code=StatusCode.NONZERO_EXIT, **same),
+        job(3, code=StatusCode.CANCELLED_BY_USER, cancelled_at=TIME, **same),
+        job(4, code=StatusCode.SUCCEEDED, reason=Reason.NOTHING_TO_DO, **same),
+        job(5, code=StatusCode.SUCCEEDED, reason=Reason.NO_RECORD, **same),
+        job(6, code=StatusCode.SUCCEEDED, workspace="other", action="make"),
+    )
+    assert store.latest_jobs("ws")["make"].id == "job2"
+    assert store.latest_jobs("ws", succeeded=True)["make"].id == "job1"
+    assert store.latest_jobs("none") == {}
+
+
+def test_what_the_server_lacks(store: SqlStore) -> None:
+    fill(store, job(1), job(2, code=StatusCode.SUCCEEDED))
+    assert store.requests_to_post(heartbeat=False) == ["a" * 16]
+    store.acknowledge({"job1": 1, "job2": 1})
+    assert store.requests_to_post(heartbeat=False) == []
+    assert store.requests_to_post(heartbeat=True) == ["a" * 16]
+    store.note("job1", metrics={"cpu_mean": 1.0})
+    assert store.requests_to_post(heartbeat=False) == []
+    assert store.update("job1", code=StatusCode.SUCCEEDED).revision == 2
+    assert store.requests_to_post(heartbeat=False) == ["a" * 16]
+    store.acknowledge({"job1": 1})  # an older answer takes nothing back
+    assert store.requests_to_post(heartbeat=False) == ["a" * 16]
+    store.acknowledge({"job1": 2})
+    assert store.requests_to_post(heartbeat=True) == []
+
+
+def test_active_jobs_are_shown_first(store: SqlStore) -> None:
+    codes = [
+        StatusCode.CREATED,
+        StatusCode.SUCCEEDED,
+        StatusCode.EXECUTING,
+        StatusCode.NONZERO_EXIT,
+    ]
+    fill(store, *(job(number, code=code) for number, code in enumerate(codes, start=1)))
+    assert [one.id for one in store.recent_jobs(3)] == ["job3", "job1", "job4"]
+    assert store.counts() == dict.fromkeys((code.value for code in codes), 1)
