@@ -1,116 +1,20 @@
-"""Running it: the command, the schema, tokens that rotate, health, the chain."""
+"""Running it: tokens that rotate, health, the chain, what is kept in plain text."""
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
+from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import update
-from tests.unit.job_server.rig import PASSWORD, PRIVATE_PEM, TOKENS, Rig
+from sqlalchemy import delete, update
+from tests.unit.job_server.rig import BOTH, PASSWORD, TOKENS, Rig
 
-from sallyport_common.errors import EX_CONFIG, run_cli
-from sallyport_common.settings import environment_names
-from sallyport_job_server import cli
 from sallyport_job_server.models import ForbiddenError, Problem
 from sallyport_job_server.services.backend_access import Scope
-from sallyport_job_server.settings import PREFIX, Settings
 from sallyport_job_server.storage import tables
+from sallyport_records.chain import Verdict
 
-
-@pytest.fixture
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a complete environment and the folder of its files."""
-    for name, text in {
-        "secret": "s" * 40, "signing": PRIVATE_PEM.decode(), "jobs": "a" * 40,
-    }.items():  # fmt: skip
-        (tmp_path / name).write_text(text)
-    values = {
-        "URL": "https://jobs.example",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3",
-        "SECRET_KEY_FILE": str(tmp_path / "secret"),
-        "SIGNING_KEY_FILE": str(tmp_path / "signing"),
-        "HATCH_SIGNING_KEY_FILE": str(tmp_path / "secret"),
-        "RELEASE_STORAGE": str(tmp_path / "releases"),
-        "FORGES": "{}",
-        "ALLOWED_ORGANISATIONS": "demo-org",
-        "CA_FILE": "/etc/ssl/certs/ca-certificates.crt",
-        "GIT_TIMEOUT": "5",
-        "SESSION_LIFETIME": "60",
-        "REQUEST_LIFETIME": "60",
-        "LOGIN_TOKEN_LIFETIME": "60",
-    }
-    for name, value in values.items():
-        monkeypatch.setenv(f"{PREFIX}{name}", value)
-    known = {f"{PREFIX}{name}" for name in values}
-    optional = {"JOB_SERVER_DATABASE_PASSWORD_FILE", "JOB_SERVER_RELEASES_REDIRECT"}
-    assert environment_names(Settings, PREFIX) == known | optional
-    return tmp_path
-
-
-def run(*words: str) -> int:
-    """Run the command."""
-    return run_cli(cli.main, words)
-
-
-def test_the_command_sets_a_server_up_and_changes_nothing_twice(
-    environment: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (environment / "people").write_text(
-        json.dumps([{"username": "root", "fullname": "Root", "password": PASSWORD}])
-    )
-    (environment / "password").write_text(PASSWORD)
-    people = ["administrators", "ensure", "--file", str(environment / "people")]
-    backend = ["backend", "ensure", "hospital", "--name", "H", "--hatch-url", "https://h.example",
-               "--token-file", f"jobs={environment}/jobs"]  # fmt: skip
-    user = ["user", "create", "nina", "--fullname", "N", "--password-file"]
-    for words in (["check-config"], ["migrate"], ["migrate"], people, people, backend, backend,
-                  [*backend, "--name", "Hospital"], [*user, str(environment / "password")],
-                  ["audit", "verify"]):  # fmt: skip
-        assert run(*words) == 0, words
-    assert capsys.readouterr().out.splitlines() == [
-        "the configuration is complete",
-        "the database is at the newest revision",
-        "the database is at the newest revision",
-        "root: created",
-        "root: unchanged",
-        "hospital: created",
-        "hospital: unchanged",
-        "hospital: changed",
-        "nina: created",
-        "5 rows, intact",
-    ]
-
-
-def test_bad_configuration_ends_with_78_and_names_the_variable(
-    environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("check-config") == 0
-    monkeypatch.delenv("JOB_SERVER_URL")
-    monkeypatch.setenv("JOB_SERVER_GIT_TIMEOUT", "soon")
-    assert run("check-config") == EX_CONFIG
-    shown = capsys.readouterr().err
-    assert "JOB_SERVER_URL is not set" in shown
-    assert "JOB_SERVER_GIT_TIMEOUT: expected a whole number" in shown
-    assert environment.exists()
-
-
-def test_a_missing_file_is_named(environment: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("administrators", "ensure", "--file", str(environment / "none")) == 1
-    assert "cannot read" in capsys.readouterr().err
-
-
-def test_migrations_make_exactly_the_tables_of_the_code(rig: Rig) -> None:
-    with rig.services.database.read() as connection:
-        context = MigrationContext.configure(
-            connection,
-            opts={"version_table": "job_server_version", "compare_type": True},
-        )
-        differences = compare_metadata(context, tables.METADATA)
-    assert differences == []
+ENGINES = BOTH
+ROWS = tables.AUDIT.rows
 
 
 def test_two_tokens_of_a_scope_are_valid_while_one_replaces_the_other(rig: Rig) -> None:
@@ -151,6 +55,40 @@ def test_the_chain_covers_changes_and_shows_an_edit(rig: Rig) -> None:
     assert rig.services.audit.verify().fault == "row 2 was changed"
 
 
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (delete(ROWS).where(ROWS.c.seq == 3), "row 3 is missing or out of order"),
+        (update(ROWS).where(ROWS.c.seq == 4).values(data={}), "row 4 was changed"),
+        (update(ROWS).where(ROWS.c.seq == 4).values(prev="0" * 64), "row 4 does not follow the"),
+        (delete(ROWS).where(ROWS.c.seq > 5), "the tail is missing: the head says row "),
+    ],
+)
+def test_each_kind_of_damage_to_the_chain_is_named(rig: Rig, damage: Any, fault: str) -> None:
+    assert rig.services.audit.verify().intact
+    with rig.services.database.change("eve") as change:
+        change.connection.execute(damage)
+    verdict = rig.services.audit.verify()
+    assert not verdict.intact
+    assert (verdict.fault or "").startswith(fault)
+
+
+def test_what_is_undone_leaves_no_row(rig: Rig) -> None:
+    before = rig.services.audit.verify().rows
+
+    def fail() -> None:
+        with rig.services.database.change("ada") as change:
+            change.record("probe", "x")
+            raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        fail()
+    assert rig.services.audit.verify() == Verdict(before, None)
+    with rig.services.database.change("ada") as change:
+        change.record("probe", "x")
+    assert rig.services.audit.verify() == Verdict(before + 1, None)
+
+
 def test_health_needs_a_migrated_database(rig: Rig) -> None:
     client = rig.app.test_client()
     answer = client.get("/healthz")
@@ -163,9 +101,7 @@ def test_health_needs_a_migrated_database(rig: Rig) -> None:
 
 def test_no_secret_is_kept_in_plain_text(rig: Rig) -> None:
     token = rig.services.access_tokens.create(rig.people["rita"], "x")
-    folder = rig.study.folder.parents[2]
-    kept = b"".join(path.read_bytes() for path in folder.glob("job_server.sqlite3*"))
+    kept = rig.dump()
     for secret in (token, PASSWORD, *TOKENS.values()):
-        assert secret.encode() not in kept
-    assert b"rita" in kept
-    assert os.environ.get("JOB_SERVER_SECRET_KEY") is None
+        assert secret not in kept
+    assert "rita" in kept

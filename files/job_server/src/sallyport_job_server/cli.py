@@ -35,12 +35,15 @@ def main(argv: Sequence[str]) -> int:
     """Run one command; raise SettingsError (exit 78) for bad configuration."""
     options = _parser().parse_args(argv)
     handler: Handler = options.handler
+    services = build(Settings.from_env(os.environ))
     try:
-        handler(build(Settings.from_env(os.environ)), options)
+        handler(services, options)
     except UnavailableError as error:
         raise SallyportError(_reason(error.__cause__ or error)) from None
     except SQLAlchemyError as error:
         raise SallyportError(_reason(error)) from None
+    finally:
+        services.database.engine.dispose()
     return 0
 
 

@@ -111,8 +111,9 @@ class Chain:
 
     def _in_order(self, connection: Connection) -> Iterator[dict[str, Any]]:
         query = select(self.rows).order_by(self.rows.c.seq).execution_options(yield_per=1000)
-        for row in connection.execute(query):
-            yield dict(row._mapping)
+        with connection.execute(query) as result:  # closed also when the reader stops at a fault
+            for row in result:
+                yield dict(row._mapping)
 
 
 def _fault(row: dict[str, Any], position: int, previous: str) -> str | None:
