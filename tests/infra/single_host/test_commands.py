@@ -26,7 +26,6 @@ def _a_refusal() -> None:
 def test_each_command_that_a_page_names_works(host: Host, command: str) -> None:
     done = host.run(command.replace("<domain>", DOMAIN))
     assert done.rc == 0, done.stdout + done.stderr
-    assert done.stdout, command
 
 
 def test_a_misspelt_command_does_not(host: Host) -> None:
