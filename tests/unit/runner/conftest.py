@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.rig import Runner, make, table
+from tests.unit.runner.rig import Runner, empty_store, make, table
 
-from sallyport_runner.storage.sql import SqlStore, open_database
+from sallyport_runner.storage.sql import SqlStore
 
 
 @pytest.fixture
@@ -27,4 +27,4 @@ def sha(runner: Runner) -> str:
 @pytest.fixture
 def store(tmp_path: Path) -> SqlStore:
     """Give an empty store."""
-    return SqlStore(open_database(tmp_path / "runner.sqlite3"))
+    return empty_store(tmp_path)

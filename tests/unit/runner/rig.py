@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sallyport_common.database import create_engine
 from sallyport_common.settings import Secret
 from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Job, JobRequest, Usage
 from sallyport_runner.services.admission import Admission
@@ -288,6 +289,14 @@ def _template() -> Path:
     return folder
 
 
+def empty_store(folder: Path) -> SqlStore:
+    """Return the store of a folder; where it has none, an empty one that was migrated before."""
+    path = folder / "runner.sqlite3"
+    if not path.exists():
+        shutil.copy(_template() / "work/runner.sqlite3", path)
+    return SqlStore(create_engine(f"sqlite:///{path}"))
+
+
 class Runner:
     """The parts of a runner, put together without threads and engine."""
 
@@ -296,7 +305,9 @@ class Runner:
         self.now = 1_000_000.0
         self.study = Study(base / "forge")
         self.settings = settings(base, **values)
-        shutil.copytree(_template(), base, dirs_exist_ok=True)
+        shutil.copytree(
+            _template(), base, dirs_exist_ok=True, ignore=shutil.ignore_patterns("hooks", "info")
+        )
         self.executor = MemoryExecutor(lambda: self.now)
         self.server = Posts()
         self.volumes = Volumes(self.settings.volumes, (os.getuid(), os.getgid()))
@@ -305,7 +316,7 @@ class Runner:
     def restart(self) -> None:
         """Make everything anew that lives in the process alone."""
         known, background = self.settings, Immediate()
-        self.store = SqlStore(open_database(known.workdir / "runner.sqlite3"))
+        self.store = empty_store(known.workdir)
         self.reporter = Reporter(self.server, self.store, SyncState(), lambda: self.now)
         source = Git(
             known.workdir / "repos", known.github_proxy, known.ca_file, lambda _seconds: None

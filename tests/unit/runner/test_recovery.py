@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine, text
 from tests.unit.runner.jobserver import TIME, A, B, Server, listed, reported, serve
+from tests.unit.runner.made import REQUEST
 from tests.unit.runner.rig import Runner, settings
 
 from sallyport_common.protocol import ERROR_ACTION, StatusCode
 from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Reason
+from sallyport_runner.services.archive import Archive
+from sallyport_runner.services.recovery import Recovery
 from sallyport_runner.services.requests import RequestReader
 from sallyport_runner.services.server import MAX_IDENTIFIERS, JobServer, ServerError
 from sallyport_runner.services.sync import Listener, SyncState
-from sallyport_runner.storage.sql import SqlStore, open_database
 
 
 @pytest.fixture
@@ -68,8 +67,7 @@ def make_is_done_and_table_runs(runner: Runner, server: Server, sha: str) -> Non
     ("older", "expected"),
     [
         (None, ["make", "table"]),
-        (404, ["make", "table", "make"]),  # the controls: without rows, it starts again
-        (405, ["make", "table", "make"]),
+        (405, ["make", "table", "make"]),  # the control: without rows, it starts again
     ],
 )
 def test_nothing_is_run_twice(
@@ -119,6 +117,14 @@ def test_malformed_rows_are_a_fault_of_the_server(
     with pytest.raises(ServerError, match="malformed"):
         hear(runner)
     assert runner.store.request(A) is None
+
+
+@pytest.mark.parametrize("older", [404, 405])
+def test_an_older_server_has_no_rows(runner: Runner, server: Server, older: int) -> None:
+    server.say("make")
+    assert len(runner.server.jobs([A])) == 1
+    server.fault = older
+    assert runner.server.jobs([A]) == []
 
 
 def test_many_requests_are_asked_for_in_parts(runner: Runner, server: Server) -> None:
@@ -246,27 +252,38 @@ def test_a_record_of_an_earlier_life_is_not_the_end_of_a_new_job(
         ("failed", "succeeded", StatusCode.INTERNAL_ERROR),
         ("failed", "job_error", StatusCode.INTERNAL_ERROR),
         ("succeeded", "", StatusCode.SUCCEEDED),
+        ("succeeded", "nonzero_exit", StatusCode.SUCCEEDED),
         ("succeeded", "succeeded", StatusCode.SUCCEEDED),
     ],
 )
-def test_an_acknowledged_end_is_kept_word_for_word(
-    runner: Runner, server: Server, sha: str, status: str, code: str, expected: StatusCode
+def test_the_state_of_a_row_counts_and_its_code_where_it_agrees(
+    runner: Runner, status: str, code: str, expected: StatusCode
 ) -> None:
-    server.listed = [listed(sha, "make", "table")]
-    server.say("table", status="pending", status_code="created")
-    end = {"status": status, "status_message": "As it was: output/*.csv", "completed_at": TIME}
-    server.say("make", status_code=code, **end)
-    hear(runner)
-    runner.passes(2)
-    job = runner.job("make")
+    recovery = Recovery(Archive(runner.settings), runner.executor, runner.volumes)
+    row = reported("make", status=status, status_code=code, completed_at=TIME)
+    request = replace(REQUEST, reported=[row])
+    (job,) = recovery.restore(request, {}, recovery.rows(request))
     assert job.code is expected
     assert (job.cancelled_at is not None) == (code == "cancelled_by_user")
     assert job.posted == job.revision
+
+
+def test_an_acknowledged_end_is_kept_word_for_word(
+    runner: Runner, server: Server, sha: str
+) -> None:
+    server.listed = [listed(sha, "make", "table")]
+    server.say("table", status="pending", status_code="created")
+    end = {"status": "failed", "status_code": "unmatched_patterns", "completed_at": TIME}
+    end |= {"status_message": "As it was: output/*.csv"}
+    server.say("make", **end)
+    hear(runner)
+    runner.passes(2)
     runner.reporter.step()
-    posted = server.rows[job.id]
+    posted = server.rows[job_identifier(A, "make")]
     assert {name: posted[name] for name in end} == end
     assert (posted["started_at"], posted["metrics"]) == (TIME, {"cpu_mean": 1.5})
-    assert "make" not in started(runner)
+    assert runner.job("table").code is StatusCode.DEPENDENCY_FAILED
+    assert started(runner) == []
 
 
 def test_the_server_cannot_name_an_action_that_was_not_asked_for(
@@ -365,25 +382,3 @@ def test_requests_of_one_listing_find_each_others_jobs(
     runner.passes(3)
     assert started(runner) == ["make"]
     assert runner.job("table").wait_for == [job_identifier(A, "make")]
-
-
-def test_a_database_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> None:
-    path = tmp_path / "runner.sqlite3"
-    config = Config()
-    config.set_main_option("version_table", "sallyport_runner_version")
-    config.set_main_option("script_location", "sallyport_runner.storage:migrations")
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.execute(
-            text(
-                "INSERT INTO job_requests VALUES (:a, '', 'ws', '', '', '', '[]', '[]', 0, '',"
-                " 1, '', '', 0, '[]', 1, '[]')"
-            ),
-            {"a": A},
-        )
-    engine.dispose()
-    request = SqlStore(open_database(path)).request(A)
-    assert request
-    assert request.reported == []

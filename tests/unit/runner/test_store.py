@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
 from tests.unit.runner.made import TIME, fill, job
 
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Reason
-from sallyport_runner.storage.sql import SqlStore
+from sallyport_runner.storage.sql import SqlStore, open_database
 
 
 def test_a_request_is_admitted_once(store: SqlStore) -> None:
@@ -69,3 +74,25 @@ def test_active_jobs_are_shown_first(store: SqlStore) -> None:
     fill(store, *(job(number, code=code) for number, code in enumerate(codes, start=1)))
     assert [one.id for one in store.recent_jobs(3)] == ["job3", "job1", "job4"]
     assert store.counts() == dict.fromkeys((code.value for code in codes), 1)
+
+
+def test_a_database_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "runner.sqlite3"
+    config = Config()
+    config.set_main_option("version_table", "sallyport_runner_version")
+    config.set_main_option("script_location", "sallyport_runner.storage:migrations")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO job_requests VALUES (:a, '', 'ws', '', '', '', '[]', '[]', 0, '',"
+                " 1, '', '', 0, '[]', 1, '[]')"
+            ),
+            {"a": "a" * 16},
+        )
+    engine.dispose()
+    request = SqlStore(open_database(path)).request("a" * 16)
+    assert request
+    assert request.reported == []

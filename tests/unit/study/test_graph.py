@@ -68,7 +68,7 @@ def test_a_long_chain_is_no_trouble() -> None:
 ARROWS = [(name, need) for name in "abc" for need in "abc"]
 
 
-@pytest.mark.parametrize("count", range(6))
+@pytest.mark.parametrize("count", range(5))
 def test_of_three_actions_every_project_is_ordered_or_has_its_circles_named(count: int) -> None:
     for arrows in itertools.combinations(ARROWS, count):
         needs = {name: [need for other, need in arrows if other == name] for name in "abc"}
