@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.runner.made import fill, job
 from tests.unit.runner.rig import Runner, settings
 from waitress.server import create_server
 
 from sallyport_common import systemd
 from sallyport_common.errors import SettingsError
 from sallyport_common.loop import Stopper
+from sallyport_common.protocol import StatusCode
 from sallyport_common.settings import environment_names
 from sallyport_runner import cli
 from sallyport_runner.app import create_app
 from sallyport_runner.daemon import Daemon
-from sallyport_runner.services.control import Control
+from sallyport_runner.models import Stop
+from sallyport_runner.services.control import Control, UnknownJobError
 from sallyport_runner.services.sync import SyncState
 from sallyport_runner.settings import PREFIX, Settings
 from sallyport_runner.storage import PAUSED
@@ -71,6 +74,42 @@ def test_the_verbs(
     with pytest.raises(cli.AdminError, match="No active job has 'zzz'"):
         call(path, "kill", "zzz")
     assert cli.ask(path, "GET", "/healthz")["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "status"),
+    [
+        ("GET", "/none", 404),
+        ("POST", "/jobs//kill", 404),
+        ("POST", "/db-maintenance/maybe", 404),
+        ("GET", "/pause", 405),
+        ("POST", "/jobs/zzz/kill", 404),
+    ],
+)
+def test_every_error_is_a_sentence_in_json(
+    runner: Runner, method: str, url: str, status: int
+) -> None:
+    control = Control("hospital", runner.store, runner.executor, SyncState(), lambda: None)
+    client = create_app(control, {}).test_client()
+    answer = client.open(url, method=method)
+    assert answer.status_code == status
+    assert answer.json
+    assert set(answer.json) == {"detail"}
+    assert client.get("/status").status_code == 200
+
+
+def test_a_part_of_an_id_must_fit_one_active_job(runner: Runner) -> None:
+    fill(runner.store, job(1), job(2), job(3, code=StatusCode.SUCCEEDED))
+    control = Control("hospital", runner.store, runner.executor, SyncState(), lambda: None)
+    for part, sentence in (
+        ("job", "More than one active job has 'job' in its id."),
+        ("job3", "No active job has 'job3' in its id."),
+        ("", "No active job has '' in its id."),
+    ):
+        with pytest.raises(UnknownJobError) as caught:
+            control.kill(part)
+        assert str(caught.value) == sentence
+    assert control.kill("b1").stop is Stop.ADMIN
 
 
 def test_a_daemon_that_is_away_is_said_in_one_sentence(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tests.unit.runner.rig import PROJECT, Container, Runner, make
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Reason, Stop
 from sallyport_runner.services.retries import MAX_TRIES
+from sallyport_runner.services.runs import MAX_ATTEMPTS
 from sallyport_runner.storage import PAUSED
 
 HOME = "/" + "tmp"
@@ -231,6 +232,63 @@ def test_a_restart_takes_running_jobs_up_again(runner: Runner, sha: str) -> None
     runner.passes(3)
     assert runner.job("make").code is StatusCode.SUCCEEDED
     assert len(runner.executor.started) == 1
+
+
+def test_a_restart_after_any_pass_runs_nothing_twice(runner: Runner, sha: str) -> None:
+    runner.request("a", sha, "table")
+    for _ in range(8):
+        runner.passes(1)
+        runner.restart()
+    assert runner.job("table").code is StatusCode.SUCCEEDED
+    assert len(runner.executor.started) == 2
+
+
+def test_a_job_that_is_interrupted_too_often_ends(runner: Runner, sha: str) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    for _ in range(MAX_ATTEMPTS):
+        runner.passes(3)
+        runner.executor.containers.clear()
+    runner.passes(2)
+    job = runner.job("make")
+    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.TOO_MANY_ATTEMPTS)
+    assert len(runner.executor.started) == MAX_ATTEMPTS
+
+
+def test_a_wildcard_never_reaches_logs_and_manifest(runner: Runner) -> None:
+    text = PROJECT.replace(
+        "highly_sensitive: {raw: output/raw.csv}",
+        "moderately_sensitive: {l: '*/*.log', j: '*/*.json'}",
+    )
+    sha = runner.study.commit({"project.yaml": text})
+
+    def program(container: Container) -> int:
+        for name in ("metadata/other.log", "metadata/manifest.json", "o/a.log", "o/a.json"):
+            container.write(name, "forged")
+        return 0
+
+    runner.executor.programs["make"] = program
+    runner.request("a", sha, "make")
+    runner.passes(6)
+    assert set(runner.job("make").files) == {"o/a.log", "o/a.json"}
+    for root in (runner.high, runner.medium):
+        assert not root("metadata/other.log").exists()
+    assert "forged" not in runner.medium("metadata/manifest.json").read_text()
+
+
+def test_a_newer_run_of_a_need_takes_no_inputs_away(runner: Runner, sha: str) -> None:
+    runner.request("a", sha, "make")
+    runner.passes(6)
+    runner.store.set_flag(PAUSED, "true", "2026-11-24T00:00:00Z")
+    runner.request("b", sha, "table")
+    runner.passes(2)
+    runner.request("c", sha, "make")
+    runner.passes(2)
+    assert runner.job("make").code is StatusCode.PAUSED
+    runner.store.set_flag(PAUSED, None, "2026-11-24T00:00:00Z")
+    runner.store.update(runner.job("make").id, wait_for=[runner.job("table").id])
+    runner.passes(6)
+    assert runner.job("table").code is StatusCode.SUCCEEDED
 
 
 def test_a_job_that_was_finalised_is_not_finalised_twice(runner: Runner, sha: str) -> None:

@@ -107,6 +107,63 @@ def test_what_is_not_signed_for_us_is_refused(given: dict[str, Any], kind: str) 
     assert reader().read(row())
 
 
+def test_a_payload_without_a_field_is_refused_and_stops_nobody(runner: Runner) -> None:
+    for name in set(payload()) - {"permissions", "created_by"}:
+        short = {key: value for key, value in payload().items() if key != name}
+        signed = dsse.sign(ENVELOPE_TYPE, json.dumps(short).encode(), PRIVATE)
+        with pytest.raises(RefusedRequestError, match="malformed"):
+            reader().read(row() | {"envelope": signed})
+    good = row() | {"identifier": "b" * 16, "envelope": row(identifier="b" * 16)["envelope"]}
+    runner.server.listing = Listing([good, {"identifier": 5}, row() | {"envelope": signed}], None)
+    listener(runner).step()
+    assert runner.store.request("b" * 16)
+    assert runner.store.request("a" * 16) is None
+
+
+def test_two_payloads_for_one_request_in_one_listing(runner: Runner) -> None:
+    runner.server.listing = Listing([row(sha="1" * 40), row(sha="0" * 40)], None)
+    listener(runner).step()
+    kept = runner.store.request("a" * 16)
+    assert kept
+    assert kept.sha == "0" * 40
+
+
+def test_a_fault_of_the_server_forgets_what_it_said_last(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hears, heard = listener(runner), runner.server.requests
+    runner.server.listing = Listing([], '"1"')
+    hears.step()
+
+    def fault(*_words: object) -> Listing:
+        raise ServerError("away")
+
+    monkeypatch.setattr(runner.server, "requests", fault)
+    with pytest.raises(ServerError):
+        hears.step()
+    monkeypatch.setattr(runner.server, "requests", heard)
+    hears.step()
+    assert runner.server.asked == [None, None]
+
+
+def test_what_was_not_posted_is_posted_later(
+    runner: Runner, sha: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner.request("a", sha, "make")
+    runner.passes(1)
+    post = runner.server.post
+
+    def fault(*_words: object) -> None:
+        raise ServerError("away")
+
+    monkeypatch.setattr(runner.server, "post", fault)
+    with pytest.raises(ServerError):
+        runner.reporter.step()
+    monkeypatch.setattr(runner.server, "post", post)
+    runner.reporter.step()
+    assert len(runner.server.bodies) == 1
+
+
 def test_clocks_may_differ_by_five_minutes() -> None:
     assert not reader().read(row(created_at=utc_text(NOW + timedelta(minutes=4)))).expired
     assert not reader().read(row(expires_at=utc_text(NOW - timedelta(minutes=4)))).expired
