@@ -174,7 +174,7 @@ def test_reports_and_requests_at_once_lose_nothing(
 
     assert together(submit, report, cancel) == [None, None, None]
     assert rig.services.backends.by_slug("hospital").changes == before + 8
-    assert rig.call("GET", "/job-requests/").json["count"] == 5  # type: ignore[index]
+    assert (rig.call("GET", "/job-requests/").json or {})["count"] == 5
     assert rig.services.audit.verify().intact
 
 

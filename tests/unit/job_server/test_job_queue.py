@@ -8,11 +8,18 @@ from typing import Any
 
 import pytest
 from tests.unit.job_server.rig import BOTH, TOKENS, Rig, job
+from tests.unit.job_server.worlds import without_git
 from werkzeug.test import TestResponse
 
 from sallyport_common import tokens
 
 ENGINES = BOTH
+
+
+@pytest.fixture(autouse=True)
+def _without_git(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare these tests the reading of a repository."""
+    without_git(rig, monkeypatch)
 
 
 def listed(rig: Rig) -> list[str]:
