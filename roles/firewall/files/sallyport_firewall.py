@@ -294,11 +294,13 @@ def trial(path: Path) -> str:
 
 
 def confirm(path: Path) -> str:
-    """Keep the policy that is in force."""
-    subprocess.run(
+    """Keep the policy on trial; too late once the former one has returned."""
+    done = subprocess.run(
         ["/usr/bin/systemctl", "stop", "sallyport-firewall-revert.timer"],
         capture_output=True, check=False,
     )  # fmt: skip
+    if done.returncode:
+        raise NotInForceError("no policy is on trial: nobody confirmed it within a minute")
     shutil.copy2(path, confirmed(path))
     return "confirmed"
 

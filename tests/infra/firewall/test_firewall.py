@@ -100,6 +100,30 @@ def test_a_policy_that_cannot_be_loaded_changes_nothing(host: Host) -> None:
     assert host.check_output("sallyport-firewall status").startswith("in force")
 
 
+def test_a_policy_on_trial_goes_unless_it_is_confirmed_in_time(host: Host) -> None:
+    policy = "/etc/sallyport/firewall/policy.json"
+    host.check_output("cp -p %s /run/kept.json", policy)
+    change = 'import json, sys; p = json.load(open(sys.argv[1])); p["flows"] = p["flows"][:-1]; '
+    change += 'json.dump(p, open(sys.argv[1], "w"))'
+    try:
+        host.check_output("python3 -c %s %s", change, policy)
+        assert host.check_output("sallyport-firewall trial") == "applied"
+        assert host.service("sallyport-firewall-revert.timer").is_running
+        host.check_output("systemctl stop sallyport-firewall-revert.timer")
+        assert host.check_output("sallyport-firewall revert") == "applied"
+        late = host.run("sallyport-firewall confirm")
+        assert (late.rc, late.stderr.strip()) == (
+            3,
+            "no policy is on trial: nobody confirmed it within a minute",
+        )
+        host.check_output("python3 -c %s %s", change, policy)
+        assert host.check_output("sallyport-firewall trial") == "applied"
+        assert host.check_output("sallyport-firewall confirm") == "confirmed"
+    finally:
+        host.check_output("cp -p /run/kept.json %s && sallyport-firewall trial", policy)
+        host.check_output("sallyport-firewall confirm")
+
+
 def test_what_is_loaded_does_not_depend_on_a_second_file(host: Host) -> None:
     assert host.check_output("sallyport-firewall check") == "the policy is good"
     assert host.file("/etc/sallyport/firewall/policy.json").mode == 0o640

@@ -46,11 +46,17 @@ class Kernel:
         self.commands: list[list[str]] = []
         self.tables: dict[str, str] = {}
         self.refuse = False
+        self.timer = False
         self.rules: list[dict[str, Any]] = []
 
     def run(self, command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
         """Answer as the program would."""
         self.commands.append(list(command))
+        if "/usr/bin/systemd-run" in command:
+            self.timer = True
+        if "/usr/bin/systemctl" in command:
+            was, self.timer = self.timer, False
+            return subprocess.CompletedProcess(command, 0 if was else 5, "", "")
         if "list" in command:
             held = "\n".join(f"table inet {name} {{{body}}}" for name, body in self.tables.items())
             text = json.dumps({"nftables": self.rules}) if "--json" in command else held
@@ -221,6 +227,20 @@ def test_an_unconfirmed_policy_goes_back_to_the_confirmed_one(kernel: Kernel, pa
     firewall.revert(path)
     assert kernel.tables == good
     assert json.loads(path.read_text())["flows"] == [FLOW]
+
+
+def test_a_confirmation_that_comes_too_late_keeps_nothing(
+    kernel: Kernel, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    firewall.trial(path)
+    assert firewall.main(["confirm", f"--policy={path}"]) == 0
+    path.write_text(json.dumps(policy()))
+    firewall.trial(path)
+    kernel.timer = False
+    firewall.revert(path)
+    assert firewall.main(["confirm", f"--policy={path}"]) == 3
+    assert "no policy is on trial" in capsys.readouterr().err
+    assert json.loads(firewall.confirmed(path).read_text())["flows"] == [FLOW]
 
 
 def test_a_first_policy_that_nobody_confirmed_leaves_no_rules(kernel: Kernel, path: Path) -> None:
