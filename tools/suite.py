@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ KEPT = "topology"
 """The scenario whose hosts the end-to-end tests use."""
 ALONE = {KEPT, "single_host", "default"}
 PLAIN = ["-p", "no:socket"]
+WHY = re.compile(r"fatal: |FAILED |ERROR |CRITICAL |E  |\* +\[")
 TOOLS = ROOT / "tools"
 SECRETS = "playbooks/operations/generate_secrets.yml"
 
@@ -113,9 +115,17 @@ def scenarios(names: Sequence[str]) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         passed = list(pool.map(one, names))
-    if not all(passed):
-        failed = [name for name, good in zip(names, passed, strict=True) if not good]
+    failed = [name for name, good in zip(names, passed, strict=True) if not good]
+    if failed:
+        print("".join(f"    {name}:\n{reasons(name)}" for name in failed), end="")
         stop(f"scenarios failed: {', '.join(failed)}; their logs are build/log/molecule-*.log.")
+
+
+def reasons(name: str) -> str:
+    """Return the lines of a scenario's log that say why it failed, so that they come last."""
+    log = (LOGS / f"molecule-{name}.log").read_text(errors="replace").splitlines()
+    found = [line[:1000] for line in log if WHY.match(line)]
+    return "".join(f"      {line}\n" for line in found[-12:])
 
 
 def every_scenario() -> list[str]:
