@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.runner.engine import Engine, serve
@@ -172,12 +173,12 @@ def test_what_is_said_of_a_container(
     executor: DockerExecutor,
     state: str,
     values: dict[str, object],
-    expected: dict[str, object],
+    expected: dict[str, Any],
 ) -> None:
     engine.add("a", LABELS, state, **values)
     blank = ContainerStatus(name="a", labels=LABELS, state=state)
     found = executor.status("a")
-    assert found == replace(blank, **expected)  # type: ignore[arg-type]  # fields by name
+    assert found == replace(blank, **expected)
     assert executor.list("hospital") == [found]
     assert executor.list("other") == []
 
@@ -194,13 +195,13 @@ def test_what_is_not_there_is_no_fault(engine: Engine, executor: DockerExecutor)
 
 @pytest.mark.parametrize("call", ["kill", "remove"])
 def test_what_goes_away_meanwhile_is_no_fault(
-    engine: Engine, executor: DockerExecutor, call: str
+    engine: Engine, executor: DockerExecutor, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.add("a", LABELS)
     engine.lose_before = "containers/a/kill" if call == "kill" else "containers/a"
     if call == "remove":
         engine.lose_before = None
-        engine.answer = _losing(engine)  # type: ignore[method-assign]  # the race itself
+        monkeypatch.setattr(engine, "answer", _losing(engine))
     getattr(executor, call)("a")
     assert engine.containers == {}
 

@@ -23,11 +23,11 @@ from sallyport_runner.services.sync import Listener, SyncState
 
 
 @pytest.fixture
-def server(runner: Runner) -> Iterator[Server]:
+def server(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Give a job server that the rig's runner talks to by HTTP."""
     with serve() as (made, url):
         known = settings(runner.base, job_server_endpoint=url)
-        runner.server = JobServer(known, "test")  # type: ignore[assignment]  # the real client
+        monkeypatch.setattr(runner, "server", JobServer(known, "test"))
         runner.restart()
         yield made
 

@@ -74,8 +74,8 @@ class Stages:
             raise StageError(Reason.NO_CODE, str(error)) from error
 
     def _inputs(self, job: Job, volume: Volume) -> None:
-        """Copy the outputs of needed actions: of their latest success that is known or recorded."""
-        latest = self._store.latest_jobs(job.workspace, succeeded=True)
+        """Copy the outputs of needed actions: of their latest job, else what the manifest has."""
+        latest = self._store.latest_jobs(job.workspace)
         root = self._settings.high_privacy_storage_base / "workspaces" / job.workspace
         for need in job.needs:
             known = latest[need].files if need in latest else {}

@@ -42,8 +42,8 @@ class Store(Protocol):
     def recent_jobs(self, limit: int) -> list[Job]:
         """Return the newest jobs, active ones first."""
 
-    def latest_jobs(self, workspace: str, *, succeeded: bool = False) -> dict[str, Job]:
-        """Return the latest job of each action that was not cancelled, or that succeeded."""
+    def latest_jobs(self, workspace: str) -> dict[str, Job]:
+        """Return the latest job of each action of a workspace, cancelled ones left out."""
 
     def jobs_of(self, requests: Sequence[str]) -> list[Job]:
         """Return all jobs of some requests."""

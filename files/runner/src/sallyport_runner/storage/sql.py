@@ -126,15 +126,13 @@ class SqlStore:
         ended = jobs.c.code.in_(FINAL_CODES)
         return self._jobs(select(jobs).order_by(ended, jobs.c.created_order.desc()).limit(limit))
 
-    def latest_jobs(self, workspace: str, *, succeeded: bool = False) -> dict[str, Job]:
+    def latest_jobs(self, workspace: str) -> dict[str, Job]:
         """See Store."""
-        codes = [StatusCode.SUCCEEDED] if succeeded else list(StatusCode)
         query = (
             select(jobs)
             .where(
                 jobs.c.workspace == workspace,
                 jobs.c.cancelled_at.is_(None),
-                jobs.c.code.in_(codes),
                 jobs.c.reason.not_in([Reason.NOTHING_TO_DO, Reason.NO_RECORD]),
             )
             .order_by(jobs.c.created_order)
