@@ -95,7 +95,7 @@ def database_url(
     engine: str, prepared: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> str:
     """Give the address of a database as it was prepared, beside a folder of this test's own."""
-    shutil.copytree(prepared, tmp_path / "server")
+    _copy(prepared, tmp_path / "server")
     if engine != POSTGRESQL:
         return str(make_settings(tmp_path / "server").database_url)
     server: PostgresServer = request.getfixturevalue("postgres")
@@ -172,12 +172,18 @@ def world(
     app: Flask, happened: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     """Give a job server of this test's own in which something happened."""
-    shutil.copytree(happened.rig.folder, tmp_path / "server")
+    _copy(happened.rig.folder, tmp_path / "server")
     rig = _open(app, tmp_path / "server", make_settings(tmp_path / "server").database_url)
     monkeypatch.setitem(app.extensions, "sallyport", rig.services)
     worlds.without_git(rig, monkeypatch)
     yield replace(happened, rig=rig)
     _close(rig)
+
+
+def _copy(source: Path, target: Path) -> None:
+    # The forge is most of it and rarely changed: `Study` copies it when it is.
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("forge"))
+    (target / "forge").symlink_to((source / "forge").resolve())
 
 
 def _open(app: Flask, folder: Path, database_url: str) -> Rig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -89,14 +90,23 @@ class Study:
 
     def commit(self, project: str) -> str:
         """Put a project.yaml at the head of the branch."""
+        self._own()
         (self.folder / "project.yaml").write_text(project)
         _git(self.folder, "add", "-A")
         _git(self.folder, "commit", "-q", "--allow-empty", "-m", "study")
         self.sha = _git(self.folder, "rev-parse", "HEAD")
         return self.sha
 
+    def _own(self) -> None:
+        forge = self.folder.parents[1]
+        if forge.is_symlink():
+            shared = forge.resolve()
+            forge.unlink()
+            shutil.copytree(shared, forge)
+
     def remove_project(self) -> None:
         """Leave no project.yaml at the head of the branch."""
+        self._own()
         _git(self.folder, "rm", "-q", "project.yaml")
         _git(self.folder, "commit", "-q", "-m", "nothing left")
 

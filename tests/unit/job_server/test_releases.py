@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.job_server.rig import BOTH, SITE, TOKENS, Rig, file_entry, file_list
+from tests.unit.job_server.rig import SITE, TOKENS, Rig, file_entry, file_list
 from werkzeug.test import TestResponse
 
 from sallyport_common.tokens import new_ulid
-
-ENGINES = BOTH
 
 TABLE = b"group,count\nyoung,10\nold,25\n"
 NAME = "output/table.csv"
