@@ -26,11 +26,11 @@ lint: ## ruff, mypy, ansible-lint, import-linter, codespell, shellcheck
 
 unit: ## the unit tests
 	$(TOOLS)/bootstrap.py test
-	$(PYTHON) -m pytest -q tests/unit
+	$(PYTHON) -m pytest -q --numprocesses=auto --dist=loadfile tests/unit
 
 contract: ## is the repository consistent with itself
 	$(TOOLS)/bootstrap.py tools
-	$(PYTHON) -m pytest -q -p no:socket tests/contract
+	$(PYTHON) -m pytest -q -p no:socket --numprocesses=auto --dist=loadfile tests/contract
 
 conformance: ## a published peer against our job server
 	$(TOOLS)/bootstrap.py tools

@@ -30,6 +30,7 @@ KEPT = "topology"
 """The scenario whose hosts the end-to-end tests use."""
 ALONE = {KEPT, "single_host", "default"}
 PLAIN = ["-p", "no:socket"]
+PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
 WHY = re.compile(r"fatal: |FAILED |ERROR |CRITICAL |E  |\* +\[")
 TOOLS = ROOT / "tools"
 SECRETS = "playbooks/operations/generate_secrets.yml"
@@ -167,8 +168,8 @@ def stages() -> dict[str, Stage]:
     """Return every stage before the last, in order."""
     return {
         "lint": lambda: python(TOOLS / "lint.py"),
-        "unit": lambda: layer("unit", "tests/unit"),
-        "contract": lambda: layer("contract", "tests/contract", *PLAIN),
+        "unit": lambda: layer("unit", "tests/unit", *PARALLEL),
+        "contract": lambda: layer("contract", "tests/contract", *PLAIN, *PARALLEL),
         "conformance": lambda: layer("conformance", "tests/conformance", *PLAIN),
         "prepare": prepare,
         "scenarios": lambda: scenarios(every_scenario()),
