@@ -16,6 +16,7 @@ from tests.unit.data_builder.engines import CORE, fill
 
 from sallyport_data_builder import cli
 from sallyport_data_builder.io import outputs
+from sallyport_data_builder.io.tables import OutputTable, column
 
 DEFINITION = """
 from ehrql import create_dataset
@@ -206,8 +207,10 @@ def test_an_output_is_a_file_or_a_folder_with_an_extension(output: str, file: st
 
 def test_fmt_02_and_04(tmp_path: Path) -> None:
     rows: list[list[Any]] = [[1, True, None, 0.1, "a,b"], [2, False, 3, 1e300, ""]]
+    kinds = {"a": "bool", "b": "int", "c": "float", "d": "str"}
+    table = OutputTable.of_patients("dataset", [column(*pair) for pair in kinds.items()])
     for name in ("a.csv.gz", "b.csv.gz"):
-        outputs.write(str(tmp_path / name), list("abcd"), rows)
+        outputs.write(str(tmp_path / name), table, rows)
     first, second = ((tmp_path / name).read_bytes() for name in ("a.csv.gz", "b.csv.gz"))
     assert first == second
     text = gzip.decompress(first).decode()

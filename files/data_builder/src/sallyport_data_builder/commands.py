@@ -11,6 +11,7 @@ from pathlib import Path
 from sallyport_data_builder import schemas
 from sallyport_data_builder.errors import ArgumentsError, MissingPermissionError
 from sallyport_data_builder.io import outputs
+from sallyport_data_builder.io.columns import dataset_table
 from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps, loads
 from sallyport_data_builder.settings import Settings
 
@@ -75,7 +76,9 @@ def execute(settings: Settings, plan: Plan, output: str | None) -> None:
     for item in planner.exclusions():
         LOG.info("patients left out by the backend: %s", item.name)
     with connect(dialect, settings.url.text, mapping, settings.job) as database:
-        count = outputs.write(output, columns, run_steps(database, steps, columns))
+        count = outputs.write(
+            output, dataset_table(plan.dataset), run_steps(database, steps, columns)
+        )
     LOG.info("written: %s rows", rounded(count))
 
 
@@ -84,9 +87,8 @@ def dummy(plan: Plan, output: str | None) -> None:
     from sallyport_data_builder.dummy.generator import Generator
 
     check_permissions(plan, plan.permissions_claimed)
-    columns = [name for name, _series in plan.dataset.columns]
     LOG.info("no database: %s dummy patients", plan.population_size)
-    outputs.write(output, columns, Generator(plan).rows())
+    outputs.write(output, dataset_table(plan.dataset), Generator(plan).rows())
 
 
 def generate(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sallyport_data_builder.errors import ArgumentsError
+from sallyport_data_builder.io.tables import OutputTable
 
 EXTENSIONS = (".csv", ".csv.gz")
 Rows = Iterable[Sequence[Any]]
@@ -53,25 +54,25 @@ def _text(path: Path, partial: Path) -> Iterator[TextIO]:
         yield stream
 
 
-def write(output: str | None, columns: Sequence[str], rows: Rows) -> int:
-    """Write a dataset and return the number of its rows."""
+def write(output: str | None, table: OutputTable, rows: Rows) -> int:
+    """Write a table and return the number of its rows."""
     if output is None:
-        return _write(sys.stdout, columns, rows)
-    path = target(output)
+        return _write(sys.stdout, table, rows)
+    path = target(output, table.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
     try:
         with _text(path, partial) as stream:
-            count = _write(stream, columns, rows)
+            count = _write(stream, table, rows)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return count
 
 
-def _write(stream: TextIO, columns: Sequence[str], rows: Rows) -> int:
+def _write(stream: TextIO, table: OutputTable, rows: Rows) -> int:
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["patient_id", *columns])
+    writer.writerow(table.names)
     count = 0
     for row in rows:
         writer.writerow([render(value) for value in row])
