@@ -49,7 +49,7 @@ MISTAKES = {
     ),
     "two sources": ('source = "hosp.person"', 'source = "a"\nquery = "b"', "either source or"),
     "no such schema": ('["core"]', '["cor"]', "Did you mean core"),
-    "text ids": ('type = "int"', 'type = "str"', "int column"),
+    "ids of dates": ('type = "int"', 'type = "date"', "must be int or str"),
     "empty exclusion": ('sql = "select person_key from hosp.opt_out"', "", "needs sql"),
     "not TOML": ("format = 1", "format 1", "is not TOML"),
 }
@@ -139,6 +139,7 @@ def test_maintenance_and_missing_tables_are_code_4(tmp_path: Path) -> None:
         assert caught.value.code == 4
         found = list(checks.live(backend, database))
     assert {check.status for check in found} == {"ok"}
+    (tmp_path / "empty.sqlite3").touch()
     empty = f"sqlite:///{tmp_path}/empty.sqlite3"
     with connect(dialect_of(empty), empty, backend, "unit") as database:
         failed = [check for check in checks.live(backend, database) if check.status == "fail"]

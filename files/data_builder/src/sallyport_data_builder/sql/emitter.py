@@ -8,6 +8,7 @@ from typing import cast
 
 import sqlalchemy as sa
 
+from sallyport_data_builder.backends.implied import tests
 from sallyport_data_builder.backends.standard import Standard
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Column, Node, Pick, Series, Table
@@ -33,10 +34,11 @@ class Emitter:
         self._places = needs.places()
         self._picks = {item.rows: item for item in needs.relations if item.kind == "pick"}
 
-    def standard_rows(self, table: Table) -> sa.Subquery:
+    def standard_rows(self, table: Table, predicates: Sequence[Series] = ()) -> sa.Subquery:
         """Return the standard rows of a table, with the columns that the dataset uses."""
-        columns = self._needs.columns[table]
-        return self._standard.table(table.schema, table.name, columns).subquery("t")
+        columns, place = self._needs.columns[table], (table.schema, table.name)
+        implied = self._standard.implied(*place, tests(predicates, table)) if predicates else None
+        return self._standard.table(*place, columns, implied).subquery("t")
 
     def expression(self, node: Series, scope: Scope) -> Element:
         """Return the expression of a series; what it needs is joined to the scope."""

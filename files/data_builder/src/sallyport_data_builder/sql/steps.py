@@ -9,7 +9,8 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from sallyport_data_builder.backends.mapping import BackendMapping, Exclusion
-from sallyport_data_builder.backends.standard import Standard, operator_text
+from sallyport_data_builder.backends.python import decorated
+from sallyport_data_builder.backends.standard import Standard
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Frame, Pick, Series, Where, base_table, chain
 from sallyport_data_builder.plan.relations import Relation, needs, population_tables
@@ -41,16 +42,14 @@ class Planner:
 
     def exclusions(self) -> list[Exclusion]:
         """Return the exclusions in force (BK-01)."""
-        return [
-            item
-            for item in self._mapping.exclusions
-            if not item.unless_permission or item.unless_permission not in self._permissions
-        ]
+        return self._mapping.in_force(self._permissions)
 
     def dataset(self, dataset: op.Dataset) -> list[Step]:
         """Return the steps; the last one holds the rows of the output."""
         wanted = needs([dataset])
         emitter = Emitter(self._dialect, self._standard, wanted, self._stored)
+        for item in self._standard.first(wanted.columns):
+            self._standard.keep(item, self._store(item.label, item.select, item.columns))
         for relation in wanted.relations:
             select = self._relation(relation, emitter)
             self._stored[relation] = self._store(relation.label, select, relation.columns())
@@ -65,7 +64,7 @@ class Planner:
 
     def _store(self, label: str, select: sa.Select[Any], columns: list[str]) -> sa.TableClause:
         name = f"sp_{self._job}_{len(self._steps) + 1}"
-        self._steps.append(Step(label, name, select))
+        self._steps.append(Step(label, name, decorated(select, self._mapping)))
         types = {item.name: item.type for item in select.selected_columns}
         named = [sa.column(column, types[column]) for column in ("patient_id", *columns)]
         return sa.table(name, *named, schema=self._mapping.scratch_schema or None)
@@ -85,18 +84,14 @@ class Planner:
         condition = emitter.expression(population, scope)
         select = sa.select(everybody.c.patient_id).select_from(scope.from_clause()).where(condition)
         for item in self.exclusions():
-            select = select.where(self._exclusion(item, everybody))
+            found = self._standard.exclusion(item.sql, everybody.c.patient_id)
+            select = select.where(found if item.only else ~found)
         return select
-
-    def _exclusion(self, item: Exclusion, everybody: sa.FromClause) -> Element:
-        column = sa.column(self._mapping.patient_id, sa.BigInteger())
-        listed = operator_text(item.sql.strip().rstrip(";")).columns(column).subquery(item.name)
-        found = sa.exists().where(listed.c[column.name] == everybody.c.patient_id)
-        return found if item.only else ~found
 
     def _relation(self, relation: Relation, emitter: Emitter) -> sa.Select[Any]:
         rows = relation.rows
-        scope = Scope(emitter.standard_rows(base_table(rows)))
+        predicates = [item.predicate for item in chain(rows) if isinstance(item, Where)]
+        scope = Scope(emitter.standard_rows(base_table(rows), predicates))
         if isinstance(rows, Pick):
             return self._pick(rows, relation, scope, emitter)
         if relation.kind == "count_episodes":
