@@ -2,48 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from sallyport_data_builder.model.types import CODES, MULTI_CODES, Value
+from sallyport_data_builder.sql.portable import Outputs, Sets, grouping_sets
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Element = ColumnElement[Any]
 # Operators that SQLAlchemy does not type for us put their operands in parentheses.
 TIGHT = 15
+BATCH = 64_000
+TEXTS = ("str", *CODES, *MULTI_CODES)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one statement may hold; the planner stays below (PLN-05, PLN-09)."""
+
+    parameters: int
+    joins: int
+    columns: int
+    identifier: int
+    literals: int
 
 
 class Dialect:
     """Standard SQL, where there is such a thing."""
 
     name = ""
+    limits = Limits(parameters=30_000, joins=50, columns=1_000, identifier=63, literals=1_000)
     types: Mapping[str, Any] = {
         "bool": sa.Boolean(),
         "int": sa.BigInteger(),
         "float": sa.Double(),
-        "str": sa.Text(),
         "date": sa.Date(),
-        **dict.fromkeys((*CODES, *MULTI_CODES), sa.Text()),
+        **dict.fromkeys(TEXTS, sa.Text()),
     }
 
     # The database's own names of the types that a standard column may arrive in.
     native: Mapping[str, tuple[str, ...]] = {}
+
+    def compiler(self) -> sa.Dialect:
+        """Return what renders statements where there is no connection."""
+        raise NotImplementedError
 
     @contextmanager
     def connect(self, url: str, job: str, settings: Mapping[str, Any]) -> Iterator[sa.Connection]:
         """Give one connection, without a pool."""
         raise NotImplementedError
 
+    def cancel(self, connection: sa.Connection) -> None:
+        """Stop the running statement; called from another thread than the one that waits."""
+        raise NotImplementedError
+
     def create_table(self, name: str, select: sa.Select[Any], schema: str) -> list[Any]:
         """Return the statements that store a SELECT in a scratch table, with statistics."""
         raise NotImplementedError
 
+    def stream(
+        self, connection: sa.Connection, select: sa.Select[Any]
+    ) -> Iterator[pa.RecordBatch | Sequence[sa.Row[Any]]]:
+        """Give the rows in batches: Arrow where the driver can, else lists of rows."""
+        with connection.execution_options(stream_results=True).execute(select) as result:
+            yield from result.partitions(BATCH)
+
     def scratch_tables(self, connection: sa.Connection, schema: str, prefix: str) -> list[str]:
         """Return the names of stored tables that start with a prefix."""
-        raise NotImplementedError
+        tables = sa.table(
+            "tables",
+            sa.column("table_name", sa.Text()),
+            sa.column("table_schema", sa.Text()),
+            schema="information_schema",
+        )
+        named = tables.c.table_name.startswith(prefix, autoescape=True)
+        rows = sa.select(tables.c.table_name).where(tables.c.table_schema == schema, named)
+        return sorted(connection.execute(rows).scalars())
 
     def column_types(self, connection: sa.Connection, select: sa.Select[Any]) -> dict[str, str]:
         """Return the database's own types of the columns of a SELECT."""
@@ -57,8 +99,24 @@ class Dialect:
         """Return a constant of a type."""
         return sa.cast(sa.literal(value, self.types[kind]), self.types[kind])
 
+    def among(self, source: Element, values: Iterable[Value], kind: str) -> Element:
+        """Tell whether a value is in a list, rendered by type, so without limit (PLN-05)."""
+        listed = sa.bindparam(
+            "among",
+            list(values),
+            self.types[kind],
+            unique=True,
+            expanding=True,
+            literal_execute=True,
+        )
+        return source.in_(listed)
+
+    def standard_text(self, text: Element) -> Element:
+        """Return a text column of the site so that it is compared as SEM-13 says."""
+        return text
+
     def text_key(self, text: Element) -> Element:
-        """Return a text that is compared by code point."""
+        """Return a text that is ordered by code point."""
         return text
 
     def null_smallest(self, key: Element, descending: bool) -> Element:
@@ -81,6 +139,11 @@ class Dialect:
         """Return the first day of the month or year."""
         raise NotImplementedError
 
+    def clamped(self, date: Element, moved: Element) -> Element:
+        """Move on from the end of a month to the first of the next where the day was cut off."""
+        cut = self.date_part("day", moved) < self.date_part("day", date)
+        return sa.case((cut, self.date_add("days", moved, self.literal(1, "int"))), else_=moved)
+
     def to_int(self, number: Element) -> Element:
         """Cut towards zero."""
         raise NotImplementedError
@@ -98,9 +161,37 @@ class Dialect:
         return sa.func.power(left, right, type_=self.types["float"])
 
     def extreme(self, op: str, parts: Sequence[Element]) -> Element:
-        """Return the least or greatest that is not NULL (SEM-06)."""
-        raise NotImplementedError
+        """Return the least or greatest that is not NULL (SEM-06), pair by pair."""
+
+        def better(left: Element, right: Element) -> Element:
+            wins = left <= right if op == "least" else left >= right
+            return sa.case(
+                (left.is_(None), right), (right.is_(None), left), (wins, left), else_=right
+            )
+
+        return reduce(better, parts)
 
     def contains(self, text: Element, needle: Element) -> Element:
         """Tell whether a text holds another, literally (SEM-13)."""
         raise NotImplementedError
+
+    def filtered(self, aggregate: sa.FunctionElement[Any], predicate: Element) -> Element:
+        """Aggregate only the rows for which a predicate is true."""
+        return aggregate.filter(predicate)
+
+    def pick(
+        self, select: sa.Select[Any], patient: Element, order: Sequence[Element]
+    ) -> sa.Select[Any]:
+        """Keep the first row of each patient, by the order."""
+        place = sa.func.row_number().over(partition_by=patient, order_by=order)
+        rows = select.add_columns(place.label("place")).subquery("numbered")
+        chosen = [column for column in rows.c if column.name != "place"]
+        return sa.select(*chosen).where(rows.c.place == 1)
+
+    def grouping(self, rows: sa.FromClause, sets: Sets, outputs: Outputs) -> sa.Select[Any]:
+        """Aggregate by several sets of columns at once.
+
+        The columns are `grouping_set`, the place of the set, then each column that occurs in one,
+        NULL where the set has it not, then the outputs.
+        """
+        return grouping_sets(rows, sets, outputs)

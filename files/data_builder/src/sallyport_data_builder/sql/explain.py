@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sallyport_data_builder.backends.mapping import BackendMapping
 from sallyport_data_builder.model.plan import Plan
 from sallyport_data_builder.settings import Settings
@@ -11,21 +9,10 @@ from sallyport_data_builder.sql.run import dialect_of
 from sallyport_data_builder.sql.steps import Planner
 
 
-def _sql_dialect(name: str) -> Any:
-    if name == "sqlite":
-        from sqlalchemy.dialects import sqlite
-
-        return sqlite.dialect()
-    from sqlalchemy.dialects import postgresql
-
-    made: Any = postgresql.dialect
-    return made(paramstyle="named")
-
-
 def statements(plan: Plan, mapping: BackendMapping, scheme: str, settings: Settings) -> str:
     """Return the statements in order, each with its label."""
     dialect = dialect_of(scheme)
-    target = _sql_dialect(dialect.name)
+    target = dialect.compiler()
     planner = Planner(dialect, mapping, settings.job, settings.permissions)
     lines = []
     for step in planner.dataset(plan.dataset):

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from sallyport_data_builder.backends.mapping import BackendMapping
 from sallyport_data_builder.backends.standard import operator_text
-from sallyport_data_builder.errors import ArgumentsError, DatabaseFailure, nearest
+from sallyport_data_builder.errors import DatabaseFailure
+from sallyport_data_builder.sql.connectors import dialect_of as dialect_of
 from sallyport_data_builder.sql.dialect import Dialect
 from sallyport_data_builder.sql.statements import Drop
 from sallyport_data_builder.sql.steps import Step
@@ -27,22 +28,6 @@ SENTENCES = {
     5: "The database refused a statement.",
     6: "The query is too complex for the database.",
 }
-
-
-def dialect_of(url: str, override: str = "") -> Dialect:
-    """Return the connector for a URL; raise ArgumentsError naming those that there are."""
-    scheme = override or url.partition(":")[0].partition("+")[0]
-    if scheme in ("postgresql", "postgres"):
-        from sallyport_data_builder.sql.postgresql import PostgreSQL
-
-        return PostgreSQL()
-    if scheme == "sqlite":
-        from sallyport_data_builder.sql.sqlite import SQLite
-
-        return SQLite()
-    raise ArgumentsError(
-        f"There is no connector {scheme}.{nearest(scheme, ('postgresql', 'sqlite'))}"
-    )
 
 
 def rounded(count: int) -> str:

@@ -16,19 +16,24 @@ def _full_name(compiler: Any, name: str, schema: str) -> str:
 
 
 class CreateTableAs(Executable, ClauseElement):
-    """Stores the rows of a SELECT."""
+    """Stores the rows of a SELECT, with an index where that is made together with the table."""
 
     inherit_cache = False
 
-    def __init__(self, kind: str, name: str, schema: str, select: sa.Select[Any]) -> None:
+    def __init__(
+        self, kind: str, name: str, schema: str, select: sa.Select[Any], index: str = ""
+    ) -> None:
         self.kind, self.name, self.schema, self.select = kind, name, schema, select
+        self.index = index
 
 
 @compiles(CreateTableAs)
 def _create(element: CreateTableAs, compiler: Any, **options: Any) -> str:
     body = compiler.process(element.select, **options)
-    name = _full_name(compiler, element.name, element.schema)
-    return f"CREATE {element.kind} TABLE {name} AS {body}"
+    words = ["CREATE", element.kind, "TABLE", _full_name(compiler, element.name, element.schema)]
+    if element.index:
+        words.append(f"(INDEX ({compiler.preparer.quote(element.index)}))")
+    return " ".join(word for word in (*words, "AS", body) if word)
 
 
 class _OnTable(Executable, ClauseElement):
