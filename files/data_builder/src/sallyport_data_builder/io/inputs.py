@@ -177,7 +177,7 @@ def _stored(path: Path, extension: str) -> tuple[list[str], Iterator[pa.RecordBa
         return reader.schema.names, (reader.get_batch(i) for i in range(reader.num_record_batches))
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path)
+    file = pq.ParquetFile(path, pre_buffer=False)
     return file.schema_arrow.names, file.iter_batches(SIZE, use_threads=False)
 
 
