@@ -186,8 +186,8 @@ def test_parameters_come_after_two_dashes(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_is_not_here_says_so() -> None:
     import sallyport_data_builder.lang as language
 
-    with pytest.raises(DefinitionError, match="create_measures is not in this version"):
-        _ = language.create_measures
+    with pytest.raises(DefinitionError, match="Parameters is not in this version"):
+        _ = language.Parameters
     with pytest.raises(AttributeError, match="Did you mean create_dataset"):
         _ = language.create_dataste
 

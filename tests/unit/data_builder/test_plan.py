@@ -88,6 +88,8 @@ FORGERIES = {
     "another version": change("version", 2),
     "version as text": change("version", "1"),
     "another kind": change("kind", "measures"),
+    "kind of no word": change("kind", ["dataset"]),
+    "events of none": change("events", []),
     "unknown class": node("Compare", "k", "Evil"),
     "unknown operation": node("Compare", "op", "like"),
     "unknown field": node("Compare", "sql", "1"),

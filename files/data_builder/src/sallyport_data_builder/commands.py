@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sallyport_data_builder import schemas
 from sallyport_data_builder.errors import ArgumentsError, MissingPermissionError
 from sallyport_data_builder.io import outputs
 from sallyport_data_builder.io.columns import dataset_table
+from sallyport_data_builder.io.targets import Target
 from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps, loads
 from sallyport_data_builder.settings import Settings
 
@@ -32,7 +32,7 @@ def compile_command(
     LOG.info("backend: %s", settings.backend or "none")
     plan = compile_plan(definition, parameters)
     Path(to).write_text(dumps(plan), encoding="utf-8")
-    LOG.info("compiled %s: %s columns", definition, len(plan.dataset.columns))
+    LOG.info("compiled %s: a plan of %s with %s nodes", definition, plan.kind, len(plan.nodes))
 
 
 def read_plan(path: str) -> Plan:
@@ -47,13 +47,12 @@ def read_plan(path: str) -> Plan:
 
 def check_permissions(plan: Plan, granted: Sequence[str]) -> None:
     """Raise MissingPermissionError naming each table that needs a permission (PLAN-05)."""
-    lacking = []
-    for table in plan.tables():
-        needed = schemas.load(table.schema).tables[table.name].permission if table.schema else ""
-        if needed and needed not in granted:
-            lacking.append(f"{table.schema}.{table.name} needs {needed}")
+    needed = plan.permissions()
+    lacking = [
+        f"{name} needs {permission}" for name, permission in needed if permission not in granted
+    ]
     if lacking:
-        raise MissingPermissionError(f"A permission is missing: {'; '.join(sorted(lacking))}.")
+        raise MissingPermissionError(f"A permission is missing: {'; '.join(lacking)}.")
 
 
 def execute(settings: Settings, plan: Plan, output: str | None) -> None:
@@ -62,8 +61,7 @@ def execute(settings: Settings, plan: Plan, output: str | None) -> None:
     from sallyport_data_builder.sql.run import connect, dialect_of, rounded, run_steps
     from sallyport_data_builder.sql.steps import Planner
 
-    if output is not None:
-        outputs.target(output)
+    Target.of(output)
     check_permissions(plan, settings.permissions)
     mapping = mappings.find(settings.backend, settings.backends)
     dialect = dialect_of(settings.url.text, settings.query_engine or mapping.dialect)

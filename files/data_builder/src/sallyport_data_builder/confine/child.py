@@ -65,13 +65,16 @@ def compile_file(file: Path, parameters: list[str]) -> str:
 
 def _plan(found: dict[str, Any], file: Path) -> Plan:
     from sallyport_data_builder.lang.datasets import Dataset, plan_of
+    from sallyport_data_builder.lang.measures import Measures
 
-    dataset = found.get("dataset")
-    if dataset is None:
-        raise DefinitionError(f"{file} has no variable named dataset.")
-    if not isinstance(dataset, Dataset):
-        raise DefinitionError("The variable dataset must come from create_dataset().")
-    return plan_of(dataset)
+    definition = found.get("dataset", found.get("measures"))
+    if definition is None:
+        raise DefinitionError(f"{file} has no variable named dataset or measures.")
+    if not isinstance(definition, Dataset | Measures):
+        raise DefinitionError(
+            "The variable dataset must come from create_dataset(), measures from create_measures()."
+        )
+    return plan_of(definition)
 
 
 def main() -> int:

@@ -58,7 +58,7 @@ class Generator:
                 )
             patients = range(made + 1, made + 1 + BATCH)
             engine = Engine(self._tables(patients), self._plan.dataset)
-            for result in engine.results(patients):
+            for result in engine.results():
                 found.append(list(result.values()))
             made += BATCH
         return found[:wanted]

@@ -18,14 +18,16 @@ from sallyport_data_builder.lang.functions import (
     show,
     when,
 )
+from sallyport_data_builder.lang.inline import table_from_file, table_from_rows
+from sallyport_data_builder.lang.measures import INTERVAL, Measures, create_measures
 
 __all__ = [
-    "Dataset", "Error", "__version__", "case", "claim_permissions", "codelist_from_csv",
-    "create_dataset", "days", "get_parameter", "maximum_of", "minimum_of", "months", "show",
-    "weeks", "when", "years",
+    "INTERVAL", "Dataset", "Error", "Measures", "__version__", "case", "claim_permissions",
+    "codelist_from_csv", "create_dataset", "create_measures", "days", "get_parameter",
+    "maximum_of", "minimum_of", "months", "show", "table_from_file", "table_from_rows", "weeks",
+    "when", "years",
 ]  # fmt: skip
 NOT_YET = {
-    "create_measures", "Measures", "INTERVAL", "table_from_file", "table_from_rows",
     "debug", "assurance", "Parameters",
 }  # fmt: skip
 

@@ -146,15 +146,19 @@ def _condition(predicate: Any) -> BoolSeries:
     return predicate
 
 
-def build(cls: type[T], schema: str, name: str) -> T:
-    """Return a frame of a class whose columns are `Series` attributes."""
+def columns_of(cls: type[BaseFrame]) -> tuple[tuple[str, str], ...]:
+    """Return the columns that a class declares as `Series` attributes."""
     declared: dict[str, Series] = {}
     for base in reversed(cls.__mro__):
         declared |= {key: item for key, item in vars(base).items() if isinstance(item, Series)}
+    return tuple((key, item.kind) for key, item in declared.items())
+
+
+def build(cls: type[T], schema: str, name: str) -> T:
+    """Return a frame of a class whose columns are `Series` attributes."""
     if cls._rows not in ("one", "many"):
         raise DefinitionError(f"{name} must be a PatientFrame or an EventFrame.")
-    spec = tuple((key, item.kind) for key, item in declared.items())
-    return cls(Table(schema, name, cls._rows, spec))
+    return cls(Table(schema, name, cls._rows, columns_of(cls)))
 
 
 @overload

@@ -12,60 +12,94 @@ from typing import Any, cast
 from sallyport_data_builder.memory import values
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import (
+    PARAMETERS,
     Column,
     Frame,
+    Inline,
     Node,
+    Parameter,
     Pick,
     Series,
     Table,
     Where,
     topological,
 )
+from sallyport_data_builder.model.roots import Interval
 
 Row = Mapping[str, Any]
 Tables = Mapping[tuple[str, str], Sequence[Row]]
 
 
-class Engine:
-    """Answers for tables that are keyed by schema and name; each row has a patient_id."""
+INPUT = "<input>"
 
-    def __init__(self, tables: Tables, dataset: op.Dataset) -> None:
-        self._dataset = dataset
-        self._rows: dict[tuple[str, str], dict[int, list[Row]]] = {}
+
+class Engine:
+    """Answers for tables that are keyed by schema and name; each row has a patient_id.
+
+    A data file is keyed by INPUT and its path. The root holds everything that is asked: ties of
+    a pick are broken by all the columns that are used of it anywhere (SEM-11).
+    """
+
+    def __init__(self, tables: Tables, root: Node, interval: Interval | None = None) -> None:
+        self._root = root
+        self._parameters = dict(zip(PARAMETERS, interval or (), strict=False))
+        self._rows: dict[tuple[str, str] | Inline, dict[int, list[Row]]] = {}
         for key, rows in tables.items():
             grouped = self._rows.setdefault(key, {})
             for row in rows:
                 grouped.setdefault(row["patient_id"], []).append(row)
         self._ties: dict[Node, set[str]] = {}
-        for node in topological([dataset]):
+        for node in topological([root]):
             if isinstance(node, Column) and isinstance(node.frame, Pick):
                 self._ties.setdefault(node.frame, set()).add(node.name)
+            if isinstance(node, Inline) and not node.source:
+                names = ("patient_id", *node.columns)
+                each = (dict(zip(names, row, strict=True)) for row in node.rows)
+                self._rows[node] = {row["patient_id"]: [row] for row in each}
 
-    def patients(self) -> list[int]:
+    def patients(self, population: Series) -> list[int]:
         """Return everybody who is in a table that the population uses, in order."""
-        used = [n for n in topological([self._dataset.population]) if isinstance(n, Table)]
-        found = {patient for t in used for patient in self._rows.get((t.schema, t.name), {})}
+        found = {
+            patient
+            for node in topological([population])
+            if isinstance(node, Table | Inline)
+            for patient in self._table(node)
+        }
         return sorted(found)
 
-    def includes(self, patient: int) -> bool:
-        """Tell whether a patient is in the population: NULL is no (SEM-21)."""
-        return self.value(self._dataset.population, patient, None) is True
+    def _table(self, table: Table | Inline) -> Mapping[int, Sequence[Row]]:
+        """Return the rows of a table by patient."""
+        if isinstance(table, Table):
+            return self._rows.get((table.schema, table.name), {})
+        return self._rows.get((INPUT, table.source) if table.source else table, {})
 
-    def results(self, patients: Iterable[int] | None = None) -> list[dict[str, Any]]:
+    def included(self) -> list[int]:
+        """Return the patients of the dataset: NULL is no member of it (SEM-21)."""
+        population = cast(op.Dataset, self._root).population
+        everybody = self.patients(population)
+        return [one for one in everybody if self.value(population, one, None) is True]
+
+    def results(self) -> list[dict[str, Any]]:
         """Return the rows of the dataset, by patient (SEM-21)."""
+        columns = cast(op.Dataset, self._root).columns
         return [
-            {
-                "patient_id": patient,
-                **{name: self.value(s, patient, None) for name, s in self._dataset.columns},
-            }
-            for patient in (self.patients() if patients is None else patients)
-            if self.includes(patient)
+            {"patient_id": one, **{name: self.value(s, one, None) for name, s in columns}}
+            for one in self.included()
         ]
+
+    def events(self, table: op.Rows) -> list[dict[str, Any]]:
+        """Return the rows of an event table, by patient and then by the columns in order."""
+        found = [
+            {"patient_id": one, **{name: self.value(s, one, row) for name, s in table.columns}}
+            for one in self.included()
+            for row in self.rows(cast(Frame, table.rows), one)
+        ]
+        return sorted(found, key=lambda row: [values.sort_key(value) for value in row.values()])
 
     def rows(self, frame: Frame, patient: int) -> Sequence[Row]:
         """Return a patient's rows of a frame, in no order; of a pick, at most one."""
-        if isinstance(frame, Table):
-            return self._rows.get((frame.schema, frame.name), {}).get(patient, [])
+        if isinstance(frame, Table | Inline):
+            return self._table(frame).get(patient, [])
         if isinstance(frame, Pick):
             return self._picked(frame, patient)
         domain = cast(Frame, frame.domain)
@@ -111,6 +145,11 @@ class Engine:
     def _literal(self, node: op.Literal, patient: int, row: Row | None) -> Any:
         del patient, row
         return node.value
+
+    @value.register
+    def _parameter(self, node: Parameter, patient: int, row: Row | None) -> Any:
+        del patient, row
+        return self._parameters[node.name]
 
     @value.register
     def _cases(self, node: op.Cases, patient: int, row: Row | None) -> Any:

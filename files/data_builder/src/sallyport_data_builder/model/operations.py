@@ -7,7 +7,13 @@ from functools import cached_property
 from typing import cast
 
 from sallyport_data_builder.errors import DefinitionError
-from sallyport_data_builder.model.nodes import Frame, Node, Series, common_domain, require
+from sallyport_data_builder.model.nodes import Frame, Node, Series, require
+from sallyport_data_builder.model.nodes import Inline as Inline
+from sallyport_data_builder.model.nodes import Parameter as Parameter
+from sallyport_data_builder.model.roots import Dataset as Dataset
+from sallyport_data_builder.model.roots import Measure as Measure
+from sallyport_data_builder.model.roots import Measures as Measures
+from sallyport_data_builder.model.roots import Rows as Rows
 from sallyport_data_builder.model.types import (
     ALL_TYPES,
     CODES,
@@ -380,17 +386,3 @@ class Aggregate(Series):
     def rows(self) -> Frame | None:
         """The domain that is aggregated; None for a frame with one row per patient."""
         return cast("Frame | Series", self.source).domain
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset(Node):
-    """The root: who is in it, and a column per value."""
-
-    population: Series
-    columns: tuple[tuple[str, Series], ...]
-
-    def check(self) -> None:
-        """Refuse what is not one value per patient."""
-        _types((self.population,), ("bool",), "A population")
-        for series in (self.population, *(series for _name, series in self.columns)):
-            require(common_domain([series]) is None, "A column must have one value per patient.")

@@ -17,9 +17,13 @@ from sallyport_data_builder.lang.frames import (
     build,
     table,
 )
+from sallyport_data_builder.lang.inline import table_from_file, table_from_rows
 from sallyport_data_builder.lang.methods import METHODS
 
-__all__ = ["Constraint", "EventFrame", "PatientFrame", "Series", "table"]
+__all__ = [
+    "Constraint", "EventFrame", "PatientFrame", "Series", "table", "table_from_file",
+    "table_from_rows",
+]  # fmt: skip
 
 
 def _frame(schema: str, name: str, spec: schemas.TableSpec) -> BaseFrame:
