@@ -10,6 +10,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -64,7 +65,7 @@ def _running(
             try:
                 answers()
                 break
-            except (psycopg.OperationalError, pymysql.err.OperationalError):
+            except (psycopg.OperationalError, OSError):
                 if process.poll() is not None or time.monotonic() > give_up:
                     raise RuntimeError(log.read_text(errors="replace")[-4000:]) from None
                 time.sleep(0.05)
@@ -106,21 +107,23 @@ def mariadb() -> Iterator[str]:
     """Give the URL of a MariaDB server whose text comparison ignores case and trailing spaces."""
     user = _account("mysql", "nobody")
     with _folder(user) as folder:
-        data, socket = f"--datadir={folder}/data", f"{folder}/socket"
+        data, path = f"--datadir={folder}/data", f"{folder}/socket"
         made = ["mariadb-install-db", "--no-defaults", data, "--skip-test-db"]
         made += ["--auth-root-authentication-method=normal", "--innodb-log-file-size=8M"]
         subprocess.run(_as(user, made), cwd=folder, check=True, capture_output=True)
         fast = [
             "--skip-networking", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0",
             "--innodb-log-file-size=8M", "--skip-log-bin", "--character-set-server=utf8mb4",
-            "--collation-server=utf8mb4_general_ci", f"--socket={socket}",
+            "--collation-server=utf8mb4_general_ci", f"--socket={path}",
             f"--pid-file={folder}/pid", f"--tmpdir={folder}",
         ]  # fmt: skip
         words = _as(user, ["mariadbd", "--no-defaults", data, *fast])
 
         def answers() -> None:
-            with pymysql.connect(unix_socket=socket, user="root") as connection:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(path)
+            with pymysql.connect(unix_socket=path, user="root") as connection:
                 connection.cursor().execute("CREATE DATABASE IF NOT EXISTS study")
 
         with _running(words, folder, answers, signal.SIGTERM):
-            yield f"mariadb://root@localhost/study?unix_socket={socket}"
+            yield f"mariadb://root@localhost/study?unix_socket={path}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.unit.data_builder.engines import ENGINES, Tables
+from tests.unit.data_builder.engines import Ask as Engine
 
 from sallyport_data_builder.lang import create_dataset
 from sallyport_data_builder.lang.datasets import CLAIMED
@@ -22,8 +23,7 @@ def _no_claims() -> None:
     CLAIMED.clear()
 
 
-@pytest.fixture(params=list(ENGINES))
-def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
+def asking(engine: Engine, folder: Path) -> Ask:
     """Return a function from a series and tables to its value per patient, in order."""
 
     def call(series: Any, tables: Tables, population: Any = None) -> list[Any]:
@@ -32,6 +32,12 @@ def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
             core.patients.exists_for_patient() if population is None else population
         )
         dataset.add_column("value", series)
-        return [row[1] for row in ENGINES[request.param](dataset, tables, tmp_path)]
+        return [row[1] for row in engine(dataset, tables, folder)]
 
     return call
+
+
+@pytest.fixture(params=list(ENGINES))
+def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
+    """Return how an engine answers about one series."""
+    return asking(ENGINES[request.param], tmp_path)

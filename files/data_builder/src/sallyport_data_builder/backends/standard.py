@@ -190,8 +190,10 @@ class Standard:
 
     def _collated(self, column: MappedColumn, found: Element, kind: str) -> Element:
         collation = column.collation or self._mapping.collation
-        if kind not in TEXTS or not collation:
+        if kind not in TEXTS:
             return found
+        if not collation:
+            return self._dialect.standard_text(found)
         return sa.type_coerce(sa.collate(found, collation), self._dialect.types[kind])
 
     def _column(self, mapped: MappedTable, source: sa.FromClause, name: str) -> Element:

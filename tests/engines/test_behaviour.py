@@ -1,0 +1,21 @@
+"""What a query means, on live servers: the cases are those of the unit tests."""
+
+from __future__ import annotations
+
+from tests.unit.data_builder.test_semantics import (
+    test_cause_of_death_is_looked_for_in_every_place,
+    test_every_patient_is_downloaded_once,
+    test_expression,
+    test_population_may_come_from_events_alone,
+    test_registration_on_a_date_is_the_latest,
+    test_sem_21_population_is_true_and_in_order,
+)
+
+__all__ = [
+    "test_cause_of_death_is_looked_for_in_every_place",
+    "test_every_patient_is_downloaded_once",
+    "test_expression",
+    "test_population_may_come_from_events_alone",
+    "test_registration_on_a_date_is_the_latest",
+    "test_sem_21_population_is_true_and_in_order",
+]
