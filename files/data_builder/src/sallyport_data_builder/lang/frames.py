@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar, cast, overload
 
 from sallyport_data_builder.errors import DefinitionError, nearest
@@ -113,28 +113,39 @@ class EventFrame(BaseFrame):
         frame = cast(EventFrame, self)
         return cast(T, frame._with(Where(self._node, kept._node)))
 
-    def sort_by(self, *keys: Any) -> SortedEventFrame:
+    def sort_by(self: T, *keys: Any) -> T:
         """Sort by one or more columns, missing values first."""
         node = self._node
-        if not keys:
-            raise DefinitionError("sort_by needs a column, for example sort_by(events.date).")
-        for key in reversed(keys):
+        for key in reversed(keys or (None,)):
             if not isinstance(key, BaseSeries):
                 raise DefinitionError("sort_by needs columns, for example sort_by(events.date).")
             node = Order(node, key._node)
-        return SortedEventFrame(node)
+        frame = cast(EventFrame, self)
+        return cast(T, frame._with(node))
 
     def first_for_patient(self) -> PatientFrame:
         """Return the first row of each patient; the frame must be sorted."""
-        return PatientFrame(Pick(self._node, "first"))
+        return self._pick("first")
 
     def last_for_patient(self) -> PatientFrame:
         """Return the last row of each patient; the frame must be sorted."""
-        return PatientFrame(Pick(self._node, "last"))
+        return self._pick("last")
+
+    def _pick(self, operation: str) -> PatientFrame:
+        own: Any = type(self)
+        picked: PatientFrame = _one_row(own)(Pick(self._node, operation))
+        return picked
 
 
-class SortedEventFrame(EventFrame):
-    """Rows in an order."""
+@cache
+def _one_row(cls: Any) -> Any:
+    """Return the class of a pick: it keeps the columns and properties of its table."""
+    kept: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        kept |= {
+            key: item for key, item in vars(base).items() if isinstance(item, Series | property)
+        }
+    return type(cls.__name__, (PatientFrame,), {**kept, "__doc__": cls.__doc__})
 
 
 def _condition(predicate: Any) -> BoolSeries:
@@ -170,6 +181,3 @@ def table(cls: type[T] | None = None) -> T | Callable[[type[T]], T]:
     if cls is None:
         return lambda given: build(given, "", given.__name__)
     return build(cls, "", cls.__name__)
-
-
-Date = datetime.date

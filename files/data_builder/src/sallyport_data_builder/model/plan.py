@@ -100,12 +100,11 @@ class Plan:
 
     def permissions(self) -> list[tuple[str, str]]:
         """Return what needs a permission, and the permission's name, sorted (PLAN-05)."""
-        needed = {
-            (f"{table.schema}.{table.name}", schemas.load(table.schema).tables[table.name])
-            for table in self.tables()
-            if table.schema
-        }
-        found = {(name, spec.permission) for name, spec in needed if spec.permission}
+        found = set()
+        for table in self.tables():
+            if table.schema:
+                needed = schemas.load(table.schema).tables[table.name].permission
+                found |= {(f"{table.schema}.{table.name}", needed)} if needed else set()
         if isinstance(self.root, Dataset):
             found |= {(f"the event table {name}", EVENT_LEVEL) for name, _rows in self.root.events}
         return sorted(found)
