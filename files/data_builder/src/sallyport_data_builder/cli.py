@@ -73,8 +73,11 @@ def build_parser() -> Parser:
     explaining.set_defaults(run=_explain)
     checking = inner.add_parser("check-backend")
     checking.add_argument("slug")
-    checking.add_argument("--static", action="store_true")
-    checking.add_argument("--json")
+    level = checking.add_mutually_exclusive_group()
+    for name in ("static", "full"):
+        level.add_argument(f"--{name}", dest="level", action="store_const", const=name)
+    checking.add_argument("--table", default="", help="only this table")
+    checking.add_argument("--json", default="", metavar="FILE", help="write a report too")
     checking.set_defaults(run=_check)
     _small_commands(inner)
     return parser
@@ -134,7 +137,8 @@ def _explain(arguments: Any, settings: Settings) -> None:
 
 
 def _check(arguments: Any, settings: Settings) -> int:
-    return commands.check_backend(settings, arguments.slug, arguments.static, arguments.json)
+    level = arguments.level or "live"
+    return commands.check_backend(settings, arguments.slug, level, arguments.table, arguments.json)
 
 
 def _isolation(_arguments: Any, _settings: Settings) -> None:

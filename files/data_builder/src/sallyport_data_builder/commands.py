@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -57,6 +56,7 @@ def check_permissions(plan: Plan, granted: Sequence[str]) -> None:
 
 def execute(settings: Settings, plan: Plan, output: str | None) -> None:
     """Run a plan on the database and write its rows."""
+    from sallyport_data_builder.backends import keys, usage
     from sallyport_data_builder.backends import mapping as mappings
     from sallyport_data_builder.sql.run import connect, dialect_of, rounded, run_steps
     from sallyport_data_builder.sql.steps import Planner
@@ -73,7 +73,10 @@ def execute(settings: Settings, plan: Plan, output: str | None) -> None:
     )
     for item in planner.exclusions():
         LOG.info("patients left out by the backend: %s", item.name)
+    for text in usage.warnings(plan.nodes, mapping):
+        LOG.warning("%s", text)
     with connect(dialect, settings.url.text, mapping, settings.job) as database:
+        keys.refresh(database, mapping, plan.nodes)
         count = outputs.write(
             output, dataset_table(plan.dataset), run_steps(database, steps, columns)
         )
@@ -122,28 +125,11 @@ def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:
         Path(output).write_text(text + "\n", encoding="utf-8")
 
 
-def check_backend(settings: Settings, slug: str, static_only: bool, json_file: str | None) -> int:
+def check_backend(settings: Settings, slug: str, level: str, table: str, json_file: str) -> int:
     """Print what was found and return 0, or 1 if a check failed."""
-    from sallyport_data_builder.backends import checks
-    from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.sql.run import connect, dialect_of
+    from sallyport_data_builder.backends.checks import command
 
-    mapping = mappings.find(slug, settings.backends)
-    found = list(checks.static(mapping))
-    if not static_only:
-        if not settings.url:
-            raise ArgumentsError("Set DATABASE_URL or DATABASE_URL_FILE, or use --static.")
-        dialect = dialect_of(settings.url.text, settings.query_engine or mapping.dialect)
-        with connect(dialect, settings.url.text, mapping, "check") as database:
-            found += checks.live(mapping, database)
-    for check in found:
-        place = ".".join(filter(None, (check.table, check.column)))
-        words = " ".join(filter(None, (place, check.text)))
-        sys.stdout.write(f"{check.status:5}{check.id}  {words}\n")
-    document = checks.report(mapping, found, "static" if static_only else "live")
-    if json_file:
-        Path(json_file).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    return 1 if document["summary"]["fail"] else 0
+    return command.check_backend(settings, slug, level, table, json_file)
 
 
 def test_connection(settings: Settings) -> None:

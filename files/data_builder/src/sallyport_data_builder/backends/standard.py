@@ -45,8 +45,10 @@ class First:
 class Standard:
     """Gives the standard rows of a backend's tables."""
 
-    def __init__(self, mapping: BackendMapping, dialect: Dialect) -> None:
+    def __init__(self, mapping: BackendMapping, dialect: Dialect, own_ids: bool = False) -> None:
+        """Take `own_ids` to see text ids as they are, which checks do and studies never."""
         self._mapping, self._dialect = mapping, dialect
+        self._translated = mapping.patient_type == "str" and not own_ids
         self._stored: dict[tuple[str, str], sa.FromClause] = {}
         self._keys: sa.FromClause | None = None
         if mapping.key_table:
@@ -102,15 +104,15 @@ class Standard:
         source, found = self._source(mapped), []
         for test in tests:
             if column := mapped.columns.get(test.column):
-                whole = replace(column, collation=column.collation or self._mapping.collation)
                 kind = mapped.types[test.column]
+                whole = replace(column, collation=self._collation(column, kind))
                 found.append(physical(self._dialect, whole, source, kind, test))
         conditions = [item for item in found if item is not None]
         return sa.and_(*conditions) if conditions else None
 
     def first(self, wanted: Mapping[Table, list[str]]) -> Iterator[First]:
         """Give what must be stored first; tell `keep` where each went before asking for more."""
-        if self._mapping.patient_type == "str" and self._keys is None:
+        if self._translated and self._keys is None:
             yield First(KEYS, KEYS, self._key_select(wanted), ["source_id"])
         for table, columns in wanted.items():
             place = table.schema, table.name
@@ -150,7 +152,7 @@ class Standard:
         column = sa.column(self._mapping.patient_id, kind)
         listed = operator_text(sql).columns(column).subquery("listed")
         found = listed.c[column.name]
-        if self._mapping.patient_type == "int":
+        if not self._translated:
             return sa.exists().where(found == patient)
         keys = self._key_table()
         return sa.exists().where(keys.c.source_id == found, keys.c.patient_id == patient)
@@ -173,8 +175,8 @@ class Standard:
         own = source.c[mapped.patient_id]
         if mapped.absent:
             return sa.cast(sa.null(), self._dialect.types["int"]), source
-        if self._mapping.patient_type == "int":
-            return sa.type_coerce(own, self._dialect.types["int"]), source
+        if not self._translated:
+            return sa.type_coerce(own, self._dialect.types[self._mapping.patient_type]), source
         keys = self._key_table()
         return keys.c.patient_id, source.join(keys, keys.c.source_id == own)
 
@@ -187,6 +189,13 @@ class Standard:
         if mapped.query:
             return operator_text(mapped.query).columns(*columns).subquery("q")
         return _named(mapped.source, *columns)
+
+    def _collation(self, column: MappedColumn, kind: str) -> str:
+        """Return what a text column is compared by, where that is not its own collation."""
+        probe: Element = sa.column("probe")
+        if kind not in TEXTS or self._dialect.standard_text(probe) is probe:
+            return column.collation or (self._mapping.collation if kind in TEXTS else "")
+        return column.collation or self._mapping.collation or "binary"
 
     def _collated(self, column: MappedColumn, found: Element, kind: str) -> Element:
         collation = column.collation or self._mapping.collation

@@ -53,7 +53,7 @@ class Database:
     def execute(self, label: str, statement: Any) -> Any:
         """Run a statement; a failure is reduced to its code and our sentence."""
         self._label = label
-        with failures(self.dialect, label):
+        with failures(self.dialect, label, self.mapping):
             return self.connection.execute(statement)
 
     def check_maintenance(self) -> None:
@@ -96,12 +96,13 @@ class Database:
 
 
 @contextmanager
-def failures(dialect: Dialect, label: str) -> Iterator[None]:
+def failures(dialect: Dialect, label: str, mapping: BackendMapping | None = None) -> Iterator[None]:
     """Turn a driver's error into ours; its message goes to the operator's log alone (LOG-04)."""
     try:
         yield
     except sa.exc.SQLAlchemyError as error:
-        code, native = dialect.classify(error)
+        known = dialect.classify
+        code, native = mapping.classify(error, known) if mapping else known(error)
         operator_log(f"{label}: {error}")
         raise DatabaseFailure(f"{SENTENCES[code]} ({label}, {native})", code) from None
 
