@@ -142,10 +142,11 @@ def _check(arguments: Any, settings: Settings) -> int:
 
 
 def _isolation(_arguments: Any, _settings: Settings) -> None:
-    from sallyport_data_builder.confine.report import layers
+    from sallyport_data_builder.confine import report
 
-    for name, active in layers():
-        print(f"{'active' if active else 'absent':8}{name}")
+    print(report.summary())
+    for line in report.lines():
+        print(line)
 
 
 def _schema(arguments: Any, _settings: Settings) -> None:
