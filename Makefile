@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 TOOLS := python3 tools
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-.PHONY: help setup demo test lint unit contract conformance molecule e2e mutants images wheels secrets docs lock clean
+.PHONY: help setup demo test lint unit contract engines campaign conformance molecule e2e mutants images wheels secrets docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,14 @@ unit: ## the unit tests
 contract: ## is the repository consistent with itself
 	$(TOOLS)/bootstrap.py tools
 	$(PYTHON) -m pytest -q -p no:socket tests/contract
+
+engines: ## the data builder on PostgreSQL and MariaDB servers of its own
+	$(TOOLS)/bootstrap.py test
+	$(PYTHON) -m pytest -q -p no:socket tests/engines
+
+campaign: ## a long search, with seed and log: make campaign NAME=graphs
+	$(TOOLS)/bootstrap.py test
+	$(PYTHON) tools/campaign.py $(NAME)
 
 conformance: ## a published peer against our job server
 	$(TOOLS)/bootstrap.py tools

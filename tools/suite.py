@@ -159,6 +159,7 @@ def stages() -> dict[str, Stage]:
         "lint": lambda: python(TOOLS / "lint.py"),
         "unit": lambda: layer("unit", "tests/unit"),
         "contract": lambda: layer("contract", "tests/contract", *PLAIN),
+        "engines": lambda: layer("engines", "tests/engines", *PLAIN),
         "conformance": lambda: layer("conformance", "tests/conformance", *PLAIN),
         "prepare": prepare,
         "scenarios": lambda: scenarios(every_scenario()),

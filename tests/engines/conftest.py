@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.engines import servers
+from tests.engines.sites import ACCOUNT, generator, psql
+from tests.engines.budget import GRAPHS, SEED
 from tests.unit.data_builder.conftest import Ask as AskValue
 from tests.unit.data_builder.conftest import asking
 from tests.unit.data_builder.engines import Ask, on
@@ -39,3 +41,30 @@ def engine(request: pytest.FixtureRequest) -> Ask:
 def ask(engine: Ask, tmp_path: Path) -> AskValue:
     """Return a function from a series and tables to its value per patient, in order."""
     return asking(engine, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def urls(postgresql: str, mariadb: str) -> dict[str, str]:
+    """Give every engine's URL by name."""
+    return {
+        "sqlite": "sqlite://",
+        "duckdb": "duckdb://",
+        "postgresql": postgresql,
+        "mariadb": mariadb,
+    }
+
+
+def pytest_report_header() -> str:
+    """Say what repeats this run."""
+    return f"random graphs: GRAPHS={GRAPHS} GRAPHS_SEED={SEED}"
+
+
+@pytest.fixture(scope="session")
+def template(postgresql: str) -> str:
+    """A small hospital, loaded once."""
+    psql(postgresql, [f"create role {ACCOUNT} login;\n", "create database hospital;\n"])
+    names = {"database": "hospital", "role": ACCOUNT, "mark": "tests"}
+    lines = [f"\\set {name} {value}\n" for name, value in names.items()]
+    url = postgresql.replace("/postgres?", "/hospital?")
+    psql(url, ["set client_min_messages = warning;\n", *lines, *generator().script(1, 150)])
+    return "hospital"

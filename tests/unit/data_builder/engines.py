@@ -17,6 +17,7 @@ from sallyport_data_builder import schemas
 from sallyport_data_builder.backends.mapping import BackendMapping, MappedColumn, MappedTable, parse
 from sallyport_data_builder.lang.datasets import Dataset, plan_of
 from sallyport_data_builder.memory.engine import Engine
+from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Node, Table, topological
 from sallyport_data_builder.model.types import ALL_TYPES
 from sallyport_data_builder.sql.run import connect, dialect_of, run_steps
@@ -110,31 +111,33 @@ def _stored(value: Any, kinds: Mapping[str, str]) -> Any:
     return value.isoformat() if isinstance(value, datetime.date) and not kinds["date"] else value
 
 
-def memory(dataset: Dataset, tables: Tables, _folder: Path) -> Answer:
-    """Answer with the reference engine."""
-    root = plan_of(dataset).dataset
+def by_reference(root: op.Dataset, tables: Tables) -> Answer:
+    """Answer a dataset with the reference engine."""
     engine = Engine(complete(tables, tables_of([root])), root)
     return [tuple(row.values()) for row in engine.results()]
 
 
+def by_database(url: str, root: op.Dataset, tables: Tables) -> Answer:
+    """Answer a dataset with a database, through mapping, planner and emitter."""
+    dialect, used = dialect_of(url), tables_of([root])
+    backend, rows = mapped(used), complete(tables, used)
+    steps = Planner(dialect, backend, "unit").dataset(root)
+    columns = [name for name, _series in root.columns]
+    with connect(dialect, url, backend, "unit") as database:
+        for table in used:
+            found, kinds = rows[table.schema, table.name], KINDS[dialect.name]
+            make(database.connection, physical(table), table.columns, found, kinds)
+        return [tuple(row) for row in run_steps(database, steps, columns)]
+
+
+def memory(dataset: Dataset, tables: Tables, _folder: Path) -> Answer:
+    """Answer with the reference engine."""
+    return by_reference(plan_of(dataset).dataset, tables)
+
+
 def on(url: str) -> Ask:
-    """Return how a database answers, through mapping, planner and emitter."""
-
-    def ask(dataset: Dataset, tables: Tables, _folder: Path) -> Answer:
-        root, dialect = plan_of(dataset).dataset, dialect_of(url)
-        used = tables_of([root])
-        backend, rows = mapped(used), complete(tables, used)
-        steps = Planner(dialect, backend, "unit").dataset(root)
-        columns = [name for name, _series in root.columns]
-        with connect(dialect, url, backend, "unit") as database:
-            for table in used:
-                found = rows[table.schema, table.name]
-                make(
-                    database.connection, physical(table), table.columns, found, KINDS[dialect.name]
-                )
-            return [tuple(row) for row in run_steps(database, steps, columns)]
-
-    return ask
+    """Return how a database answers."""
+    return lambda dataset, tables, _folder: by_database(url, plan_of(dataset).dataset, tables)
 
 
 ENGINES: dict[str, Ask] = {

@@ -35,6 +35,14 @@ class Limits:
     literals: int
 
 
+@dataclass(frozen=True)
+class Key:
+    """What rows are ordered by; a key that cannot be NULL is compared more simply."""
+
+    value: Element
+    nullable: bool
+
+
 class Dialect:
     """Standard SQL, where there is such a thing."""
 
@@ -47,6 +55,11 @@ class Dialect:
         "date": sa.Date(),
         **dict.fromkeys(TEXTS, sa.Text()),
     }
+
+    # What drivers and the library raise.
+    errors: tuple[type[Exception], ...] = (sa.exc.SQLAlchemyError,)
+    # Whether `picked` works, so that picks are part of a scan (PLN-03, PLN-04).
+    fused_picks = False
 
     # The database's own names of the types that a standard column may arrive in.
     native: Mapping[str, tuple[str, ...]] = {}
@@ -178,6 +191,16 @@ class Dialect:
     def filtered(self, aggregate: sa.FunctionElement[Any], predicate: Element) -> Element:
         """Aggregate only the rows for which a predicate is true."""
         return aggregate.filter(predicate)
+
+    def fence(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        """Return a SELECT whose columns the database computes once, however often they are read."""
+        return select
+
+    def picked(
+        self, values: Sequence[Element], keys: Sequence[Key], last: bool, own: Element | None
+    ) -> list[Element]:
+        """Return values of the first or last row, as aggregates over the rows of a condition."""
+        raise NotImplementedError
 
     def pick(
         self, select: sa.Select[Any], patient: Element, order: Sequence[Element]

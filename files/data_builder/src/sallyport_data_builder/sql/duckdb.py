@@ -12,7 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from sallyport_data_builder.sql.dialect import BATCH, TEXTS, Dialect, Element, Limits
+from sallyport_data_builder.sql.dialect import BATCH, TEXTS, Dialect, Element, Key, Limits
 from sallyport_data_builder.sql.statements import CreateTableAs
 
 TRANSIENT = (duckdb.IOException, duckdb.ConnectionException, duckdb.InterruptException)
@@ -93,6 +93,9 @@ class DuckDB(Dialect):
         **dict.fromkeys(TEXTS, ("VARCHAR",)),
     }
 
+    errors = (sa.exc.SQLAlchemyError, duckdb.Error)
+    fused_picks = True
+
     def compiler(self) -> sa.Dialect:
         """Words of PostgreSQL, parameters as question marks."""
         made: Any = DuckDialect
@@ -118,6 +121,23 @@ class DuckDB(Dialect):
         """Interrupt."""
         driver_of(connection).interrupt()
 
+    def picked(
+        self, values: Sequence[Element], keys: Sequence[Key], last: bool, own: Element | None
+    ) -> list[Element]:
+        """The smallest or largest row of keys, which the values follow."""
+        parts: list[Element] = []
+        for key in keys:
+            parts += [key.value.is_not(None)] if key.nullable else []
+            parts.append(key.value)
+        start = len(parts)
+        whole = sa.func.row(*parts, *values)
+        best: Any = sa.func.max(whole) if last else sa.func.min(whole)
+        row = best if own is None else self.filtered(best, own)
+        return [
+            sa.func.struct_extract(row, sa.literal_column(str(place)), type_=value.type)
+            for place, value in enumerate(values, start=start + 1)
+        ]
+
     def create_table(self, name: str, select: sa.Select[Any], schema: str) -> list[Any]:
         """Temporary tables; statistics come by themselves."""
         del schema
@@ -131,7 +151,7 @@ class DuckDB(Dialect):
             dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
         )
         values = [made.params[name] for name in made.positiontup or ()]
-        answer: Any = driver_of(connection).execute(str(made), values)
+        answer: Any = driver_of(connection).sql(str(made), params=values)
         yield from answer.to_arrow_reader(BATCH)
 
     def scratch_tables(self, connection: sa.Connection, schema: str, prefix: str) -> list[str]:

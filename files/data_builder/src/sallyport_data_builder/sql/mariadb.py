@@ -74,6 +74,10 @@ class MariaDB(Dialect):
         with connection.engine.connect() as other:
             other.exec_driver_sql(f"KILL QUERY {int(driver.thread_id())}")
 
+    def fence(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        """A derived table with LIMIT is not merged."""
+        return select.limit(sa.literal_column(str(2**63 - 1)))
+
     def create_table(self, name: str, select: sa.Select[Any], schema: str) -> list[Any]:
         """Real ones in a scratch schema, else temporary ones, with a key."""
         return [CreateTableAs("" if schema else "TEMPORARY", name, schema, select, "patient_id")]

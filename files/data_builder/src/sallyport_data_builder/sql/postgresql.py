@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_on
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from sallyport_data_builder.sql.dialect import TEXTS, TIGHT, Dialect, Element, Limits
+from sallyport_data_builder.sql.dialect import TEXTS, TIGHT, Dialect, Element, Key, Limits
 from sallyport_data_builder.sql.statements import Analyze, CreateTableAs
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ class PostgreSQL(Dialect):
         "date": ("date",),
         **dict.fromkeys(TEXTS, ("text", "character varying")),
     }
+
+    errors = (sa.exc.SQLAlchemyError, psycopg.Error)
+    fused_picks = True
 
     def compiler(self) -> sa.Dialect:
         """The library's own; no backslash is special."""
@@ -95,8 +100,12 @@ class PostgreSQL(Dialect):
             )
             for column in select.selected_columns
         }
+        pieces = self.copy(connection, select)
+        first = next(pieces, b"")
+        if not first:
+            return
         yield from csv.open_csv(
-            pa.PythonFile(Reader(self.copy(connection, select)), mode="r"),
+            pa.PythonFile(Reader(chain([first], pieces)), mode="r"),
             csv.ReadOptions(column_names=list(types), block_size=1 << 22),
             csv.ParseOptions(newlines_in_values=True),
             csv.ConvertOptions(
@@ -128,7 +137,7 @@ class PostgreSQL(Dialect):
         original = getattr(error, "orig", error)
         state = str(getattr(original, "sqlstate", None) or "")
         if state.startswith(TRANSIENT) or (
-            not state and isinstance(error, sa.exc.OperationalError)
+            not state and isinstance(original, psycopg.OperationalError)
         ):
             return 3, state or "no answer"
         if state in NOT_AVAILABLE:
@@ -167,11 +176,32 @@ class PostgreSQL(Dialect):
         """No pattern, so no escapes."""
         return sa.func.strpos(text, needle) > 0
 
+    def fence(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        """A subquery with OFFSET is not merged into the one around it."""
+        return select.offset(sa.literal_column("0"))
+
+    def picked(
+        self, values: Sequence[Element], keys: Sequence[Key], last: bool, own: Element | None
+    ) -> list[Element]:
+        """The first of an ordered array."""
+        order = [
+            self.null_smallest(key.value, last)
+            if key.nullable
+            else (key.value.desc() if last else key.value)
+            for key in keys
+        ]
+        found: list[Element] = []
+        for value in values:
+            listed = sa.func.array_agg(aggregate_order_by(value, *order), type_=ARRAY(value.type))
+            rows: Any = listed if own is None else self.filtered(listed, own)
+            found.append(sa.type_coerce(rows[sa.literal_column("1")], value.type))
+        return found
+
     def pick(
         self, select: sa.Select[Any], patient: Element, order: Sequence[Element]
     ) -> sa.Select[Any]:
         """DISTINCT ON, which sorts once and numbers nothing."""
-        return select.distinct(patient).order_by(patient, *order)
+        return select.ext(distinct_on(patient)).order_by(patient, *order)
 
 
 class Reader(io.RawIOBase):

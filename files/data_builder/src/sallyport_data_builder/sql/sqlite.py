@@ -57,6 +57,10 @@ class SQLite(Dialect):
         driver: Any = connection.connection.driver_connection
         driver.interrupt()
 
+    def fence(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        """A subquery with LIMIT is not flattened."""
+        return select.limit(sa.literal_column("-1"))
+
     def create_table(self, name: str, select: sa.Select[Any], schema: str) -> list[Any]:
         """Temporary tables of the connection."""
         del schema
