@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sallyport_data_builder import schemas
+from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.lang import create_dataset
 from sallyport_data_builder.lang import tables as language
 from sallyport_data_builder.lang.datasets import plan_of
@@ -77,9 +78,9 @@ def test_all_of_a_schema_can_be_imported_at_once() -> None:
     assert dir(module) == sorted(module.__all__)
     assert module is language.tpp
     assert module.patients is module.patients
-    with pytest.raises(AttributeError, match=r"has no table adresses\. Did you mean addresses"):
+    with pytest.raises(DefinitionError, match=r"has no table adresses\. Did you mean addresses"):
         _ = module.adresses
-    with pytest.raises(AttributeError, match=r"no schema tppp\. Did you mean tpp"):
+    with pytest.raises(DefinitionError, match=r"no schema tppp\. Did you mean tpp"):
         _ = language.tppp
 
 

@@ -24,6 +24,14 @@ class DefinitionError(Failure):
     code = 10
 
 
+class UnknownNameError(DefinitionError, AttributeError):
+    """A name that an object has not."""
+
+
+class UnknownModuleError(DefinitionError, ModuleNotFoundError):
+    """A module that the language has not."""
+
+
 class DataFileError(Failure):
     """A data file that a study supplied is missing or invalid."""
 
@@ -52,7 +60,7 @@ class DatabaseFailure(Failure):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ` Did you mean …?` or the list of what there is, to end an error with."""
-    names = sorted(known)
+    names = sorted(set(known))
     close = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
     if close:
         return f" Did you mean {' or '.join(close)}?"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from sallyport_data_builder.errors import DefinitionError, nearest
+from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
+from sallyport_data_builder.lang.dates import DateDifference
 from sallyport_data_builder.lang.frames import BaseFrame
-from sallyport_data_builder.lang.series import BaseSeries, BoolSeries
+from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, described, wrap
 from sallyport_data_builder.memory.population import check_series
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model.nodes import Series
+from sallyport_data_builder.model.nodes import Series, common_domain
 from sallyport_data_builder.model.plan import (
     DUMMY_DEFAULT,
     DUMMY_MOST,
@@ -18,7 +19,7 @@ from sallyport_data_builder.model.plan import (
     DummyData,
     Plan,
 )
-from sallyport_data_builder.model.roots import check_column_name, check_no_parameter
+from sallyport_data_builder.model.roots import check_column_name, check_name, check_no_parameter
 
 CLAIMED: set[str] = set()
 AGGREGATIONS = (
@@ -101,31 +102,72 @@ class Dataset(Definition):
     def add_column(self, name: str, value: Any) -> None:
         """Add a column by name."""
         check_column_name(name)
+        self._check_new(name)
+        self._columns[name] = one_per_patient(value, name)
+
+    def add_event_table(self, name: str, **columns: Any) -> EventTable:
+        """Add a table of rows beside the dataset; needs the permission event_level_data."""
+        self._check_new(name)
+        table = EventTable(name)
+        for column, value in columns.items():
+            table.add_column(column, value)
+        self._events[name] = table
+        return table
+
+    def _check_new(self, name: str) -> None:
         if name in self._columns:
             raise DefinitionError(f"The column {name} was assigned before; choose another name.")
-        self._columns[name] = one_per_patient(value, name)
+        if name in self._events:
+            raise DefinitionError(f"{name} is an event table already; choose another name.")
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.add_column(name, value)
 
     def __getattr__(self, name: str) -> Any:
-        from sallyport_data_builder.lang.series import wrap
-
-        if name in self.__dict__.get("_columns", {}):
-            return wrap(self._columns[name])
-        known = self.__dict__.get("_columns", {})
-        raise AttributeError(f"The dataset has no column {name}.{nearest(name, known)}")
+        columns, events = (self.__dict__.get(key, {}) for key in ("_columns", "_events"))
+        if name in columns:
+            return wrap(columns[name])
+        if name in events:
+            return events[name]
+        hint = nearest(name, [*columns, *events])
+        raise UnknownNameError(f"The dataset has no column {name}.{hint}")
 
     def _root(self) -> op.Dataset:
         population = self.__dict__["_population"]
         if population is None:
             raise DefinitionError("The dataset has no population: call define_population(...).")
-        return op.Dataset(population, tuple(self.__dict__["_columns"].items()))
+        events = tuple((name, table._rows()) for name, table in self._events.items())
+        return op.Dataset(population, tuple(self._columns.items()), events)
 
 
-def described(value: Any) -> str:
-    """Return how an error calls what was given."""
-    return repr(value) if isinstance(value, BaseSeries | BaseFrame) else type(value).__name__
+class EventTable:
+    """A table of rows: a column per attribute that is assigned, all of the same rows."""
+
+    def __init__(self, name: str) -> None:
+        self.__dict__.update(_name=check_name(name, "An event table"), _columns={})
+
+    def add_column(self, name: str, value: Any) -> None:
+        """Add a column by name."""
+        check_column_name(name)
+        place = f"{self._name}.{name}"
+        if name in self._columns:
+            raise DefinitionError(f"The column {place} was assigned before; choose another name.")
+        if not isinstance(value, BaseSeries):
+            raise DefinitionError(f"{place} must be a series, {described(value)} was given.")
+        common_domain([*self._columns.values(), value._node])
+        self._columns[name] = value._node
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.add_column(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        columns = self.__dict__.get("_columns", {})
+        if name in columns:
+            return wrap(columns[name])
+        raise UnknownNameError(f"The event table has no column {name}.{nearest(name, columns)}")
+
+    def _rows(self) -> op.Rows:
+        return op.Rows(tuple(self._columns.items()))
 
 
 def one_per_patient(value: Any, name: str) -> Series:
@@ -134,7 +176,11 @@ def one_per_patient(value: Any, name: str) -> Series:
         columns = ", ".join(value._node.columns)
         raise DefinitionError(f"{name} is a whole frame; choose one of its columns: {columns}.")
     if not isinstance(value, BaseSeries):
-        raise DefinitionError(f"{name} must be a series, {type(value).__name__} was given.")
+        advice = f" {value.WANTED}" if isinstance(value, DateDifference) else ""
+        raise DefinitionError(
+            f"{name} must be a series with one value per patient; {described(value)} was given."
+            f"{advice}"
+        )
     if value._node.domain is not None:
         raise DefinitionError(
             f"{name} has many values per patient. Reduce it to one, by {AGGREGATIONS}, or by "

@@ -270,7 +270,9 @@ class Order(_Many):
     def check(self) -> None:
         """Refuse a key that cannot be sorted on or is of other rows (DOM-03)."""
         super().check()
-        require(self.key.type in SORTABLE, f"{title(self.key.type)} cannot be sorted on.")
+        kind = self.key.type
+        advice = " Use as_int() of it." if kind == "bool" else ""
+        require(kind in SORTABLE, f"{title(kind)} cannot be sorted on.{advice}")
         require(self.key.domain is not None, "sort_by needs a column of the frame.")
         self._check_prefix(self.key, "The sort key")
 

@@ -30,15 +30,30 @@ from sallyport_data_builder.model.types import (
 def _same_types(parts: tuple[Series, ...], what: str) -> None:
     kinds = [part.type for part in parts]
     if len(set(kinds)) > 1:
-        named = " and ".join(dict.fromkeys(title(kind) for kind in kinds))
-        advice = " Convert one with as_float() or as_int()." if set(kinds) == set(NUMBERS) else ""
-        raise DefinitionError(f"{what} needs values of one type, these are {named}.{advice}")
+        raise DefinitionError(f"{what} needs values of one type, {differing(kinds)}")
+
+
+def differing(kinds: list[str]) -> str:
+    """Return how an error calls different types, and what brings them together."""
+    named = " and ".join(dict.fromkeys(title(kind) for kind in kinds))
+    codes = [title(kind) for kind in dict.fromkeys(kinds) if kind in CODES]
+    advice = ""
+    if set(kinds) == set(NUMBERS):
+        advice = " Convert one with as_float() or as_int()."
+    elif len(codes) > 1:
+        advice = " There is no conversion between coding systems: use codes of the column's own."
+    elif codes:
+        advice = f" Compare the column with a {codes[0]}, written as text, or with a codelist."
+    else:
+        advice = f" Use {title(kinds[0])} for all of them."
+    return f"these are {named}.{advice}"
 
 
 def _types(parts: tuple[Series, ...], allowed: tuple[str, ...], what: str) -> None:
     for part in parts:
         if part.type not in allowed:
-            raise DefinitionError(f"{what} does not work on {title(part.type)}.")
+            works = f" It works on {' and '.join(map(title, allowed))}." if len(allowed) < 4 else ""
+            raise DefinitionError(f"{what} does not work on {title(part.type)}.{works}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,8 +185,8 @@ class Member(Series):
             collected = isinstance(self.among, Aggregate) and self.among.op == "collect"
             require(collected, "is_in needs constants or a series.")
             kind = cast(Aggregate, self.among).type
-        given = f"{title(self.source.type)} and {title(kind)}"
-        require(self.source.type == kind, f"is_in needs values of one type, these are {given}.")
+        kinds = [self.source.type, kind]
+        require(kinds[0] == kinds[1], f"is_in needs values of one type, {differing(kinds)}")
 
     @cached_property
     def type(self) -> str:
@@ -346,6 +361,11 @@ SERIES_AGGREGATES: dict[str, tuple[str, ...]] = {
     "mean": NUMBERS,
     "collect": (*ORDERED, *CODES),
 }
+SPOKEN_AGGREGATES = {
+    "collect": "is_in",
+    "max": "maximum_for_patient",
+    "min": "minimum_for_patient",
+}
 FIXED = {"count_distinct": "int", "count_episodes": "int", "mean": "float"}
 
 
@@ -364,9 +384,10 @@ class Aggregate(Series):
         else:
             require(isinstance(self.source, Series), f"{self.op} needs a series.")
             source = cast(Series, self.source)
-            message = f"{self.op} needs a series with many values per patient."
+            spoken = SPOKEN_AGGREGATES.get(self.op, f"{self.op}_for_patient")
+            message = f"{spoken} needs a series with many values per patient; this one has one."
             require(source.domain is not None, message)
-            _types((source,), SERIES_AGGREGATES[self.op], self.op)
+            _types((source,), SERIES_AGGREGATES[self.op], spoken)
         episodes = self.op == "count_episodes"
         require((type(self.gap) is int) if episodes else self.gap is None, f"{self.op}: gap.")
 

@@ -24,6 +24,11 @@ Interval = tuple[datetime.date, datetime.date]
 MEASURE_COLUMNS = (
     "measure", "interval_start", "interval_end", "ratio", "numerator", "denominator",
 )  # fmt: skip
+TAKEN = {
+    "patient_id": "it is there without being asked for",
+    "population": "call define_population(...) to say who is in the dataset",
+    "dummy_data_config": "call configure_dummy_data(...) to say how dummy data is made",
+}
 
 
 def check_name(name: str, what: str) -> str:
@@ -39,8 +44,8 @@ def check_name(name: str, what: str) -> str:
 
 def check_column_name(name: str) -> str:
     """Return a name that a column may have, or raise DefinitionError with the rule."""
-    if name in ("patient_id", "population", "dummy_data_config"):
-        raise DefinitionError(f"A column cannot be called {name}: that name is taken.")
+    if name in TAKEN:
+        raise DefinitionError(f"A column cannot be called {name}: {TAKEN[name]}.")
     return check_name(name, "A column")
 
 

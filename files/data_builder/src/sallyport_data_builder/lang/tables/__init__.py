@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from sallyport_data_builder import schemas
-from sallyport_data_builder.errors import nearest
+from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
 from sallyport_data_builder.lang.frames import (
     BaseFrame,
     Constraint,
@@ -56,9 +56,8 @@ class SchemaModule(ModuleType):
             raise AttributeError(name)
         tables = schemas.load(self._schema).tables
         if name not in tables:
-            raise AttributeError(
-                f"The schema {self._schema} has no table {name}.{nearest(name, tables)}"
-            )
+            hint = nearest(name, tables)
+            raise DefinitionError(f"The schema {self._schema} has no table {name}.{hint}")
         frame = _frame(self._schema, name, tables[name])
         setattr(self, name, frame)
         return frame
@@ -66,7 +65,9 @@ class SchemaModule(ModuleType):
 
 def __getattr__(name: str) -> Any:
     """Answer for a schema that is not installed."""
-    raise AttributeError(f"There is no schema {name}.{nearest(name, schemas.names())}")
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise UnknownNameError(f"There is no schema {name}.{nearest(name, schemas.names())}")
 
 
 def install() -> None:
