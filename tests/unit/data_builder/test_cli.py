@@ -9,14 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.unit.data_builder.engines import CORE, fill
 
 from sallyport_data_builder import cli
-from sallyport_data_builder.io import outputs
-from sallyport_data_builder.io.tables import OutputTable, column
 
 DEFINITION = """
 from ehrql import create_dataset
@@ -179,7 +176,7 @@ def test_log_01_a_driver_s_message_never_reaches_the_log(
     assert cli.main(["execute", "plan.json", "--output", "a.csv"]) == 5
     told = capfd.readouterr().err
     assert "malformed" not in told
-    assert "The database refused a statement. (result, SQLITE_ERROR)" in told
+    assert "The database refused a statement. (population, SQLITE_ERROR)" in told
     assert "malformed JSON" in (study / "operator.log").read_text()
     assert not Path("a.csv").exists()
 
@@ -195,26 +192,6 @@ def test_check_backend_answers_people_and_machines(
     (study / "data.sqlite3").unlink()
     assert cli.main(["check-backend", "same"]) == 1
     assert cli.main(["check-backend", "same", "--static"]) == 0
-
-
-@pytest.mark.parametrize(
-    ("output", "file"),
-    [("a/:csv", "a/dataset.csv"), ("a:csv.gz", "a/dataset.csv.gz"), ("b/x.csv", "b/x.csv")],
-)
-def test_an_output_is_a_file_or_a_folder_with_an_extension(output: str, file: str) -> None:
-    assert outputs.target(output) == Path(file)
-
-
-def test_fmt_02_and_04(tmp_path: Path) -> None:
-    rows: list[list[Any]] = [[1, True, None, 0.1, "a,b"], [2, False, 3, 1e300, ""]]
-    kinds = {"a": "bool", "b": "int", "c": "float", "d": "str"}
-    table = OutputTable.of_patients("dataset", [column(*pair) for pair in kinds.items()])
-    for name in ("a.csv.gz", "b.csv.gz"):
-        outputs.write(str(tmp_path / name), table, rows)
-    first, second = ((tmp_path / name).read_bytes() for name in ("a.csv.gz", "b.csv.gz"))
-    assert first == second
-    text = gzip.decompress(first).decode()
-    assert text == 'patient_id,a,b,c,d\n1,T,,0.1,"a,b"\n2,F,3,1e+300,\n'
 
 
 def test_start_up_loads_no_database_library() -> None:

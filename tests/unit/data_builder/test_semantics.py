@@ -250,6 +250,6 @@ def test_population_may_come_from_events_alone(ask: Ask) -> None:
 def test_every_patient_is_downloaded_once(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr("sallyport_data_builder.sql.run.BATCH", 3)
+    monkeypatch.setattr("sallyport_data_builder.sql.dialect.BATCH", 3)
     people = [(number, day("2000-01-01"), "male", None) for number in range(size)]
     assert len(ask(patients.sex, {"patients": people})) == size

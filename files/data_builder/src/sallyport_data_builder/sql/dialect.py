@@ -60,6 +60,8 @@ class Dialect:
     errors: tuple[type[Exception], ...] = (sa.exc.SQLAlchemyError,)
     # Whether `picked` works, so that picks are part of a scan (PLN-03, PLN-04).
     fused_picks = False
+    # Whether `copy` works.
+    copies = False
 
     # The database's own names of the types that a standard column may arrive in.
     native: Mapping[str, tuple[str, ...]] = {}
@@ -87,6 +89,10 @@ class Dialect:
         """Give the rows in batches: Arrow where the driver can, else lists of rows."""
         with connection.execution_options(stream_results=True).execute(select) as result:
             yield from result.partitions(BATCH)
+
+    def copy(self, connection: sa.Connection, select: sa.Select[Any]) -> Iterator[bytes]:
+        """Give the rows as CSV lines without a header, where the database writes them itself."""
+        raise NotImplementedError
 
     def scratch_tables(self, connection: sa.Connection, schema: str, prefix: str) -> list[str]:
         """Return the names of stored tables that start with a prefix."""

@@ -39,6 +39,7 @@ class PostgreSQL(Dialect):
 
     errors = (sa.exc.SQLAlchemyError, psycopg.Error)
     fused_picks = True
+    copies = True
 
     def compiler(self) -> sa.Dialect:
         """The library's own; no backslash is special."""

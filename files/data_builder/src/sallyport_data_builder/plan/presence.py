@@ -1,0 +1,94 @@
+"""Which table a patient must be in for a condition to be true: where to look for patients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import cast
+
+from sallyport_data_builder.model import operations as op
+from sallyport_data_builder.model.nodes import Column, Frame, Series, base_table
+
+Tables = frozenset[Frame]
+NONE: Tables = frozenset()
+# NULL for a NULL among their parts.
+STRICT = (
+    op.Compare,
+    op.Contains,
+    op.Arithmetic,
+    op.Convert,
+    op.DateAdd,
+    op.DateDiff,
+    op.DatePart,
+    op.DateFloor,
+)
+ZERO = ("exists", "count", "count_distinct", "count_episodes")
+
+
+def when_true(node: Series) -> Tables:
+    """Return tables that every patient is in for whom a bool series is true."""
+    if isinstance(node, op.Logic) and node.op == "and":
+        return _union(when_true(part) for part in node.parts)
+    if isinstance(node, op.Logic) and node.op == "or":
+        return reduce(frozenset.intersection, [when_true(part) for part in node.parts])
+    if isinstance(node, op.Aggregate) and node.op == "exists":
+        return frozenset([base_table(cast(Frame, node.source))])
+    return when_known(node)
+
+
+def when_known(node: Series) -> Tables:
+    """Return tables that every patient is in for whom a series is not NULL."""
+    if isinstance(node, Column):
+        return frozenset([base_table(node.frame)]) if node.domain is None else NONE
+    if isinstance(node, op.Aggregate):
+        known = node.op in ZERO or node.rows is None
+        return NONE if known else frozenset([base_table(cast(Frame, node.rows))])
+    if isinstance(node, op.Logic) and node.op == "not":
+        return when_known(node.parts[0])
+    if isinstance(node, op.Member) and isinstance(node.among, op.Constants):
+        return when_known(node.source) if node.among.values else NONE
+    if isinstance(node, STRICT):
+        return _union(when_known(cast(Series, child)) for child in node.children)
+    return NONE
+
+
+def _union(parts: Iterable[Tables]) -> Tables:
+    return reduce(frozenset.union, parts, NONE)
+
+
+def starting_point(condition: Series, tables: Iterable[Frame]) -> list[Frame]:
+    """Return where patients are looked for: one table that suffices, else all that are used.
+
+    A table with one row per patient comes first: its patients need no DISTINCT.
+    """
+    used = list(tables)
+    enough = when_true(condition)
+    sufficient = [table for table in used if table in enough]
+    sufficient.sort(key=lambda table: table.domain is not None)
+    return sufficient[:1] or used
+
+
+def never_null(predicate: Series) -> frozenset[str]:
+    """Return the columns that are not NULL in the rows for which a condition is true."""
+    if isinstance(predicate, op.Logic):
+        parts = [never_null(part) for part in predicate.parts]
+        if predicate.op == "and":
+            return frozenset().union(*parts)
+        if predicate.op == "or":
+            return reduce(frozenset.intersection, parts)
+        inner = predicate.parts[0]
+        return _read_by(inner.source) if isinstance(inner, op.IsNull) else frozenset()
+    if isinstance(predicate, op.Member) and not isinstance(predicate.among, op.Constants):
+        return _read_by(predicate.source)
+    return _read_by(predicate)
+
+
+def _read_by(node: Series) -> frozenset[str]:
+    """Return the columns of rows whose NULL makes a series NULL."""
+    if isinstance(node, Column):
+        return frozenset() if node.domain is None else frozenset([node.name])
+    if isinstance(node, op.Member) and isinstance(node.among, op.Constants) and node.among.values:
+        return _read_by(node.source)
+    if isinstance(node, STRICT):
+        return frozenset().union(*(_read_by(cast(Series, child)) for child in node.children))
+    return frozenset()
