@@ -1,47 +1,86 @@
-"""What each command does."""
+"""What the commands do that compile a definition, run a plan, or both."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sallyport_data_builder.errors import ArgumentsError, MissingPermissionError
-from sallyport_data_builder.io import outputs
+from sallyport_data_builder.errors import ArgumentsError, DefinitionError, MissingPermissionError
+from sallyport_data_builder.io import inputs, measures, outputs
 from sallyport_data_builder.io.columns import dataset_table
 from sallyport_data_builder.io.targets import Target
 from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps, loads
-from sallyport_data_builder.settings import Settings
+from sallyport_data_builder.settings import NO_BACKEND, Settings
+
+if TYPE_CHECKING:
+    from sallyport_data_builder.backends.mapping import BackendMapping
+    from sallyport_data_builder.sql.run import Database
 
 LOG = logging.getLogger("data_builder")
 
 
-def compile_plan(definition: str, parameters: Sequence[str]) -> Plan:
+def compile_plan(
+    settings: Settings, definition: str, parameters: Sequence[str], kind: str = "any"
+) -> Plan:
     """Run a definition where it can do no harm, and return its plan."""
     from sallyport_data_builder.confine.parent import compile_definition
 
-    return compile_definition(Path(definition), parameters)
+    return compile_definition(Path(definition), parameters, kind, isolation(settings))
 
 
-def compile_command(
-    settings: Settings, definition: str, parameters: Sequence[str], to: str
-) -> None:
+def isolation(settings: Settings) -> str:
+    """Return how study code must be confined: always, if a database URL is near (ISO-06)."""
+    if settings.through_runner and settings.isolate == "never":
+        raise ArgumentsError(
+            "EHRQL_ISOLATE_USER_CODE=never is for developers: here the runner set the database."
+        )
+    near = bool(settings.url) and settings.url.folder is None
+    return "always" if near and settings.isolate == "default" else settings.isolate
+
+
+def compile_command(settings: Settings, given: Any, parameters: Sequence[str], to: str) -> None:
     """Write the plan of a definition."""
     LOG.info("backend: %s", settings.backend or "none")
-    plan = compile_plan(definition, parameters)
-    Path(to).write_text(dumps(plan), encoding="utf-8")
-    LOG.info("compiled %s: a plan of %s with %s nodes", definition, plan.kind, len(plan.nodes))
+    kind = given.command_name.partition("-")[2] or "any"
+    if getattr(given, "test_data_file", None):
+        assure(settings, given.test_data_file, parameters)
+    plan = compile_plan(settings, given.definition, parameters, kind)
+    text = dumps(plan)
+    with outputs.opened(Path(to)) as stream:
+        stream.write(text.encode())
+    LOG.info(
+        "compiled %s: a plan of %s with %s nodes", given.definition, plan.kind, len(plan.nodes)
+    )
+
+
+def assure(settings: Settings, file: str, parameters: Sequence[str]) -> None:
+    """Check a definition by its own test file; raise AssuranceError with what is wrong."""
+    from sallyport_data_builder.confine import parent
+
+    count = parent.assure(Path(file), parameters, isolation(settings))
+    LOG.info("assurance: %s patients as expected", count)
 
 
 def read_plan(path: str) -> Plan:
     """Read a plan file; a symbolic link is none, and size is limited."""
-    file = Path(path)
-    if file.is_symlink() or not file.is_file():
-        raise ArgumentsError(f"There is no plan {path}.")
-    if file.stat().st_size > MAX_BYTES:
-        raise ArgumentsError(f"{path} is larger than {MAX_BYTES} bytes.")
-    return loads(file.read_text(encoding="utf-8"))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        raise ArgumentsError(f"There is no plan {path}, or it is a symbolic link.") from None
+    with os.fdopen(descriptor, "rb") as stream:
+        if not Path(f"/proc/self/fd/{descriptor}").is_file():
+            raise ArgumentsError(f"{path} is no regular file.")
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise DefinitionError(f"The plan is larger than {MAX_BYTES} bytes.")
+    try:
+        return loads(data.decode())
+    except UnicodeDecodeError:
+        raise DefinitionError("The plan is not UTF-8 text.") from None
 
 
 def check_permissions(plan: Plan, granted: Sequence[str]) -> None:
@@ -54,61 +93,129 @@ def check_permissions(plan: Plan, granted: Sequence[str]) -> None:
         raise MissingPermissionError(f"A permission is missing: {'; '.join(lacking)}.")
 
 
+def execute_command(settings: Settings, path: str, output: str | None, kind: str) -> None:
+    """Run a plan file on the database; `kind` is what the action's words ask for, if there are."""
+    target = Target.of(output)
+    plan = read_plan(path)
+    if kind and plan.kind != kind:
+        raise DefinitionError(f"This is a plan of {plan.kind}; the action generates {kind}.")
+    if not settings.url:
+        raise ArgumentsError("execute needs DATABASE_URL, DATABASE_URL_FILE or --dsn.")
+    confine(settings, target)
+    execute(settings, plan, output)
+
+
+def confine(settings: Settings, target: Target) -> None:
+    """Close to this process what it does not need; only a process of our own can lose that."""
+    if not settings.own_process:
+        return
+    from sallyport_data_builder.confine.layers import confine_database
+
+    reads, writes = settings.reads(), settings.writes()
+    if target.parent is not None:
+        outputs.make_folder(target.parent)
+        writes.append(target.parent)
+    active = confine_database(reads, writes)
+    for name in active.missing:
+        LOG.warning("the database process runs without %s, which is missing here", name)
+
+
 def execute(settings: Settings, plan: Plan, output: str | None) -> None:
-    """Run a plan on the database and write its rows."""
-    from sallyport_data_builder.backends import keys, usage
-    from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.sql.run import connect, dialect_of, rounded, run_steps
-    from sallyport_data_builder.sql.steps import Planner
+    """Run a plan on the database, or on a folder of table files, and write its rows."""
+    from sallyport_data_builder import local
 
     Target.of(output)
     check_permissions(plan, settings.permissions)
+    if settings.url.folder is not None:
+        with local.loaded(plan, local.of_folder(settings.url.folder), settings.job) as database:
+            _answer(settings, plan, database, output)
+        return
+    _on_database(settings, plan, output)
+
+
+def _on_database(settings: Settings, plan: Plan, output: str | None) -> None:
+    from sallyport_data_builder.backends import keys, usage
+    from sallyport_data_builder.backends import mapping as mappings
+    from sallyport_data_builder.sql.run import connect, dialect_of
+
+    url = settings.database()
     mapping = mappings.find(settings.backend, settings.backends)
-    dialect = dialect_of(settings.url.text, settings.query_engine or mapping.dialect)
-    planner = Planner(dialect, mapping, settings.job, settings.permissions)
-    steps = planner.dataset(plan.dataset)
-    columns = [name for name, _series in plan.dataset.columns]
-    LOG.info(
-        "backend: %s, permissions: %s", mapping.slug, ", ".join(settings.permissions) or "none"
-    )
-    for item in planner.exclusions():
-        LOG.info("patients left out by the backend: %s", item.name)
+    dialect = dialect_of(url, settings.query_engine or mapping.dialect)
+    granted = ", ".join(settings.permissions) or "none"
+    LOG.info("backend: %s, permissions: %s", mapping.slug, granted)
     for text in usage.warnings(plan.nodes, mapping):
         LOG.warning("%s", text)
-    with connect(dialect, settings.url.text, mapping, settings.job) as database:
+    with connect(dialect, url, mapping, settings.job) as database:
         keys.refresh(database, mapping, plan.nodes)
-        count = outputs.write(
-            output, dataset_table(plan.dataset), run_steps(database, steps, columns)
-        )
-    LOG.info("written: %s rows", rounded(count))
+        _answer(settings, plan, database, output)
 
 
-def dummy(plan: Plan, output: str | None) -> None:
-    """Write dummy rows for a plan."""
-    from sallyport_data_builder.dummy.generator import Generator
+def _answer(settings: Settings, plan: Plan, database: Database, output: str | None) -> None:
+    from sallyport_data_builder.sql.results import write
+    from sallyport_data_builder.sql.run import rounded
+    from sallyport_data_builder.sql.steps import Planner
 
-    check_permissions(plan, plan.permissions_claimed)
-    LOG.info("no database: %s dummy patients", plan.population_size)
-    outputs.write(output, dataset_table(plan.dataset), Generator(plan).rows())
+    mapping: BackendMapping = database.mapping
+    planner = Planner(database.dialect, mapping, settings.job, settings.permissions)
+    for item in planner.exclusions():
+        LOG.info("patients left out by the backend: %s", item.name)
+    for count in write(database, planner, plan.root, output):
+        LOG.info("written: %s rows", rounded(count))
 
 
-def generate(
-    settings: Settings, definition: str, parameters: Sequence[str], output: str | None
-) -> None:
-    """Compile and run in one container: dummy data, or a database of the developer's own."""
-    from sallyport_data_builder.backends.mapping import NO_BACKEND
-
+def generate(settings: Settings, given: Any, parameters: Sequence[str]) -> None:
+    """Compile and run in one container: on the database, or on dummy data without one."""
+    target = Target.of(given.output)
     with_database = bool(settings.url) and settings.backend not in NO_BACKEND
-    if with_database and (settings.isolate != "never" or settings.url_from_file):
-        raise ArgumentsError(
-            "Study code does not run beside a database URL: use compile where there is none, "
-            "then execute. For a database of your own set EHRQL_ISOLATE_USER_CODE=never."
-        )
-    plan = compile_plan(definition, parameters)
+    with_database = with_database or settings.url.folder is not None
+    _check_secret(settings, with_database, Path(given.definition))
+    if given.test_data_file:
+        assure(settings, given.test_data_file, parameters)
+    kind = given.command_name.partition("-")[2]
+    plan = compile_plan(settings, given.definition, parameters, kind)
     if with_database:
-        execute(settings, plan, output)
+        confine(settings, target)
+        execute(settings, plan, given.output)
     else:
-        dummy(plan, output)
+        dummy(settings, plan, given)
+
+
+def _check_secret(settings: Settings, with_database: bool, definition: Path) -> None:
+    """Refuse a database URL where study code could read it, and keep our memory to ourselves."""
+    if not with_database:
+        return
+    if settings.own_process:
+        from sallyport_data_builder.confine.layers import seal
+
+        seal()
+    path = settings.url_file
+    folders = [Path.cwd(), definition.resolve().parent]
+    if path and any(Path(path).resolve().is_relative_to(folder) for folder in folders):
+        raise ArgumentsError(
+            "DATABASE_URL_FILE lies in the study's folder, where study code could read it."
+        )
+
+
+def dummy(settings: Settings, plan: Plan, given: Any) -> None:
+    """Write dummy rows: from a file, else from dummy tables, else made here."""
+    check_permissions(plan, plan.permissions_claimed)
+    if given.dummy_data_file:
+        LOG.info("no database: dummy data comes from %s", given.dummy_data_file)
+        table = measures.measures_table(plan.measures) if plan.kind == "measures" else None
+        table = table or dataset_table(plan.dataset)
+        outputs.write(given.output, table, inputs.read(Path(given.dummy_data_file), table))
+    elif given.dummy_tables:
+        from sallyport_data_builder import local
+
+        LOG.info("no database: dummy tables come from %s", given.dummy_tables)
+        source = local.of_folder(Path(given.dummy_tables))
+        with local.loaded(plan, source, settings.job) as database:
+            _answer(settings, plan, database, given.output)
+    else:
+        from sallyport_data_builder.dummy.generator import Generator
+
+        LOG.info("no database: %s dummy patients", plan.population_size)
+        outputs.write(given.output, dataset_table(plan.dataset), Generator(plan).rows())
 
 
 def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:
@@ -122,43 +229,5 @@ def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:
     if output is None:
         sys.stdout.write(text + "\n")
     else:
-        Path(output).write_text(text + "\n", encoding="utf-8")
-
-
-def check_backend(settings: Settings, slug: str, level: str, table: str, json_file: str) -> int:
-    """Print what was found and return 0, or 1 if a check failed."""
-    from sallyport_data_builder.backends.checks import command
-
-    return command.check_backend(settings, slug, level, table, json_file)
-
-
-def test_connection(settings: Settings) -> None:
-    """Connect, with the backend's settings, and ask for one row."""
-    import sqlalchemy as sa
-
-    from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.sql.run import connect, dialect_of
-
-    mapping = mappings.find(settings.backend, settings.backends)
-    with connect(
-        dialect_of(settings.url.text, settings.query_engine), settings.url.text, mapping, "test"
-    ) as database:
-        database.execute("test", sa.select(sa.literal(1)))
-    LOG.info("the database answers")
-
-
-def clean_scratch(settings: Settings, job: str, dry_run: bool) -> None:
-    """Drop what an interrupted job left."""
-    from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.settings import _job
-    from sallyport_data_builder.sql.run import connect, dialect_of
-
-    mapping = mappings.find(settings.backend, settings.backends)
-    dialect = dialect_of(settings.url.text, settings.query_engine or mapping.dialect)
-    with connect(dialect, settings.url.text, mapping, "clean") as database:
-        prefix = f"sp_{_job(job)}_"
-        names = dialect.scratch_tables(database.connection, mapping.scratch_schema, prefix)
-        for name in names:
-            LOG.info("left over: %s", name)
-        if not dry_run:
-            database.drop(names)
+        with outputs.opened(Path(output)) as stream:
+            stream.write(f"{text}\n".encode())

@@ -44,6 +44,12 @@ class MissingPermissionError(Failure):
     code = 12
 
 
+class AssuranceError(Failure):
+    """A study's own assurance test failed."""
+
+    code = 13
+
+
 class MappingError(Failure):
     """The backend's mapping file is invalid."""
 

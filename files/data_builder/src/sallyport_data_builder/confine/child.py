@@ -20,11 +20,13 @@ from typing import Any
 from sallyport_data_builder.confine import layers
 from sallyport_data_builder.errors import DefinitionError, Failure
 from sallyport_data_builder.model.plan import Plan, dumps
+from sallyport_data_builder.schemas import site_folder
 
 CONFINED = (
     "\nA definition reads files of the study and computes; it writes no file, starts no program or "
     "thread, and has no network."
 )
+ASSURANCE = "assurance"
 KINDS = {
     "dataset": ("dataset",),
     "measures": ("measures",),
@@ -47,14 +49,19 @@ def study_place(error: BaseException, root: Path) -> str:
     return "".join(lines[-5:])
 
 
-def compile_file(file: Path, kind: str, parameters: list[str]) -> str:
-    """Run a definition and return the JSON of its plan; raise a Failure with the study's lines."""
+def compile_file(file: Path, kind: str, parameters: list[str]) -> dict[str, Any]:
+    """Run a definition and return the JSON of its plan, or the failures of an assurance test.
+
+    Raises Stopped, with the study's lines.
+    """
     root = Path.cwd()
     sys.path[:0] = [str(file.resolve().parent), str(root)]
     sys.argv = [str(file), *parameters]
     try:
         found = runpy.run_path(str(file.resolve()), run_name="__dataset__")
-        return dumps(_plan(found, file, kind))
+        if kind == ASSURANCE:
+            return _assure(found, file)
+        return {"plan": dumps(_plan(found, file, kind))}
     except Failure as error:
         told, code = f"{study_place(error, root)}{error}", error.code
     except (Exception, SystemExit) as error:
@@ -86,6 +93,15 @@ def _plan(found: dict[str, Any], file: Path, kind: str) -> Plan:
     return plan_of(definition)
 
 
+def _assure(found: dict[str, Any], file: Path) -> dict[str, Any]:
+    from sallyport_data_builder.assurance import failures
+
+    if "test_data" not in found:
+        raise DefinitionError(f"{file} has no variable named test_data.")
+    wrong = list(failures(_plan(found, file, "dataset").dataset, found["test_data"]))
+    return {"patients": len(found["test_data"]), "failures": wrong}
+
+
 def main() -> int:
     """Answer on the descriptor; exit 0 even for the study's mistakes, which are an answer."""
     descriptor, isolate, kind, name, *parameters = sys.argv[1:]
@@ -97,7 +113,7 @@ def main() -> int:
         if isolate == "always" and active.missing:
             return 0
         try:
-            answer: dict[str, Any] = {"plan": compile_file(file, kind, parameters)}
+            answer = compile_file(file, kind, parameters)
         except Stopped as stopped:
             answer = {"error": str(stopped), "code": stopped.code}
         json.dump(answer, stream)
@@ -109,7 +125,7 @@ def confine(isolate: str, file: Path) -> layers.Layers:
     if isolate == "never":
         layers.limit(layers.STUDY_LIMITS)
         return layers.Layers(False, 0)
-    return layers.confine_study([Path.cwd(), file.resolve().parent])
+    return layers.confine_study([Path.cwd(), file.resolve().parent, site_folder()])
 
 
 if __name__ == "__main__":

@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from sallyport_data_builder.confine import process
+from sallyport_data_builder.confine.child import ASSURANCE
 from sallyport_data_builder.confine.layers import Layers
-from sallyport_data_builder.errors import ArgumentsError, DataFileError, DefinitionError, Failure
+from sallyport_data_builder.errors import (
+    ArgumentsError,
+    AssuranceError,
+    DataFileError,
+    DefinitionError,
+    Failure,
+)
 from sallyport_data_builder.model.plan import Plan, loads
 
 LOG = logging.getLogger("data_builder")
@@ -24,6 +31,23 @@ def compile_definition(
 
     With `isolate` "always" nothing of the study runs unless all layers are there (ISO-06).
     """
+    document = _run(file, parameters, kind, isolate)
+    if set(document) != {"plan"} or not isinstance(document["plan"], str):
+        raise _wrong_form()
+    return loads(document["plan"])
+
+
+def assure(file: Path, parameters: Sequence[str], isolate: str = "default") -> int:
+    """Run an assurance test; raise AssuranceError with its failures, or return the patients."""
+    document = _run(file, parameters, ASSURANCE, isolate)
+    if set(document) != {"patients", "failures"} or not isinstance(document["failures"], list):
+        raise _wrong_form()
+    if document["failures"]:
+        raise AssuranceError("\n".join(["The assurance test failed:", *document["failures"]]))
+    return int(document["patients"])
+
+
+def _run(file: Path, parameters: Sequence[str], kind: str, isolate: str) -> dict[str, Any]:
     if not file.is_file():
         raise ArgumentsError(f"There is no definition file {file}.")
     words = [isolate, kind, str(file), *parameters]
@@ -60,18 +84,17 @@ def _check_layers(active: Layers, isolate: str) -> None:
         LOG.debug("study code is confined: seccomp, Landlock version %s", active.files)
 
 
-def _read(answer: bytes, code: int) -> Plan:
+def _read(answer: bytes, code: int) -> dict[str, Any]:
     if not answer:
         raise DefinitionError(
             f"The definition was stopped (code {code}): it used more time, memory or files than it "
             "may, or ended the process itself."
         )
     document = _object(answer)
-    if set(document) == {"plan"} and isinstance(document["plan"], str):
-        return loads(document["plan"])
-    if set(document) == {"error", "code"} and document["code"] in CODES:
-        raise CODES[document["code"]](str(document["error"]))
-    raise _wrong_form()
+    if set(document) == {"error", "code"}:
+        failure = CODES.get(document["code"], DefinitionError)
+        raise failure(str(document["error"]))
+    return document
 
 
 def _object(text: bytes) -> dict[str, Any]:

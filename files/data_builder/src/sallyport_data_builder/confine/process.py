@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from sallyport_data_builder import schemas
 from sallyport_data_builder.model.plan import MAX_BYTES
 
 WALL_SECONDS = 600.0
@@ -32,6 +33,7 @@ def environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        schemas.SITE: str(schemas.site_folder()),
     }
 
 

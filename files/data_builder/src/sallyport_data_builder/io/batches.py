@@ -56,7 +56,7 @@ def plain_schema(table: OutputTable) -> pa.Schema:
 
 
 def batches(table: OutputTable, rows: Iterable[Any]) -> Iterator[pa.RecordBatch]:
-    """Yield tuples, or batches of any size, as batches of 64,000 rows with plain types."""
+    """Yield tuples, lists of them, or batches of any size, as batches of 64,000 rows."""
     wanted = plain_schema(table)
     rows = iter(rows)
     first = next(rows, None)
@@ -66,6 +66,8 @@ def batches(table: OutputTable, rows: Iterable[Any]) -> Iterator[pa.RecordBatch]
         yield from _resized(_cast(batch, wanted) for batch in chain([first], rows))
         return
     rows = chain([first], rows)
+    if isinstance(first, list):
+        rows = chain.from_iterable(rows)  # a driver gives its rows in lists
     while part := list(islice(rows, SIZE)):
         yield _of_tuples(part, wanted)
 

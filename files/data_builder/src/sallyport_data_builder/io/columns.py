@@ -26,6 +26,14 @@ def dataset_table(dataset: op.Dataset, name: str = "dataset") -> OutputTable:
     )
 
 
+def events_table(name: str, rows: op.Rows) -> OutputTable:
+    """Return the table that an event table of a dataset is written as."""
+    known = specs([series for _name, series in rows.columns])
+    return OutputTable.of_patients(
+        name, (OutputColumn(key, series.type, known[series]) for key, series in rows.columns)
+    )
+
+
 def specs(wanted: Iterable[Series]) -> dict[Node, ColumnSpec]:
     """Return what is known of series and of everything beneath them (FMT-05)."""
     known: dict[Node, ColumnSpec] = {}

@@ -46,8 +46,8 @@ def opened(path: Path | None) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         return
     partial = path.with_name(f".{path.name}.part")
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         stream = partial.open("wb")
     except OSError as error:
         raise ArgumentsError(f"{path} cannot be written: {error.strerror}.") from None
@@ -60,6 +60,14 @@ def opened(path: Path | None) -> Iterator[IO[bytes]]:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs and those above it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentsError(f"{folder} cannot be written: {error.strerror}.") from None
 
 
 def _write(stream: IO[bytes], extension: str, table: OutputTable, rows: Rows) -> int:

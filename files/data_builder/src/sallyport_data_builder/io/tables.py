@@ -1,7 +1,7 @@
 """What an output file holds: the agreement between those who make rows and those who write them.
 
-Rows are tuples in the order of the columns, Arrow record batches with these columns, or CSV that a
-database rendered itself; the writer of a file takes any of the three (see `Rows`).
+Rows are tuples in the order of the columns, lists of such tuples, Arrow record batches with these
+columns, or CSV that a database rendered itself; the writer of a file takes any of them (`Rows`).
 """
 
 from __future__ import annotations
@@ -66,4 +66,9 @@ class RenderedCsv:
 
 
 if TYPE_CHECKING:
-    Rows = Iterable[Sequence[Any]] | Iterable[pa.RecordBatch] | RenderedCsv
+    Rows = (
+        Iterable[Sequence[Any]]
+        | Iterable[Sequence[Sequence[Any]]]
+        | Iterable[pa.RecordBatch]
+        | RenderedCsv
+    )

@@ -36,6 +36,11 @@ class Target:
         """Whether lines that a database rendered as CSV can be written as they come (FMT-11)."""
         return self.extension in CSV
 
+    @property
+    def parent(self) -> Path | None:
+        """The folder that files appear in, or None for standard output."""
+        return self.folder or (self.file.parent if self.file else None)
+
     def path(self, table: str) -> Path | None:
         """Return the file of a table, or None for standard output."""
         if self.folder is None:

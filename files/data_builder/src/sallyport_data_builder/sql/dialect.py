@@ -106,6 +106,13 @@ class Dialect:
         rows = sa.select(tables.c.table_name).where(tables.c.table_schema == schema, named)
         return sorted(connection.execute(rows).scalars())
 
+    def scratch_ages(
+        self, connection: sa.Connection, schema: str, names: Sequence[str]
+    ) -> dict[str, float]:
+        """Return the seconds since stored tables were made, of those where it is known."""
+        del connection, schema, names
+        return {}
+
     def column_types(self, connection: sa.Connection, select: sa.Select[Any]) -> dict[str, str]:
         """Return the database's own types of the columns of a SELECT."""
         raise NotImplementedError

@@ -133,6 +133,17 @@ class PostgreSQL(Dialect):
         asked = sa.select(*(sa.func.format_type(oid, None).label(n) for n, oid in names.items()))
         return dict(connection.execute(asked).one()._mapping)
 
+    def scratch_ages(
+        self, connection: sa.Connection, schema: str, names: Sequence[str]
+    ) -> dict[str, float]:
+        """Statistics are taken as soon as a table is made (PLN-06)."""
+        asked = sa.text(
+            "select relname, extract(epoch from now() - last_analyze) from pg_stat_user_tables "
+            "where schemaname = :schema and last_analyze is not null"
+        )
+        found = connection.execute(asked, {"schema": schema})
+        return {name: float(age) for name, age in found if name in names}
+
     def classify(self, error: Exception) -> tuple[int, str]:
         """Read the SQLSTATE."""
         original = getattr(error, "orig", error)
