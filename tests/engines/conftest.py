@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.engines import servers
-from tests.engines.sites import ACCOUNT, generator, psql
 from tests.engines.budget import GRAPHS, SEED
+from tests.engines.sites import ACCOUNT, generator, psql
 from tests.unit.data_builder.conftest import Ask as AskValue
 from tests.unit.data_builder.conftest import asking
 from tests.unit.data_builder.engines import Ask, on

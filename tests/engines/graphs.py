@@ -65,6 +65,10 @@ class Graph:
     dataset: Dataset
     rows: Rows
 
+    def __repr__(self) -> str:
+        """Say nothing: a graph is large, and a failure tells the smallest one."""
+        return "Graph(...)"
+
 
 def schema(chance: random.Random) -> list[Table]:
     """Make one or two tables of each shape; the first of each has columns of every type."""

@@ -34,6 +34,9 @@ def read(notes: Notes, path: Path, item: Any, kind: str) -> MappedColumn:
     """Return a column; what is wrong with it is noted."""
     if isinstance(item, str):
         return MappedColumn(column=item)
+    if not isinstance(item, dict):
+        notes.note(path, f"{'.'.join(path)} must be a column's name, or a table")
+        return MappedColumn()
     given = notes.keys(item, COLUMN, path)
     place = ".".join(path)
     if ("column" in given) == ("sql" in given):

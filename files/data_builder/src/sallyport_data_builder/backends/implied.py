@@ -22,7 +22,7 @@ MIRROR = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"
 
 
 @dataclass(frozen=True)
-class Test:
+class ColumnTest:
     """A column is compared with a constant, or is among some (`in`)."""
 
     column: str
@@ -30,21 +30,21 @@ class Test:
     values: tuple[Value, ...]
 
 
-def tests(predicates: Iterable[Node], table: Table) -> list[Test]:
+def tests(predicates: Iterable[Node], table: Table) -> list[ColumnTest]:
     """Return the tests that rows of a table pass when all predicates are true."""
-    found: list[Test] = []
+    found: list[ColumnTest] = []
     for node in predicates:
         if isinstance(node, op.Logic) and node.op == "and":
             found += tests(node.parts, table)
         elif isinstance(node, op.Member) and _of(node.source, table):
             if isinstance(node.among, op.Constants) and node.among.values:
-                found.append(Test(_name(node.source), "in", tuple(node.among.values)))
+                found.append(ColumnTest(_name(node.source), "in", tuple(node.among.values)))
         elif isinstance(node, op.Compare):
             left, right, word = node.left, node.right, node.op
             if isinstance(left, op.Literal):
                 left, right, word = right, left, MIRROR[word]
             if _of(left, table) and isinstance(right, op.Literal) and word != "ne":
-                found.append(Test(_name(left), word, (right.value,)))
+                found.append(ColumnTest(_name(left), word, (right.value,)))
     return found
 
 
@@ -57,7 +57,7 @@ def _name(node: Node) -> str:
 
 
 def physical(
-    dialect: Dialect, column: MappedColumn, source: sa.FromClause, kind: str, test: Test
+    dialect: Dialect, column: MappedColumn, source: sa.FromClause, kind: str, test: ColumnTest
 ) -> Element | None:
     """Return a test of the physical column that holds wherever the standard one's does."""
     if not column.column or column.plain:

@@ -217,7 +217,9 @@ class Reader:
                     continue
                 types[column] = kind
                 rest = {key: value for key, value in given.items() if key != "type"}
-                plain[column] = rest or column
+                patterns = map(str, item.get("unavailable", ()))
+                if rest or not any(fnmatch.fnmatchcase(column, word) for word in patterns):
+                    plain[column] = rest or column
             found["", name] = self.table(path, {**item, "columns": plain}, types)
         return found
 

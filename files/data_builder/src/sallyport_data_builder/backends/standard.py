@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.implied import Test, physical
+from sallyport_data_builder.backends.implied import ColumnTest, physical
 from sallyport_data_builder.backends.parts import BackendMapping, MappedColumn, MappedTable
 from sallyport_data_builder.errors import DatabaseFailure
 from sallyport_data_builder.model.nodes import Table
@@ -93,7 +93,7 @@ class Standard:
         mapped = self._mapping.tables.get((schema, name))
         return mapped.unavailable if mapped else frozenset()
 
-    def implied(self, schema: str, name: str, tests: Sequence[Test]) -> Element | None:
+    def implied(self, schema: str, name: str, tests: Sequence[ColumnTest]) -> Element | None:
         """Return a condition on physical columns that every row passing all tests meets (BK-06).
 
         Give it to `table` as `where`; None where no test can be turned round.
@@ -185,7 +185,7 @@ class Standard:
         columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in dict.fromkeys(names)]
         if mapped.absent:
             nothing = sa.cast(sa.null(), self._dialect.types["int"]).label(mapped.patient_id)
-            return sa.select(nothing).subquery("nothing")
+            return sa.select(nothing).subquery("no_rows")
         if mapped.query:
             return operator_text(mapped.query).columns(*columns).subquery("q")
         return _named(mapped.source, *columns)
