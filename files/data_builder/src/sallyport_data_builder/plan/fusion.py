@@ -85,7 +85,8 @@ def _levels(nodes: Iterable[Node], stored: set[Node]) -> dict[Node, int]:
     level: dict[Node, int] = {}
     for node in nodes:
         below = max((level[child] for child in node.children), default=0)
-        level[node] = below + (node in stored)
+        of_pick = isinstance(node, op.Aggregate) and isinstance(node.source, Pick)
+        level[node] = below + (of_pick or (node in stored and not isinstance(node, Pick)))
     return level
 
 
@@ -109,7 +110,8 @@ def _groups(
         if pick is not None and options.on("shortcuts") and _is_shortcut(pick, picked[pick]):
             output = Output(output.node, shortcut=True)
         kind, key = _key(output, fused_picks)
-        group = groups.setdefault((kind, key, level[node]), Group(kind, [], False, False))
+        depth = level[node] if pick is None else level[pick] + 1
+        group = groups.setdefault((kind, key, depth), Group(kind, [], False, False))
         group.outputs.append(output)
         group.early = group.early or node in early
         group.dynamic = group.dynamic or node in dynamic

@@ -39,7 +39,8 @@ class BitCompiler(MSSQLCompiler):
 
     def visit_label(self, *args: Any, **options: Any) -> Any:
         """A column of a SELECT is a value."""
-        (label, *_others), base = args, super()
+        (label, *_others) = args
+        base: Any = super()
         plain: Any = base.visit_label
         if not options.get("within_columns_clause") or not _is_condition(label.element):
             return plain(*args, **options)
@@ -60,7 +61,8 @@ class BitCompiler(MSSQLCompiler):
 
     def visit_binary(self, *args: Any, **options: Any) -> Any:
         """Both sides of a comparison are values."""
-        (binary, *_others), base = args, super()
+        (binary, *_others) = args
+        base: Any = super()
         plain: Any = base.visit_binary
         sides = (binary.left, binary.right)
         if binary.operator not in (operators.eq, operators.ne) or not any(
@@ -72,7 +74,8 @@ class BitCompiler(MSSQLCompiler):
 
     def visit_function(self, *args: Any, **options: Any) -> Any:
         """Arguments of a function are values."""
-        (function, *_others), base = args, super()
+        (function, *_others) = args
+        base: Any = super()
         plain: Any = base.visit_function
         if not any(_is_condition(argument) for argument in function.clauses):
             return plain(*args, **options)

@@ -27,19 +27,29 @@ T = TypeVar("T")
 class Download:
     """The rows of one stored table, in the order of an output file."""
 
-    def __init__(self, database: Database, name: str, columns: Mapping[str, Any]) -> None:
-        self._database, self._name = database, name
+    def __init__(
+        self, database: Database, name: str, columns: Mapping[str, Any], events: bool = False
+    ) -> None:
+        self._database, self._name, self._events = database, name, events
         schema = database.mapping.scratch_schema or None
         named = [sa.column(column, kind) for column, kind in columns.items()]
         self._stored = sa.table(name, *named, schema=schema)
 
     def _select(self, after: int | None, rendered: bool) -> sa.Select[Any]:
         columns = [_rendered(c) if rendered else c for c in self._stored.c]
-        select = sa.select(*columns).order_by(self._stored.c.patient_id)
+        select = sa.select(*columns).order_by(*self._order())
         if after is not None:
             select = select.where(self._stored.c.patient_id > after)
         comment = self._database.comment("download").strip()
         return select.prefix_with(sa.text(comment))
+
+    def _order(self) -> list[Element]:
+        """By patient; events then by their columns in order, NULL first."""
+        dialect = self._database.dialect
+        patient, *others = self._stored.c
+        keys = [dialect.text_key(c) if isinstance(c.type, sa.Text) else c for c in others]
+        events = [dialect.null_smallest(key, False) for key in keys] if self._events else []
+        return [patient, *events]
 
     def csv(self) -> RenderedCsv:
         """Return the lines of a CSV file as the database renders them (FMT-11)."""
@@ -80,7 +90,8 @@ class Download:
                 yield from self._once(start, after, latest)
             except DatabaseFailure as error:
                 pause = next(pauses, None)
-                if error.code != TRANSIENT or pause is None or not self._is_kept():
+                partly = self._events and latest  # a patient's rows may be there in part
+                if error.code != TRANSIENT or pause is None or partly or not self._is_kept():
                     raise
                 after = last(latest[0]) if latest else after
                 LOG.warning("the download was interrupted; another try in %.0f s", pause)

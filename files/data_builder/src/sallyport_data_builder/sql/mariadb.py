@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pymysql
 import sqlalchemy as sa
 from pymysql.constants import FIELD_TYPE
-from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
+from sqlalchemy.dialects.mysql.base import MySQLCompiler
+from sqlalchemy.dialects.mysql.mariadb import loader
 
 from sallyport_data_builder.model.types import Value
 from sallyport_data_builder.sql.dialect import TEXTS, TIGHT, Dialect, Element, Limits
@@ -22,6 +23,25 @@ TOO_COMPLEX = (1436, 1116, 1117, 1118, 1390, 2020, 1153)
 BINARY = "utf8mb4_nopad_bin"
 BOOLEANS = {True: "TRUE", False: "FALSE"}
 TYPES = {value: name.lower() for name, value in vars(FIELD_TYPE).items() if name.isupper()}
+
+
+class TruthCompiler(MySQLCompiler):
+    """There is no cast to bool: NULL of a truth value is that of an int."""
+
+    def visit_typeclause(self, *args: Any, **options: Any) -> Any:
+        """Return the type of a cast."""
+        base: Any = super()
+        if isinstance(args[0].type, sa.Boolean):
+            return "SIGNED INTEGER"
+        return base.visit_typeclause(*args, **options)
+
+
+# The library makes its class for MariaDB and this driver at run time; ours is that, with casts.
+TruthDialect: Any = type(
+    "TruthDialect",
+    (loader("pymysql"),),
+    {"statement_compiler": TruthCompiler, "supports_statement_cache": False},
+)
 
 
 class MariaDB(Dialect):
@@ -39,7 +59,7 @@ class MariaDB(Dialect):
 
     def compiler(self) -> sa.Dialect:
         """The library's own; no backslash is special."""
-        made: Any = MariaDBDialect
+        made: Any = TruthDialect
         found: sa.Dialect = made(paramstyle="named")
         found.__dict__["_backslash_escapes"] = False
         return found
@@ -54,8 +74,9 @@ class MariaDB(Dialect):
             "collation_connection": BINARY,
         }
         given = ", ".join(f"{name} = {_setting(v)}" for name, v in {**fixed, **settings}.items())
+        sa.dialects.registry.register("mariadb.truth", __name__, "TruthDialect")
         engine = sa.create_engine(
-            sa.make_url(url).set(drivername="mariadb+pymysql"),
+            sa.make_url(url).set(drivername="mariadb+truth"),
             poolclass=sa.NullPool,
             connect_args={
                 "charset": "utf8mb4",
@@ -86,6 +107,18 @@ class MariaDB(Dialect):
         """Ask the answer of no rows for its types."""
         columns = connection.execute(select.limit(0)).cursor.description
         return {item[0]: TYPES.get(item[1], "") for item in columns}
+
+    def scratch_ages(
+        self, connection: sa.Connection, schema: str, names: Sequence[str]
+    ) -> dict[str, float]:
+        """The catalogue says when a table was made."""
+        asked = sa.text(
+            "select table_name, timestampdiff(second, create_time, now()) "
+            "from information_schema.tables "
+            "where table_schema = :schema and create_time is not null"
+        )
+        found = connection.execute(asked, {"schema": schema})
+        return {name: float(age) for name, age in found if name in names}
 
     def classify(self, error: Exception) -> tuple[int, str]:
         """Read the number of the error."""

@@ -51,7 +51,7 @@ def union_of_sets(rows: sa.FromClause, sets: Sets, outputs: Outputs) -> sa.Selec
     parts = []
     for place, names in enumerate(sets):
         keys = [
-            rows.c[key] if key in names else sa.cast(sa.null(), rows.c[key].type).label(key)
+            rows.c[key] if key in names else sa.type_coerce(sa.null(), rows.c[key].type).label(key)
             for key in _keys(sets)
         ]
         chosen = (sa.literal(place).label("grouping_set"), *keys, *outputs)
