@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.data_builder.engines import ENGINES, Tables
 from tests.unit.data_builder.engines import Ask as Engine
+from tests.unit.data_builder.studies import study as study
 
 from sallyport_data_builder.lang import create_dataset
 from sallyport_data_builder.lang.datasets import CLAIMED
@@ -38,6 +39,12 @@ def asking(engine: Engine, folder: Path) -> Ask:
 
 
 @pytest.fixture(params=list(ENGINES))
-def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Return how an engine answers."""
+    return ENGINES[request.param]
+
+
+@pytest.fixture
+def ask(engine: Engine, tmp_path: Path) -> Ask:
     """Return how an engine answers about one series."""
-    return asking(ENGINES[request.param], tmp_path)
+    return asking(engine, tmp_path)

@@ -124,7 +124,7 @@ def execute(settings: Settings, plan: Plan, output: str | None) -> None:
     """Run a plan on the database, or on a folder of table files, and write its rows."""
     from sallyport_data_builder import local
 
-    Target.of(output)
+    check_output(plan, output)
     check_permissions(plan, settings.permissions)
     if settings.url.folder is not None:
         with local.loaded(plan, local.of_folder(settings.url.folder), settings.job) as database:
@@ -151,7 +151,7 @@ def _on_database(settings: Settings, plan: Plan, output: str | None) -> None:
 
 
 def _answer(settings: Settings, plan: Plan, database: Database, output: str | None) -> None:
-    from sallyport_data_builder.sql.results import write
+    from sallyport_data_builder.sql import results
     from sallyport_data_builder.sql.run import rounded
     from sallyport_data_builder.sql.steps import Planner
 
@@ -159,8 +159,14 @@ def _answer(settings: Settings, plan: Plan, database: Database, output: str | No
     planner = Planner(database.dialect, mapping, settings.job, settings.permissions)
     for item in planner.exclusions():
         LOG.info("patients left out by the backend: %s", item.name)
-    for count in write(database, planner, plan.root, output):
+    for count in results.write(database, planner, plan.root, output):
         LOG.info("written: %s rows", rounded(count))
+
+
+def check_output(plan: Plan, output: str | None) -> None:
+    """Refuse an output that cannot hold the tables of a plan, before anything runs."""
+    events = [name for name, _rows in plan.dataset.events] if plan.kind == "dataset" else []
+    Target.of(output).check(["dataset", *events])
 
 
 def generate(settings: Settings, given: Any, parameters: Sequence[str]) -> None:
@@ -198,6 +204,7 @@ def _check_secret(settings: Settings, with_database: bool, definition: Path) -> 
 
 def dummy(settings: Settings, plan: Plan, given: Any) -> None:
     """Write dummy rows: from a file, else from dummy tables, else made here."""
+    check_output(plan, given.output)
     check_permissions(plan, plan.permissions_claimed)
     if given.dummy_data_file:
         LOG.info("no database: dummy data comes from %s", given.dummy_data_file)
@@ -219,12 +226,17 @@ def dummy(settings: Settings, plan: Plan, given: Any) -> None:
 
 
 def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:
-    """Write the statements that `execute` would run."""
+    """Write the statements that `execute` would run; without a backend tables keep their names."""
+    from sallyport_data_builder import local
     from sallyport_data_builder.backends import mapping as mappings
     from sallyport_data_builder.sql.explain import statements
 
-    mapping = mappings.find(settings.backend, settings.backends)
-    scheme = settings.query_engine or mapping.dialect or settings.url.text or "postgresql"
+    if settings.backend in ("", *NO_BACKEND):
+        mapping = local.mapping(plan)
+    else:
+        mapping = mappings.find(settings.backend, settings.backends)
+    url = settings.url.text if settings.url.is_url else ""
+    scheme = settings.query_engine or mapping.dialect or url or "postgresql"
     text = statements(plan, mapping, scheme, settings)
     if output is None:
         sys.stdout.write(text + "\n")
