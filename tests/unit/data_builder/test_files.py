@@ -326,6 +326,13 @@ def test_fmt_09_typed_files_are_checked_too(tmp_path: Path, extension: str, name
     assert "canary" not in str(error.value)
 
 
+def test_rows_come_as_tuples_or_lists_alone_or_in_lists(tmp_path: Path) -> None:
+    given: list[Any] = [[FULL, EMPTY], [list(FULL), list(EMPTY)], [[FULL], [], [EMPTY]]]
+    for rows in given:
+        assert outputs.write(str(tmp_path / "a.csv"), TABLE, iter(rows)) == 2
+        assert list(inputs.rows(tmp_path / "a.csv", TABLE)) == [FULL, EMPTY]
+
+
 @pytest.mark.parametrize("extension", [".csv", ".csv.gz", ".arrow", ".parquet"])
 def test_writing_and_reading_hold_a_few_batches_at_a_time(tmp_path: Path, extension: str) -> None:
     table = OutputTable.of_patients("dataset", [column("number", "float")])

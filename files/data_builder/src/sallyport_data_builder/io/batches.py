@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
@@ -16,6 +17,7 @@ SIZE = 64_000
 PLAIN = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "date": pa.date32()}
 INTS = (8, 16, 32, 64)
 DATA_REFUSED = 5
+PLAIN_VALUES = (int, float, str, datetime.date, type(None))
 
 
 def plain_type(kind: str) -> pa.DataType:
@@ -66,7 +68,7 @@ def batches(table: OutputTable, rows: Iterable[Any]) -> Iterator[pa.RecordBatch]
         yield from _resized(_cast(batch, wanted) for batch in chain([first], rows))
         return
     rows = chain([first], rows)
-    if isinstance(first, list):
+    if isinstance(first, list) and not any(isinstance(item, PLAIN_VALUES) for item in first):
         rows = chain.from_iterable(rows)  # a driver gives its rows in lists
     while part := list(islice(rows, SIZE)):
         yield _of_tuples(part, wanted)
