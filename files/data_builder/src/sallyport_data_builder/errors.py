@@ -56,6 +56,12 @@ class MappingError(Failure):
     code = 5
 
 
+class TooSlowError(Failure):
+    """Measures that would not be finished within the limit."""
+
+    code = 14
+
+
 class DatabaseFailure(Failure):
     """The database refused; the code says whether another try may help."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sallyport_data_builder.errors import ArgumentsError, nearest
 
@@ -42,6 +42,10 @@ class Options:
         if rule not in SWITCHES:
             raise KeyError(rule)
         return rule not in self.off
+
+    def without(self, rule: str) -> Options:
+        """Return the same with a rule switched off."""
+        return replace(self, off=self.off | {rule})
 
 
 def switched_off(text: str) -> frozenset[str]:

@@ -125,6 +125,14 @@ class Database:
             count += len(part)
         return count
 
+    def count(self, stored: sa.FromClause) -> int:
+        """Return how many rows a stored table has; the database is asked only if need be."""
+        known = self.counts.get(str(getattr(stored, "name", "")), -1)
+        if known >= 0:
+            return known
+        select = sa.select(sa.func.count()).select_from(stored)
+        return int(self.execute("number of patients", select).scalar())
+
     def drop(self, names: Sequence[str]) -> None:
         """Drop scratch tables; one that cannot be dropped is logged, the others still go."""
         for name in names:

@@ -66,6 +66,14 @@ class Emitter:
             return sa.or_(*(self.condition(part, scope) for part in formula.parts))
         return self.expression(formula, scope)
 
+    def relations(self) -> tuple[Relation, ...]:
+        """Return all relations that are needed, in order."""
+        return self._needs.relations
+
+    def is_relation(self, source: object) -> bool:
+        """Tell whether what is joined is a relation, which has to be stored first."""
+        return isinstance(source, Relation)
+
     def source(self, node: Node) -> object | None:
         """Return what must be joined to read a value, None if nothing has to be."""
         if node in self.held:

@@ -67,20 +67,27 @@ def _undisturbed() -> Iterator[None]:
 
 
 def perform(
-    database: Database, steps: Sequence[AnyStep], names: list[str], selective: float = SELECTIVE
-) -> None:
-    """Store every step; those after a small population are restricted to it (PLN-02)."""
-    small = False
+    database: Database,
+    steps: Sequence[AnyStep],
+    names: list[str],
+    selective: float = SELECTIVE,
+    small: bool = False,
+) -> bool:
+    """Store every step; those after a small population are restricted to it (PLN-02).
+
+    Return whether the population is small.
+    """
     for place, step in enumerate(steps):
         if small and isinstance(step, Step) and step.restricted is not None:
             step = replace(step, select=step.restricted)
         names.append(step.name)
         database.store(step)
-        if _may_restrict(steps[place:]) and isinstance(step, Step) and step.everybody is not None:
+        if isinstance(step, Step) and step.everybody is not None and _may_restrict(steps[place:]):
             small = _is_small(database, step, selective)
         for name in step.drops:
             database.drop([name])
             names.remove(name)
+    return small
 
 
 def _may_restrict(steps: Sequence[AnyStep]) -> bool:

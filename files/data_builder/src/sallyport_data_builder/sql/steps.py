@@ -29,13 +29,13 @@ from sallyport_data_builder.plan.codelists import in_tables
 from sallyport_data_builder.plan.fusion import needs
 from sallyport_data_builder.plan.options import Options
 from sallyport_data_builder.plan.presence import starting_point
-from sallyport_data_builder.plan.relations import Needs, Relation, population_tables
+from sallyport_data_builder.plan.relations import Needs, Relation, population_tables, table_columns
 from sallyport_data_builder.plan.shared import is_leaf, leaves, movable
 from sallyport_data_builder.sql.dialect import Dialect, Element
 from sallyport_data_builder.sql.emitter import Emitter
 from sallyport_data_builder.sql.inline import rows_of
 from sallyport_data_builder.sql.layers import computed
-from sallyport_data_builder.sql.scans import Scans
+from sallyport_data_builder.sql.scans import Intervals, Scans
 from sallyport_data_builder.sql.scope import Scope
 from sallyport_data_builder.sql.stage import AnyStep, Stage
 from sallyport_data_builder.sql.stage import Step as Step
@@ -73,6 +73,7 @@ class Planner:
         self.dialect, self.mapping = dialect, mapping
         self.standard = Standard(mapping, dialect)
         self.stage = Stage(dialect, mapping, job)
+        self.loaded: dict[Inline | op.Constants, sa.FromClause] = {}
         self._permissions = permissions
 
     def exclusions(self) -> list[Exclusion]:
@@ -86,7 +87,8 @@ class Planner:
         wanted = needs(
             [*columns, *events], [dataset.population], self.options, self.dialect.fused_picks
         )
-        emitter = self.emitter([dataset], wanted)
+        self.prepare(dataset)
+        emitter = self.emitter(wanted)
         for relation in (item for item in wanted.relations if item.early):
             self.keep(relation, emitter)
         base = self._population(dataset.population, columns, emitter)
@@ -96,16 +98,21 @@ class Planner:
         kept.append(self._result(dataset, emitter, base))
         return self.stage.finished(self.options.on("early-drop"), kept)
 
-    def emitter(self, roots: Sequence[Node], wanted: Needs) -> Emitter:
-        """Return an emitter, after storing what has to be there before anything else."""
-        emitter = Emitter(self.dialect, self.standard, wanted)
-        for item in self.standard.first(wanted.columns):
+    def prepare(self, root: Node) -> None:
+        """Store what has to be there before anything else."""
+        for item in self.standard.first(table_columns([root])):
             self.standard.keep(item, self.stage.store(item.label, item.select))
-        for node in topological(roots):
+        for node in topological([root]):
             if isinstance(node, Inline):
-                emitter.stored[node] = self._inline(node)
-        for constants in in_tables(roots, self.options):
-            emitter.stored[constants] = self._codelist(constants)
+                self.loaded[node] = self._inline(node)
+        for constants in in_tables([root], self.options):
+            self.loaded[constants] = self._codelist(constants)
+
+    def emitter(self, wanted: Needs) -> Emitter:
+        """Return an emitter that knows what was prepared."""
+        emitter = Emitter(self.dialect, self.standard, wanted)
+        for node, table in self.loaded.items():
+            emitter.stored[node] = table
         return emitter
 
     def _codelist(self, constants: op.Constants) -> sa.TableClause:
@@ -119,10 +126,14 @@ class Planner:
         return self.stage.load("rows of the study", columns, lambda: rows_of(node))
 
     def keep(
-        self, relation: Relation, emitter: Emitter, among: sa.FromClause | None = None
+        self,
+        relation: Relation,
+        emitter: Emitter,
+        among: sa.FromClause | None = None,
+        intervals: Intervals | None = None,
     ) -> None:
         """Store a relation; it may be restricted to the population (PLN-02)."""
-        scans = Scans(emitter)
+        scans = Scans(emitter, intervals)
         select, restricted = scans.select(relation), None
         if among is not None and self.options.on("restrict"):
             restricted = scans.select(relation, among)
@@ -164,7 +175,10 @@ class Planner:
 
     def _population(self, population: Series, columns: Sequence[Series], emitter: Emitter) -> Base:
         scope, frame = self.everybody(population, emitter)
-        carried = self._carried(population, columns, emitter) if self.options.on("carry") else []
+        used = {emitter.source(leaf) for leaf in leaves([population])}
+        carried: list[Series] = []
+        if self.options.on("carry"):
+            carried = movable(columns, lambda leaf: emitter.source(leaf) in used)
         roots = [population, *carried]
         kept = [node for node in carried if not is_leaf(node)]
         inner = self.layered(emitter, scope, roots, kept)
@@ -176,25 +190,15 @@ class Planner:
         condition = emitter.expression(population, inner)
         patient = inner.base.c.patient_id
         select = sa.select(patient, *made).select_from(inner.from_clause()).where(condition)
-        counted = None if frame is None else self._counted(frame, emitter)
+        counted = self.counted(frame, emitter)
         table = self.stage.store(
             "population", self.excluded(select, patient), ["PLN-01"], everybody=counted
         )
         return Base(table, names)
 
-    def _counted(self, frame: Frame, emitter: Emitter) -> sa.FromClause:
-        return self._ids(frame, emitter).subquery("everybody")
-
-    def _carried(
-        self, population: Series, columns: Sequence[Series], emitter: Emitter
-    ) -> list[Series]:
-        """Return values of the result that need nothing but what the population joins."""
-        used = {emitter.source(leaf) for leaf in leaves([population])}
-
-        def available(leaf: Series) -> bool:
-            return emitter.source(leaf) in used
-
-        return movable(columns, available)
+    def counted(self, frame: Frame | None, emitter: Emitter) -> sa.FromClause | None:
+        """Return what to count the population against, if that is quick."""
+        return None if frame is None else self._ids(frame, emitter).subquery("everybody")
 
     def layered(
         self, emitter: Emitter, scope: Scope, roots: Sequence[Series], kept: Sequence[Series] = ()
