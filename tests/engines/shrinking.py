@@ -9,6 +9,7 @@ from typing import Any
 from tests.engines.graphs import Graph
 
 from sallyport_data_builder.errors import DefinitionError
+from sallyport_data_builder.memory.population import check_population
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Node, Order, Series, Where, topological
 from sallyport_data_builder.model.roots import Dataset
@@ -65,9 +66,11 @@ def smaller(graph: Graph) -> Iterator[Graph]:
     for node in reversed(topological([dataset])):
         for simple in _simpler(node):
             try:
-                yield Graph(replaced(dataset, node, simple), graph.rows)
+                root = replaced(dataset, node, simple)
+                check_population(root)
             except DefinitionError:
                 continue
+            yield Graph(root, graph.rows)
 
 
 def shrink(graph: Graph, fails: Callable[[Graph], bool]) -> Graph:

@@ -50,6 +50,7 @@ class Standard:
         self._mapping, self._dialect = mapping, dialect
         self._translated = mapping.patient_type == "str" and not own_ids
         self._stored: dict[tuple[str, str], sa.FromClause] = {}
+        self._sources: dict[tuple[str, ...], sa.FromClause] = {}
         self._keys: sa.FromClause | None = None
         if mapping.key_table:
             self._keys = _named(
@@ -181,6 +182,13 @@ class Standard:
         return keys.c.patient_id, source.join(keys, keys.c.source_id == own)
 
     def _source(self, mapped: MappedTable) -> sa.FromClause:
+        """Return the physical rows: one object per table, or conditions would join it to itself."""
+        place = (mapped.section, mapped.name, mapped.source, *sorted(mapped.types))
+        if place not in self._sources:
+            self._sources[place] = self._physical(mapped)
+        return self._sources[place]
+
+    def _physical(self, mapped: MappedTable) -> sa.FromClause:
         names = [mapped.patient_id, *(c.column for c in mapped.columns.values() if c.column)]
         columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in dict.fromkeys(names)]
         if mapped.absent:

@@ -7,6 +7,7 @@ from functools import singledispatchmethod
 from typing import cast
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import Grouping
 
 from sallyport_data_builder.backends.implied import tests
 from sallyport_data_builder.backends.standard import Standard
@@ -176,7 +177,8 @@ class Emitter:
     def _logic(self, node: op.Logic, scope: Scope) -> Element:
         parts = self._all(node.parts, scope)
         if node.op == "not":
-            return sa.not_(parts[0])
+            # NOT binds less tightly than what may follow it, IS NULL or =.
+            return Grouping(sa.not_(parts[0]))
         return sa.and_(*parts) if node.op == "and" else sa.or_(*parts)
 
     @_make.register
