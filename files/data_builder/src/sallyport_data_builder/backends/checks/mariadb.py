@@ -10,32 +10,40 @@ from sallyport_data_builder.backends.checks.subject import Subject
 from sallyport_data_builder.backends.standard import operator_text
 from sallyport_data_builder.sql.run import Database
 
-NAMED = "table_schema = coalesce(nullif(:place, ''), database()) and table_name = :name"
-ROWS = f"select table_rows from information_schema.tables where {NAMED}"  # noqa: S608 - a constant
-INDEXES = f"""
+ROWS = """
+  select table_rows from information_schema.tables
+  where table_schema = coalesce(nullif(:place, ''), database()) and table_name = :name"""
+INDEXES = """
   select column_name from information_schema.statistics
-  where {NAMED} and seq_in_index = 1"""  # noqa: S608 - a constant
-WRITES = "('INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'ALTER', 'SUPER', 'CREATE USER')"
-MINE = "grantee = concat('''', replace(current_user(), '@', '''@'''), '''')"
-GLOBAL = f"""
+  where table_schema = coalesce(nullif(:place, ''), database()) and table_name = :name
+    and seq_in_index = 1"""
+GLOBAL = """
   select distinct privilege_type from information_schema.user_privileges
-  where {MINE} and privilege_type in {WRITES} order by 1 limit 4"""  # noqa: S608 - a constant
-SCHEMAS = f"""
-  select distinct table_schema from information_schema.schema_privileges
-  where {MINE} and privilege_type in {WRITES} and table_schema <> :scratch
-  order by 1 limit 4"""  # noqa: S608 - a constant
-TABLES = f"""
-  select distinct concat(table_schema, '.', table_name) from information_schema.table_privileges
-  where {MINE} and privilege_type in {WRITES} and table_schema <> :scratch
-  order by 1 limit 4"""  # noqa: S608 - a constant
+  where grantee = concat('''', replace(current_user(), '@', '''@'''), '''')
+    and privilege_type in
+      ('INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'ALTER', 'SUPER', 'CREATE USER')
+  order by 1 limit 4"""
+PLACES = """
+  select distinct place from (
+    select table_schema as place, privilege_type, table_schema, grantee
+    from information_schema.schema_privileges
+    union all
+    select concat(table_schema, '.', table_name), privilege_type, table_schema, grantee
+    from information_schema.table_privileges) granted
+  where grantee = concat('''', replace(current_user(), '@', '''@'''), '''')
+    and privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'ALTER')
+    and table_schema <> :scratch
+  order by 1 limit 4"""
 ZONES = """
   select coalesce(cast(convert_tz('2024-07-01 00:00:00', @@global.time_zone, @@session.time_zone)
       as date) <> '2024-07-01', true)
     or cast(convert_tz('2024-01-01 00:00:00', @@global.time_zone, @@session.time_zone)
       as date) <> '2024-01-01'"""
-MOMENTS = f"""
+MOMENTS = """
   select column_name from information_schema.columns
-  where {NAMED} and data_type = 'timestamp' order by 1"""  # noqa: S608 - a constant
+  where table_schema = coalesce(nullif(:place, ''), database()) and table_name = :name
+    and data_type = 'timestamp'
+  order by 1"""
 
 
 class MariaDBCatalogue(Catalogue):
@@ -65,9 +73,7 @@ class MariaDBCatalogue(Catalogue):
         found = []
         if powers := list(self.ask(database, GLOBAL).scalars()):
             found.append(f"the account has {', '.join(powers)} everywhere: revoke them")
-        places = list(self.ask(database, SCHEMAS, scratch=scratch).scalars())
-        places += list(self.ask(database, TABLES, scratch=scratch).scalars())
-        if places:
+        if places := list(self.ask(database, PLACES, scratch=scratch).scalars()):
             found.append(f"the account may write to {', '.join(places)}: revoke all but select")
         return found
 
