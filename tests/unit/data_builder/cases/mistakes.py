@@ -7,42 +7,23 @@ from ehrql.tables.core import *
 
 events, dataset = clinical_events, create_dataset()
 """
+TRUTH = (
+    "single truth value, which and, or, not, if and chained comparisons need. Use & "
+    "for and, | for or, ~ for not, with parentheses around each side; write two "
+    "comparisons, (x > 1) & (x < 3), for 1 < x < 3; use case(when(...).then(...)) "
+    "instead of if."
+)
+REDUCE = (
+    "Reduce one of them to one value per patient first, for example with "
+    "sort_by(...).first_for_patient(), exists_for_patient() or count_for_patient()."
+)
+FORM = "Write case(when(condition).then(value), ..., otherwise=value)."
 MISTAKES: dict[str, tuple[str, str]] = {
-    "and": (
-        "patients.sex.is_null() and patients.sex",
-        "A bool series has no single truth value, which and, or, not, if and chained "
-        "comparisons need. Use & for and, | for or, ~ for not, with parentheses around "
-        "each side; write two comparisons, (x > 1) & (x < 3), for 1 < x < 3; use "
-        "case(when(...).then(...)) instead of if.",
-    ),
-    "or": (
-        "patients.sex.is_null() or patients.sex",
-        "A bool series has no single truth value, which and, or, not, if and chained "
-        "comparisons need. Use & for and, | for or, ~ for not, with parentheses around "
-        "each side; write two comparisons, (x > 1) & (x < 3), for 1 < x < 3; use "
-        "case(when(...).then(...)) instead of if.",
-    ),
-    "not": (
-        "not patients.sex.is_null()",
-        "A bool series has no single truth value, which and, or, not, if and chained "
-        "comparisons need. Use & for and, | for or, ~ for not, with parentheses around "
-        "each side; write two comparisons, (x > 1) & (x < 3), for 1 < x < 3; use "
-        "case(when(...).then(...)) instead of if.",
-    ),
-    "if": (
-        "1 if patients.date_of_birth else 2",
-        "A date series has no single truth value, which and, or, not, if and chained "
-        "comparisons need. Use & for and, | for or, ~ for not, with parentheses around "
-        "each side; write two comparisons, (x > 1) & (x < 3), for 1 < x < 3; use "
-        "case(when(...).then(...)) instead of if.",
-    ),
-    "chained comparison": (
-        "1 < events.numeric_value < 3",
-        "A bool series has no single truth value, which and, or, not, if and chained "
-        "comparisons need. Use & for and, | for or, ~ for not, with parentheses around "
-        "each side; write two comparisons, (x > 1) & (x < 3), for 1 < x < 3; use "
-        "case(when(...).then(...)) instead of if.",
-    ),
+    "and": ("patients.sex.is_null() and patients.sex", "A bool series has no " + TRUTH),
+    "or": ("patients.sex.is_null() or patients.sex", "A bool series has no " + TRUTH),
+    "not": ("not patients.sex.is_null()", "A bool series has no " + TRUTH),
+    "if": ("1 if patients.date_of_birth else 2", "A date series has no " + TRUTH),
+    "chained comparison": ("1 < events.numeric_value < 3", "A bool series has no " + TRUTH),
     "no parentheses": (
         'patients.sex == "male" | patients.sex == "female"',
         "& and | combine true-or-false series; <str series, one value per patient> and "
@@ -76,15 +57,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "two event tables": (
         "events.date > medications.date",
-        "These series come from the rows of clinical_events and of medications. Reduce "
-        "one of them to one value per patient first, for example with "
-        "sort_by(...).first_for_patient(), exists_for_patient() or count_for_patient().",
+        "These series come from the rows of clinical_events and of medications. " + REDUCE,
     ),
     "two filters of a table": (
         "events.date > events.where(events.numeric_value > 1).date",
-        "These series come from different filters of clinical_events. Reduce one of "
-        "them to one value per patient first, for example with "
-        "sort_by(...).first_for_patient(), exists_for_patient() or count_for_patient().",
+        "These series come from different filters of clinical_events. " + REDUCE,
     ),
     "column twice": (
         "dataset.a = patients.sex; dataset.a = patients.sex",
@@ -122,13 +99,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "when without then": (
         'case(when(patients.sex == "male"))',
-        "A when(...) lacks its then(...). Write case(when(condition).then(value), ..., "
-        "otherwise=value).",
+        "A when(...) lacks its then(...). " + FORM,
     ),
     "otherwise inside case": (
         'case(when(patients.sex == "male").then(1).otherwise(2))',
-        "case takes when(...).then(...) only. Write case(when(condition).then(value), "
-        "..., otherwise=value).",
+        "case takes when(...).then(...) only. " + FORM,
     ),
     "date form": (
         'events.date > "2020-1-1"',
@@ -159,10 +134,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "events.snomed_code",
         "There is no column or method snomed_code. Did you mean snomedct_code?",
     ),
-    "unknown method": (
-        "events.date.yaer",
-        "A date series has no yaer. Did you mean year?",
-    ),
+    "unknown method": ("events.date.yaer", "A date series has no yaer. Did you mean year?"),
     "unknown function": (
         "from ehrql import create_datasett",
         "There is no create_datasett in this data builder. Did you mean create_dataset "
@@ -232,10 +204,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         'events.numeric_value + "1"',
         "Arithmetic does not work on str. It works on int and float.",
     ),
-    "adding text": (
-        'patients.sex + "x"',
-        "+ does not work on str.",
-    ),
+    "adding text": ('patients.sex + "x"', "+ does not work on str."),
     "adding a number to a date": (
         "events.date + 7",
         "+ does not work on date. A duration can be added or taken away, for example "
@@ -270,9 +239,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "condition of other rows": (
         'events.where(medications.date > "2020-01-01")',
         "The condition must use the rows of the frame itself. These series come from "
-        "the rows of clinical_events and of medications. Reduce one of them to one "
-        "value per patient first, for example with sort_by(...).first_for_patient(), "
-        "exists_for_patient() or count_for_patient().",
+        "the rows of clinical_events and of medications. " + REDUCE,
     ),
     "sort by a name": (
         'events.sort_by("date")',
@@ -281,13 +248,6 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "sort by bool": (
         "events.sort_by(events.date.is_null())",
         "bool cannot be sorted on. Use as_int() of it.",
-    ),
-    "sort by another table": (
-        "events.sort_by(medications.date)",
-        "The sort key must use the rows of the frame itself. These series come from "
-        "the rows of clinical_events and of medications. Reduce one of them to one "
-        "value per patient first, for example with sort_by(...).first_for_patient(), "
-        "exists_for_patient() or count_for_patient().",
     ),
     "text in is_in": (
         'patients.sex.is_in("male")',
@@ -333,13 +293,9 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "when of text": (
         "when(patients.sex)",
-        "when needs a true-or-false series, <str series, one value per patient> was "
-        "given. Write case(when(condition).then(value), ..., otherwise=value).",
+        "when needs a true-or-false series, <str series, one value per patient> was given. " + FORM,
     ),
-    "parameter": (
-        'get_parameter("year")',
-        "The parameter year is missing: add -- --year VALUE.",
-    ),
+    "parameter": ('get_parameter("year")', "The parameter year is missing: add -- --year VALUE."),
     "INTERVAL in a dataset": (
         "dataset.define_population(patients.date_of_birth < INTERVAL.start_date)",
         "INTERVAL stands for the interval of a measure; a dataset has none.",
@@ -391,15 +347,10 @@ MISTAKES: dict[str, tuple[str, str]] = {
         'events.snomedct_code.is_in(["195967001", "I219"])',
         "'I219' is not a SNOMED CT code: that is 6 to 18 digits without a leading zero.",
     ),
-    "unknown column of the dataset": (
-        "dataset.ages",
-        "The dataset has no column ages.",
-    ),
+    "unknown column of the dataset": ("dataset.ages", "The dataset has no column ages."),
     "event table of two tables": (
         'dataset.add_event_table("e", date=events.date, other=medications.date)',
-        "These series come from the rows of clinical_events and of medications. Reduce "
-        "one of them to one value per patient first, for example with "
-        "sort_by(...).first_for_patient(), exists_for_patient() or count_for_patient().",
+        "These series come from the rows of clinical_events and of medications. " + REDUCE,
     ),
     "event table of constants": (
         'dataset.add_event_table("e", date=patients.sex)._rows()',

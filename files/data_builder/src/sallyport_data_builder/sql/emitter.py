@@ -178,7 +178,8 @@ class Emitter:
         parts = self._all(node.parts, scope)
         if node.op == "not":
             # NOT binds less tightly than what may follow it, IS NULL or =.
-            return Grouping(sa.not_(parts[0]))
+            # not_ of and_ or or_ has no type of its own, and SQLite then gives 0 and 1
+            return Grouping(sa.type_coerce(sa.not_(parts[0]), sa.Boolean()))
         return sa.and_(*parts) if node.op == "and" else sa.or_(*parts)
 
     @_make.register

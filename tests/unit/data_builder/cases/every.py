@@ -1,0 +1,9 @@
+"""All cases of the behaviour suite."""
+
+from __future__ import annotations
+
+from tests.unit.data_builder.cases import aggregates, dates, frames, logic, numbers, texts
+
+MODULES = (logic, numbers, dates, texts, frames, aggregates)
+CASES = [case for module in MODULES for case in module.CASES]
+BY_NAME = {case.name: case for case in CASES}
