@@ -49,3 +49,30 @@ def write_tables(folder: str) -> None:
     lines = ["patient_id,date_of_birth,sex,date_of_death"]
     lines += [",".join(str(value or "") for value in row) for row in PEOPLE]
     (Path(folder) / "patients.csv").write_text("\n".join([*lines, ""]))
+
+
+PROBING_BACKEND = '''
+import logging
+import os
+from pathlib import Path
+from sallyport_data_builder.backends.python import Backend
+from sallyport_data_builder.confine.probes import stopped
+
+def fork(_folder):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+class Same(Backend):
+    """The mapping of the same name, and three probes."""
+
+    slug = "same"
+
+    def tables(self, environ):
+        file = Path(environ["PROBE"])
+        acts = [fork, lambda _f: file.read_text(), lambda _f: file.with_name("new").write_text("")]
+        tried = [stopped(act, file.parent) for act in acts]
+        logging.getLogger("data_builder").info("probed: %s", tried)
+        return super().tables(environ)
+'''

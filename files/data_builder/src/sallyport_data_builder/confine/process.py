@@ -49,7 +49,7 @@ class Child:
     def say(self, data: bytes, stream: Any) -> None:
         """Pass on what a study prints, up to a limit."""
         room = MAX_SAID - self.said
-        if room > 0:
+        if room >= 0:
             stream.write(data[:room] + (CUT if len(data) > room else b""))
             stream.flush()
         self.said += len(data)
