@@ -27,8 +27,15 @@ class Check:
     def line(self) -> str:
         """Return the line that people read."""
         place = ".".join(filter(None, (self.table, self.column)))
-        count = "" if self.rows is None else f"{self.rows:,} of {self.of or 0:,} rows:"
-        return f"{self.status:5}{self.id}  " + " ".join(filter(None, (place, count, self.text)))
+        return f"{self.status:5}{self.id}  " + " ".join(
+            filter(None, (place, self.count(), self.text))
+        )
+
+    def count(self) -> str:
+        """Return the number of rows, as the beginning of a sentence."""
+        if self.rows is None:
+            return ""
+        return f"{self.rows:,} of {self.of or 0:,} rows" if self.rows else f"{self.of or 0:,} rows:"
 
 
 @dataclass(frozen=True)
