@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +20,14 @@ def same(found: Any, expected: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_case(name: str, engine: Ask, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_case(
+    name: str,
+    engine: Ask,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     case, asked = BY_NAME[name], request.node.callspec.params["engine"]
-    found = ANSWERS.about(case, engine, asked, tmp_path)
+    found = ANSWERS.about(case, engine, asked, tmp_path_factory.getbasetemp())
     assert len(found) == len(case.expected)
     pairs = list(zip(found, case.expected, strict=True))
     assert [pair for pair in pairs if not same(*pair)] == []

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from tests.unit.data_builder.cases import aggregates, dates, frames, logic, numbers, texts
+from tests.unit.data_builder.cases import (
+    aggregates,
+    core,
+    dates,
+    frames,
+    logic,
+    methods,
+    numbers,
+    texts,
+)
 
-MODULES = (logic, numbers, dates, texts, frames, aggregates)
+MODULES = (logic, numbers, dates, texts, frames, aggregates, core, methods)
 CASES = [case for module in MODULES for case in module.CASES]
 BY_NAME = {case.name: case for case in CASES}
