@@ -9,8 +9,8 @@ from typing import cast
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Column, Frame, Series, base_table
 
-Tables = frozenset[Frame]
-NONE: Tables = frozenset()
+Leaves = frozenset[Series]
+NONE: Leaves = frozenset()
 # NULL for a NULL among their parts.
 STRICT = (
     op.Compare,
@@ -25,24 +25,26 @@ STRICT = (
 ZERO = ("exists", "count", "count_distinct", "count_episodes")
 
 
-def when_true(node: Series) -> Tables:
-    """Return tables that every patient is in for whom a bool series is true."""
+def when_true(node: Series) -> Leaves:
+    """Return what must have been read from a row for a bool series to be true.
+
+    These are columns of one row per patient, and aggregates that have rows.
+    """
     if isinstance(node, op.Logic) and node.op == "and":
         return _union(when_true(part) for part in node.parts)
     if isinstance(node, op.Logic) and node.op == "or":
         return reduce(frozenset.intersection, [when_true(part) for part in node.parts])
     if isinstance(node, op.Aggregate) and node.op == "exists":
-        return frozenset([base_table(cast(Frame, node.source))])
+        return frozenset([node])
     return when_known(node)
 
 
-def when_known(node: Series) -> Tables:
-    """Return tables that every patient is in for whom a series is not NULL."""
+def when_known(node: Series) -> Leaves:
+    """Return what must have been read from a row for a series not to be NULL."""
     if isinstance(node, Column):
-        return frozenset([base_table(node.frame)]) if node.domain is None else NONE
+        return frozenset([node]) if node.domain is None else NONE
     if isinstance(node, op.Aggregate):
-        known = node.op in ZERO or node.rows is None
-        return NONE if known else frozenset([base_table(cast(Frame, node.rows))])
+        return NONE if node.op in ZERO or node.rows is None else frozenset([node])
     if isinstance(node, op.Logic) and node.op == "not":
         return when_known(node.parts[0])
     if isinstance(node, op.Member) and isinstance(node.among, op.Constants):
@@ -52,8 +54,16 @@ def when_known(node: Series) -> Tables:
     return NONE
 
 
-def _union(parts: Iterable[Tables]) -> Tables:
+def _union(parts: Iterable[Leaves]) -> Leaves:
     return reduce(frozenset.union, parts, NONE)
+
+
+def _table(leaf: Series) -> Frame:
+    """Return the table whose rows a leaf is read from."""
+    if isinstance(leaf, Column):
+        return base_table(leaf.frame)
+    node = cast(op.Aggregate, leaf)
+    return base_table(node.source if isinstance(node.source, Frame) else cast(Frame, node.rows))
 
 
 def starting_point(condition: Series, tables: Iterable[Frame]) -> list[Frame]:
@@ -62,7 +72,7 @@ def starting_point(condition: Series, tables: Iterable[Frame]) -> list[Frame]:
     A table with one row per patient comes first: its patients need no DISTINCT.
     """
     used = list(tables)
-    enough = when_true(condition)
+    enough = {_table(leaf) for leaf in when_true(condition)}
     sufficient = [table for table in used if table in enough]
     sufficient.sort(key=lambda table: table.domain is not None)
     return sufficient[:1] or used

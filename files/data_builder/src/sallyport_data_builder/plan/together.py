@@ -59,6 +59,12 @@ class Together:
             return []
         return [part for part in conjuncts(self.denominator) if not depends(part)]
 
+    def changing(self) -> list[Series]:
+        """Return the other conditions of the denominator; a number is no condition."""
+        if self.denominator.type != "bool":
+            return []
+        return [part for part in conjuncts(self.denominator) if depends(part)]
+
     def calendar(self) -> list[tuple[date, int, date, date]]:
         """Return each day of each interval, nothing if there are too many (MSR-04)."""
         days = sum((end - start).days + 1 for start, end in self.intervals)

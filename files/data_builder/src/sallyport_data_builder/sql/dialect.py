@@ -60,6 +60,8 @@ class Dialect:
     errors: tuple[type[Exception], ...] = (sa.exc.SQLAlchemyError,)
     # Whether `picked` works, so that picks are part of a scan (PLN-03, PLN-04).
     fused_picks = False
+    # Whether rows that are grouped in several ways are better stored first.
+    stores_grid = True
     # Whether `copy` works.
     copies = False
 
@@ -156,6 +158,11 @@ class Dialect:
     def date_diff_days(self, start: Element, end: Element) -> Element:
         """Return the days from start to end."""
         raise NotImplementedError
+
+    def whole_years(self, start: Element, end: Element) -> Element | None:
+        """Return the years of SEM-18 where there is a quick way, for ends that are not earlier."""
+        del start, end
+        return None
 
     def date_part(self, op: str, date: Element) -> Element:
         """Return year, month or day."""

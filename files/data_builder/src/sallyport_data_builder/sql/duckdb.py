@@ -95,6 +95,7 @@ class DuckDB(Dialect):
 
     errors = (sa.exc.SQLAlchemyError, duckdb.Error)
     fused_picks = True
+    stores_grid = False
 
     def compiler(self) -> sa.Dialect:
         """Words of PostgreSQL, parameters as question marks."""

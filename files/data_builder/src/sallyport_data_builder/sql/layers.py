@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from sallyport_data_builder.model.nodes import Node, Series
-from sallyport_data_builder.plan.shared import is_leaf, leaves, levels
+from sallyport_data_builder.plan.presence import when_true
+from sallyport_data_builder.plan.shared import beneath, leaves, levels
 from sallyport_data_builder.sql.dialect import Element
 from sallyport_data_builder.sql.emitter import Emitter
 from sallyport_data_builder.sql.scope import INTERVAL, Scope
@@ -45,6 +46,31 @@ def computed(
     return inner
 
 
+def members(
+    emitter: Emitter,
+    scope: Scope,
+    conditions: Sequence[Series],
+    roots: Sequence[Series],
+    kept: Sequence[Series] = (),
+    shared: bool = True,
+) -> tuple[Scope, list[Element]]:
+    """Compute the parts of roots and conditions, and say what still has to be asked for.
+
+    Conditions without a shared part are asked first, so that less is computed.
+    """
+    needed = {emitter.source(leaf) for part in conditions for leaf in when_true(part)}
+    scope.required |= needed
+    if not shared:
+        return scope, [emitter.expression(part, scope) for part in conditions]
+    every = [*conditions, *roots]
+    often = {node for nodes in levels(every, kept) for node in nodes}
+    early = [part for part in conditions if often.isdisjoint(beneath([part]))]
+    asked = [emitter.expression(part, scope) for part in early]
+    inner = computed(emitter, scope, every, kept, asked)
+    late = [emitter.expression(part, inner) for part in conditions if part not in early]
+    return inner, late if inner is not scope else [*asked, *late]
+
+
 def _interval(scope: Scope) -> list[Element]:
     if scope.interval is None:
         return []
@@ -57,8 +83,3 @@ def _over(
     base = emitter.dialect.fence(select).subquery("s")
     made = {node: base.c[name] for node, name in names.items()}
     return Scope(base, made, None if scope.interval is None else base)
-
-
-def is_shared(roots: Sequence[Series]) -> bool:
-    """Tell whether the roots have parts that occur often."""
-    return bool(levels(roots)) and not all(is_leaf(root) for root in roots)

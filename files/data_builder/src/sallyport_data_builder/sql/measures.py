@@ -14,10 +14,11 @@ from sallyport_data_builder.memory.values import sort_key
 from sallyport_data_builder.model.nodes import Node, Series
 from sallyport_data_builder.model.roots import Measures
 from sallyport_data_builder.plan.fusion import needs
-from sallyport_data_builder.plan.shared import is_leaf, movable
+from sallyport_data_builder.plan.shared import movable
 from sallyport_data_builder.plan.together import Together, depends, together
 from sallyport_data_builder.sql.dialect import Element
 from sallyport_data_builder.sql.emitter import Emitter
+from sallyport_data_builder.sql.layers import members
 from sallyport_data_builder.sql.scans import Intervals
 from sallyport_data_builder.sql.scope import INTERVAL, Scope
 from sallyport_data_builder.sql.stage import AnyStep
@@ -88,20 +89,14 @@ class MeasurePlanner:
         """Store everybody who may be in an interval, with what no interval changes (MSR-02)."""
         planner = self._planner
         scope, frame = planner.everybody(found.denominator, emitter)
-        steady = found.steady()
         carried: list[Series] = []
         if planner.options.on("static-columns"):
             carried = movable(found.roots, lambda leaf: self._is_ready(leaf, emitter))
-        kept = [node for node in carried if not is_leaf(node)]
-        inner = planner.layered(emitter, scope, [*steady, *carried], kept)
         names: dict[Node, str] = {node: f"c{n}" for n, node in enumerate(carried, start=1)}
-        made = [emitter.expression(node, inner).label(names[node]) for node in carried]
-        where = [emitter.expression(part, inner) for part in steady]
-        patient = inner.base.c.patient_id
-        select = sa.select(patient, *made).select_from(inner.from_clause()).where(*where)
+        select = planner.chosen(emitter, scope, found.steady(), names)
         table = self._stage.store(
             "patients",
-            planner.excluded(select, patient),
+            select,
             ["PLN-01", "MSR-02"],
             everybody=planner.counted(frame, emitter),
         )
@@ -121,12 +116,19 @@ class MeasurePlanner:
             if relation.dynamic:
                 self._planner.keep(relation, emitter, query.base.table, intervals)
         rules = ["MSR-01"] if len(query.together.measures) > 1 else []
-        return str(self._stage.store("sums", self._sums(query, intervals), rules).name)
+        grid = self._grid(query, intervals)
+        if self._dialect.stores_grid:
+            rows: sa.FromClause = self._stage.store("population of each interval", grid)
+        else:
+            rows = grid.subquery("grid")
+        return str(self._stage.store("sums", self._sums(query, rows), rules).name)
 
-    def _sums(self, query: Query, intervals: Intervals) -> sa.Select[Any]:
-        found, rows = query.together, self._grid(query, intervals)
-        outputs: list[sa.Label[Any]] = [
-            self._total(rows.c.d, found.denominator, "denominator"),
+    def _sums(self, query: Query, rows: sa.FromClause) -> sa.Select[Any]:
+        found, types = query.together, self._dialect.types
+        everyone = sa.cast(sa.func.count(), types["int"]).label("denominator")
+        counted = found.denominator.type == "bool"
+        outputs = [
+            everyone if counted else self._total(rows.c.d, found.denominator, "denominator"),
             *(
                 self._total(rows.c[f"m{n}"], series, f"m{n}")
                 for n, series in enumerate(found.numerators)
@@ -144,23 +146,27 @@ class MeasurePlanner:
             total = sa.func.coalesce(sa.func.sum(value), sa.literal_column("0"))
         return sa.cast(total, self._dialect.types["int"]).label(name)
 
-    def _grid(self, query: Query, intervals: Intervals) -> sa.Subquery:
+    def _grid(self, query: Query, intervals: Intervals) -> sa.Select[Any]:
         """Return a row for each patient in the population of an interval."""
         found, emitter = query.together, query.emitter
         base, each = query.base.table.alias("p"), intervals.table.alias("i")
         made = {node: base.c[name] for node, name in query.base.carried.items()}
         scope = Scope(base, made, each, base.join(each, sa.true()))
-        inner = self._planner.layered(emitter, scope, found.roots)
-        named = {"d": found.denominator}
-        named |= {f"m{n}": series for n, series in enumerate(found.numerators)}
+        named = {f"m{n}": series for n, series in enumerate(found.numerators)}
         named |= {f"g{n}": series for n, series in enumerate(found.groups)}
-        columns = [emitter.expression(series, inner).label(name) for name, series in named.items()]
-        member = emitter.expression(found.denominator, inner)
+        conditions = found.changing()
         if found.denominator.type != "bool":
-            member = member > self._dialect.literal(0, "int")
+            named["d"] = found.denominator
+        roots = list(dict.fromkeys(named.values()))
+        shared = self._planner.options.on("shared")
+        inner, where = members(emitter, scope, conditions, roots, (), shared)
+        columns = [emitter.expression(series, inner).label(name) for name, series in named.items()]
+        if found.denominator.type != "bool":
+            number = emitter.expression(found.denominator, inner)
+            where.append(number > self._dialect.literal(0, "int"))
         n = cast(sa.FromClause, inner.interval).c[INTERVAL[0]]
-        select = sa.select(n.label("n"), *columns).select_from(inner.from_clause()).where(member)
-        return select.subquery("grid")
+        select = sa.select(n.label("n"), *columns).select_from(inner.from_clause())
+        return select.where(*where)
 
     def columns(self, query: Query) -> dict[str, Any]:
         """Return the columns of a batch's sums, with their types."""

@@ -172,6 +172,15 @@ class PostgreSQL(Dialect):
         days = end.op("-", precedence=TIGHT)(start)
         return sa.cast(sa.type_coerce(days, sa.Integer), sa.BigInteger)
 
+    def date_part(self, op: str, date: Element) -> Element:
+        """A function of floats: EXTRACT makes a numeric, which is slow."""
+        return sa.cast(sa.func.date_part(op, date), sa.BigInteger)
+
+    def whole_years(self, start: Element, end: Element) -> Element | None:
+        """The years of an age."""
+        age = sa.func.age(sa.cast(end, sa.DateTime()), sa.cast(start, sa.DateTime()))
+        return sa.cast(sa.func.date_part("year", age), sa.BigInteger)
+
     def date_floor(self, op: str, date: Element) -> Element:
         """date_trunc, which gives a timestamp."""
         return sa.cast(sa.func.date_trunc(op, date), sa.Date)

@@ -32,6 +32,8 @@ class Scope:
         self._start = base if start is None else start
         self._joined: dict[Any, sa.FromClause] = {}
         self._dynamic: set[Any] = set()
+        # What every row that is kept has a match in: joined so that the database may start there.
+        self.required: set[Any] = set()
 
     def keys(self) -> list[Element]:
         """Return what tells rows of a relation apart."""
@@ -64,5 +66,6 @@ class Scope:
         found = self._start
         for key, other in self._joined.items():
             if other is not self.base:
-                found = found.outerjoin(other, self.matches(other, key in self._dynamic))
+                same = self.matches(other, key in self._dynamic)
+                found = found.join(other, same, isouter=key not in self.required)
         return found

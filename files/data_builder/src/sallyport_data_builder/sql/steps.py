@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
@@ -31,10 +31,11 @@ from sallyport_data_builder.plan.options import Options
 from sallyport_data_builder.plan.presence import starting_point
 from sallyport_data_builder.plan.relations import Needs, Relation, population_tables, table_columns
 from sallyport_data_builder.plan.shared import is_leaf, leaves, movable
+from sallyport_data_builder.plan.spans import conjuncts
 from sallyport_data_builder.sql.dialect import Dialect, Element
 from sallyport_data_builder.sql.emitter import Emitter
 from sallyport_data_builder.sql.inline import rows_of
-from sallyport_data_builder.sql.layers import computed
+from sallyport_data_builder.sql.layers import computed, members
 from sallyport_data_builder.sql.scans import Intervals, Scans
 from sallyport_data_builder.sql.scope import Scope
 from sallyport_data_builder.sql.stage import AnyStep, Stage
@@ -179,22 +180,28 @@ class Planner:
         carried: list[Series] = []
         if self.options.on("carry"):
             carried = movable(columns, lambda leaf: emitter.source(leaf) in used)
-        roots = [population, *carried]
-        kept = [node for node in carried if not is_leaf(node)]
-        inner = self.layered(emitter, scope, roots, kept)
         names: dict[Node, str] = {node: f"c{n}" for n, node in enumerate(carried, start=1)}
-        made = [
-            emitter.expression(cast(Series, node), inner).label(name)
-            for node, name in names.items()
-        ]
-        condition = emitter.expression(population, inner)
-        patient = inner.base.c.patient_id
-        select = sa.select(patient, *made).select_from(inner.from_clause()).where(condition)
+        select = self.chosen(emitter, scope, list(conjuncts(population)), names)
         counted = self.counted(frame, emitter)
-        table = self.stage.store(
-            "population", self.excluded(select, patient), ["PLN-01"], everybody=counted
-        )
+        table = self.stage.store("population", select, ["PLN-01"], everybody=counted)
         return Base(table, names)
+
+    def chosen(
+        self,
+        emitter: Emitter,
+        scope: Scope,
+        conditions: Sequence[Series],
+        carried: Mapping[Node, str],
+    ) -> sa.Select[Any]:
+        """Select the patients who meet the conditions, with some values, exclusions applied."""
+        nodes = [cast(Series, node) for node in carried]
+        kept = [node for node in nodes if not is_leaf(node)]
+        shared = self.options.on("shared")
+        inner, where = members(emitter, scope, conditions, nodes, kept if shared else (), shared)
+        made = [emitter.expression(node, inner).label(carried[node]) for node in nodes]
+        patient = inner.base.c.patient_id
+        select = sa.select(patient, *made).select_from(inner.from_clause()).where(*where)
+        return self.excluded(select, patient)
 
     def counted(self, frame: Frame | None, emitter: Emitter) -> sa.FromClause | None:
         """Return what to count the population against, if that is quick."""
