@@ -11,7 +11,7 @@ from tests.engines.budget import GRAPHS, SEED
 from tests.engines.sites import ACCOUNT, generator, psql
 from tests.unit.data_builder.conftest import Ask as AskValue
 from tests.unit.data_builder.conftest import asking
-from tests.unit.data_builder.engines import Ask, on
+from tests.unit.data_builder.engines import Ask, close_all, on
 
 LIVE = ("postgresql", "mariadb")
 
@@ -21,6 +21,7 @@ def postgresql() -> Iterator[str]:
     """Give the URL of a PostgreSQL server."""
     with servers.postgresql() as url:
         yield url
+        close_all()
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,7 @@ def mariadb() -> Iterator[str]:
     """Give the URL of a MariaDB server."""
     with servers.mariadb() as url:
         yield url
+        close_all()
 
 
 @pytest.fixture(params=LIVE)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from tests.engines.budget import GRAPHS, SEED
 from tests.engines.graphs import Graph, chance_of, graph_of, starts
 from tests.engines.shrinking import shrink, told
-from tests.unit.data_builder.engines import by_database, by_reference
+from tests.unit.data_builder.engines import by_reference, server
 
 Answer = list[tuple[Any, ...]]
 Check = Callable[[Graph], bool]
@@ -54,7 +54,7 @@ def differs(url: str) -> Check:
     def check(graph: Graph) -> bool:
         expected = by_reference(graph.dataset, graph.rows)
         try:
-            return not equal(by_database(url, graph.dataset, graph.rows), expected)
+            return not equal(server(url).answer(graph.dataset, graph.rows), expected)
         except Exception:  # a statement that the database refuses is a difference too
             return True
 
@@ -68,7 +68,7 @@ def fail(graph: Graph, check: Check, engine: str, url: str) -> None:
     lines += [f"{name}: {rows}" for name, rows in small.rows.items()]
     lines.append(f"expected {by_reference(small.dataset, small.rows)}")
     try:
-        lines.append(f"given    {by_database(url, small.dataset, small.rows)}")
+        lines.append(f"given    {server(url).answer(small.dataset, small.rows)}")
     except Exception as error:  # the report must come out whatever the database says
         lines.append(f"refused: {error} {error.__cause__ or error.__context__ or ''}")
     pytest.fail("\n".join(lines), pytrace=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.data_builder.engines import ENGINES, Tables
+from tests.unit.data_builder.engines import ENGINES, Tables, close_all
 from tests.unit.data_builder.engines import Ask as Engine
 from tests.unit.data_builder.studies import study as study
 
@@ -16,6 +16,13 @@ from sallyport_data_builder.lang.datasets import CLAIMED
 from sallyport_data_builder.lang.tables import core
 
 Ask = Callable[..., list[Any]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _connections() -> Iterator[None]:
+    """End the connections that answered."""
+    yield
+    close_all()
 
 
 @pytest.fixture(autouse=True)

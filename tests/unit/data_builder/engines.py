@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Node, Table, topological
 from sallyport_data_builder.model.types import ALL_TYPES
-from sallyport_data_builder.sql.run import connect, dialect_of, run_steps
+from sallyport_data_builder.plan.options import Options
+from sallyport_data_builder.sql.run import Database, connect, dialect_of, run_steps
+from sallyport_data_builder.sql.statements import Drop
 from sallyport_data_builder.sql.steps import Planner
 
 Rows = Sequence[Sequence[Any]]
@@ -117,17 +120,43 @@ def by_reference(root: op.Dataset, tables: Tables) -> Answer:
     return [tuple(row.values()) for row in engine.results()]
 
 
-def by_database(url: str, root: op.Dataset, tables: Tables) -> Answer:
-    """Answer a dataset with a database, through mapping, planner and emitter."""
-    dialect, used = dialect_of(url), tables_of([root])
-    backend, rows = mapped(used), complete(tables, used)
-    steps = Planner(dialect, backend, "unit").dataset(root)
-    columns = [name for name, _series in root.columns]
-    with connect(dialect, url, backend, "unit") as database:
-        for table in used:
-            found, kinds = rows[table.schema, table.name], KINDS[dialect.name]
-            make(database.connection, physical(table), table.columns, found, kinds)
-        return [tuple(row) for row in run_steps(database, steps, columns)]
+class Server:
+    """A database that answers many questions on one connection, each about tables of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self.dialect, self._open = url, dialect_of(url), ExitStack()
+        self._database: Database | None = None
+
+    def _connected(self, backend: BackendMapping) -> Database:
+        if self._database is None:
+            opened = connect(self.dialect, self._url, backend, "unit")
+            self._database = self._open.enter_context(opened)
+        self._database.mapping = backend
+        return self._database
+
+    def close(self) -> None:
+        """End the connection; the next question opens another."""
+        self._database = None
+        self._open.close()
+
+    def answer(self, root: op.Dataset, tables: Tables, options: Options | None = None) -> Answer:
+        """Answer a dataset through mapping, planner and emitter."""
+        used = tables_of([root])
+        backend, rows = mapped(used), complete(tables, used)
+        steps = Planner(self.dialect, backend, "unit", (), options).dataset(root)
+        columns = [name for name, _series in root.columns]
+        database = self._connected(backend)
+        try:
+            for table in used:
+                found, kinds = rows[table.schema, table.name], KINDS[self.dialect.name]
+                make(database.connection, physical(table), table.columns, found, kinds)
+            answer = [tuple(row) for row in run_steps(database, steps, columns)]
+            for table in used:
+                database.connection.execute(Drop(physical(table), ""))
+        except BaseException:
+            self.close()
+            raise
+        return answer
 
 
 def memory(dataset: Dataset, tables: Tables, _folder: Path) -> Answer:
@@ -135,9 +164,23 @@ def memory(dataset: Dataset, tables: Tables, _folder: Path) -> Answer:
     return by_reference(plan_of(dataset).dataset, tables)
 
 
+SERVERS: dict[str, Server] = {}
+
+
+def server(url: str) -> Server:
+    """Return the database of a URL, which stays connected until `close_all`."""
+    return SERVERS.setdefault(url, Server(url))
+
+
+def close_all() -> None:
+    """End every connection."""
+    while SERVERS:
+        SERVERS.popitem()[1].close()
+
+
 def on(url: str) -> Ask:
     """Return how a database answers."""
-    return lambda dataset, tables, _folder: by_database(url, plan_of(dataset).dataset, tables)
+    return lambda dataset, tables, _folder: server(url).answer(plan_of(dataset).dataset, tables)
 
 
 ENGINES: dict[str, Ask] = {
