@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.unit.data_builder.cases import (
     aggregates,
+    brought,
     core,
     dates,
     frames,
@@ -13,6 +14,6 @@ from tests.unit.data_builder.cases import (
     texts,
 )
 
-MODULES = (logic, numbers, dates, texts, frames, aggregates, core, methods)
+MODULES = (logic, numbers, dates, texts, frames, aggregates, core, methods, brought)
 CASES = [case for module in MODULES for case in module.CASES]
 BY_NAME = {case.name: case for case in CASES}
