@@ -199,6 +199,16 @@ FAULTS = {
         ),
         secrets=("dame",),
     ),
+    "value that no cast takes": Fault(
+        "CHK-14",
+        ("clinical_events", "numeric_value"),
+        "cannot be computed for every row: guard its sql",
+        sql=(
+            "alter table hosp.observation alter val type text",
+            "update hosp.observation set val = '<5' where concept = '27113001'",
+        ),
+        secrets=("<5",),
+    ),
     "end before start": Fault(
         "CHK-14",
         ("practice_registrations", "end_date"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,25 @@ class Asker:
         except DatabaseFailure as error:
             return error
         return None
+
+    def counted(self, select: sa.Select[Any]) -> list[Any]:
+        """Return the one row of a SELECT of numbers; where the database asks more of values that
+        are stored than of those that are read, the row is stored first, as a study's would be.
+        """
+        if not self.catalogue.strict_when_storing:
+            return list(self.ask(select).one())
+        schema, name = self.subject.mapping.scratch_schema, f"sp_check_{time.time_ns()}"
+        row = select.add_columns(self.dialect.literal(1, "int").label("patient_id"))
+        try:
+            for statement in self.dialect.create_table(name, row, schema):
+                self.ask(statement)
+            columns: list[sa.ColumnClause[Any]] = [
+                sa.column(column.name) for column in select.selected_columns
+            ]
+            stored = sa.table(name, *columns, schema=schema or None)
+            return list(self.ask(sa.select(*columns).select_from(stored)).one())
+        finally:
+            self.database.drop([name])
 
     def types(self, select: sa.Select[Any]) -> dict[str, str]:
         """Return the database's own types of the columns of a SELECT, where it tells them."""

@@ -23,6 +23,8 @@ class Catalogue:
     has_indexes = True
     # Whether an expression made of a column compares as the column does.
     keeps_collation = False
+    # Whether a cast that a SELECT forgives is an error where its result is stored.
+    strict_when_storing = False
 
     def ask(self, database: Database, sql: str, **values: Any) -> Any:
         """Ask with values bound."""

@@ -94,7 +94,7 @@ def asked(subject: Subject, database: Database, full: bool) -> Iterator[Check]:
     unreadable: set[str] = set()
     yield from live(asker, unreadable)
     if full:
-        reader = Full(subject, standard, database.dialect)
+        reader = Full(asker)
         for entry in subject.entries():
             if entry.mapped.name not in unreadable:
-                yield from reader.check(entry, database)
+                yield from reader.check(entry)

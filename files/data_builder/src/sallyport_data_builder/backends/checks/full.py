@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from sallyport_data_builder.backends.checks.asking import Asker
 from sallyport_data_builder.backends.checks.report import Check
-from sallyport_data_builder.backends.checks.subject import Entry, Subject
-from sallyport_data_builder.backends.standard import Standard
+from sallyport_data_builder.backends.checks.subject import Entry
 from sallyport_data_builder.errors import DatabaseFailure
 from sallyport_data_builder.model.types import CODES
 from sallyport_data_builder.schemas import ColumnSpec
 from sallyport_data_builder.sql.dialect import Dialect, Element
-from sallyport_data_builder.sql.run import Database
 
 FIRST_DAY = datetime.date(1900, 1, 1)
 BAD_CODES = 0.01
@@ -52,34 +51,54 @@ class Rule:
 class Full:
     """Makes the rules of a table and asks all of them at once."""
 
-    def __init__(self, subject: Subject, standard: Standard, dialect: Dialect) -> None:
-        self._subject, self._standard, self._dialect = subject, standard, dialect
+    def __init__(self, asker: Asker) -> None:
+        self._asker, self._subject, self._standard = asker, asker.subject, asker.standard
+        self._dialect = asker.dialect
         self._today = datetime.datetime.now(datetime.UTC).date()
 
-    def check(self, entry: Entry, database: Database) -> Iterator[Check]:
-        """Read a table once and give what was found."""
-        name = entry.mapped.name
-        if entry.mapped.absent:
-            return
+    def check(self, entry: Entry) -> Iterator[Check]:
+        """Read a table once and give what was found; a column that breaks the scan is left out."""
+        try:
+            yield from self._scan(entry)
+        except DatabaseFailure as error:
+            broken = [column for column in entry.columns if self._breaks(entry, column)]
+            where = self._subject.at(entry.mapped)
+            if not broken:
+                text = f"cannot be read to the end {where}: {error}"
+                yield Check("CHK-14", "fail", text, entry.mapped.name)
+                return
+            for column in broken:
+                where = self._subject.at(entry.mapped, column)
+                text = f"cannot be computed for every row: guard its sql by a case {where}"
+                yield Check("CHK-14", "fail", text, entry.mapped.name, column)
+            gone = entry.mapped.unavailable | {*broken}
+            yield from self._scan(replace(entry, mapped=replace(entry.mapped, unavailable=gone)))
+
+    def _breaks(self, entry: Entry, column: str) -> bool:
+        """Tell whether a column has a row whose value cannot be computed."""
+        if column in entry.mapped.unavailable:
+            return False
+        rows = self._standard.table(entry.schema, entry.name, [column]).subquery("t")
+        try:
+            self._asker.counted(sa.select(sa.func.count(rows.c[column]).label("c")))
+        except DatabaseFailure:
+            return True
+        return False
+
+    def _scan(self, entry: Entry) -> Iterator[Check]:
         rows, people = self._rows(entry)
         joined: sa.FromClause = rows
         if people is not None:
             joined = rows.outerjoin(people, people.c.patient_id == rows.c.patient_id)
         rules = list(self._rules(entry, rows, people))
-        total = sa.func.count().label("total")
-        counts = [rule.count.label(f"c{number}") for number, rule in enumerate(rules)]
-        try:
-            answer = database.execute(
-                f"check {name}", sa.select(total, *counts).select_from(joined)
-            ).one()
-        except DatabaseFailure as error:
-            if error.code == 3:
-                raise
-            where = self._subject.at(entry.mapped)
-            text = f"every row cannot be read: {error} {where}"
-            yield Check("CHK-14", "fail", text, name)
-            return
-        of, found = int(answer[0]), [int(count or 0) for count in answer[1:]]
+        # Every column is counted, so that every value is computed.
+        wanted = [sa.func.count(column) for column in rows.c if column.name != "patient_id"]
+        counts = [sa.func.count(), *(rule.count for rule in rules), *wanted]
+        named = [count.label(f"c{number}") for number, count in enumerate(counts)]
+        answer = [
+            int(count or 0) for count in self._asker.counted(sa.select(*named).select_from(joined))
+        ]
+        of, found = answer[0], answer[1 : len(rules) + 1]
         for number in GOOD:
             yield from self._judged(number, entry, list(zip(rules, found, strict=True)), of)
 

@@ -51,6 +51,7 @@ class MariaDBCatalogue(Catalogue):
 
     oldest = (10, 11)
     keeps_collation = True
+    strict_when_storing = True
 
     def rows(self, database: Database, table: str) -> int:
         """Read the statistics."""
