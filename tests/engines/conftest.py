@@ -11,7 +11,7 @@ from tests.engines.budget import GRAPHS, SEED
 from tests.engines.sites import ACCOUNT, generator, psql
 from tests.unit.data_builder.conftest import Ask as AskValue
 from tests.unit.data_builder.conftest import asking
-from tests.unit.data_builder.engines import Ask, close_all, on
+from tests.unit.data_builder.engines import Ask, Server, close_all, on, server
 
 LIVE = ("postgresql", "mariadb")
 
@@ -37,6 +37,12 @@ def engine(request: pytest.FixtureRequest) -> Ask:
     """Return how a live server answers."""
     url: str = request.getfixturevalue(request.param)
     return on(url)
+
+
+@pytest.fixture(params=LIVE)
+def asked(request: pytest.FixtureRequest) -> Server:
+    """Return the live server that is asked about measures and event tables."""
+    return server(request.getfixturevalue(request.param))
 
 
 @pytest.fixture

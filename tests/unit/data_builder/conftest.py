@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.data_builder.engines import ENGINES, Tables, close_all
+from tests.unit.data_builder.engines import (
+    ENGINES,
+    Reference,
+    Server,
+    Tables,
+    close_all,
+    server,
+)
 from tests.unit.data_builder.engines import Ask as Engine
 from tests.unit.data_builder.studies import study as study
 
@@ -49,6 +56,12 @@ def asking(engine: Engine, folder: Path) -> Ask:
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Return how an engine answers."""
     return ENGINES[request.param]
+
+
+@pytest.fixture(params=["memory", "sqlite", "duckdb"])
+def asked(request: pytest.FixtureRequest) -> Reference | Server:
+    """Return what is asked about measures and event tables."""
+    return Reference() if request.param == "memory" else server(f"{request.param}://")
 
 
 @pytest.fixture

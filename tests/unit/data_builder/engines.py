@@ -7,8 +7,8 @@ named by its own name alone. A row starts with the patient's id; columns that it
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,22 @@ from sallyport_data_builder import schemas
 from sallyport_data_builder.backends.mapping import BackendMapping, MappedColumn, MappedTable, parse
 from sallyport_data_builder.lang.datasets import Dataset, plan_of
 from sallyport_data_builder.memory.engine import Engine
+from sallyport_data_builder.memory.measures import Result, results
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Node, Table, topological
 from sallyport_data_builder.model.types import ALL_TYPES
 from sallyport_data_builder.plan.options import Options
-from sallyport_data_builder.sql.run import Database, connect, dialect_of, run_steps
+from sallyport_data_builder.sql.downloads import Download
+from sallyport_data_builder.sql.results import measure_results
+from sallyport_data_builder.sql.run import (
+    Database,
+    connect,
+    dialect_of,
+    perform,
+    run_steps,
+    scratch,
+    types_of,
+)
 from sallyport_data_builder.sql.statements import Drop
 from sallyport_data_builder.sql.steps import Planner
 
@@ -120,6 +131,23 @@ def by_reference(root: op.Dataset, tables: Tables) -> Answer:
     return [tuple(row.values()) for row in engine.results()]
 
 
+class Reference:
+    """The reference engine, which is asked as a database is."""
+
+    def answer(self, root: op.Dataset, tables: Tables) -> Answer:
+        """Answer a dataset."""
+        return by_reference(root, tables)
+
+    def measures(self, root: op.Measures, tables: Tables) -> list[Result]:
+        """Answer measures, before small numbers are hidden."""
+        return results(complete(tables, tables_of([root])), root)
+
+    def events(self, root: op.Dataset, tables: Tables) -> list[Answer]:
+        """Answer the event tables of a dataset."""
+        engine = Engine(complete(tables, tables_of([root])), root)
+        return [[tuple(row.values()) for row in engine.events(rows)] for _name, rows in root.events]
+
+
 class Server:
     """A database that answers many questions on one connection, each about tables of its own."""
 
@@ -139,24 +167,48 @@ class Server:
         self._database = None
         self._open.close()
 
-    def answer(self, root: op.Dataset, tables: Tables, options: Options | None = None) -> Answer:
-        """Answer a dataset through mapping, planner and emitter."""
+    @contextmanager
+    def _about(
+        self, root: Node, tables: Tables, options: Options | None
+    ) -> Iterator[tuple[Database, Planner]]:
+        """Give the database with the tables of a question, and a planner."""
         used = tables_of([root])
         backend, rows = mapped(used), complete(tables, used)
-        steps = Planner(self.dialect, backend, "unit", (), options).dataset(root)
-        columns = [name for name, _series in root.columns]
         database = self._connected(backend)
         try:
             for table in used:
                 found, kinds = rows[table.schema, table.name], KINDS[self.dialect.name]
                 make(database.connection, physical(table), table.columns, found, kinds)
-            answer = [tuple(row) for row in run_steps(database, steps, columns)]
+            yield database, Planner(self.dialect, backend, "unit", (), options)
             for table in used:
                 database.connection.execute(Drop(physical(table), ""))
         except BaseException:
             self.close()
             raise
-        return answer
+
+    def answer(self, root: op.Dataset, tables: Tables, options: Options | None = None) -> Answer:
+        """Answer a dataset through mapping, planner and emitter."""
+        columns = [name for name, _series in root.columns]
+        with self._about(root, tables, options) as (database, planner):
+            return [tuple(row) for row in run_steps(database, planner.dataset(root), columns)]
+
+    def measures(
+        self, root: op.Measures, tables: Tables, options: Options | None = None
+    ) -> list[Result]:
+        """Answer measures, before small numbers are hidden."""
+        with self._about(root, tables, options) as (database, planner), scratch(database) as names:
+            return measure_results(database, planner, root, names)
+
+    def events(
+        self, root: op.Dataset, tables: Tables, options: Options | None = None
+    ) -> list[Answer]:
+        """Answer the event tables of a dataset."""
+        with self._about(root, tables, options) as (database, planner), scratch(database) as names:
+            steps = planner.dataset(root)
+            perform(database, steps, names)
+            stored = steps[-1 - len(root.events) : -1]
+            downloads = (Download(database, step.name, types_of(step), True) for step in stored)
+            return [[tuple(row) for row in download.rows()] for download in downloads]
 
 
 def memory(dataset: Dataset, tables: Tables, _folder: Path) -> Answer:
