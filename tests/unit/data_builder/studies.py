@@ -16,6 +16,18 @@ dataset.define_population(patients.exists_for_patient())
 dataset.sex = patients.sex
 dataset.died = patients.date_of_death
 """
+MEASURES = """
+from ehrql import create_measures, INTERVAL, months
+from ehrql.tables.core import patients
+measures = create_measures()
+measures.define_defaults(intervals=months(24).starting_on("2020-01-01"))
+measures.define_measure(
+    "deaths",
+    numerator=patients.date_of_death.is_during(INTERVAL),
+    denominator=patients.exists_for_patient() & patients.sex.is_in(["female", "male"]),
+    group_by={"sex": patients.sex},
+)
+"""
 PEOPLE = [(1, "1980-01-01", "female", None), (2, "1990-01-01", "male", "2020-02-29")]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.unit.data_builder.studies import DEFINITION, write_tables
+from tests.unit.data_builder.studies import DEFINITION, MEASURES, write_tables
 
 from sallyport_data_builder import __version__, arguments, cli, operators
 
@@ -89,6 +89,32 @@ def test_dummy_data_comes_from_the_file_then_the_tables_then_the_generator() -> 
     assert Path("b.csv").read_text() == PEOPLE
     assert cli.main([*WORDS[:3], "c.csv", "--dsn", "tables", *both]) == 0
     assert Path("c.csv").read_text() == PEOPLE
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize("extension", ["", ":parquet"])
+def test_dum_09_dummy_tables_give_the_same_output(
+    capfd: pytest.CaptureFixture[str], extension: str
+) -> None:
+    assert cli.main(["create-dummy-tables", DATASET, f"tables{extension}"]) == 0
+    assert cli.main(["create-dummy-tables", DATASET]) == 0
+    assert capfd.readouterr().out.startswith("patients\npatient_id,date_of_birth,sex,")
+    assert cli.main([*WORDS[:3], "a.csv", "--dummy-tables", "tables"]) == 0
+    assert cli.main([*WORDS[:3], "b.csv"]) == 0
+    assert Path("a.csv").read_text() == Path("b.csv").read_text()
+
+
+@pytest.mark.usefixtures("study")
+def test_measures_from_table_files_and_from_a_dummy_file() -> None:
+    Path("analysis/measures.py").write_text(MEASURES)
+    write_tables("tables")
+    words = ["generate-measures", "analysis/measures.py", "--output"]
+    assert cli.main([*words, "a.csv", "--dsn", "tables"]) == 0
+    text = Path("a.csv").read_text()
+    head = "measure,interval_start,interval_end,ratio,numerator,denominator,sex\n"
+    assert text.startswith(f"{head}deaths,2020-01-01,2020-01-31,,0,0,female\n")
+    assert cli.main([*words, "b/:csv", "--dummy-data-file", "a.csv"]) == 0
+    assert Path("b/deaths.csv").read_text().splitlines()[1] == "2020-01-01,2020-01-31,,0,0,female"
 
 
 @pytest.mark.usefixtures("study")

@@ -9,25 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.unit.data_builder.studies import DEFINITION, write_tables
+from tests.unit.data_builder.studies import DEFINITION, MEASURES, write_tables
 
 from sallyport_data_builder import cli, commands
 from sallyport_data_builder.sql import results
 from sallyport_data_builder.sql.progress import Progress
 
 DATASET = Path("analysis/dataset.py")
-MEASURES = """
-from ehrql import create_measures, INTERVAL, months
-from ehrql.tables.core import patients
-measures = create_measures()
-measures.define_defaults(intervals=months(24).starting_on("2020-01-01"))
-measures.define_measure(
-    "deaths",
-    numerator=patients.date_of_death.is_during(INTERVAL),
-    denominator=patients.exists_for_patient() & patients.sex.is_in(["female", "male"]),
-    group_by={"sex": patients.sex},
-)
-"""
 
 
 @pytest.fixture

@@ -25,6 +25,12 @@ def _generate(given: Any, settings: Settings) -> None:
     commands.generate(settings, given, given.parameters)
 
 
+def _create_dummy_tables(given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import commands
+
+    commands.create_dummy_tables(settings, given.definition, given.parameters, given.folder)
+
+
 def _dump(given: Any, settings: Settings) -> None:
     from sallyport_data_builder import commands
 
@@ -101,6 +107,7 @@ def _schema(given: Any, _settings: Settings) -> None:
 COMMANDS: dict[str, Command] = {
     "generate-dataset": _generate,
     "generate-measures": _generate,
+    "create-dummy-tables": _create_dummy_tables,
     "dump-dataset-sql": _dump,
     "assure": _assure,
     "compile": _compile,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sallyport_data_builder.errors import ArgumentsError, DefinitionError, MissingPermissionError
 from sallyport_data_builder.io import inputs, measures, outputs
-from sallyport_data_builder.io.columns import dataset_table
+from sallyport_data_builder.io.columns import dataset_table, events_table
 from sallyport_data_builder.io.targets import Target
 from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps, loads
 from sallyport_data_builder.settings import NO_BACKEND, Settings
@@ -208,9 +208,7 @@ def dummy(settings: Settings, plan: Plan, given: Any) -> None:
     check_permissions(plan, plan.permissions_claimed)
     if given.dummy_data_file:
         LOG.info("no database: dummy data comes from %s", given.dummy_data_file)
-        table = measures.measures_table(plan.measures) if plan.kind == "measures" else None
-        table = table or dataset_table(plan.dataset)
-        outputs.write(given.output, table, inputs.read(Path(given.dummy_data_file), table))
+        _copy(plan, Target.of(given.dummy_data_file, "--dummy-data-file"), given.output)
     elif given.dummy_tables:
         from sallyport_data_builder import local
 
@@ -223,6 +221,44 @@ def dummy(settings: Settings, plan: Plan, given: Any) -> None:
 
         LOG.info("no database: %s dummy patients", plan.population_size)
         outputs.write(given.output, dataset_table(plan.dataset), Generator(plan).rows())
+
+
+def _copy(plan: Plan, source: Target, output: str | None) -> None:
+    """Write a file, or a folder with a file per table, after checking all of it (DUM-10)."""
+    if plan.kind == "measures":
+        table = measures.measures_table(plan.measures)
+        path = source.path(table.name) or Path()
+        measures.write(output, plan.measures, inputs.rows(path, table))
+        return
+    events = [events_table(name, rows) for name, rows in plan.dataset.events]
+    tables = [dataset_table(plan.dataset), *events]
+    source.check([table.name for table in tables])
+    read = [(table, inputs.read(source.path(table.name) or Path(), table)) for table in tables]
+    outputs.write_all(output, read)
+
+
+def create_dummy_tables(
+    settings: Settings, definition: str, parameters: Sequence[str], folder: str | None
+) -> None:
+    """Write dummy tables, which `--dummy-tables` and `--dsn` take."""
+    from sallyport_data_builder import local
+    from sallyport_data_builder.dummy.generator import Generator
+
+    target = None if folder is None else folder if ":" in folder else f"{folder}:csv"
+    Target.of(target)
+    plan = compile_plan(settings, definition, parameters, "any, measures first")
+    check_permissions(plan, plan.permissions_claimed)
+    tables = [
+        (local.table_of(node), [tuple(row.values()) for row in rows])
+        for node, rows in Generator(plan).tables().items()
+    ]
+    if target is None:
+        for table, rows in tables:
+            sys.stdout.write(f"{table.name}\n")
+            outputs.write(None, table, rows)
+    else:
+        outputs.write_all(target, tables)
+    LOG.info("%s dummy tables for %s patients", len(tables), plan.population_size)
 
 
 def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:

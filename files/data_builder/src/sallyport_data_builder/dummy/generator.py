@@ -48,20 +48,34 @@ class Generator:
 
     def rows(self) -> list[Sequence[Any]]:
         """Return exactly the number asked for, or raise DefinitionError (DUM-02)."""
-        wanted, made = self._plan.population_size, 0
-        found: list[Sequence[Any]] = []
-        while len(found) < wanted:
+        return [list(row.values()) for _tables, rows in self._batches() for row in rows]
+
+    def tables(self) -> dict[Table, list[Row]]:
+        """Return the tables of the same patients: a run on them gives the same rows (DUM-09)."""
+        found: dict[Table, list[Row]] = {
+            node: [] for node in self._nodes if isinstance(node, Table)
+        }
+        for tables, results in self._batches():
+            kept = {row["patient_id"] for row in results}
+            for node, rows in found.items():
+                every = tables[node.schema, node.name]
+                rows += [row for row in every if row["patient_id"] in kept]
+        return found
+
+    def _batches(self) -> Iterator[tuple[dict[tuple[str, str], list[Row]], list[Row]]]:
+        """Yield tables and the patients of them who are wanted, until they are enough."""
+        wanted, made, found = self._plan.population_size, 0, 0
+        while found < wanted:
             if made >= max(TRIES_PER_PATIENT * wanted, 10 * BATCH):
                 raise DefinitionError(
-                    f"Only {len(found)} of {wanted} dummy patients satisfy the population after "
+                    f"Only {found} of {wanted} dummy patients satisfy the population after "
                     f"{made} tries; a condition of define_population is hard to satisfy."
                 )
             patients = range(made + 1, made + 1 + BATCH)
-            engine = Engine(self._tables(patients), self._plan.dataset)
-            for result in engine.results():
-                found.append(list(result.values()))
-            made += BATCH
-        return found[:wanted]
+            tables = self._tables(patients)
+            results = Engine(tables, self._plan.dataset).results()[: wanted - found]
+            yield tables, results
+            made, found = made + BATCH, found + len(results)
 
     def _tables(self, patients: Sequence[int]) -> dict[tuple[str, str], list[Row]]:
         """Fill every table that is used, births and deaths first."""
