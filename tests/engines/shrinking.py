@@ -45,7 +45,9 @@ def _simpler(node: Node) -> Iterator[Node]:
     if not isinstance(node, Series):
         return
     for child in topological([node])[:-1]:
-        if isinstance(child, Series) and (child.type, child.domain) == (node.type, node.domain):
+        if not isinstance(child, Series) or getattr(child, "op", "") == "collect":
+            continue
+        if (child.type, child.domain) == (node.type, node.domain):
             yield child
     if isinstance(node, op.Cases) and node.default is not None:
         yield op.Cases(node.pairs, None)

@@ -25,7 +25,7 @@ from sallyport_data_builder.model.plan import Plan, dumps, loads
 from sallyport_data_builder.model.roots import Dataset
 from sallyport_data_builder.plan.options import SWITCHES, Options
 
-FEWER = max(GRAPHS // 4, 1)
+FEWER = max(GRAPHS // 6, 1)
 Urls = dict[str, str]
 
 
@@ -43,7 +43,7 @@ def switched(chance: random.Random) -> Options:
     return Options(
         off=frozenset(off),
         max_joins=chance.choice((1, 3, 50)),
-        max_columns=chance.choice((3, 1_000)),
+        max_columns=chance.choice((8, 1_000)),
         max_literals=chance.choice((1, 5_000)),
         selective=chance.choice((0.0, 0.3, 1.1)),
     )
