@@ -10,13 +10,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.data_builder import hand
+
 from sallyport_data_builder import schemas
-from sallyport_data_builder.backends.mapping import BackendMapping, parse
+from sallyport_data_builder.backends.mapping import parse
 from sallyport_data_builder.model.plan import Plan, loads
 from sallyport_data_builder.sql.results import write
 from sallyport_data_builder.sql.run import connect, dialect_of
 from sallyport_data_builder.sql.steps import Planner
-from tests.bench.data_builder import hand
 
 HERE = Path(__file__).parent
 KEYS = {
@@ -26,7 +27,7 @@ KEYS = {
 NOT_COUNTED = ("(statistics)", "clean up")
 
 
-def mapping(scratch_schema: str = "") -> BackendMapping:
+def mapping_text(scratch_schema: str = "") -> str:
     """Map each core table to the one of the same name and columns."""
     lines = ["format = 1", 'implements = ["core"]']
     lines += ['patient_id = { column = "patient_id", type = "int" }']
@@ -34,7 +35,7 @@ def mapping(scratch_schema: str = "") -> BackendMapping:
     for name, spec in schemas.load("core").tables.items():
         lines += [f"[tables.{name}]", f'source = "{name}"', f"[tables.{name}.columns]"]
         lines += [f'{column} = "{column}"' for column in spec.columns]
-    return parse("bench", "\n".join(lines))
+    return "\n".join(lines)
 
 
 def compiled(what: str, folder: Path) -> tuple[Plan, float]:
@@ -64,7 +65,7 @@ class Engine:
     def by_plan(self, plan: Plan, output: Path) -> tuple[float, list[str]]:
         """Run the plan, and return seconds from connection to file and the statements' labels."""
         started = time.perf_counter()
-        dialect, backend = dialect_of(self.url), mapping(self.scratch_schema)
+        dialect, backend = dialect_of(self.url), parse("bench", mapping_text(self.scratch_schema))
         planner = Planner(dialect, backend, "bench")
         with connect(dialect, self.url, backend, "bench") as database:
             write(database, planner, plan.root, str(output))
