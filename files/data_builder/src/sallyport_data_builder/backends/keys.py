@@ -22,6 +22,7 @@ def refresh(database: Database, mapping: BackendMapping, nodes: Iterable[Node]) 
     """
     if not mapping.key_table:
         return
+    database.check_maintenance()
     *schema, name = mapping.key_table.split(".")
     table = sa.Table(
         name,

@@ -38,6 +38,10 @@ class Lines:
         for length in range(1, len(path) + 1):
             self._lines.setdefault(path[:length], number)
 
+    def __bool__(self) -> bool:
+        """Tell whether there is a text; a backend may be Python alone."""
+        return bool(self._lines)
+
     def of(self, path: Path) -> int:
         """Return the line of a path, or of what holds it; 1 where nothing does."""
         for length in range(len(path), 0, -1):

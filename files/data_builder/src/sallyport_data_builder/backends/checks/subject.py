@@ -61,7 +61,9 @@ class Subject:
             yield Entry(schema, name, mapped, columns, rows)
 
     def line(self, *path: str) -> str:
-        """Say where the mapping file has something."""
+        """Say where the mapping file has something; a class has no lines."""
+        if not self.mapping.lines:
+            return f"({'.'.join(path)} of {self.mapping.slug})"
         return f"({self.mapping.slug}.toml, line {self.mapping.lines.of(path)})"
 
     def at(self, mapped: MappedTable, column: str = "", key: str = "") -> str:
