@@ -49,6 +49,11 @@ BESIDE = cases(
         "FMT-10 a float of a written table": (given.f, [1.0, N, N]),
         "FMT-10 a bool of a written table": (given.b, [F, N, N]),
         "FMT-10 text of a written table": (given.s, ["it's", N, N]),
+        "SEM-13 text of a written table is compared by code point": (
+            given.s == "IT'S",
+            [F, N, N],
+        ),
+        "FMT-10 a missing bool of a written table": (given.b.is_null(), [F, T, T]),
         "FMT-10 a date of a written table": (given.d, days_of("2020-01-15", N, N)),
         "FMT-10 a code of a written table": (given.code == p.code, [T, N, N]),
         "FMT-10 exists in a written table": (given.exists_for_patient(), [T, T, F]),

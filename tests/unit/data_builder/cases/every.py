@@ -7,6 +7,7 @@ from tests.unit.data_builder.cases import (
     brought,
     core,
     dates,
+    found,
     frames,
     logic,
     methods,
@@ -14,6 +15,6 @@ from tests.unit.data_builder.cases import (
     texts,
 )
 
-MODULES = (logic, numbers, dates, texts, frames, aggregates, core, methods, brought)
+MODULES = (logic, numbers, dates, texts, frames, aggregates, core, methods, brought, found)
 CASES = [case for module in MODULES for case in module.CASES]
 BY_NAME = {case.name: case for case in CASES}

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from sallyport_data_builder.backends.mapping import BackendMapping
 from sallyport_data_builder.backends.standard import operator_text
 from sallyport_data_builder.errors import DatabaseFailure
+from sallyport_data_builder.plan.options import switched_off
 from sallyport_data_builder.sql.dialect import Dialect
 from sallyport_data_builder.sql.stage import AnyStep, Load, Step
 from sallyport_data_builder.sql.statements import Analyze, Drop
@@ -42,6 +44,9 @@ class Database:
     def __init__(self, opener: Opener, dialect: Dialect, mapping: BackendMapping, job: str) -> None:
         self.dialect, self.mapping, self._job, self._opener = dialect, mapping, job, opener
         self._label, self._open = "connect", ExitStack()
+        self._off = switched_off(os.environ.get("DATA_BUILDER_PLANNER", ""))
+        if "unlogged" in self._off:
+            self.mapping = replace(mapping, scratch_schema="")
         self.statements: list[str] = []
         self.counts: dict[str, int] = {}
         self.connection = self._connect()
@@ -106,6 +111,8 @@ class Database:
         first, *others = self.dialect.create_table(step.name, step.select, schema)
         count = int(self.execute(step.label, first).rowcount)
         for statement in others:
+            if isinstance(statement, Analyze) and "statistics" in self._off:
+                continue
             self.execute(f"{step.label} (statistics)", statement)
         return count
 
@@ -113,7 +120,7 @@ class Database:
         """Insert rows in parts; a file is never in memory as a whole."""
         schema = self.mapping.scratch_schema
         columns = [sa.column(name, self.dialect.types[kind]) for name, kind in step.columns]
-        nothing = [sa.cast(sa.null(), item.type).label(item.name) for item in columns]
+        nothing = [self.dialect.missing(kind).label(name) for name, kind in step.columns]
         empty = sa.select(*nothing).where(sa.false())
         for statement in self.dialect.create_table(step.name, empty, schema):
             if not isinstance(statement, Analyze):

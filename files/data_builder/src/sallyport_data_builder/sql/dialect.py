@@ -127,6 +127,10 @@ class Dialect:
         """Return a constant of a type."""
         return sa.cast(sa.literal(value, self.types[kind]), self.types[kind])
 
+    def missing(self, kind: str) -> Element:
+        """Return NULL of a type; a column made of it holds every value of the type."""
+        return sa.cast(sa.null(), self.types[kind])
+
     def among(self, source: Element, values: Iterable[Value], kind: str) -> Element:
         """Tell whether a value is in a list, rendered by type, so without limit (PLN-05)."""
         listed = sa.bindparam(

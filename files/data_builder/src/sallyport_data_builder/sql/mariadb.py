@@ -12,7 +12,7 @@ from pymysql.constants import FIELD_TYPE
 from sqlalchemy.dialects.mysql.base import MySQLCompiler
 from sqlalchemy.dialects.mysql.mariadb import loader
 
-from sallyport_data_builder.model.types import Value
+from sallyport_data_builder.model.types import CODES, Value
 from sallyport_data_builder.sql.dialect import TEXTS, TIGHT, Dialect, Element, Limits
 from sallyport_data_builder.sql.portable import Outputs, Sets, by_case, union_of_sets
 from sallyport_data_builder.sql.statements import CreateTableAs
@@ -21,6 +21,7 @@ TRANSIENT = (2002, 2003, 2006, 2013, 2055, 1040, 1053, 1205, 1213, 1317, 1927)
 NOT_AVAILABLE = (1146, 1054, 1049)
 TOO_COMPLEX = (1436, 1116, 1117, 1118, 1390, 2020, 1153)
 BINARY = "utf8mb4_nopad_bin"
+CODE, WIDE = 250, 70_000  # characters
 BOOLEANS = {True: "TRUE", False: "FALSE"}
 TYPES = {value: name.lower() for name, value in vars(FIELD_TYPE).items() if name.isupper()}
 
@@ -71,7 +72,6 @@ class MariaDB(Dialect):
         fixed = {
             "sql_mode": "STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION",
             "time_zone": "+00:00",
-            "collation_connection": BINARY,
         }
         given = ", ".join(f"{name} = {_setting(v)}" for name, v in {**fixed, **settings}.items())
         sa.dialects.registry.register("mariadb.truth", __name__, "TruthDialect")
@@ -87,6 +87,8 @@ class MariaDB(Dialect):
             isolation_level="AUTOCOMMIT",
         )
         with engine.connect() as connection:
+            # The library says SET NAMES when it connects, which takes back what came before.
+            connection.exec_driver_sql(f"SET NAMES utf8mb4 COLLATE {BINARY}")
             yield connection
 
     def cancel(self, connection: sa.Connection) -> None:
@@ -100,8 +102,9 @@ class MariaDB(Dialect):
         return select.limit(sa.literal_column(str(2**63 - 1)))
 
     def create_table(self, name: str, select: sa.Select[Any], schema: str) -> list[Any]:
-        """Real ones in a scratch schema, else temporary ones, with a key."""
-        return [CreateTableAs("" if schema else "TEMPORARY", name, schema, select, "patient_id")]
+        """Real ones in a scratch schema, else temporary ones, with a key if they have patients."""
+        key = "patient_id" if "patient_id" in select.selected_columns else ""
+        return [CreateTableAs("" if schema else "TEMPORARY", name, schema, select, key)]
 
     def column_types(self, connection: sa.Connection, select: sa.Select[Any]) -> dict[str, str]:
         """Ask the answer of no rows for its types."""
@@ -132,9 +135,16 @@ class MariaDB(Dialect):
 
     def literal(self, value: Value, kind: str) -> Element:
         """There is no cast to bool."""
-        if kind == "bool":
+        if kind == "bool" and value is not None:
             return sa.literal_column(BOOLEANS[bool(value)], self.types[kind])
         return super().literal(value, kind)
+
+    def missing(self, kind: str) -> Element:
+        """Without a width, text would be made as wide as NULL; a code may be a key."""
+        if kind not in TEXTS:
+            return super().missing(kind)
+        wide = sa.cast(sa.null(), sa.String(CODE if kind in CODES else WIDE))
+        return sa.collate(wide, BINARY)
 
     def standard_text(self, text: Element) -> Element:
         """Whatever the column's character set and collation are."""
