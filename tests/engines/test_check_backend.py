@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +16,28 @@ Run = Callable[..., Report]
 BASELINE = ("CHK-05", "ons_deaths", "")
 
 
+@pytest.fixture(scope="module")
+def healthy(postgresql: str, template: str) -> Iterator[tuple[str, str]]:
+    """A copy for the tests that change nothing in it."""
+    with copied(postgresql, template, "healthy") as urls:
+        yield urls
+
+
 @pytest.fixture
-def hospital(postgresql: str, template: str, tmp_path: Path) -> Iterator[Site]:
-    """A hospital of its own, with its mapping."""
-    with copied(postgresql, template, "broken") as (admin, url):
-        site = Site(admin, url, tmp_path, "hospital")
+def hospital(
+    request: pytest.FixtureRequest,
+    postgresql: str,
+    template: str,
+    healthy: tuple[str, str],
+    tmp_path: Path,
+) -> Iterator[Site]:
+    """A hospital with its mapping; a database of its own where the fault is in the database."""
+    chosen = getattr(request.node, "callspec", None)
+    with ExitStack() as stack:
+        urls = healthy
+        if chosen and FAULTS[chosen.params["name"]].sql:
+            urls = stack.enter_context(copied(postgresql, template, "broken"))
+        site = Site(*urls, tmp_path, "hospital")
         site.map(HOSPITAL.read_text(encoding="utf-8"))
         yield site
 

@@ -104,7 +104,6 @@ def _unavailable(subject: Subject, entry: Entry) -> Iterator[Check]:
         text = f"is unavailable though it must not be null: studies see NULL {where}"
         yield Check("CHK-05", "warn", text, name, column)
     if others := [column for column in gone if column not in required]:
-        text = (
-            f"{len(others)} columns are unavailable, NULL in studies: {', '.join(others)} {where}"
-        )
+        named = "1 column is" if len(others) == 1 else f"{len(others)} columns are"
+        text = f"{named} unavailable, NULL in studies: {', '.join(others)} {where}"
         yield Check("CHK-05", "warn", text, name)
