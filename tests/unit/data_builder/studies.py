@@ -31,6 +31,16 @@ measures.define_measure(
 PEOPLE = [(1, "1980-01-01", "female", None), (2, "1990-01-01", "male", "2020-02-29")]
 
 
+def mapping_of_core() -> str:
+    """Return a mapping file whose tables and columns have the standard names."""
+    lines = ["format = 1", 'implements = ["core"]']
+    lines += ['patient_id = { column = "patient_id", type = "int" }']
+    for name, spec in CORE.items():
+        lines += [f"[tables.{name}]", f'source = "{name}"', f"[tables.{name}.columns]"]
+        lines += [f'{column} = "{column}"' for column in spec.columns]
+    return "\n".join(lines)
+
+
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a study folder, a backend named same, and a database; work in the folder."""
@@ -38,14 +48,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         name for name in os.environ if name.startswith(("DATABASE", "OPENSAFELY", "EHRQL"))
     ]:
         monkeypatch.delenv(name)
-    lines = ["format = 1", 'implements = ["core"]']
-    lines += ['patient_id = { column = "patient_id", type = "int" }']
-    for name, spec in CORE.items():
-        lines += [f"[tables.{name}]", f'source = "{name}"', f"[tables.{name}.columns]"]
-        lines += [f'{column} = "{column}"' for column in spec.columns]
     backends = tmp_path / "backends"
     backends.mkdir()
-    (backends / "same.toml").write_text("\n".join(lines))
+    (backends / "same.toml").write_text(mapping_of_core())
     monkeypatch.setenv("DATA_BUILDER_BACKENDS", str(backends))
     (tmp_path / "study/analysis").mkdir(parents=True)
     (tmp_path / "study/analysis/dataset.py").write_text(DEFINITION)
