@@ -15,6 +15,8 @@ SWITCHES = {
     "shortcuts": "PLN-04",
     "fused-picks": "PLN-04",
     "literals": "PLN-05",
+    "statistics": "PLN-06",
+    "unlogged": "PLN-07",
     "shared": "PLN-08",
     "split": "PLN-09",
     "early-drop": "PLN-10",

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from sallyport_data_builder.backends.mapping import BackendMapping
 from sallyport_data_builder.model.plan import Plan
+from sallyport_data_builder.model.roots import Measures
 from sallyport_data_builder.settings import Settings
 from sallyport_data_builder.sql.dialect import Dialect
+from sallyport_data_builder.sql.measures import MeasurePlanner
 from sallyport_data_builder.sql.run import dialect_of
 from sallyport_data_builder.sql.stage import AnyStep, Load
 from sallyport_data_builder.sql.statements import Drop
@@ -18,7 +20,11 @@ def statements(plan: Plan, mapping: BackendMapping, scheme: str, settings: Setti
     """Return the statements in order, each with its label and rules."""
     dialect = dialect_of(scheme)
     planner = Planner(dialect, mapping, settings.job, settings.permissions)
-    return "\n".join(rendered(planner.dataset(plan.dataset), dialect, mapping.scratch_schema))
+    if isinstance(plan.root, Measures):
+        steps = MeasurePlanner(planner).explained(plan.root)
+    else:
+        steps = planner.dataset(plan.root)
+    return "\n".join(rendered(steps, dialect, mapping.scratch_schema))
 
 
 def rendered(steps: Sequence[AnyStep], dialect: Dialect, schema: str) -> Iterator[str]:

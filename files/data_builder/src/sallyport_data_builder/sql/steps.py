@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -27,7 +28,7 @@ from sallyport_data_builder.model.nodes import (
 from sallyport_data_builder.plan.branches import any_of
 from sallyport_data_builder.plan.codelists import in_tables
 from sallyport_data_builder.plan.fusion import needs
-from sallyport_data_builder.plan.options import Options
+from sallyport_data_builder.plan.options import Options, from_environment
 from sallyport_data_builder.plan.presence import starting_point
 from sallyport_data_builder.plan.relations import Needs, Relation, population_tables, table_columns
 from sallyport_data_builder.plan.shared import is_leaf, leaves, movable
@@ -68,8 +69,8 @@ class Planner:
         options: Options | None = None,
     ) -> None:
         limits = dialect.limits
-        self.options = options or Options(
-            max_joins=limits.joins, max_columns=limits.columns, max_literals=limits.literals
+        self.options = options or from_environment(
+            os.environ, limits.joins, limits.columns, limits.literals
         )
         self.dialect, self.mapping = dialect, mapping
         self.standard = Standard(mapping, dialect)
