@@ -220,3 +220,21 @@ def test_an_unreachable_database_may_be_tried_again(
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     assert url.split(":")[2].split("@")[0] not in done.stderr
+
+
+def test_iso_07_the_image_stops_what_study_code_may_not_do(runner: Host) -> None:
+    """The control is the same image as root, with a network and a root that can be written."""
+    listed = "docker image ls --format '{{.Repository}}:{{.Tag}}'"
+    image = next(line for line in runner.check_output(listed).split() if "/databuilder:" in line)
+    closed = (
+        "--network none --cap-drop ALL --security-opt no-new-privileges --read-only "
+        "--user 10000:10000 --tmpfs /tmp --tmpfs /workspace"
+    )
+    told = runner.check_output(f"docker run --rm {closed} {image} isolation-report")
+    assert "NOT STOPPED" not in told
+    assert told.count("\nstopped") > 40
+    assert told.count("\nworks ") == 2
+    control = runner.check_output(f"docker run --rm --user 0 {image} isolation-report")
+    lines = [line for line in control.splitlines() if line.startswith("NOT STOPPED")]
+    assert ["container" in line for line in lines] == [True] * len(lines)
+    assert len(lines) > 1

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from sallyport_data_builder.errors import ArgumentsError
 from sallyport_data_builder.schemas import site_folder
@@ -78,7 +79,9 @@ class Settings:
             found.append(self.url.folder)
         elif self.url.text.startswith(("sqlite:", "duckdb:")):
             found.append(Path(self.url.text.partition("://")[2][1:]).parent)
-        return found
+        # Certificates and keys that the URL names.
+        options = parse_qsl(self.url.text.partition("?")[2])
+        return found + [Path(value) for _name, value in options if value.startswith("/")]
 
     def writes(self) -> list[Path]:
         """Return the folders that it writes to, beside that of the output."""

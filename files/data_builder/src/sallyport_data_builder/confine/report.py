@@ -50,9 +50,10 @@ def lines() -> Iterator[Line]:
     """Yield what each rule stops, for study code and for the process at the database."""
     for confinement, who in TITLES.items():
         names = [name for name, probe in probes.PROBES.items() if confinement in probe.where]
-        for name, stopped in tried(confinement, names).items():
+        found = tried(confinement, names)
+        for name in sorted(names, key=lambda name: probes.PROBES[name].rule):
             probe = probes.PROBES[name]
-            yield Line(probe.rule, who, probe.text, stopped)
+            yield Line(probe.rule, who, probe.text, found[name])
     yield Line("container", "both", "be root", os.geteuid() != 0)
     interfaces = {path.name for path in Path("/sys/class/net").iterdir()} - {"lo"}
     yield Line("container", "study code", "reach a network", not interfaces)
