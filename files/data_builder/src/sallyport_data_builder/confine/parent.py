@@ -19,9 +19,10 @@ from sallyport_data_builder.errors import (
     Failure,
 )
 from sallyport_data_builder.model.plan import Plan, loads
+from sallyport_data_builder.schemas import SchemaError
 
 LOG = logging.getLogger("data_builder")
-CODES = {cls.code: cls for cls in (DefinitionError, DataFileError)}
+CODES = {cls.code: cls for cls in (DefinitionError, DataFileError, SchemaError)}
 
 
 def compile_definition(
