@@ -105,5 +105,5 @@ def _told(value: Any, numbers: dict[Node, int]) -> str:
     if isinstance(value, Node):
         return f"n{numbers[value]}"
     if isinstance(value, tuple):
-        return "(" + ", ".join(_told(item, numbers) for item in value) + ")"
+        return "(" + "".join(f"{_told(item, numbers)}, " for item in value).rstrip(" ") + ")"
     return repr(value)

@@ -29,7 +29,9 @@ def repeats(node: Node) -> int:
 
 
 def parts(node: Node) -> Sequence[Series]:
-    """Return the series that an operation is computed from."""
+    """Return the series that an operation is computed from; a collected one is looked up."""
+    if isinstance(node, op.Member):
+        return (node.source,)
     return () if is_leaf(node) else [c for c in node.children if isinstance(c, Series)]
 
 
@@ -47,12 +49,22 @@ def beneath(roots: Iterable[Series]) -> list[Series]:
     return list(found)
 
 
-def levels(roots: Sequence[Series], kept: Iterable[Series] = ()) -> list[list[Series]]:
+def levels(
+    roots: Sequence[Series], kept: Sequence[Series] = (), deepest: int = 50
+) -> list[list[Series]]:
     """Return what to compute beforehand: the first list needs nothing, later ones the earlier.
 
-    `kept` are computed in any case. The size of an expression counts what SQL would write, and
-    an expression that was computed beforehand counts as one column.
+    `kept` are computed in any case. The lists are as many as derived tables may be nested: when
+    there would be more, only larger expressions are worth one.
     """
+    heavy = HEAVY
+    while len(found := _levels(roots, kept, heavy)) > deepest and heavy < LARGEST:
+        heavy *= 4
+    return found
+
+
+def _levels(roots: Sequence[Series], kept: Sequence[Series], heavy: int) -> list[list[Series]]:
+    """The size of an expression counts what SQL would write; a computed one is one column."""
     nodes = beneath([*roots, *kept])
     uses = _uses(nodes, [*roots, *kept])
     wanted = set(kept)
@@ -64,7 +76,7 @@ def levels(roots: Sequence[Series], kept: Iterable[Series] = ()) -> list[list[Se
         level[node] = max((level[part] for part in inner), default=0)
         total = 1 + repeats(node) * sum(size[part] for part in inner)
         size[node] = min(total, LARGEST)
-        often = uses[node] > 1 and size[node] >= HEAVY
+        often = uses[node] > 1 and size[node] >= heavy
         if not is_leaf(node) and (often or node in wanted):
             chosen.setdefault(level[node], []).append(node)
             level[node], size[node] = level[node] + 1, 1

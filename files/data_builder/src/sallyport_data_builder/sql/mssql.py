@@ -94,10 +94,10 @@ class SQLServer(Dialect):
 
     def create_table(self, name: str, select: sa.Select[Any], schema: str) -> list[Any]:
         """SELECT INTO, then the clustered key, which brings statistics."""
-        return [
-            SelectInto("", name, schema, select),
-            CreateIndex("CLUSTERED", name, schema, "patient_id"),
-        ]
+        statements: list[Any] = [SelectInto("", name, schema, select)]
+        if "patient_id" in select.selected_columns:
+            statements.append(CreateIndex("CLUSTERED", name, schema, "patient_id"))
+        return statements
 
     def column_types(self, connection: sa.Connection, select: sa.Select[Any]) -> dict[str, str]:
         """Ask the server to describe the statement."""
