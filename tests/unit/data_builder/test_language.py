@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.lang import (
+    claim_permissions,
     codelist_from_csv,
     create_dataset,
     days,
@@ -18,6 +20,7 @@ from sallyport_data_builder.lang import (
     years,
 )
 from sallyport_data_builder.lang.codes import SNOMEDCTCode
+from sallyport_data_builder.lang.datasets import CLAIMED
 from sallyport_data_builder.lang.tables import EventFrame, Series, core, table
 
 patients, events, medications = core.patients, core.clinical_events, core.medications
@@ -81,6 +84,24 @@ def test_parameters_come_after_two_dashes(monkeypatch: pytest.MonkeyPatch) -> No
     assert get_parameter("other", default="y") == "y"
     with pytest.raises(DefinitionError, match="-- --missing VALUE"):
         get_parameter("missing")
+
+
+def test_permissions_are_claimed_by_name() -> None:
+    claim_permissions("event_level_data")
+    assert sorted(CLAIMED) == ["event_level_data"]
+    mistake: Any = ["event_level_data"]
+    with pytest.raises(DefinitionError, match="takes names as text, list was given"):
+        claim_permissions(mistake)
+
+
+def test_show_and_debug_do_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    import importlib
+
+    module = importlib.import_module("ehrql.debug")
+    module.show(patients.sex, head=3)
+    module.debug(patients)
+    module.stop()
+    assert capsys.readouterr() == ("", "")
 
 
 def test_what_is_not_here_says_so() -> None:
