@@ -20,7 +20,10 @@ from sallyport_data_builder.io.tables import OutputTable, column
 from sallyport_data_builder.sql.connectors import dialect_of
 
 COLUMNS = "patient_id bigint, date_of_birth date, sex varchar(20), date_of_death date"
-PEOPLE = "(1, '1980-01-01', 'female', null), (2, '1990-01-01', 'male', '2020-02-29')"
+INSERT = (
+    "insert into confined_patients values "
+    "(1, '1980-01-01', 'female', null), (2, '1990-01-01', 'male', '2020-02-29')"
+)
 PROGRAM = "import sys; from sallyport_data_builder import cli; sys.exit(cli.main())"
 TABLE = OutputTable.of_patients("dataset", [column("sex", "str"), column("died", "date")])
 
@@ -45,7 +48,7 @@ def site(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     with connected(url) as connection:
         connection.exec_driver_sql("drop table if exists confined_patients")
         connection.exec_driver_sql(f"create table confined_patients ({COLUMNS})")
-        connection.exec_driver_sql(f"insert into confined_patients values {PEOPLE}")  # noqa: S608 - constants of this file
+        connection.exec_driver_sql(INSERT)
     (tmp_path / "backends").mkdir()
     text = mapping_of_core().replace('source = "patients"', 'source = "confined_patients"')
     (tmp_path / "backends/same.toml").write_text(text)

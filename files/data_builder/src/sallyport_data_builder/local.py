@@ -100,8 +100,6 @@ def loaded(plan: Plan, source: Source, job: str) -> Iterator[Database]:
         driver = driver_of(database.connection)
         for node in plan.tables():
             wanted = plain_schema(table_of(node))
-            driver.register("incoming", pa.RecordBatchReader.from_batches(wanted, source(node)))
-            name = stored_name(node)
-            driver.execute(f'create temporary table "{name}" as select * from incoming')  # noqa: S608 - a name of our own schemas
-            driver.unregister("incoming")
+            reader = pa.RecordBatchReader.from_batches(wanted, source(node))
+            driver.from_arrow(reader).create(stored_name(node))
         yield database

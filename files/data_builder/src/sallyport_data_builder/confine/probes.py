@@ -53,11 +53,6 @@ def _fork(_folder: Path) -> None:
     os.waitpid(child, 0)
 
 
-def _program(_folder: Path) -> None:
-    """End this process by becoming another program: no answer is an answer."""
-    os.execv("/bin/true", ["true"])  # noqa: S606 - the point of the probe is that it is refused
-
-
 def _thread(_folder: Path) -> None:
     thread = threading.Thread(target=os.getpid)
     thread.start()
@@ -86,7 +81,7 @@ def _unlimited(limit: int) -> Callable[[Path], None]:
     return lambda _folder: _need(resource.getrlimit(limit)[1] == resource.RLIM_INFINITY)
 
 
-def _call(name: str, *arguments: int | None) -> Callable[[Path], object]:
+def _call(name: str, *arguments: int | bytes | None) -> Callable[[Path], object]:
     return lambda _folder: kernel.call(name, *arguments)
 
 
@@ -150,7 +145,9 @@ PROBES = {
     "write outside": Probe("ISO-04", "write outside the outputs", _append("outside/file"), BOTH),
     "control": Probe("control", "read a file of the study", _read("inside/file"), BOTH),
     # The last one: nothing comes after it if it works.
-    "program": Probe("ISO-03", "run another program", _program, BOTH),
+    "program": Probe(
+        "ISO-03", "run another program", _call("execve", b"/bin/true", None, None), BOTH
+    ),
 }
 
 
