@@ -144,6 +144,20 @@ def test_dump_sql_writes_what_would_run(study: Path, capfd: pytest.CaptureFixtur
     assert "create" in capfd.readouterr().out.lower()
 
 
+@pytest.mark.usefixtures("study")
+def test_temp_database_name_means_something_on_sql_server_alone(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("TEMP_DATABASE_NAME", "tempdata")
+    assert cli.main(["dump-sql", DATASET, "--query-engine", "mssql"]) == 0
+    assert "INTO tempdata.dbo.sp_local_1 " in capfd.readouterr().out
+    assert cli.main(["dump-sql", DATASET, "--query-engine", "trino"]) == 0
+    assert "tempdata" not in capfd.readouterr().out
+    assert "TEMP_DATABASE_NAME tempdata is ignored on trino" in caplog.text
+
+
 def test_the_connection_is_tested_with_the_backend_s_settings(
     study: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -270,6 +284,7 @@ def test_wrong_arguments_end_with_2(capfd: pytest.CaptureFixture[str], name: str
         ("EHRQL_PERMISSIONS", '"all"'),
         ("EHRQL_ISOLATE_USER_CODE", "sometimes"),
         ("DATABASE_URL_FILE", "/nowhere"),
+        ("TEMP_DATABASE_NAME", "a; drop"),
     ],
 )
 def test_a_wrong_environment_ends_with_2_and_names_the_variable(

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,7 @@ def _on_database(settings: Settings, plan: Plan, output: str | None) -> None:
     url = settings.database()
     mapping = mappings.find(settings.backend, settings.backends)
     dialect = dialect_of(url, settings.query_engine or mapping.dialect)
+    mapping = with_scratch(settings, mapping, dialect.name)
     granted = ", ".join(settings.permissions) or "none"
     LOG.info("backend: %s, permissions: %s", mapping.slug, granted)
     for text in usage.warnings(plan.nodes, mapping):
@@ -148,6 +150,17 @@ def _on_database(settings: Settings, plan: Plan, output: str | None) -> None:
     with connect(dialect, url, mapping, settings.job) as database:
         keys.refresh(database, mapping, plan.nodes)
         _answer(settings, plan, database, output)
+
+
+def with_scratch(settings: Settings, mapping: BackendMapping, dialect: str) -> BackendMapping:
+    """Put scratch tables into TEMP_DATABASE_NAME, which means something on SQL Server alone."""
+    name = settings.temp_database
+    if name and dialect == "mssql":
+        LOG.info("scratch tables go to the database %s", name)
+        return replace(mapping, scratch_schema=f"{name}.dbo")
+    if name:
+        LOG.info("TEMP_DATABASE_NAME %s is ignored on %s", name, dialect)
+    return mapping
 
 
 def _answer(settings: Settings, plan: Plan, database: Database, output: str | None) -> None:
@@ -265,6 +278,7 @@ def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:
     """Write the statements that `execute` would run; without a backend tables keep their names."""
     from sallyport_data_builder import local
     from sallyport_data_builder.backends import mapping as mappings
+    from sallyport_data_builder.sql.connectors import dialect_of
     from sallyport_data_builder.sql.explain import statements
 
     if settings.backend in ("", *NO_BACKEND):
@@ -273,6 +287,7 @@ def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:
         mapping = mappings.find(settings.backend, settings.backends)
     url = settings.url.text if settings.url.is_url else ""
     scheme = settings.query_engine or mapping.dialect or url or "postgresql"
+    mapping = with_scratch(settings, mapping, dialect_of(scheme).name)
     text = statements(plan, mapping, scheme, settings)
     if output is None:
         sys.stdout.write(text + "\n")

@@ -31,6 +31,7 @@ class Settings:
     backends: Path
     job: str
     isolate: str
+    temp_database: str = ""
     own_process: bool = False
 
     @classmethod
@@ -50,6 +51,7 @@ class Settings:
                 environment.get("EHRQL_ISOLATE_USER_CODE", "default"),
                 ("default", "always", "never"),
             ),
+            temp_database=_name("TEMP_DATABASE_NAME", environment.get("TEMP_DATABASE_NAME", "")),
         )
 
     def with_arguments(self, given: Any, own_process: bool) -> Settings:
@@ -135,6 +137,12 @@ def _permissions(text: str) -> tuple[str, ...]:
 def job_name(text: str) -> str:
     """Return what scratch tables are called by: lower case, safe and short."""
     return re.sub(r"[^a-z0-9]", "", text.lower())[:32] or LOCAL
+
+
+def _name(variable: str, text: str) -> str:
+    if not re.fullmatch(r"\w*", text):
+        raise ArgumentsError(f"{variable} must be a name of letters, digits and underscores.")
+    return text
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
