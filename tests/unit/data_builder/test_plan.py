@@ -61,7 +61,7 @@ def test_prp_03_a_plan_read_is_the_same_graph() -> None:
     assert dumps(again) == dumps(plan)
 
 
-def test_equal_nodes_are_one_and_types_differ() -> None:
+def test_dom_07_equal_nodes_are_one_and_types_differ() -> None:
     assert Literal("int", 1) is Literal("int", 1)
     assert Literal("int", 1) is not Literal("float", 1.0)
     nodes = topological([study().dataset])

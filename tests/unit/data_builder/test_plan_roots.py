@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.data_builder.test_plan import mutate
 
+from sallyport_data_builder.dummy.chance import repeatable
 from sallyport_data_builder.errors import DataFileError, DefinitionError
 from sallyport_data_builder.lang import (
     INTERVAL,
     Measures,
+    claim_permissions,
     create_dataset,
     create_measures,
     months,
@@ -21,7 +24,7 @@ from sallyport_data_builder.lang import (
     table_from_rows,
 )
 from sallyport_data_builder.lang.datasets import plan_of
-from sallyport_data_builder.lang.tables import PatientFrame, Series, core
+from sallyport_data_builder.lang.tables import EventFrame, PatientFrame, Series, core, table
 from sallyport_data_builder.model.plan import Plan, dumps, loads
 
 patients, events = core.patients, core.clinical_events
@@ -165,6 +168,53 @@ def test_plan_02_forged_inputs_are_refused(
     INPUTS[name](document)
     with pytest.raises(DefinitionError):
         loads(json.dumps(document))
+
+
+@pytest.mark.parametrize("kind", ["measures", "inputs"])
+def test_plan_02_mutations_are_read_or_refused_and_nothing_else(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(two_measures()) if kind == "measures" else brought(tmp_path, monkeypatch)
+    document, chance = json.loads(dumps(plan)), repeatable(b"20261125")
+    outcomes = {"read": 0, "refused": 0}
+    for _ in range(400):
+        try:
+            loads(json.dumps(mutate(document, chance)))
+            outcomes["read"] += 1
+        except DefinitionError:
+            outcomes["refused"] += 1
+    assert outcomes["refused"] > 200
+    assert outcomes["read"] > 0
+
+
+def test_plan_03_a_table_of_the_study_has_its_columns_written_out() -> None:
+    class Visits(EventFrame):
+        date = Series("date")
+
+    dataset = create_dataset()
+    dataset.define_population(table(Visits).exists_for_patient())
+    document = json.loads(dumps(plan_of(dataset)))
+    [own] = [node for node in document["nodes"] if node["k"] == "Table"]
+    assert own["spec"] == [["date", "date"]]
+    assert loads(json.dumps(document)) == plan_of(dataset)
+    for forged in ({"schema": "core"}, {"rows": "some"}, {"spec": [["date", "time"]]}):
+        changed = copy.deepcopy(document)
+        next(node for node in changed["nodes"] if node["k"] == "Table").update(forged)
+        with pytest.raises(DefinitionError):
+            loads(json.dumps(changed))
+    del own["spec"]
+    with pytest.raises(DefinitionError, match="a table: its fields are"):
+        loads(json.dumps(document))
+
+
+def test_plan_05_what_a_plan_claims_is_in_it_and_decides_nothing() -> None:
+    claim_permissions("event_level_data", "another")
+    dataset = create_dataset()
+    dataset.define_population(patients.exists_for_patient())
+    dataset.add_event_table("visits", date=events.date)
+    plan = loads(dumps(plan_of(dataset)))
+    assert plan.permissions_claimed == ("another", "event_level_data")
+    assert plan.permissions() == [("the event table visits", "event_level_data")]
 
 
 def test_dom_06_is_checked_in_a_plan_as_well(

@@ -177,6 +177,10 @@ MEMBERSHIP = cases(
             e.where(e.i.is_in(other.i)).count_for_patient(),
             [2, 0, 0, 0],
         ),
+        "DOM-05 a series of another table beside rows": (
+            e.where(e.i.is_in(other.i) & (e.i < p.j)).count_for_patient(),
+            [2, 0, 0, 0],
+        ),
         "SEM-03 events in a series": (
             e.where(e.d.is_in(other.d)).count_for_patient(),
             [1, 0, 0, 0],

@@ -22,7 +22,7 @@ LISTS = {
 }
 # What a construct is, and the tests that prove it: a case's name, or a test by its function.
 V1_FIRST: dict[str, tuple[str, ...]] = {
-    "`create_dataset()`, `Dataset()`": ("test_equal_nodes_are_one_and_types_differ",),
+    "`create_dataset()`, `Dataset()`": ("SEM-21 a population of two tables",),
     "`define_population(bool)`": ("SEM-21 NULL is not in the population", "SEM-21 nobody"),
     "`dataset.name = series`, `add_column(name, series)`": ("column twice", "bad name"),
     "`where`, `except_where`": ("SEM-02 where", "SEM-02 except_where keeps NULL"),

@@ -55,11 +55,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "is_in needs values of one type, these are SNOMED CT code and ICD-10 code. "
         "There is no conversion between coding systems: use codes of the column's own.",
     ),
-    "two event tables": (
+    "DOM-02 two event tables": (
         "events.date > medications.date",
         "These series come from the rows of clinical_events and of medications. " + REDUCE,
     ),
-    "two filters of a table": (
+    "DOM-02 two filters of a table": (
         "events.date > events.where(events.numeric_value > 1).date",
         "These series come from different filters of clinical_events. " + REDUCE,
     ),
@@ -86,14 +86,14 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "A column cannot be called dummy_data_config: call configure_dummy_data(...) "
         "to say how dummy data is made.",
     ),
-    "event series": (
+    "DOM-05 event series": (
         "dataset.a = events.date",
         "a has many values per patient. Reduce it to one, by "
         "count_distinct_for_patient, minimum_for_patient, maximum_for_patient, "
         "sum_for_patient, mean_for_patient, or by sort_by(...).first_for_patient() of "
         "the frame.",
     ),
-    "no sort": (
+    "DOM-04 no sort": (
         "events.first_for_patient()",
         "first_for_patient needs an order: add sort_by(...) first.",
     ),
@@ -148,12 +148,12 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "from ehrql.tables.tpq import patients",
         "There is no tables.tpq in this data builder. Did you mean tpp?",
     ),
-    "population of everybody": (
+    "DOM-06 population of everybody": (
         "dataset.define_population(~patients.exists_for_patient())",
         "The population is true for patients who are in no table; add a condition such "
         "as & patients.exists_for_patient().",
     ),
-    "population of a NULL": (
+    "DOM-06 population of a NULL": (
         "dataset.define_population(patients.date_of_death.is_null())",
         "The population is true for patients who are in no table; add a condition such "
         "as & patients.exists_for_patient().",
@@ -223,7 +223,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "A date series has no sum_for_patient. Did you mean minimum_for_patient or "
         "maximum_for_patient or count_episodes_for_patient?",
     ),
-    "aggregate of one value": (
+    "DOM-04 aggregate of one value": (
         "patients.date_of_birth.minimum_for_patient()",
         "minimum_for_patient needs a series with many values per patient; this one has one.",
     ),
@@ -236,7 +236,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "events.where(events.date)",
         "A condition must be a true-or-false series, <date series, many per patient> was given.",
     ),
-    "condition of other rows": (
+    "DOM-03 condition of other rows": (
         'events.where(medications.date > "2020-01-01")',
         "The condition must use the rows of the frame itself. These series come from "
         "the rows of clinical_events and of medications. " + REDUCE,
@@ -253,7 +253,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         'patients.sex.is_in("male")',
         "is_in needs a list, a codelist or a series with many values; str was given.",
     ),
-    "is_in one value": (
+    "DOM-04 is_in one value": (
         "patients.sex.is_in(patients.sex)",
         "is_in needs a series with many values per patient; this one has one.",
     ),
@@ -348,11 +348,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "'I219' is not a SNOMED CT code: that is 6 to 18 digits without a leading zero.",
     ),
     "unknown column of the dataset": ("dataset.ages", "The dataset has no column ages."),
-    "event table of two tables": (
+    "DOM-02 event table of two tables": (
         'dataset.add_event_table("e", date=events.date, other=medications.date)',
         "These series come from the rows of clinical_events and of medications. " + REDUCE,
     ),
-    "event table of constants": (
+    "DOM-05 event table of constants": (
         'dataset.add_event_table("e", date=patients.sex)._rows()',
         "An event table needs columns with many values per patient.",
     ),
@@ -377,7 +377,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         'patients.exists_for_patient(), intervals=[("2020-02-01", "2020-01-01")])',
         "The interval from 2020-02-01 to 2020-01-01 ends before it starts.",
     ),
-    "denominator of everybody": (
+    "DOM-06 denominator of everybody": (
         'create_measures().define_measure("m", patients.exists_for_patient(), '
         "patients.date_of_death.is_null(), "
         'intervals=years(1).starting_on("2020-01-01"))',
