@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,3 +129,18 @@ def test_clean_scratch_finds_tables_by_job_and_their_age(
         finally:
             cascade = " cascade" if dialect.name == "postgresql" else ""
             connection.exec_driver_sql(f"drop schema {scratch}{cascade}")
+
+
+@pytest.mark.usefixtures("site")
+def test_log_03_the_database_s_own_id_is_logged_at_debug_level(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert cli.main(["compile", "analysis/dataset.py", "--plan", "plan.json"]) == 0
+    for level, there in ((logging.DEBUG, True), (logging.INFO, False)):
+        caplog.clear()
+        words = ["--debug"] if there else []
+        assert cli.main([*words, "execute", "plan.json", "--output", "a.csv"]) == 0
+        told = caplog.text
+        kind = "process" if url.startswith("postgresql") else "thread"
+        assert (re.search(rf"population: {kind} \d+", told) is not None) is there
+        assert ("SELECT" in told) is there, level

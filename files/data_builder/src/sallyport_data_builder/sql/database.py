@@ -54,6 +54,7 @@ class Database:
     def _connect(self) -> sa.Connection:
         connection = self._open.enter_context(self._opener())
         sa.event.listen(connection, "before_cursor_execute", self._comment, retval=True)
+        sa.event.listen(connection, "after_cursor_execute", self._name)
         return connection
 
     def reconnect(self) -> None:
@@ -76,6 +77,12 @@ class Database:
     def _comment(self, _c: Any, _u: Any, sql: str, values: Any, _x: Any, _many: bool) -> Any:
         self.note(self._label, sql)
         return self.comment(self._label) + sql, values
+
+    def _name(self, _c: Any, cursor: Any, *_statement: Any) -> None:
+        """Say, to those who debug, by which id the database knows a statement (LOG-03)."""
+        found = self.dialect.query_id(cursor)
+        if found:
+            LOG.debug("%s: %s", self._label, found)
 
     def note(self, label: str, sql: str) -> None:
         """Remember that a statement was run; its text is for those who debug."""

@@ -60,6 +60,8 @@ class Dialect:
     errors: tuple[type[Exception], ...] = (sa.exc.SQLAlchemyError,)
     # Whether `picked` works, so that picks are part of a scan (PLN-03, PLN-04).
     fused_picks = False
+    # How deep derived tables may be nested.
+    nesting = 40
     # Whether rows that are grouped in several ways are better stored first.
     stores_grid = True
     # Whether `copy` works.
@@ -114,6 +116,11 @@ class Dialect:
         """Return the seconds since stored tables were made, of those where it is known."""
         del connection, schema, names
         return {}
+
+    def query_id(self, cursor: Any) -> str:
+        """Return how the database's own logs call a statement, or the connection it ran on."""
+        del cursor
+        return ""
 
     def column_types(self, connection: sa.Connection, select: sa.Select[Any]) -> dict[str, str]:
         """Return the database's own types of the columns of a SELECT."""

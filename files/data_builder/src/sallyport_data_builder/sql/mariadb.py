@@ -62,7 +62,7 @@ class MariaDB(Dialect):
         """The library's own; no backslash is special."""
         made: Any = TruthDialect
         found: sa.Dialect = made(paramstyle="named")
-        found.__dict__["_backslash_escapes"] = False
+        found.__dict__.update(_backslash_escapes=False, server_version_info=(10, 11))
         return found
 
     @contextmanager
@@ -122,6 +122,10 @@ class MariaDB(Dialect):
         )
         found = connection.execute(asked, {"schema": schema})
         return {name: float(age) for name, age in found if name in names}
+
+    def query_id(self, cursor: Any) -> str:
+        """The thread that serves the connection."""
+        return f"thread {cursor.connection.thread_id()}"
 
     def classify(self, error: Exception) -> tuple[int, str]:
         """Read the number of the error."""

@@ -144,6 +144,10 @@ class PostgreSQL(Dialect):
         found = connection.execute(asked, {"schema": schema})
         return {name: float(age) for name, age in found if name in names}
 
+    def query_id(self, cursor: Any) -> str:
+        """The process that serves the connection."""
+        return f"process {cursor.connection.info.backend_pid}"
+
     def classify(self, error: Exception) -> tuple[int, str]:
         """Read the SQLSTATE."""
         original = getattr(error, "orig", error)

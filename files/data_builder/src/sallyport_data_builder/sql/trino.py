@@ -78,6 +78,10 @@ class Trino(Dialect):
         columns = connection.execute(select.limit(0)).cursor.description
         return {item[0]: str(item[1]).partition("(")[0] for item in columns}
 
+    def query_id(self, cursor: Any) -> str:
+        """Each statement has one."""
+        return str(cursor.query_id)
+
     def classify(self, error: Exception) -> tuple[int, str]:
         """Read the error's name."""
         original = getattr(error, "orig", error)
