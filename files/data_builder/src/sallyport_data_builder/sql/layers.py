@@ -26,7 +26,7 @@ def computed(
     Without such a part, and with nothing that is kept, the scope stays as it is and `where`
     is for the caller to apply.
     """
-    found = levels(roots, kept)
+    found = levels(roots, kept, emitter.dialect.nesting)
     if not found:
         return scope
     plain = [node for node in leaves([*roots, *kept]) if node not in found[0]]
@@ -63,7 +63,7 @@ def members(
     if not shared:
         return scope, [emitter.expression(part, scope) for part in conditions]
     every = [*conditions, *roots]
-    often = {node for nodes in levels(every, kept) for node in nodes}
+    often = {node for nodes in levels(every, kept, emitter.dialect.nesting) for node in nodes}
     early = [part for part in conditions if often.isdisjoint(beneath([part]))]
     asked = [emitter.expression(part, scope) for part in early]
     inner = computed(emitter, scope, every, kept, asked)

@@ -62,7 +62,9 @@ class MariaDB(Dialect):
         """The library's own; no backslash is special."""
         made: Any = TruthDialect
         found: sa.Dialect = made(paramstyle="named")
-        found.__dict__.update(_backslash_escapes=False, server_version_info=(10, 11))
+        found.__dict__.update(
+            is_mariadb=True, server_version_info=(10, 11), _backslash_escapes=False
+        )
         return found
 
     @contextmanager

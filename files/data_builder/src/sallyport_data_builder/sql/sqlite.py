@@ -27,6 +27,7 @@ class SQLite(Dialect):
     """Dates are ISO text, booleans are ints; text is compared by code point."""
 
     name = "sqlite"
+    nesting = 8
     limits = Limits(parameters=32_766, joins=60, columns=2_000, identifier=255, literals=5_000)
 
     def compiler(self) -> sa.Dialect:
