@@ -59,12 +59,10 @@ class MariaDB(Dialect):
     }
 
     def compiler(self) -> sa.Dialect:
-        """The library's own; no backslash is special."""
+        """The library's own; no backslash is special, and there is a cast to float."""
         made: Any = TruthDialect
         found: sa.Dialect = made(paramstyle="named")
-        found.__dict__.update(
-            is_mariadb=True, server_version_info=(10, 11), _backslash_escapes=False
-        )
+        found.__dict__.update(_support_float_cast=True, _backslash_escapes=False)
         return found
 
     @contextmanager

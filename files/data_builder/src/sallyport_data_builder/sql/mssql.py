@@ -65,9 +65,10 @@ class SQLServer(Dialect):
     }
 
     def compiler(self) -> sa.Dialect:
-        """With truth values as bits."""
+        """With truth values as bits, for a version that has a type for dates."""
         made: Any = BitDialect
         found: sa.Dialect = made(paramstyle="named")
+        found.__dict__["server_version_info"] = (15,)
         return found
 
     @contextmanager
