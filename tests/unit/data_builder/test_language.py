@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,13 @@ def test_sem_20_intervals_count_from_the_start() -> None:
         (datetime.date(2021, 1, 1), datetime.date(2021, 12, 31)),
         (datetime.date(2022, 1, 1), datetime.date(2022, 12, 31)),
     ]
+    assert months(2).ending_on("2023-02-28") == [
+        (datetime.date(2022, 12, 29), datetime.date(2023, 1, 28)),
+        (datetime.date(2023, 1, 29), datetime.date(2023, 2, 28)),
+    ]
+    assert weeks(1).ending_on("2023-01-07") == weeks(1).starting_on(datetime.date(2023, 1, 1))
+    with pytest.raises(DefinitionError, match="positive whole number"):
+        weeks(0).starting_on("2023-01-01")
 
 
 def test_a_study_declares_a_table_of_its_own() -> None:
@@ -121,6 +129,10 @@ def test_ehrql_serves_the_same_objects() -> None:
     assert importlib.import_module("ehrql") is language
     assert importlib.import_module("ehrql.tables.core") is core
     assert importlib.import_module("ehrql.codes").SNOMEDCTCode is SNOMEDCTCode
+    assert importlib.import_module("ehrql.measures").INTERVAL is language.INTERVAL
+    names = [name for name in sys.modules if name.startswith("ehrql.")]
+    own = "sallyport_data_builder.lang."
+    assert all(sys.modules[name].__name__ == own + name.removeprefix("ehrql.") for name in names)
 
 
 def test_the_alias_refuses_to_stand_beside_the_real_one(monkeypatch: pytest.MonkeyPatch) -> None:

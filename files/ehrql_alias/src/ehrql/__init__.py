@@ -28,9 +28,8 @@ def _serve() -> None:
     for name in ("", ".tables", ".codes", ".query_language"):
         importlib.import_module(LANGUAGE + name)
     for name, module in list(sys.modules.items()):
-        if name == LANGUAGE or name.startswith((f"{LANGUAGE}.tables", f"{LANGUAGE}.codes")):
+        if name == LANGUAGE or name.startswith(f"{LANGUAGE}."):
             sys.modules[__name__ + name.removeprefix(LANGUAGE)] = module
-    sys.modules[f"{__name__}.query_language"] = sys.modules[f"{LANGUAGE}.query_language"]
 
 
 _refuse_the_real_one()

@@ -90,6 +90,9 @@ class Dataset(Definition):
     def __init__(self) -> None:
         self.__dict__.update(_population=None, _columns={}, _events={}, _dummy=DummyData())
 
+    def __repr__(self) -> str:
+        return f"<dataset with columns {', '.join(self._columns)}>"
+
     def define_population(self, population: Any) -> None:
         """Say which patients are in the dataset."""
         if self._population is not None:
@@ -142,6 +145,9 @@ class Dataset(Definition):
 
 class EventTable:
     """A table of rows: a column per attribute that is assigned, all of the same rows."""
+
+    def __repr__(self) -> str:
+        return f"<event table {self._name} with columns {', '.join(self._columns)}>"
 
     def __init__(self, name: str) -> None:
         self.__dict__.update(_name=check_name(name, "An event table"), _columns={})

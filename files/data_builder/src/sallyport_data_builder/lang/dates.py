@@ -102,8 +102,8 @@ class Duration:
 
     def ending_on(self, date: object) -> list[Interval]:
         """Return as many intervals of one unit as this is long, the last up to a date."""
-        step = self._steps(as_date(date) + values.ONE_DAY)
-        return [(step(-n), step(1 - n) - values.ONE_DAY) for n in range(self.value, 0, -1)]
+        step = self._steps(date)
+        return [(step(-n) + values.ONE_DAY, step(1 - n)) for n in range(self.value, 0, -1)]
 
 
 def _duration(unit: str) -> Callable[[Any], Duration]:
