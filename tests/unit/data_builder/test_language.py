@@ -55,6 +55,8 @@ def test_codelist_remembers_file_and_row(tmp_path: Path) -> None:
 def test_constants_compute_at_once() -> None:
     assert "2023-01-31" + months(1) == datetime.date(2023, 3, 1)
     assert "2023-03-10" - weeks(1) == datetime.date(2023, 3, 3)
+    with pytest.raises(DefinitionError, match="2023-03-10 and 8000 years give no date"):
+        "2023-03-10" + years(8000)
     assert weeks(1) != days(7)
     assert weeks(1) == weeks(1)
 

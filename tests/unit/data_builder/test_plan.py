@@ -152,6 +152,15 @@ def test_plan_02_mutations_are_read_or_refused_and_nothing_else() -> None:
     assert outcomes["read"] > 0
 
 
+def test_a_population_may_be_deep_and_share_its_parts() -> None:
+    score = core.clinical_events.count_for_patient()
+    for _ in range(200):
+        score = score + score
+    dataset = create_dataset()
+    dataset.define_population(core.patients.exists_for_patient() & (score > 3))
+    assert loads(dumps(plan_of(dataset))) == plan_of(dataset)
+
+
 def test_too_deep_a_plan_is_refused() -> None:
     deep = core.clinical_events.numeric_value.sum_for_patient()
     for _ in range(600):

@@ -225,6 +225,14 @@ def test_dom_06_is_checked_in_a_plan_as_well(
     document["population"] = len(document["nodes"]) - 1
     with pytest.raises(DefinitionError, match="in no table"):
         loads(json.dumps(document))
+    nodes, last = document["nodes"], len(document["nodes"]) - 1
+    nodes.append({"k": "Literal", "type": "date", "value": "9999-12-31"})
+    nodes.append({"k": "Literal", "type": "int", "value": 10**9})
+    nodes.append({"k": "DateAdd", "op": "days", "date": last + 1, "amount": last + 2})
+    nodes.append({"k": "IsNull", "source": last + 3})
+    document["population"] = last + 4
+    with pytest.raises(DefinitionError, match="too large"):
+        loads(json.dumps(document))
 
 
 def test_fmt_10_both_forms_of_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

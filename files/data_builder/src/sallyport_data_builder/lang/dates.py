@@ -81,7 +81,7 @@ class Duration:
         weeks = self.unit == "weeks"
         unit, amount = ("days", self.value * 7) if weeks else (self.unit, self.value)
         if is_constant_date(date) and type(amount) is int:
-            return values.DATE_ADD[unit](as_date(date), amount)
+            return _moved(as_date(date), unit, amount)
         return wrap(op.DateAdd(unit, to_node(date, "date"), to_node(amount, "int")))
 
     def _steps(self, date: object) -> Callable[[int], datetime.date]:
@@ -104,6 +104,15 @@ class Duration:
         """Return as many intervals of one unit as this is long, the last up to a date."""
         step = self._steps(date)
         return [(step(-n) + values.ONE_DAY, step(1 - n)) for n in range(self.value, 0, -1)]
+
+
+def _moved(date: datetime.date, unit: str, amount: int) -> datetime.date:
+    try:
+        return values.DATE_ADD[unit](date, amount)
+    except (OverflowError, ValueError):
+        raise DefinitionError(
+            f"{date} and {amount} {unit} give no date: years go from 1 to 9999."
+        ) from None
 
 
 def _duration(unit: str) -> Callable[[Any], Duration]:

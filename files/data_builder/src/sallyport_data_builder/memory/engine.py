@@ -48,6 +48,7 @@ class Engine:
             grouped = self._rows.setdefault(key, {})
             for row in rows:
                 grouped.setdefault(row["patient_id"], []).append(row)
+        self._known: dict[tuple[Node, int], Any] = {}
         self._ties: dict[Node, set[str]] = {}
         for node in topological([root]):
             if isinstance(node, Column) and isinstance(node.frame, Pick):
@@ -129,48 +130,58 @@ class Engine:
         found = self._values(nodes, patient, row)
         return None if any(value is None for value in found) else call(*found)
 
-    @singledispatchmethod
     def value(self, node: Node, patient: int, row: Row | None) -> Any:
-        """Return the value of a series for a patient; row is the current one of its domain."""
+        """Return the value of a series for a patient; row is the current one of its domain.
+
+        What a patient has without a row is remembered, so that a shared part is computed once.
+        """
+        if row is not None:
+            return self._value(node, patient, row)
+        if (node, patient) not in self._known:
+            self._known[node, patient] = self._value(node, patient, None)
+        return self._known[node, patient]
+
+    @singledispatchmethod
+    def _value(self, node: Node, patient: int, row: Row | None) -> Any:
         raise NotImplementedError(type(node).__name__)
 
-    @value.register
+    @_value.register
     def _column(self, node: Column, patient: int, row: Row | None) -> Any:
         if node.domain is not None:
             return cast(Row, row)[node.name]
         rows = self.rows(node.frame, patient)
         return rows[0][node.name] if rows else None
 
-    @value.register
+    @_value.register
     def _literal(self, node: op.Literal, patient: int, row: Row | None) -> Any:
         del patient, row
         return node.value
 
-    @value.register
+    @_value.register
     def _parameter(self, node: Parameter, patient: int, row: Row | None) -> Any:
         del patient, row
         return self._parameters[node.name]
 
-    @value.register
+    @_value.register
     def _cases(self, node: op.Cases, patient: int, row: Row | None) -> Any:
         for predicate, result in node.pairs:
             if self.value(predicate, patient, row) is True:
                 return self.value(result, patient, row)
         return None if node.default is None else self.value(node.default, patient, row)
 
-    @value.register
+    @_value.register
     def _compare(self, node: op.Compare, patient: int, row: Row | None) -> Any:
         return self._strict(values.COMPARE[node.op], (node.left, node.right), patient, row)
 
-    @value.register
+    @_value.register
     def _logic(self, node: op.Logic, patient: int, row: Row | None) -> Any:
         return values.LOGIC[node.op](self._values(node.parts, patient, row))
 
-    @value.register
+    @_value.register
     def _is_null(self, node: op.IsNull, patient: int, row: Row | None) -> Any:
         return self.value(node.source, patient, row) is None
 
-    @value.register
+    @_value.register
     def _member(self, node: op.Member, patient: int, row: Row | None) -> Any:
         among = node.among
         if isinstance(among, op.Constants):
@@ -179,45 +190,45 @@ class Engine:
             found = self.value(among, patient, None)
         return values.member(self.value(node.source, patient, row), found)
 
-    @value.register
+    @_value.register
     def _contains(self, node: op.Contains, patient: int, row: Row | None) -> Any:
         return self._strict(lambda text, part: part in text, (node.text, node.needle), patient, row)
 
-    @value.register
+    @_value.register
     def _arithmetic(self, node: op.Arithmetic, patient: int, row: Row | None) -> Any:
         return self._strict(values.ARITHMETIC[node.op], node.parts, patient, row)
 
-    @value.register
+    @_value.register
     def _convert(self, node: op.Convert, patient: int, row: Row | None) -> Any:
         call = int if node.op == "to_int" else float
         return self._strict(call, (node.source,), patient, row)
 
-    @value.register
+    @_value.register
     def _date_add(self, node: op.DateAdd, patient: int, row: Row | None) -> Any:
         return self._strict(values.DATE_ADD[node.op], (node.date, node.amount), patient, row)
 
-    @value.register
+    @_value.register
     def _date_diff(self, node: op.DateDiff, patient: int, row: Row | None) -> Any:
         return self._strict(values.DATE_DIFF[node.op], (node.start, node.end), patient, row)
 
-    @value.register
+    @_value.register
     def _date_part(self, node: op.DatePart, patient: int, row: Row | None) -> Any:
         return self._strict(lambda date: getattr(date, node.op), (node.date,), patient, row)
 
-    @value.register
+    @_value.register
     def _date_floor(self, node: op.DateFloor, patient: int, row: Row | None) -> Any:
         return self._strict(
             lambda date: values.date_floor(node.op, date), (node.date,), patient, row
         )
 
-    @value.register
+    @_value.register
     def _extreme(self, node: op.Extreme, patient: int, row: Row | None) -> Any:
         found = [value for value in self._values(node.parts, patient, row) if value is not None]
         if not found:
             return None
         return min(found) if node.op == "least" else max(found)
 
-    @value.register
+    @_value.register
     def _aggregate(self, node: op.Aggregate, patient: int, row: Row | None) -> Any:
         del row
         if isinstance(node.source, Frame):
