@@ -17,8 +17,9 @@ def by_case(
     aggregate: sa.FunctionElement[Any], predicate: ColumnElement[Any]
 ) -> ColumnElement[Any]:
     """Aggregate what a CASE lets through, where there is no FILTER."""
-    arguments = list(aggregate.clauses) or [sa.literal_column("1")]
-    argument, distinct = arguments[0], False
+    argument, distinct = next(iter(aggregate.clauses), sa.literal_column("*")), False
+    if str(argument) == "*":
+        argument = sa.literal_column("1")
     if isinstance(argument, UnaryExpression) and argument.operator is operators.distinct_op:
         argument, distinct = argument.element, True
     kept: ColumnElement[Any] = sa.case((predicate, argument))
