@@ -22,7 +22,7 @@ from sallyport_data_builder.io.tables import OutputTable, RenderedCsv, column
 from sallyport_data_builder.io.targets import EXTENSIONS, Target
 from sallyport_data_builder.lang import case, create_dataset, maximum_of, when
 from sallyport_data_builder.lang.datasets import plan_of
-from sallyport_data_builder.lang.tables import core
+from sallyport_data_builder.lang.tables import core, tpp
 
 SEXES = ("female", "male", "intersex", "unknown")
 TABLE = OutputTable.of_patients(
@@ -62,7 +62,7 @@ def numbered(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
 @settings(
-    max_examples=40,
+    max_examples=25,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -147,6 +147,11 @@ def test_fmt_05_and_06_types_follow_from_the_query() -> None:
     assert kinds["year"] == kinds["age"] == kinds["small"] == pa.int16()
     assert kinds["practice"] == pa.int64()
     assert kinds["code"] == pa.string()
+    dataset.address = (
+        tpp.addresses.sort_by(tpp.addresses.start_date).last_for_patient().address_type
+    )
+    kinds["address"] = batches.file_type(dataset_table(plan_of(dataset).dataset).columns[-1])
+    assert kinds["address"] == pa.int8()
     categories = {c.name: c.spec.categories for c in table.columns}
     assert categories["sex"] == categories["open"] == SEXES
     assert categories["sorted_sex"] == (*SEXES, "other")

@@ -174,6 +174,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains again at its end
+        print("nobody reads standard output any more", file=sys.stderr)
+        return 1
     except Exception as error:
         print(unforeseen(error), file=sys.stderr)
         return 1

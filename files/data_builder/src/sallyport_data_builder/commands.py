@@ -106,13 +106,13 @@ def execute_command(settings: Settings, path: str, output: str | None, kind: str
     execute(settings, plan, output)
 
 
-def confine(settings: Settings, target: Target) -> None:
+def confine(settings: Settings, target: Target, *more: Path) -> None:
     """Close to this process what it does not need; only a process of our own can lose that."""
     if not settings.own_process:
         return
     from sallyport_data_builder.confine.layers import confine_database
 
-    reads, writes = settings.reads(), settings.writes()
+    reads, writes = [*settings.reads(), *more], settings.writes()
     if target.parent is not None:
         outputs.make_folder(target.parent)
         writes.append(target.parent)
@@ -219,6 +219,11 @@ def dummy(settings: Settings, plan: Plan, given: Any) -> None:
     """Write dummy rows: from a file, else from dummy tables, else made here."""
     check_output(plan, given.output)
     check_permissions(plan, plan.permissions_claimed)
+    sources = [
+        given.dummy_tables,
+        given.dummy_data_file and str(Path(given.dummy_data_file).parent),
+    ]
+    confine(settings, Target.of(given.output), *map(Path, filter(None, sources)))
     if given.dummy_data_file:
         LOG.info("no database: dummy data comes from %s", given.dummy_data_file)
         _copy(plan, Target.of(given.dummy_data_file, "--dummy-data-file"), given.output)

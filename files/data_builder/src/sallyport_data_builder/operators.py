@@ -35,7 +35,8 @@ def describe(name: str) -> Iterator[str]:
         yield f"{table} ({rows} per patient{needed})"
         for key, column in spec.columns.items():
             notes = ["not null"] if column.not_null else []
-            notes += [f"one of {', '.join(column.categories)}"] if column.categories else []
+            if column.categories:
+                notes.append(f"one of {', '.join(map(str, column.categories))}")
             yield f"  {key}: {', '.join([column.type, *notes])}"
 
 

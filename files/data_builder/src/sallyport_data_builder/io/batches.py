@@ -30,7 +30,7 @@ def file_type(column: OutputColumn) -> pa.DataType:
     spec = column.spec
     if column.name == PATIENT_ID:
         return pa.int64()
-    if spec.categories:
+    if spec.categories and column.type not in PLAIN:
         index = _smallest(0, len(spec.categories) - 1)
         return pa.dictionary(index, pa.string(), ordered=True)
     if column.type == "int" and {"min", "max"} <= set(spec.range):

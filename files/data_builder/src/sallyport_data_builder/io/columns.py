@@ -84,6 +84,8 @@ def _of_column(node: Column) -> ColumnSpec:
         spec = schemas.load(table.schema).tables[table.name].columns.get(node.name)
     if spec is None:
         return ColumnSpec(node.type)
+    if spec.categories and node.type == "int":
+        return _between(min(spec.categories), max(spec.categories))
     return ColumnSpec(node.type, categories=spec.categories, range=spec.range)
 
 

@@ -132,7 +132,7 @@ def _first_wrong(column: OutputColumn, values: Sequence[Any]) -> tuple[int, str]
         known = {None, *spec.categories}
         for place, value in enumerate(values):
             if value not in known:
-                return place, f"one of {', '.join(spec.categories)} expected"
+                return place, f"one of {', '.join(map(str, spec.categories))} expected"
     return None
 
 
