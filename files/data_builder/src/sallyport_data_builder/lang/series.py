@@ -155,14 +155,22 @@ def wrap_bool(node: SeriesNode) -> BoolSeries:
 
 def constant_node(value: object) -> SeriesNode:
     """Return a constant, or a series, with the type that it has of itself."""
-    if isinstance(value, BaseSeries):
-        return value._node
-    kind = getattr(value, "system", None)
-    if isinstance(kind, str):
-        return op.Literal(kind, str(value))
+    return value._node if isinstance(value, BaseSeries) else op.Literal(*_own(value))
+
+
+def to_node(value: object, kind: str) -> SeriesNode:
+    """Return a constant as the type that a series beside it decides, or a series as it is."""
+    return value._node if isinstance(value, BaseSeries) else op.Literal(*_beside(value, kind))
+
+
+def _own(value: object) -> tuple[str, types.Value]:
+    """Return a constant with the type that it has of itself."""
+    system = getattr(value, "system", None)
+    if isinstance(system, str):
+        return system, str(value)
     for name, python in types.SCALARS.items():
         if type(value) is python:
-            return op.Literal(name, cast(types.Value, value))
+            return name, cast(types.Value, value)
     if value is None:
         raise DefinitionError("None is no value to compare with: use is_null() or is_not_null().")
     advice = " Use its date()." if isinstance(value, datetime.datetime) else ""
@@ -170,17 +178,17 @@ def constant_node(value: object) -> SeriesNode:
     raise DefinitionError(f"A series or a constant was expected, {given} was given.{advice}")
 
 
-def to_node(value: object, kind: str) -> SeriesNode:
-    """Return a constant as the type that a series beside it decides, or a series as it is."""
+def _beside(value: object, kind: str) -> tuple[str, types.Value]:
+    """Return a constant with its type beside a series of a type."""
     if isinstance(value, str) and not hasattr(value, "system"):
         if kind == "date":
-            return op.Literal("date", types.parse_date(value))
+            return "date", types.parse_date(value)
         if kind in types.CODES:
             types.check_code(kind, value)
-            return op.Literal(kind, str(value))
+            return kind, str(value)
     if type(value) is int and kind == "float":
-        return op.Literal("float", float(value))
-    return constant_node(value)
+        return "float", float(value)
+    return _own(value)
 
 
 def _members(other: object, kind: str) -> Node:
@@ -191,15 +199,16 @@ def _members(other: object, kind: str) -> Node:
         raise DefinitionError(
             f"is_in needs a list, a codelist or a series with many values; {given} was given."
         )
-    literals = [to_node(item, kind) for item in other]
-    if any(not isinstance(item, op.Literal) for item in literals):
-        raise DefinitionError("is_in needs a list of constants, or one series.")
-    constants = [item for item in literals if isinstance(item, op.Literal)]
-    for item in constants:
-        if item.kind != kind:
-            together = op.differing([kind, item.kind])
+    found: set[types.Value] = set()
+    for item in other:
+        if isinstance(item, BaseSeries):
+            raise DefinitionError("is_in needs a list of constants, or one series.")
+        own, value = _beside(item, kind)
+        if own != kind:
+            together = op.differing([kind, own])
             raise DefinitionError(f"is_in needs values of one type, {together}")
-    return op.Constants(kind, tuple(sorted({item.value for item in constants}, key=_plain)))
+        found.add(value)
+    return op.Constants(kind, tuple(sorted(found, key=_plain)))
 
 
 def _plain(value: Any) -> tuple[Any]:
