@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -24,6 +25,7 @@ from sallyport_data_builder.sql.statements import Analyze, Drop
 
 LOG = logging.getLogger("data_builder")
 INSERTED = 5_000
+TRANSIENT = 3
 SENTENCES = {
     3: "The database cannot be reached or was interrupted; another try may help.",
     4: "A table or column of the backend's mapping is not there now.",
@@ -47,6 +49,8 @@ class Database:
         self._off = switched_off(os.environ.get("DATA_BUILDER_PLANNER", ""))
         if "unlogged" in self._off:
             self.mapping = replace(mapping, scratch_schema="")
+        self.stopped = threading.Event()
+        self.quiet = False  # for questions that are no step of a job
         self.statements: list[str] = []
         self.counts: dict[str, int] = {}
         self.connection = self._connect()
@@ -91,11 +95,27 @@ class Database:
 
     def execute(self, label: str, statement: Any, rows: Any = None) -> Any:
         """Run a statement; a failure is reduced to its code and our sentence."""
+        self.check_stopped()
         self._label = label
-        with failures(self.dialect, label, self.mapping):
+        with self.failing(label):
             if rows is not None:
                 return self.connection.execute(statement, rows)
             return self.connection.execute(statement)
+
+    def check_stopped(self) -> None:
+        """Start nothing more once the job is to end."""
+        if self.stopped.is_set():
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def failing(self, label: str) -> Iterator[None]:
+        """Reduce failures; that of a statement which we cancelled ourselves ends the job."""
+        try:
+            with failures(self.dialect, label, self.mapping):
+                yield
+        except DatabaseFailure:
+            self.check_stopped()
+            raise
 
     def check_maintenance(self) -> None:
         """Refuse to run while data is being loaded."""
@@ -110,7 +130,8 @@ class Database:
         count = self._load(step) if isinstance(step, Load) else self._select(step)
         self.counts[step.name] = count
         rows = f", {rounded(count)} rows" if count >= 0 else ""
-        LOG.info("%s: %.1f s%s", step.label, time.monotonic() - started, rows)
+        level = logging.DEBUG if self.quiet else logging.INFO
+        LOG.log(level, "%s: %.1f s%s", step.label, time.monotonic() - started, rows)
         return count
 
     def _select(self, step: Step) -> int:
@@ -151,9 +172,19 @@ class Database:
         """Drop scratch tables; one that cannot be dropped is logged, the others still go."""
         for name in names:
             try:
-                self.execute("clean up", Drop(name, self.mapping.scratch_schema))
+                self._drop(name)
             except DatabaseFailure as error:
                 LOG.warning("%s was not dropped: %s", name, error)
+
+    def _drop(self, name: str) -> None:
+        statement = Drop(name, self.mapping.scratch_schema)
+        try:
+            self.execute("clean up", statement)
+        except DatabaseFailure as error:
+            lost = error.code == TRANSIENT or self.connection.invalidated
+            if lost and self.mapping.scratch_schema:
+                self.reconnect()  # the table is still there if only the connection was lost
+            self.execute("clean up", statement)
 
     def cancel(self) -> None:
         """Stop what the database is doing for us (CON-03)."""

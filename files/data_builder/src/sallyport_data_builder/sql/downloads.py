@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sallyport_data_builder.errors import DatabaseFailure
 from sallyport_data_builder.io.tables import RenderedCsv
-from sallyport_data_builder.sql.database import Database, failures
+from sallyport_data_builder.sql.database import Database
 from sallyport_data_builder.sql.dialect import Element
 
 LOG = logging.getLogger("data_builder")
@@ -105,8 +105,9 @@ class Download:
     ) -> Iterator[T]:
         database = self._database
         database.note("download", self._name)
-        with failures(database.dialect, "download", database.mapping):
+        with database.failing("download"):
             for part in start(after):
+                database.check_stopped()
                 latest[:] = [part]
                 yield part
 

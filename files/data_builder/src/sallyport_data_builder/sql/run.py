@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ from sallyport_data_builder.sql.database import rounded as rounded
 from sallyport_data_builder.sql.dialect import Dialect
 from sallyport_data_builder.sql.downloads import Download
 from sallyport_data_builder.sql.stage import AnyStep, Step
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
@@ -40,27 +43,51 @@ def connect(dialect: Dialect, url: str, mapping: BackendMapping, job: str) -> It
 def scratch(database: Database) -> Iterator[list[str]]:
     """Give a list of scratch tables, which are dropped whatever happens (CON-02, CON-03)."""
     names: list[str] = []
-    try:
-        yield names
-    except KeyboardInterrupt:
-        database.cancel()
-        raise
-    finally:
-        with _undisturbed():
+    with _signals(database) as over:
+        try:
+            yield names
+        finally:
+            over()
             database.drop(list(reversed(names)))
 
 
+class _Stopper:
+    """Cancels what the database does for us, from a thread beside the one that waits."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._finished = database, threading.Event()
+        self._helper: threading.Thread | None = None
+
+    def stop(self, _number: int, _frame: FrameType | None) -> None:
+        """Begin to stop: what runs is cancelled, and nothing more is started."""
+        if not self._database.stopped.is_set():
+            self._database.stopped.set()
+            self._helper = threading.Thread(target=self._cancel, daemon=True)
+            self._helper.start()
+
+    def _cancel(self) -> None:
+        # Again and again: a statement may start just after the first time.
+        while not self._finished.wait(0.2):
+            self._database.cancel()
+
+    def over(self) -> None:
+        """Leave in peace what is run from now on: the scratch tables have to go."""
+        self._finished.set()
+        if self._helper is not None:
+            self._helper.join()
+        self._database.stopped.clear()
+
+
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let a second signal wait until the scratch tables are gone."""
+def _signals(database: Database) -> Iterator[Callable[[], None]]:
+    """Let a signal stop the database's work; what is given ends that."""
+    stopper = _Stopper(database)
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield stopper.over
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in before:
-        signal.signal(number, signal.SIG_IGN)
+    before = {number: signal.signal(number, stopper.stop) for number in STOPS}
     try:
-        yield
+        yield stopper.over
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
