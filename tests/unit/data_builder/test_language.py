@@ -137,6 +137,22 @@ def test_ehrql_serves_the_same_objects() -> None:
     assert all(sys.modules[name].__name__ == own + name.removeprefix("ehrql.") for name in names)
 
 
+def test_the_alias_refuses_another_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import importlib
+
+    importlib.import_module("ehrql")
+    monkeypatch.delitem(sys.modules, "ehrql")
+    monkeypatch.syspath_prepend(str(tmp_path / "later"))
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    (tmp_path / "ehrql.py").write_text("")
+    with pytest.raises(ImportError, match=r"ehrql\.py offers the same name"):
+        importlib.import_module("ehrql")
+    (tmp_path / "ehrql.py").unlink()
+    assert importlib.import_module("ehrql").INTERVAL
+
+
 def test_the_alias_refuses_to_stand_beside_the_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib
     import importlib.metadata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from tests.unit.data_builder.cases.every import BY_NAME, CASES
 
 import sallyport_data_builder.lang as language
 from sallyport_data_builder.lang import tables
+from sallyport_data_builder.lang.methods import METHODS
+from sallyport_data_builder.model.types import ALL_TYPES
+from sallyport_data_builder.schemas import reader
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
@@ -48,4 +52,10 @@ def test_every_rule_has_a_case() -> None:
 
 def test_every_name_of_the_language_is_on_the_page() -> None:
     for name in (*language.__all__, *tables.__all__):
+        assert f"`{name}`" in TEXT
+
+
+def test_every_key_of_a_schema_is_on_the_page() -> None:
+    keys = reader.TABLE_KEYS | {field.name for field in dataclasses.fields(reader.ColumnSpec)}
+    for name in (*keys, *reader.RANGE_KEYS, *ALL_TYPES, *METHODS):
         assert f"`{name}`" in TEXT

@@ -7,6 +7,7 @@ Where the real package is installed this one refuses to load.
 import importlib
 import importlib.metadata
 import sys
+from pathlib import Path
 
 LANGUAGE = "sallyport_data_builder.lang"
 REAL = "opensafely-ehrql"
@@ -23,6 +24,16 @@ def _refuse_the_real_one() -> None:
     )
 
 
+def _refuse_another() -> None:
+    own = Path(__file__).resolve().parent
+    for folder in map(Path, sys.path):
+        for other in (folder / "ehrql.py", folder / "ehrql" / "__init__.py"):
+            if other.is_file() and other.resolve().parent != own:
+                raise ImportError(
+                    f"{other} offers the same name as sallyport-ehrql-alias; remove or rename it"
+                )
+
+
 def _serve() -> None:
     """Enter every module of the language under its alias."""
     for name in ("", ".tables", ".codes", ".query_language"):
@@ -33,4 +44,5 @@ def _serve() -> None:
 
 
 _refuse_the_real_one()
+_refuse_another()
 _serve()
