@@ -91,6 +91,8 @@ CALLS: dict[str, tuple[str, Sequence[int], int]] = {
     "mount": ("mount", (), REFUSED),
     "terminal": ("ioctl", (1, 0x5401), seccomp.ALLOW),
     "typing": ("ioctl", (1, 0x5412), seccomp.REFUSE | errno.ENOTTY),
+    "flags of a descriptor": ("fcntl", (1, 3), seccomp.ALLOW),
+    "signals by a descriptor": ("fcntl", (1, 8, 1), REFUSED),
     "see a limit": ("prlimit64", (0, 7, 0, 4096), seccomp.ALLOW),
     "set a limit": ("prlimit64", (0, 7, 1 << 40, 0), REFUSED),
     "abort": ("tgkill", (42, 42, 6), seccomp.ALLOW),

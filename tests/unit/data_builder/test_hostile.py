@@ -10,6 +10,8 @@ import json
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -37,6 +39,7 @@ LAYERS = {
     "program": ("import os; os.execv('/bin/true', ['true'])", REFUSED),
     "fork": ("import os\nif os.fork() == 0: os._exit(0)", REFUSED),
     "its parent": ("import os; os.kill(os.getppid(), 0)", REFUSED),
+    "a signal by a pipe": ("import fcntl, os; fcntl.fcntl(1, 8, os.getpid())", REFUSED),
 }
 
 
@@ -72,6 +75,28 @@ def test_a_study_that_reaches_out_is_stopped_with_its_line(
     # The control: the layers off. A program that takes the process's place gives no plan either.
     assert compiled(study, confined=False) == (10 if name == "program" else 0)
     assert ("Permission" in capfd.readouterr().err) is False
+
+
+MODULE = """
+import pathlib
+try: pathlib.Path("left.txt").write_text("left")
+except OSError: pass
+from importlib.machinery import PathFinder
+"""
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize("name", ["json.py", "ctypes.py", "sallyport_data_builder.py"])
+def test_no_module_of_the_study_is_imported_before_the_layers_are_on(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The control starts the same child as Python does by default: from the working folder."""
+    monkeypatch.setenv("EHRQL_ISOLATE_USER_CODE", "default")
+    Path(name).write_text(MODULE)
+    assert compiled("") == 0
+    assert not Path("left.txt").exists()
+    subprocess.run([sys.executable, "-m", name.removesuffix(".py")], check=True)
+    assert Path("left.txt").exists()
 
 
 LIMITS = {

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sallyport_data_builder import schemas
@@ -30,11 +31,16 @@ def environment() -> dict[str, str]:
         "PATH": "/usr/bin:/bin",
         "HOME": "/nonexistent",
         "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if not _of_study(path)),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
         schemas.SITE: str(schemas.site_folder()),
     }
+
+
+def _of_study(path: str) -> bool:
+    """Tell whether modules of a study lie there: none may be imported before the layers are on."""
+    return not path or Path(path).resolve() == Path.cwd()
 
 
 @dataclass
@@ -62,7 +68,7 @@ def run(module: str, words: Sequence[str], seconds: float = WALL_SECONDS) -> Chi
     """
     reader, writer = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-m", module, str(writer), *words],
+        [sys.executable, "-P", "-m", module, str(writer), *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

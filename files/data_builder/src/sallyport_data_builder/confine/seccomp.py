@@ -25,6 +25,7 @@ SET_MODE_FILTER, ALL_THREADS = 1, 1
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 THREAD = 0x00010000
 TERMINAL = (0x5401, 0x5451, 0x5450, 0x541B)  # TCGETS, FIOCLEX, FIONCLEX, FIONREAD
+DESCRIPTORS = (0, 1, 2, 3, 4, 1030)  # copy a descriptor, read and set its flags; no signals by it
 FAMILIES = (1, 2, 10, 16)  # local, both of the internet, and what name look-ups ask the kernel by
 Instruction = tuple[int, int, int, int]
 Block = list[Instruction]
@@ -76,7 +77,7 @@ read pread64 readv preadv preadv2 write writev close fstat stat lstat newfstatat
 mmap mprotect munmap mremap brk madvise membarrier fadvise64
 rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack
 access faccessat faccessat2 readlink readlinkat getdents64 getcwd chdir umask
-fcntl dup dup2 dup3 pipe2 epoll_create1 poll ppoll select pselect6
+dup dup2 dup3 pipe2 epoll_create1 poll ppoll select pselect6
 futex set_robust_list get_robust_list rseq set_tid_address sched_yield sched_getaffinity arch_prctl
 nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times uname sysinfo
 getpid gettid getppid getuid geteuid getgid getegid getgroups getpgrp getpgid getsid
@@ -124,6 +125,7 @@ def study(process: int) -> Filter:
     rules["open"] = no_bits(1, WRITING, errno.EACCES)
     rules["openat"] = no_bits(2, WRITING, errno.EACCES)
     rules["ioctl"] = one_of(1, TERMINAL, errno.ENOTTY)
+    rules["fcntl"] = one_of(1, DESCRIPTORS)
     rules["prlimit64"] = is_null(2)  # limits can be read, not set
     rules["tgkill"] = one_of(0, [process])  # abort() signals the process itself
     return Filter(rules, REFUSE | errno.EPERM)
