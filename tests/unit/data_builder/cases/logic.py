@@ -31,7 +31,7 @@ CASES = cases(
         "SEM-01 not twice": (~~p.b, [T, T, T, F, F, F, N, N, N]),
         "SEM-01 bool equality": (p.b == p.c, [T, F, N, F, T, N, N, N, N]),
         "SEM-01 bool inequality": (p.b != p.c, [F, T, N, T, F, N, N, N, N]),
-        "SEM-01 bool equality with a constant": (p.b == True, [T, T, T, F, F, F, N, N, N]),  # noqa: E712 - the expression itself is tested
+        "SEM-01 bool equality with a constant": (p.b == T, [T, T, T, F, F, F, N, N, N]),
         "is_null": (p.b.is_null(), [F, F, F, F, F, F, T, T, T]),
         "is_not_null": (p.b.is_not_null(), [T, T, T, T, T, T, F, F, F]),
         "is_null of a condition": ((p.b & p.c).is_null(), [F, F, T, F, F, F, T, F, T]),
