@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import gzip
 import json
 import subprocess
@@ -15,6 +16,9 @@ import pytest
 from tests.unit.data_builder.studies import DEFINITION, MEASURES, write_tables
 
 from sallyport_data_builder import __version__, arguments, cli, operators
+from sallyport_data_builder.io import outputs
+from sallyport_data_builder.io.tables import OutputTable, column
+from sallyport_data_builder.io.targets import EXTENSIONS
 
 DATASET = "analysis/dataset.py"
 WORDS = ["generate-dataset", DATASET, "--output", "output/dataset.csv.gz"]
@@ -131,6 +135,23 @@ def test_the_parameters_after_two_dashes_and_modules_beside_the_definition(
     told = capfd.readouterr()
     assert told.out.startswith("patient_id,sex,died,xxhelped\n")
     assert "said" in told.err
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_fmt_10_a_study_reads_a_file_of_its_own_in_each_format(extension: str) -> None:
+    table = OutputTable.of_patients("more", [column("word", "str"), column("day", "date")])
+    rows = [(1, "a", datetime.date(2020, 2, 29)), (3, "b", None)]
+    outputs.write(f"analysis/more{extension}", table, rows)
+    more = f"from ehrql import table_from_file\nmore = table_from_file('analysis/more{extension}',"
+    more += "columns={'word': str, 'day': __import__('datetime').date})\n"
+    Path(DATASET).write_text(
+        f"{DEFINITION}{more}dataset.word = more.word\ndataset.day = more.day\n"
+    )
+    write_tables("tables")
+    assert cli.main([*WORDS[:3], "a.csv", "--dsn", "tables"]) == 0
+    lines = Path("a.csv").read_text().splitlines()
+    assert lines[1:] == ["1,female,,a,2020-02-29", "2,male,2020-02-29,,"]
 
 
 def test_dump_sql_writes_what_would_run(study: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -76,11 +76,18 @@ def test_prp_08_what_is_written_is_read_again(
     assert list(inputs.rows(path, TABLE)) == rows
 
 
-def test_fmt_02_what_csv_looks_like(tmp_path: Path) -> None:
+def test_fmt_01_and_02_what_csv_looks_like(tmp_path: Path) -> None:
     outputs.write(str(tmp_path / "a.csv"), TABLE, [FULL, EMPTY])
     text = (tmp_path / "a.csv").read_text()
     head = "patient_id,flag,number,few,mean,word,sex,day,code\n"
     assert text == f'{head}1,T,-5,7,0.1,"a,""b""\nc",male,2020-02-29,1234567\n2,,,,,,,,\n'
+
+
+def test_fmt_03_files_are_the_same_by_their_values(tmp_path: Path) -> None:
+    """Others end lines with CR LF, and write whole floats with a point."""
+    table = OutputTable.of_patients("dataset", [column("mean", "float"), column("word", "str")])
+    (tmp_path / "a.csv").write_bytes(b'"patient_id","mean","word"\r\n1,3.0,a\r\n2,3,"b"\r\n')
+    assert list(inputs.rows(tmp_path / "a.csv", table)) == [(1, 3.0, "a"), (2, 3.0, "b")]
 
 
 def test_fmt_02_without_an_output_csv_goes_to_standard_output(
