@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.bench.data_builder import measure
-from tests.bench.data_builder.engines import Engine, compiled
+from tests.bench.data_builder.engines import Engine, compiled, differences
 
 SCALE = 0.02
 STATEMENTS = {
@@ -51,7 +51,7 @@ def test_17_1_a_wrong_answer_is_noticed(sides: dict[str, Engine], tmp_path: Path
     engine = sides["duckdb"]
     engine.by_hand("measures", tmp_path / "hand.csv")
     engine.by_plan(plan, tmp_path / "plan.csv")
-    assert measure.differences("measures", tmp_path / "hand.csv", tmp_path / "plan.csv") == []
+    assert differences("measures", tmp_path / "hand.csv", tmp_path / "plan.csv") == []
     text = (tmp_path / "plan.csv").read_text(encoding="utf-8")
     (tmp_path / "plan.csv").write_text(text.replace("2022-03-31", "2022-03-30"), encoding="utf-8")
-    assert measure.differences("measures", tmp_path / "hand.csv", tmp_path / "plan.csv")
+    assert differences("measures", tmp_path / "hand.csv", tmp_path / "plan.csv")

@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -103,13 +104,12 @@ def in_file(data: Path) -> Engine:
     return Engine("duckdb", f"duckdb:///{path}", str(path))
 
 
-def memory(url: str, rows: int, plan: Path, folder: Path) -> tuple[float, int]:
-    """Return the megabytes that `execute` held at most, and the rows that it wrote."""
+def memory(url: str, rows: int, plan: Path, folder: Path) -> list[dict[str, object]]:
+    """Return what `execute` held at most for each kind of file, and the rows that it wrote."""
     made = database(url, "million")
     _sql(made, "million.sql", rows=rows)
     _sql(made, "finish.sql")
     (folder / "bench.toml").write_text(mapping_text("scratch"), encoding="utf-8")
-    output = folder / "million.csv"
     environment = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": made,
@@ -117,11 +117,32 @@ def memory(url: str, rows: int, plan: Path, folder: Path) -> tuple[float, int]:
         "DATA_BUILDER_BACKENDS": str(folder),
     }
     program = str(Path(sys.executable).with_name("data-builder"))
-    words = [program, "execute", str(plan), "--output", str(output)]
-    process = subprocess.Popen(words, cwd=folder, env=environment)
-    _pid, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"execute ended with {process.returncode}")
-    with output.open("rb") as stream:
-        return used.ru_maxrss / MEGABYTE, sum(1 for _line in stream) - 1
+    found: list[dict[str, object]] = []
+    for extension in (".csv", ".arrow"):
+        output = folder / f"million{extension}"
+        words = [program, "execute", str(plan), "--output", str(output)]
+        with subprocess.Popen(words, cwd=folder, env=environment) as process:
+            peak = _peak(process)
+        if process.returncode:
+            raise RuntimeError(f"execute ended with {process.returncode}")
+        found.append({"output": extension, "mb": peak, "rows": rows})
+    with (folder / "million.csv").open("rb") as stream:
+        if sum(1 for _line in stream) != rows + 1:
+            raise AssertionError("a row of the million is missing")
+    return found
+
+
+def _peak(process: subprocess.Popen[bytes]) -> float:
+    """Return the megabytes that a process held at most.
+
+    The kernel's high-water mark is read while it runs: what the parent is told at the end counts
+    the parent's own memory too, because a child begins as its copy.
+    """
+    most = 0.0
+    while process.poll() is None:
+        text = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        marks = [line.split()[1] for line in text.splitlines() if line.startswith("VmHWM:")]
+        if marks and "data-builder" in Path(f"/proc/{process.pid}/cmdline").read_text():
+            most = max(most, int(marks[0]) / MEGABYTE)
+        time.sleep(0.05)
+    return most
