@@ -18,7 +18,7 @@ def by_case(
 ) -> ColumnElement[Any]:
     """Aggregate what a CASE lets through, where there is no FILTER."""
     argument, distinct = next(iter(aggregate.clauses), sa.literal_column("*")), False
-    if str(argument) == "*":
+    if isinstance(argument, sa.ColumnClause) and argument.name == "*":
         argument = sa.literal_column("1")
     if isinstance(argument, UnaryExpression) and argument.operator is operators.distinct_op:
         argument, distinct = argument.element, True
