@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from tests.unit.data_builder.cases.mistakes import HEAD, MISTAKES
+from tests.unit.data_builder.cases.more_mistakes import MORE
 
 from sallyport_data_builder.confine.child import study_place
 from sallyport_data_builder.errors import DefinitionError
 
+ALL = MISTAKES | MORE
 CONTROLS = {
     "parentheses": '(patients.sex == "male") | (patients.sex == "female")',
     "conversion": "events.numeric_value > events.count_for_patient().as_float()",
@@ -35,9 +37,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "study.py"
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_mistake_is_told_with_its_line(name: str, study: Path) -> None:
-    line, message = MISTAKES[name]
+    line, message = ALL[name]
     study.write_text(f"{HEAD}{line}\n")
     with pytest.raises(DefinitionError) as caught:
         runpy.run_path(str(study))

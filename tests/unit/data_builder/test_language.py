@@ -104,6 +104,13 @@ def test_permissions_are_claimed_by_name() -> None:
         claim_permissions(mistake)
 
 
+def test_legacy_dummy_data_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    create_dataset().configure_dummy_data(population_size=5)
+    assert capsys.readouterr().err == ""
+    create_dataset().configure_dummy_data(population_size=5, legacy=True)
+    assert capsys.readouterr().err.startswith("warning: legacy=True is ignored")
+
+
 def test_show_and_debug_do_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     import importlib
 

@@ -248,6 +248,12 @@ def test_fmt_10_both_forms_of_the_call(tmp_path: Path, monkeypatch: pytest.Monke
     assert frame.score._node is again.score._node
     with pytest.raises(DefinitionError, match="lies in the study's folder"):
         table_from_file("../given.csv", columns={"score": int})
+    (tmp_path / "link.csv").symlink_to(tmp_path / "given.csv")
+    with pytest.raises(DataFileError, match=r"link\.csv is a link"):
+        table_from_file("link.csv", columns={"score": int})
+    (tmp_path / "out.csv").symlink_to("/etc/passwd")
+    with pytest.raises(DefinitionError, match="lies in the study's folder"):
+        table_from_file("out.csv", columns={"score": int})
     with pytest.raises(DataFileError, match=r"There is no data file other\.csv"):
         table_from_file("other.csv", columns={"score": int})
     with pytest.raises(DefinitionError, match=r"none of the extensions \.csv"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.unit.data_builder.cases.every import BY_NAME
 from tests.unit.data_builder.cases.measuring import EVENTS, MEASURES
 from tests.unit.data_builder.cases.mistakes import MISTAKES
+from tests.unit.data_builder.cases.more_mistakes import MORE
 
 PAGE = Path("docs/reference/query-language.md")
 BEGIN, END = "<!-- begin {} -->", "<!-- end {} -->"
@@ -18,7 +19,7 @@ LISTS = {
     "test_case": BY_NAME,
     "test_measures": MEASURES,
     "test_event_tables": EVENTS,
-    "test_a_mistake_is_told_with_its_line": MISTAKES,
+    "test_a_mistake_is_told_with_its_line": MISTAKES | MORE,
 }
 # What a construct is, and the tests that prove it: a case's name, or a test by its function.
 V1_FIRST: dict[str, tuple[str, ...]] = {

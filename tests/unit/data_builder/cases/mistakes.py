@@ -295,36 +295,6 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "when(patients.sex)",
         "when needs a true-or-false series, <str series, one value per patient> was given. " + FORM,
     ),
-    "parameter": ('get_parameter("year")', "The parameter year is missing: add -- --year VALUE."),
-    "INTERVAL in a dataset": (
-        "dataset.define_population(patients.date_of_birth < INTERVAL.start_date)",
-        "INTERVAL stands for the interval of a measure; a dataset has none.",
-    ),
-    "a name that is not here": (
-        "from ehrql import Parameters",
-        "There is no Parameters in this data builder. Use get_parameter(...).",
-    ),
-    "a module that is not here": (
-        "from ehrql.tables.beta.tpp import patients",
-        "There is no tables.beta in this data builder. There is: core, emis, emisv2, "
-        "raw.core, raw.tpp, smoketest, tpp.",
-    ),
-    "own table of no type": (
-        "from ehrql.tables import Series; Series(list)",
-        "list is no type of a column. Use bool, int, float, str, date, or a class of ehrql.codes.",
-    ),
-    "dummy data size": (
-        "dataset.configure_dummy_data(population_size=0)",
-        "population_size must be a positive whole number, not 0.",
-    ),
-    "rows of a table": (
-        'table_from_rows([(1,)], columns={"a": int})',
-        "A row must have the values patient_id, a; (1,) was given.",
-    ),
-    "file of a table": (
-        'table_from_file("/etc/passwd.csv", columns={"a": int})',
-        "A data file lies in the study's folder; '/etc/passwd.csv' does not.",
-    ),
     "multi-code equality": (
         'from ehrql.tables.tpp import apcs; apcs.all_diagnoses == "I219"',
         "This text holds many codes, so it is equal to none: use contains(code) or "
@@ -339,61 +309,9 @@ MISTAKES: dict[str, tuple[str, str]] = {
         'from ehrql.tables.tpp import apcs; apcs.all_diagnoses.contains("I21.9")',
         "A code, or the start of one, was expected, not 'I21.9'.",
     ),
-    "parameter of another type": (
-        'get_parameter("size", type=int)',
-        "The parameter size must be of type int, not 'many'.",
-    ),
     "code of a list": (
         'events.snomedct_code.is_in(["195967001", "I219"])',
         "'I219' is not a SNOMED CT code: that is 6 to 18 digits without a leading zero.",
     ),
     "unknown column of the dataset": ("dataset.ages", "The dataset has no column ages."),
-    "DOM-02 event table of two tables": (
-        'dataset.add_event_table("e", date=events.date, other=medications.date)',
-        "These series come from the rows of clinical_events and of medications. " + REDUCE,
-    ),
-    "DOM-05 event table of constants": (
-        'dataset.add_event_table("e", date=patients.sex)._rows()',
-        "An event table needs columns with many values per patient.",
-    ),
-    "measure without denominator": (
-        'create_measures().define_measure("m", patients.exists_for_patient())',
-        "The measure m has no denominator: give it here, or before in define_defaults(...).",
-    ),
-    "measure of floats": (
-        'create_measures().define_measure("m", '
-        "events.numeric_value.mean_for_patient(), patients.exists_for_patient(), "
-        'intervals=years(1).starting_on("2020-01-01"))',
-        "The numerator of m is a float; measures count in whole numbers: use as_int().",
-    ),
-    "intervals of a duration": (
-        'create_measures().define_measure("m", patients.exists_for_patient(), '
-        "patients.exists_for_patient(), intervals=months(12))",
-        "A duration alone is no list of intervals. Intervals are pairs of start and "
-        'end, for example months(12).starting_on("2023-01-01").',
-    ),
-    "interval backwards": (
-        'create_measures().define_measure("m", patients.exists_for_patient(), '
-        'patients.exists_for_patient(), intervals=[("2020-02-01", "2020-01-01")])',
-        "The interval from 2020-02-01 to 2020-01-01 ends before it starts.",
-    ),
-    "DOM-06 denominator of everybody": (
-        'create_measures().define_measure("m", patients.exists_for_patient(), '
-        "patients.date_of_death.is_null(), "
-        'intervals=years(1).starting_on("2020-01-01"))',
-        "The denominator of m is true for patients who are in no table; add a "
-        "condition such as & patients.exists_for_patient().",
-    ),
-    "name of a measure": (
-        'create_measures().define_measure("m 1", patients.exists_for_patient(), '
-        'patients.exists_for_patient(), intervals=years(1).starting_on("2020-01-01"))',
-        "A measure cannot be called 'm 1': a name is a letter, then letters, digits "
-        "and underscores.",
-    ),
-    "name of a group": (
-        'create_measures().define_measure("m", patients.exists_for_patient(), '
-        'patients.exists_for_patient(), {"ratio": patients.sex}, '
-        'years(1).starting_on("2020-01-01"))',
-        "A group cannot be called ratio: that name is taken.",
-    ),
 }

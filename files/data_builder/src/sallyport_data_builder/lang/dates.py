@@ -86,7 +86,7 @@ class Duration:
 
     def _steps(self, date: object) -> Callable[[int], datetime.date]:
         if type(self.value) is not int or self.value < 1:
-            raise DefinitionError("Intervals need a positive whole number.")
+            raise DefinitionError(f"Intervals need a positive whole number, not {self.value!r}.")
         start = as_date(date)
 
         def moved(number: int) -> datetime.date:

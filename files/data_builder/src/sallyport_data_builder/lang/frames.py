@@ -198,8 +198,8 @@ def columns_of(cls: type[BaseFrame]) -> tuple[tuple[str, str], ...]:
 
 def build(cls: type[T], schema: str, name: str) -> T:
     """Return a frame of a class whose columns are `Series` attributes."""
-    if cls._rows not in ("one", "many"):
-        raise DefinitionError(f"{name} must be a PatientFrame or an EventFrame.")
+    if not isinstance(cls, type) or not issubclass(cls, PatientFrame | EventFrame):
+        raise DefinitionError(f"{name} must be a class of PatientFrame or EventFrame.")
     return cls(Table(schema, name, cls._rows, columns_of(cls)))
 
 
@@ -211,4 +211,4 @@ def table(cls: type[T] | None = None) -> T | Callable[[type[T]], T]:
     """Declare a table of the study's own; the backend must map it under `extra_tables`."""
     if cls is None:
         return lambda given: build(given, "", given.__name__)
-    return build(cls, "", cls.__name__)
+    return build(cls, "", getattr(cls, "__name__", str(cls)))

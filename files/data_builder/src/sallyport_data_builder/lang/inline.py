@@ -31,7 +31,8 @@ def table_from_rows(rows: Any, *, columns: Mapping[str, Any] | None = None) -> A
 def table_from_file(path: str | Path, *, columns: Mapping[str, Any] | None = None) -> Any:
     """Return a table of a data file of the workspace, or a decorator of its class."""
     source = _source(path)
-    digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    with Path(source).open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return _either(lambda spec: Inline(spec, (), source, digest), columns)
 
 
@@ -94,4 +95,6 @@ def _source(path: str | Path) -> str:
         raise DefinitionError(f"{text} has none of the extensions {', '.join(EXTENSIONS)}.")
     if not file.is_file():
         raise DataFileError(f"There is no data file {source}.")
+    if file.resolve() != file:
+        raise DataFileError(f"{source} is a link, which the runner does not follow; use the file.")
     return source

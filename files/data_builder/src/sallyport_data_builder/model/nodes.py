@@ -201,9 +201,8 @@ class Inline(Frame):
             require(type(row[0]) is int, "A patient id must be a whole number.")
             require(row[0] not in seen, f"The patient {row[0]} has two rows; one is allowed.")
             seen.add(row[0])
-            for (_name, kind), value in zip(self.spec, row[1:], strict=True):
-                if value is not None:
-                    check_value(kind, value)
+            for (name, kind), value in zip(self.spec, row[1:], strict=True):
+                _check_cell(name, kind, value)
 
     @cached_property
     def columns(self) -> dict[str, str]:
@@ -214,6 +213,14 @@ class Inline(Frame):
     def domain(self) -> Frame | None:
         """One row per patient."""
         return None
+
+
+def _check_cell(name: str, kind: str, value: Any) -> None:
+    try:
+        if value is not None:
+            check_value(kind, value)
+    except DefinitionError as error:
+        raise DefinitionError(f"In the column {name}: {error}") from None
 
 
 @dataclass(frozen=True, eq=False)
