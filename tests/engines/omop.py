@@ -42,7 +42,7 @@ grant usage, create on schema scratch to sallyport_jobs;
 analyze;
 """
 ASTHMA, DIABETES, PRESSURE, SMOKER, BIOPSY = 317009, 201826, 3004249, 4298794, 4311405
-LOINC, READ, SALBUTAMOL, OTHER_DRUG, INFARCTION = 3000963, 45000001, 21000001, 1154343, 35000001
+LOINC, READ, SALBUTAMOL, OTHER_DRUG, HEART_ATTACK = 3000963, 45000001, 21000001, 1154343, 35000001
 CONCEPTS = (
     (ASTHMA, "asthma", "SNOMED", "195967001"),
     (DIABETES, "diabetes type 2", "SNOMED", "44054006"),
@@ -53,7 +53,7 @@ CONCEPTS = (
     (READ, "asthma, of another vocabulary", "Read", "H33.."),
     (SALBUTAMOL, "salbutamol", "dm+d", "39113611000001102"),
     (OTHER_DRUG, "albuterol", "RxNorm", "435"),
-    (INFARCTION, "myocardial infarction", "ICD10", "I21.9"),
+    (HEART_ATTACK, "heart attack", "ICD10", "I21.9"),
 )
 PEOPLE = 120
 
@@ -86,7 +86,7 @@ def _people(random: Random) -> dict[str, list[tuple[object, ...]]]:
         end = "2024-06-01" if number % 3 else "2022-12-31"
         period.append((number, number, "2010-01-01", end))
         if number % 9 == 0:
-            death += [(number, "2023-01-02", INFARCTION), (number, "2023-02-02", None)]
+            death += [(number, "2023-01-02", HEART_ATTACK), (number, "2023-02-02", None)]
     return {"person": person, "observation_period": period, "death": death}
 
 
