@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.data_builder.engines import Ask
 
 from sallyport_data_builder import schemas
+from sallyport_data_builder.confine.parent import compile_definition
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.lang import create_dataset
 from sallyport_data_builder.lang import tables as language
 from sallyport_data_builder.lang.datasets import plan_of
 from sallyport_data_builder.lang.methods import METHODS
-from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.model.plan import dumps, loads
 from sallyport_data_builder.model.types import SORTABLE
 
@@ -52,7 +53,9 @@ def sample(schema: str, table: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("schema", "table"), TABLES)
-def test_every_table_and_column_is_imported_and_queried(schema: str, table: str) -> None:
+def test_every_table_and_column_is_imported_and_queried(
+    schema: str, table: str, engine: Ask, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     frame = getattr(importlib.import_module(f"ehrql.tables.{schema}"), table)
     spec = schemas.load(schema).tables[table]
     dataset = create_dataset()
@@ -68,8 +71,8 @@ def test_every_table_and_column_is_imported_and_queried(schema: str, table: str)
         dataset.add_column(name, getattr(rows, name))
     plan = plan_of(dataset)
     assert loads(dumps(plan)) == plan
-    [found] = Engine({(schema, table): [row]}, plan.dataset).results()
-    assert found == row
+    tables = {f"{schema}.{table}": [tuple(row.values())]}
+    assert engine(dataset, tables, tmp_path_factory.getbasetemp()) == [tuple(row.values())]
 
 
 def test_all_of_a_schema_can_be_imported_at_once() -> None:
@@ -143,6 +146,33 @@ def test_a_site_adds_a_schema_by_a_file(tmp_path: Path, monkeypatch: pytest.Monk
     plan = plan_of(dataset)
     assert loads(dumps(plan)) == plan
     assert plan.permissions() == [("registry.visits", "visits")]
+
+
+STUDY = """
+from ehrql import create_dataset
+from ehrql.tables.registry import visits
+dataset = create_dataset()
+dataset.define_population(visits.exists_for_patient())
+dataset.ward = visits.for_patient_on("2020-01-01").ward
+"""
+
+
+def test_a_confined_study_reads_a_schema_of_the_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "study.py").write_text(STUDY)
+    monkeypatch.chdir(tmp_path / "job")
+    monkeypatch.setenv("DATA_BUILDER_SCHEMAS", str(tmp_path / "site"))
+    with pytest.raises(DefinitionError, match=r"There is no tables\.registry"):
+        compile_definition(Path("study.py"), [])
+    (tmp_path / "site" / "registry.toml").write_text(SITE)
+    plan = compile_definition(Path("study.py"), [])
+    assert [table.schema for table in plan.tables()] == ["registry"]
+    (tmp_path / "site" / "registry.toml").write_text(SITE.replace('"many"', '"some"'))
+    with pytest.raises(schemas.SchemaError, match="rows must be one or many"):
+        compile_definition(Path("study.py"), [])
 
 
 MISTAKES = {
