@@ -307,7 +307,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "part of no code": (
         'from ehrql.tables.tpp import apcs; apcs.all_diagnoses.contains("I21.9")',
-        "A code, or the start of one, was expected, not 'I21.9'.",
+        "'I21.9' is no ICD-10 code and no start of one.",
     ),
     "code of a list": (
         'events.snomedct_code.is_in(["195967001", "I219"])',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -12,7 +13,9 @@ from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, wrap_bool
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model import types
-from sallyport_data_builder.model.types import check_code
+from sallyport_data_builder.model.types import check_code, place_of
+
+START_OF_CODE = re.compile(r"[A-Z][0-9X]{0,4}")  # of both systems that texts of many codes have
 
 
 class BaseCode(str):
@@ -111,8 +114,11 @@ class MultiCodeSeries(BaseSeries):
 
     def contains(self, code: str) -> BoolSeries:
         """Tell whether a code, or a prefix of one, is among the codes."""
-        if not isinstance(code, str) or not code.isalnum():
-            raise DefinitionError(f"A code, or the start of one, was expected, not {code!r}.")
+        system = types.title(types.MULTI_CODES[self._node.type])
+        if not isinstance(code, str) or START_OF_CODE.fullmatch(code) is None:
+            raise DefinitionError(
+                f"{str(code)!r} is no {system} and no start of one{place_of(code)}."
+            )
         return wrap_bool(op.Contains(self._node, op.Literal("str", str(code))))
 
     def contains_any_of(self, codes: Collection[str]) -> BoolSeries:

@@ -71,13 +71,17 @@ def title(name: str) -> str:
     return name
 
 
+def place_of(value: object) -> str:
+    """Return where a code stands in a codelist, to go into an error."""
+    origin = getattr(value, "origin", "")
+    return f" ({origin})" if origin else ""
+
+
 def check_code(system: str, value: str) -> None:
     """Raise DefinitionError unless a code has the form of its system."""
     if not CODES[system].pattern.fullmatch(value):
-        origin = getattr(value, "origin", "")
-        place = f" ({origin})" if origin else ""
-        form = CODES[system].form
-        raise DefinitionError(f"{str(value)!r} is not a {title(system)}{place}: that is {form}.")
+        told = f"{str(value)!r} is not a {title(system)}{place_of(value)}"
+        raise DefinitionError(f"{told}: that is {CODES[system].form}.")
 
 
 def check_value(name: str, value: object) -> None:
