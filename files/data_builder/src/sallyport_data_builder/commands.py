@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -73,7 +74,7 @@ def read_plan(path: str) -> Plan:
     except OSError:
         raise ArgumentsError(f"There is no plan {path}, or it is a symbolic link.") from None
     with os.fdopen(descriptor, "rb") as stream:
-        if not Path(f"/proc/self/fd/{descriptor}").is_file():
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ArgumentsError(f"{path} is no regular file.")
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
@@ -235,10 +236,12 @@ def dummy(settings: Settings, plan: Plan, given: Any) -> None:
         with local.loaded(plan, source, settings.job) as database:
             _answer(settings, plan, database, given.output)
     else:
+        from sallyport_data_builder import local
         from sallyport_data_builder.dummy.generator import Generator
 
         LOG.info("no database: %s dummy patients", plan.population_size)
-        outputs.write(given.output, dataset_table(plan.dataset), Generator(plan).rows())
+        with local.loaded(plan, Generator(plan).read, settings.job) as database:
+            _answer(settings, plan, database, given.output)
 
 
 def _copy(plan: Plan, source: Target, output: str | None) -> None:
@@ -259,17 +262,14 @@ def create_dummy_tables(
     settings: Settings, definition: str, parameters: Sequence[str], folder: str | None
 ) -> None:
     """Write dummy tables, which `--dummy-tables` and `--dsn` take."""
-    from sallyport_data_builder import local
     from sallyport_data_builder.dummy.generator import Generator
 
     target = None if folder is None else folder if ":" in folder else f"{folder}:csv"
     Target.of(target)
     plan = compile_plan(settings, definition, parameters, "any, measures first")
     check_permissions(plan, plan.permissions_claimed)
-    tables = [
-        (local.table_of(node), [tuple(row.values()) for row in rows])
-        for node, rows in Generator(plan).tables().items()
-    ]
+    generator = Generator(plan)
+    tables = [(table, generator.read(table)) for table in generator.tables()]
     if target is None:
         for table, rows in tables:
             sys.stdout.write(f"{table.name}\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from sallyport_data_builder.io.tables import OutputColumn, OutputTable
 from sallyport_data_builder.io.targets import EXTENSIONS
 from sallyport_data_builder.model.nodes import Table
 from sallyport_data_builder.model.plan import Plan
+from sallyport_data_builder.plan.relations import table_columns
 from sallyport_data_builder.schemas import ColumnSpec
 
 if TYPE_CHECKING:
@@ -23,15 +24,19 @@ if TYPE_CHECKING:
     from sallyport_data_builder.sql.run import Database
 
 URL = "duckdb://"
-Source = Callable[[Table], "Iterator[pa.RecordBatch]"]
+Source = Callable[[OutputTable], "Iterator[pa.RecordBatch]"]
 
 
-def table_of(node: Table) -> OutputTable:
-    """Return what the file of a table holds: its columns, with the schema's constraints."""
+def table_of(node: Table, used: Sequence[str]) -> OutputTable:
+    """Return what the file of a table holds: the columns in use, with the schema's constraints."""
     known = schemas.load(node.schema).tables[node.name].columns if node.schema else {}
     return OutputTable.of_patients(
         file_name(node),
-        (OutputColumn(key, kind, known.get(key, ColumnSpec(kind))) for key, kind in node.spec),
+        (
+            OutputColumn(key, kind, known.get(key, ColumnSpec(kind)))
+            for key, kind in node.spec
+            if key in used
+        ),
     )
 
 
@@ -43,8 +48,7 @@ def file_name(node: Table) -> str:
 def of_folder(folder: Path) -> Source:
     """Return where a folder's tables come from; raise DataFileError for one that it lacks."""
 
-    def read(node: Table) -> Iterator[pa.RecordBatch]:
-        table = table_of(node)
+    def read(table: OutputTable) -> Iterator[pa.RecordBatch]:
         files = [folder / f"{table.name}{extension}" for extension in EXTENSIONS]
         found = [file for file in files if file.is_file()]
         if len(found) != 1:
@@ -98,8 +102,8 @@ def loaded(plan: Plan, source: Source, job: str) -> Iterator[Database]:
 
     with connect(dialect_of(URL), URL, mapping(plan), job) as database:
         driver = driver_of(database.connection)
-        for node in plan.tables():
-            wanted = plain_schema(table_of(node))
-            reader = pa.RecordBatchReader.from_batches(wanted, source(node))
+        for node, used in table_columns(plan.nodes).items():
+            table = table_of(node, used)
+            reader = pa.RecordBatchReader.from_batches(plain_schema(table), source(table))
             driver.from_arrow(reader).create(stored_name(node))
         yield database
