@@ -25,10 +25,10 @@ def _refuse_the_real_one() -> None:
 
 
 def _refuse_another() -> None:
-    own = Path(__file__).resolve().parent
+    own = Path(__file__).read_bytes()  # a copy of this file is no other one
     for folder in map(Path, sys.path):
         for other in (folder / "ehrql.py", folder / "ehrql" / "__init__.py"):
-            if other.is_file() and other.resolve().parent != own:
+            if other.is_file() and other.read_bytes() != own:
                 raise ImportError(
                     f"{other} offers the same name as sallyport-ehrql-alias; remove or rename it"
                 )
