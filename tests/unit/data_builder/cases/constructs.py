@@ -172,6 +172,21 @@ RULES = {
     "SEM-22": ("test_sem_22_a_patient_twice_is_an_error",),
 }
 
+TWELVE = (
+    "and",
+    "no parentheses",
+    "int with float",
+    "two coding systems",
+    "DOM-02 two event tables",
+    "DOM-05 event series",
+    "DOM-04 no sort",
+    "when without then",
+    "date form",
+    "code of a file",
+    "unknown column",
+    "DOM-06 population of a NULL",
+)
+
 
 def found(name: str) -> str:
     """Return the whole id of a test that is named by its case or its function."""
@@ -201,7 +216,17 @@ def rules() -> Iterator[str]:
         yield f"| {rule} | {'<br>'.join(f'`{found(name)}`' for name in names)} |"
 
 
-TABLES = {"constructs": constructs, "rules": rules}
+def mistakes() -> Iterator[str]:
+    """Yield the table of twelve mistakes and what is said of each."""
+    yield "| in the study | what is said |"
+    yield "|---|---|"
+    for name in TWELVE:
+        line, message = MISTAKES[name]
+        told = message.replace("|", "\\|").replace("<", "&lt;")
+        yield f"| `{line.replace('|', chr(92) + '|')}` | {told} |"
+
+
+TABLES = {"constructs": constructs, "rules": rules, "mistakes": mistakes}
 
 
 def rendered(text: str) -> str:
