@@ -81,8 +81,8 @@ def test_all_of_a_schema_can_be_imported_at_once() -> None:
     assert dir(module) == sorted(module.__all__)
     assert module is language.tpp
     assert module.patients is module.patients
-    with pytest.raises(DefinitionError, match=r"has no table adresses\. Did you mean addresses"):
-        _ = module.adresses
+    with pytest.raises(DefinitionError, match=r"has no table addresses_\. Did you mean addresses"):
+        _ = module.addresses_
     with pytest.raises(DefinitionError, match=r"no schema tppp\. Did you mean tpp"):
         _ = language.tppp
 
@@ -179,7 +179,7 @@ MISTAKES = {
     "no TOML": ("[", "no TOML"),
     "no name": ('name = "Registry"', "lower-case letters"),
     "no version": (SITE.replace("3", "0"), "version must be"),
-    "unknown key": (SITE.replace("permission", "permision"), "Did you mean permission"),
+    "unknown key": (SITE.replace("permission", "permission_"), "Did you mean permission"),
     "unknown type": (SITE.replace('"str"', '"string"'), "string is no type"),
     "rows": (SITE.replace('"many"', '"some"'), "rows must be one or many"),
     "key of a column": (SITE.replace("categories", "categorys"), "Did you mean categories"),
@@ -220,7 +220,7 @@ def test_unknown_methods_and_another_name_are_named(
     (tmp_path / "other.toml").write_text(SITE)
     with pytest.raises(schemas.SchemaError, match="the names must agree"):
         schemas.load("other")
-    (tmp_path / "registry.toml").write_text(SITE.replace('"addresses"', '"adresses"'))
+    (tmp_path / "registry.toml").write_text(SITE.replace('"addresses"', '"addresses_"'))
     language.install()
     module = importlib.import_module("sallyport_data_builder.lang.tables.registry")
     with pytest.raises(schemas.SchemaError, match="Did you mean addresses"):
