@@ -190,7 +190,8 @@ class Server:
         """Answer a dataset through mapping, planner and emitter."""
         columns = [name for name, _series in root.columns]
         with self._about(root, tables, options) as (database, planner):
-            return [tuple(row) for row in run_steps(database, planner.dataset(root), columns)]
+            steps, selective = planner.dataset(root), planner.options.selective
+            return [tuple(row) for row in run_steps(database, steps, columns, selective)]
 
     def measures(
         self, root: op.Measures, tables: Tables, options: Options | None = None

@@ -97,13 +97,12 @@ SEVERAL = {
 @pytest.mark.parametrize("selective", [0.0, 1.1])
 @pytest.mark.parametrize("url", ["sqlite://", "duckdb://"])
 def test_pln_02_later_scans_are_restricted_to_a_small_population(
-    url: str, selective: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    url: str, selective: float, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("sallyport_data_builder.sql.run.SELECTIVE", selective)
-    monkeypatch.setattr("sallyport_data_builder.sql.run.perform.__defaults__", (selective, False))
     root = dataset(patients.date_of_birth < "2000-01-01", **SEVERAL)
     with caplog.at_level(logging.DEBUG, "data_builder"):
-        assert server(url).answer(root, TABLES) == by_reference(root, TABLES)
+        found = server(url).answer(root, TABLES, Options(selective=selective))
+    assert found == by_reference(root, TABLES)
     scans = [line for line in caplog.messages if line.startswith("scan of")]
     restricted = [line for line in scans if "sp_unit_1)" in line]
     assert bool(restricted) == (selective > 1)

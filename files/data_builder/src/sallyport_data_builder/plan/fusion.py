@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model.nodes import Column, Node, Pick, Table, topological
+from sallyport_data_builder.model.nodes import Column, Node, Pick, Series, Table, topological
 from sallyport_data_builder.plan.options import Options
 from sallyport_data_builder.plan.relations import (
     ALONE,
@@ -105,7 +106,7 @@ def _groups(
     level = _levels(nodes, stored)
     groups: dict[tuple[str, Node, int], Group] = {}
     for node in (n for n in nodes if n in stored):
-        output = Output(node)  # type: ignore[arg-type]  # only series and picks are stored
+        output = Output(cast("Series | Pick", node))
         pick = output.pick
         if pick is not None and options.on("shortcuts") and _is_shortcut(pick, picked[pick]):
             output = Output(output.node, shortcut=True)

@@ -25,9 +25,9 @@ def _end(node: Node) -> tuple[Column, str] | None:
     if not isinstance(node, op.Compare) or node.op not in ENDS:
         return None
     date, bound = node.left, node.right
-    right = isinstance(bound, Parameter) and bound.name == ENDS[node.op]
-    inside = isinstance(date, Column) and date.domain is not None
-    return (date, bound.name) if right and inside else None  # type: ignore[return-value,attr-defined]
+    if not isinstance(date, Column) or date.domain is None or not isinstance(bound, Parameter):
+        return None
+    return (date, bound.name) if bound.name == ENDS[node.op] else None
 
 
 def _during(output: Output) -> dict[str, Column]:

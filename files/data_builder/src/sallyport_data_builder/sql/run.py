@@ -134,12 +134,15 @@ def _is_small(database: Database, step: Step, selective: float) -> bool:
 
 
 def run_steps(
-    database: Database, steps: Sequence[AnyStep], columns: Sequence[str]
+    database: Database,
+    steps: Sequence[AnyStep],
+    columns: Sequence[str],
+    selective: float = SELECTIVE,
 ) -> Iterator[Sequence[Any]]:
     """Store every step and give the rows of the last as tuples."""
     with scratch(database) as names:
         database.check_maintenance()
-        perform(database, steps, names)
+        perform(database, steps, names, selective)
         kinds = types_of(steps[-1])
         wanted = {name: kinds[name] for name in ("patient_id", *columns)}
         yield from Download(database, steps[-1].name, wanted).rows()
