@@ -39,6 +39,7 @@ from sallyport_data_builder.sql.explain import rendered
 from sallyport_data_builder.sql.measures import MeasurePlanner
 from sallyport_data_builder.sql.run import scratch
 from sallyport_data_builder.sql.stage import AnyStep, Step, reads
+from sallyport_data_builder.sql.statements import Analyze, CreateTableAs
 from sallyport_data_builder.sql.steps import Planner
 
 patients, events, medications = core.patients, core.clinical_events, core.medications
@@ -292,6 +293,59 @@ def test_con_02_scratch_tables_go_whatever_happens(tmp_path: Path) -> None:
     database.close()
     assert ran == ["one", "clean up"]
     assert left == 0
+
+
+def test_pln_06_and_07_scratch_tables_are_unlogged_and_counted() -> None:
+    root = dataset(**SEVERAL)
+    backend = replace(mapped(tables_of([root])), scratch_schema="scratch")
+
+    def text(name: str) -> str:
+        dialect = dialect_of(name)
+        steps = Planner(dialect, backend, "unit", (), Options()).dataset(root)
+        return "\n".join(rendered(steps, dialect, "scratch"))
+
+    assert text("postgresql").count("CREATE UNLOGGED TABLE scratch.sp_unit_") == 4
+    assert text("postgresql").count("ANALYZE scratch.sp_unit_") == 4
+    assert "ANALYZE" not in text("duckdb")
+    assert "UNLOGGED" not in shown(root)
+
+
+@pytest.mark.parametrize(
+    ("switch", "statistics", "schema"),
+    [("", 1, "main"), ("no-statistics", 0, "main"), ("no-unlogged", 1, "")],
+)
+def test_pln_11_statistics_and_unlogged_tables_can_be_switched_off(
+    switch: str, statistics: int, schema: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_BUILDER_PLANNER", switch)
+    flaky = Flaky(tmp_path / "a.sqlite3")
+    monkeypatch.setattr(
+        type(flaky.dialect),
+        "create_table",
+        lambda _self, name, select, _schema: [
+            CreateTableAs("TEMPORARY", name, "", select),
+            Analyze(name, ""),
+        ],
+    )
+    database = Database(flaky.open, flaky.dialect, replace(mapped([]), scratch_schema="main"), "u")
+    database.store(Step("one", "sp_u_1", sa.select(sa.literal(1).label("patient_id"))))
+    found = [label for label in database.statements if label.endswith("(statistics)")]
+    used = database.mapping.scratch_schema
+    database.close()
+    assert (len(found), used) == (statistics, schema)
+
+
+def test_con_04_each_statement_says_what_it_is(tmp_path: Path) -> None:
+    flaky = Flaky(tmp_path / "a.sqlite3")
+    database = Database(flaky.open, flaky.dialect, mapped([]), "j7")
+    told: list[str] = []
+    driver: Any = database.connection.connection.driver_connection
+    driver.set_trace_callback(told.append)
+    database.execute("the label */ drop", sa.select(sa.literal(1)))
+    list(Download(database, "result", {"patient_id": sa.BigInteger()}).rows())
+    database.close()
+    assert told[0].startswith("/* sallyport j7: the label  drop */ SELECT")
+    assert "/* sallyport j7: download */" in told[1]
 
 
 def test_13_4_measures_that_take_too_long_end_with_14(caplog: pytest.LogCaptureFixture) -> None:
