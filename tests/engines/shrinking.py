@@ -91,10 +91,10 @@ def shrink(graph: Graph, fails: Callable[[Graph], bool]) -> Graph:
     return graph
 
 
-def told(dataset: Dataset) -> Iterator[str]:
+def told(root: Node) -> Iterator[str]:
     """Yield a line per node, for people."""
     numbers: dict[Node, int] = {}
-    for node in topological([dataset]):
+    for node in topological([root]):
         numbers[node] = len(numbers)
         values = (getattr(node, field.name) for field in dataclasses.fields(node))
         told_values = ", ".join(_told(value, numbers) for value in values)
