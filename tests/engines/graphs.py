@@ -36,6 +36,7 @@ DEPTH = 4
 NULLS = 0.2
 COLUMNS = 0.8
 LEAVES = 0.2
+CONDITIONS = 0.5
 PATIENTS = range(1, 7)
 CODES = ("195967001", "38341003", "44054006", "73211009")
 DAYS = tuple(
@@ -81,10 +82,10 @@ def rows_of(chance: random.Random, tables: Sequence[Table], patients: Sequence[i
     """Make rows: NULLs, ties, no rows at all, and patients that are in some tables only."""
     found: Rows = {}
     for table in tables:
-        count = chance.choice((0, 1, len(patients), len(patients)))
+        count = chance.choice((0, 1, *[len(patients)] * 4))
         ids = chance.sample(patients, min(count, len(patients)))
         if table.rows == "many":
-            ids = chance.choices(patients, k=chance.choice((0, 1, 4, 8, 14)))
+            ids = chance.choices(patients, k=chance.choice((0, 1, 4, 8, 14, 14)))
         found[table.name] = [
             (patient, *(_value(chance, kind) for kind in table.columns.values())) for patient in ids
         ]
@@ -336,11 +337,13 @@ def graph_of(chance: random.Random) -> Graph:
     """Make tables, a dataset of one to four columns over them, and rows."""
     tables = schema(chance)
     maker = Maker(chance, tables)
-    inside = op.Aggregate("exists", maker.pick(tables))
-    condition = maker.series("bool", None, DEPTH - 2)
-    population = op.Logic(chance.choice(("and", "or")), (inside, condition))
-    if Engine({}, population).value(population, 0, None) is True:
-        population = op.Logic("and", (inside, condition))
+    population: Series = op.Aggregate("exists", maker.pick(tables))
+    if chance.random() < CONDITIONS:
+        condition = maker.series("bool", None, DEPTH - 2)
+        either = op.Logic("or", (population, condition))
+        allowed = Engine({}, either).value(either, 0, None) is not True
+        word = chance.choice(("and", "or")) if allowed else "and"
+        population = op.Logic(word, (population, condition))
     columns = tuple(
         (f"v{n}", maker.series(maker.pick(KINDS), None, DEPTH)) for n in range(chance.randint(1, 4))
     )

@@ -41,9 +41,10 @@ class Timed(Maker):
 
 def measure_of(name: str, maker: Timed, tables: list[Table]) -> op.Measure:
     """Draw a measure with up to two groups, over some of the intervals."""
-    inside = op.Aggregate("exists", maker.pick(tables))
-    denominator: Series = op.Logic("and", (inside, maker.series("bool", None, 2)))
+    denominator: Series = op.Aggregate("exists", maker.pick(tables))
     if maker.pick((True, False)):
+        denominator = op.Logic("and", (denominator, maker.series("bool", None, 2)))
+    elif maker.pick((True, False)):
         denominator = op.Cases(((denominator, maker.series("int", None, 2)),), None)
     numerator = maker.series(maker.pick(("bool", "int")), None, 3)
     groups = tuple(
