@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,6 +216,12 @@ def test_pln_11_switches_by_name() -> None:
     assert all(not Options(off=frozenset([name])).on(name) for name in SWITCHES)
     with pytest.raises(KeyError):
         Options().on("fusin")
+
+
+def test_pln_11_every_switch_is_documented() -> None:
+    page = Path(__file__).parents[3] / "docs/reference/data_builder.md"
+    text = page.read_text(encoding="utf-8")
+    assert [name for name in SWITCHES if f"`no-{name}`" not in text] == []
 
 
 def test_bounds_of_the_environment_only_lower() -> None:

@@ -20,7 +20,6 @@ SWITCHES = {
     "shared": "PLN-08",
     "split": "PLN-09",
     "early-drop": "PLN-10",
-    "grouping-sets": "MSR-01",
     "static-columns": "MSR-02",
     "calendar": "MSR-04",
 }
