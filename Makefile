@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 TOOLS := python3 tools
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-.PHONY: help setup demo test lint unit contract conformance molecule e2e mutants images wheels secrets docs lock clean
+.PHONY: help setup demo test lint unit contract engines campaign conformance molecule e2e mutants bench images wheels secrets docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,14 @@ contract: ## is the repository consistent with itself
 	$(TOOLS)/bootstrap.py tools
 	$(PYTHON) -m pytest -q -p no:socket --numprocesses=auto --dist=loadfile tests/contract
 
+engines: ## the data builder on PostgreSQL and MariaDB servers of its own
+	$(TOOLS)/bootstrap.py test
+	$(PYTHON) -m pytest -q -p no:socket tests/engines
+
+campaign: ## a long search, with seed and log: make campaign NAME=graphs
+	$(TOOLS)/bootstrap.py test
+	$(PYTHON) tools/campaign.py $(NAME)
+
 conformance: ## a published peer against our job server
 	$(TOOLS)/bootstrap.py tools
 	$(PYTHON) -m pytest -q -p no:socket tests/conformance
@@ -47,6 +55,10 @@ e2e: ## the topology scenario and the end-to-end tests
 mutants: ## remove each control of README's threat table and see its test fail
 	$(TOOLS)/bootstrap.py test
 	$(PYTHON) tools/suite.py --only mutants
+
+bench: ## measure against hand-written peers: make bench PART=data_builder
+	$(TOOLS)/bootstrap.py tools
+	$(PYTHON) -m tests.bench.$(PART)
 
 images: ## build the host image and the job images
 	$(PYTHON) tools/images.py host jobs

@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from console import BUILD, ROOT, Words, ask, output, run, stop, timed
@@ -21,8 +23,13 @@ VENV = ROOT / ".venv"
 UV = "uv==0.13.9"
 PACKAGES = {
     "engine": ["mmdebstrap", "openssh-client"],
-    "test": ["mmdebstrap", "openssh-client", "chromium", "libnss3-tools", "git", "postgresql"],
-}
+    "test": [
+        "mmdebstrap", "openssh-client", "chromium", "libnss3-tools", "git", "postgresql",
+        "mariadb-server-core", "mariadb-client-core",
+    ],
+}  # fmt: skip
+POLICY = Path("/usr/sbin/policy-rc.d")
+"""What Debian asks before it starts a service whose package is being installed."""
 
 
 def check_machine() -> None:
@@ -59,12 +66,27 @@ def install_packages(profile: str) -> None:
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         log = BUILD / "log/apt.log"
         run(["apt-get", "update"], "Check the package sources of this machine.", log=log, env=quiet)
-        run(
-            ["apt-get", "install", "-y", "--no-install-recommends", *missing],
-            "Read build/log/apt.log and mend the package state (apt-get -f install).",
-            log=log,
-            env=quiet,
-        )
+        with _nothing_started():
+            run(
+                ["apt-get", "install", "-y", "--no-install-recommends", *missing],
+                "Read build/log/apt.log and mend the package state (apt-get -f install).",
+                log=log,
+                env=quiet,
+            )
+
+
+@contextmanager
+def _nothing_started() -> Iterator[None]:
+    """Keep packages from starting their services: tests start servers of their own."""
+    ours = not POLICY.exists()
+    if ours:
+        POLICY.write_text("#!/bin/sh\nexit 101\n")
+        POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        if ours:
+            POLICY.unlink()
 
 
 def _has_ensurepip() -> bool:

@@ -26,7 +26,7 @@ def shell_scripts() -> list[str]:
 def sources() -> list[str]:
     """Return the folders that the type checker reads, one run for each world of imports."""
     packages = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("files/*/src"))]
-    return [*packages, "tests/unit", "tests/contract"]
+    return [*packages, "tests/unit", "tests/contract", "tests/engines"]
 
 
 def linters() -> dict[str, list[str]]:

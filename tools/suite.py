@@ -170,6 +170,7 @@ def stages() -> dict[str, Stage]:
         "lint": lambda: python(TOOLS / "lint.py"),
         "unit": lambda: layer("unit", "tests/unit", *PARALLEL),
         "contract": lambda: layer("contract", "tests/contract", *PLAIN, *PARALLEL),
+        "engines": lambda: layer("engines", "tests/engines", *PLAIN, *PARALLEL),
         "conformance": lambda: layer("conformance", "tests/conformance", *PLAIN),
         "prepare": prepare,
         "scenarios": lambda: scenarios(every_scenario()),

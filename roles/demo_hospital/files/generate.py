@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
-VERSION = 1
+VERSION = 2
 OPEN_END = "9999-12-31"
 FIRST_KEY = 1_000_001
 START = datetime.date(2012, 1, 1)
@@ -48,7 +48,9 @@ alter table hosp.person add primary key (person_key);
 alter table hosp.death_certificate add primary key (certificate_id);
 alter table hosp.opt_out add primary key (person_key);
 create index on hosp.registration (person_key);
-create index on hosp.observation (concept);
+create index on hosp.observation (person_key);
+create index on hosp.observation (rtrim(concept));
+create index on hosp.prescription (person_key);
 create index on hosp.prescription (dmd);
 create schema if not exists scratch;
 revoke all on database :"database" from public;

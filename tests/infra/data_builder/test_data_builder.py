@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,9 @@ HOSTS = ["database"]
 ROOT = Path(__file__).parents[3]
 STUDY = ROOT / "files/demo_study"
 BACKENDS = "/etc/sallyport/data_builder/backends"
+UNIT = "sallyport-data-builder-check"
+METRICS = "/var/lib/prometheus/node-exporter/sallyport_data_builder.prom"
+CHECK = "sallyport_data_builder_check"
 COUNTS = """
 select count(*), count(*) filter (where exists (
   select from hosp.observation o where o.person_key = p.person_key
@@ -100,9 +103,59 @@ def test_jobs_read_the_mappings_and_nobody_else_writes_them(runner: Host) -> Non
     assert (mapping.user, oct(mapping.mode)) == ("root", "0o644")
 
 
-def test_the_host_has_no_program_of_the_data_builder(runner: Host) -> None:
-    assert runner.file(BACKENDS).exists
-    assert not runner.file("/opt/sallyport/data_builder").exists
+def test_the_host_has_a_script_and_no_program_of_the_data_builder(runner: Host) -> None:
+    assert runner.file("/opt/sallyport/data_builder").listdir() == ["check"]
+    script = runner.file("/opt/sallyport/data_builder/check")
+    assert (script.user, oct(script.mode)) == ("root", "0o755")
+    assert runner.run("/usr/bin/python3 -c 'import sallyport_data_builder'").rc == 1
+
+
+def test_the_address_of_the_database_is_read_by_jobs_account_and_root_alone(runner: Host) -> None:
+    secret = runner.file("/etc/sallyport/data_builder/secrets/database_url")
+    assert (secret.user, secret.gid, oct(secret.mode)) == ("root", 10000, "0o440")
+    assert "postgresql://" in secret.content_string
+    shown = runner.check_output("systemctl show %s; systemctl cat %s", UNIT, UNIT)
+    assert "check full" in shown
+    assert "postgresql://" not in shown
+
+
+def findings(runner: Host) -> dict[str, str]:
+    """Return the metrics by name and labels."""
+    lines = runner.file(METRICS).content_string.splitlines()
+    return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+
+def test_chk_r5_the_timer_s_service_checks_every_row_and_writes_metrics(runner: Host) -> None:
+    timer = runner.service(f"{UNIT}.timer")
+    assert timer.is_enabled
+    assert timer.is_running
+    runner.check_output("systemctl start %s.service", UNIT)
+    found = findings(runner)
+    assert found[f'{CHECK}{{backend="hospital",id="CHK-14",status="ok"}}'] == "5"
+    assert found[f'{CHECK}{{backend="hospital",id="CHK-14",status="fail"}}'] == "0"
+    assert float(found[f'{CHECK}_last_good_seconds{{backend="hospital"}}']) > 1.7e9
+    report = runner.file("/var/lib/sallyport/data_builder/hospital-full.json")
+    assert json.loads(report.content_string)["summary"]["fail"] == 0
+    assert oct(report.mode) == "0o640"
+
+
+def test_chk_r5_a_failed_check_is_counted_and_the_last_good_run_stays(
+    host: Host, runner: Host
+) -> None:
+    runner.check_output("systemctl start %s.service", UNIT)
+    good = findings(runner)[f'{CHECK}_last_good_seconds{{backend="hospital"}}']
+    query(host, "revoke select on hosp.prescription from sallyport_jobs")
+    try:
+        assert runner.run("systemctl start %s.service", UNIT).rc != 0
+        live = runner.run("/opt/sallyport/data_builder/check live")
+    finally:
+        query(host, "grant select on hosp.prescription to sallyport_jobs")
+    found = findings(runner)
+    assert found[f'{CHECK}{{backend="hospital",id="CHK-07",status="fail"}}'] == "1"
+    assert found[f'{CHECK}_last_good_seconds{{backend="hospital"}}'] == good
+    assert live.rc == 1
+    assert "fail CHK-07  medications may not be read: grant select" in live.stdout
+    assert runner.run("/opt/sallyport/data_builder/check live").rc == 0
 
 
 def test_the_mapping_proves_itself(environment: dict[str, str], tmp_path: Path) -> None:
@@ -169,25 +222,19 @@ def test_an_unreachable_database_may_be_tried_again(
     assert url.split(":")[2].split("@")[0] not in done.stderr
 
 
-@pytest.fixture
-def _temporary_tables(host: Host) -> Iterator[None]:
-    """Let the jobs' account make temporary tables for a moment."""
-    query(host, "grant temporary on database hospital to sallyport_jobs")
-    yield
-    query(host, "revoke temporary on database hospital from sallyport_jobs")
-
-
-@pytest.mark.usefixtures("_temporary_tables")
-def test_prp_01_every_rule_holds_on_postgresql(environment: dict[str, str]) -> None:
-    url = Path(environment["DATABASE_URL_FILE"]).read_text()
-    words = ["-m", "pytest", "-q", "-k", "postgresql", "tests/unit/data_builder/test_semantics.py"]
-    done = subprocess.run(
-        [sys.executable, *words],
-        env=environment | {"DATA_BUILDER_POSTGRESQL": url},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+def test_iso_07_the_image_stops_what_study_code_may_not_do(runner: Host) -> None:
+    """The control is the same image as root, with a network and a root that can be written."""
+    listed = "docker image ls --format '{{.Repository}}:{{.Tag}}'"
+    image = next(line for line in runner.check_output(listed).split() if "/databuilder:" in line)
+    closed = (
+        "--network none --cap-drop ALL --security-opt no-new-privileges --read-only "
+        "--user 10000:10000 --tmpfs /tmp --tmpfs /workspace"
     )
-    assert done.returncode == 0, done.stdout
-    assert " passed" in done.stdout
+    told = runner.check_output(f"docker run --rm {closed} {image} isolation-report")
+    assert "NOT STOPPED" not in told
+    assert told.count("\nstopped") > 40
+    assert told.count("\nworks ") == 2
+    control = runner.check_output(f"docker run --rm --user 0 {image} isolation-report")
+    lines = [line for line in control.splitlines() if line.startswith("NOT STOPPED")]
+    assert ["container" in line for line in lines] == [True] * len(lines)
+    assert len(lines) > 1

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.data_builder.engines import ENGINES, Tables
+from tests.unit.data_builder.engines import (
+    ENGINES,
+    Reference,
+    Server,
+    Tables,
+    close_all,
+    server,
+)
+from tests.unit.data_builder.engines import Ask as Engine
+from tests.unit.data_builder.studies import study as study
 
 from sallyport_data_builder.lang import create_dataset
 from sallyport_data_builder.lang.datasets import CLAIMED
@@ -16,14 +25,20 @@ from sallyport_data_builder.lang.tables import core
 Ask = Callable[..., list[Any]]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _connections() -> Iterator[None]:
+    """End the connections that answered."""
+    yield
+    close_all()
+
+
 @pytest.fixture(autouse=True)
 def _no_claims() -> None:
     """Forget what another test's definition claimed."""
     CLAIMED.clear()
 
 
-@pytest.fixture(params=list(ENGINES))
-def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
+def asking(engine: Engine, folder: Path) -> Ask:
     """Return a function from a series and tables to its value per patient, in order."""
 
     def call(series: Any, tables: Tables, population: Any = None) -> list[Any]:
@@ -32,6 +47,24 @@ def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
             core.patients.exists_for_patient() if population is None else population
         )
         dataset.add_column("value", series)
-        return [row[1] for row in ENGINES[request.param](dataset, tables, tmp_path)]
+        return [row[1] for row in engine(dataset, tables, folder)]
 
     return call
+
+
+@pytest.fixture(params=list(ENGINES))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Return how an engine answers."""
+    return ENGINES[request.param]
+
+
+@pytest.fixture(params=["memory", "sqlite", "duckdb"])
+def asked(request: pytest.FixtureRequest) -> Reference | Server:
+    """Return what is asked about measures and event tables."""
+    return Reference() if request.param == "memory" else server(f"{request.param}://")
+
+
+@pytest.fixture
+def ask(engine: Engine, tmp_path: Path) -> Ask:
+    """Return how an engine answers about one series."""
+    return asking(engine, tmp_path)

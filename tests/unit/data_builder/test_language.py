@@ -1,9 +1,9 @@
-"""Mistakes of a study's author, each answered with what was expected and what to do."""
+"""The study language beside its queries: constants, codelists, parameters, names, the alias."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,97 +11,21 @@ import pytest
 
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.lang import (
-    case,
+    claim_permissions,
     codelist_from_csv,
     create_dataset,
     days,
     get_parameter,
     months,
     weeks,
-    when,
     years,
 )
-from sallyport_data_builder.lang.codes import ICD10Code, SNOMEDCTCode
-from sallyport_data_builder.lang.datasets import plan_of
+from sallyport_data_builder.lang.codes import SNOMEDCTCode
+from sallyport_data_builder.lang.datasets import CLAIMED
 from sallyport_data_builder.lang.tables import EventFrame, Series, core, table
 
 patients, events, medications = core.patients, core.clinical_events, core.medications
 filtered = events.where(events.numeric_value > 1)
-
-
-def assign(name: str, value: Any) -> None:
-    """Assign a column twice if the name starts with `twice`."""
-    dataset = create_dataset()
-    dataset.add_column(name, value)
-    if name.startswith("twice"):
-        dataset.add_column(name, value)
-
-
-MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
-    "and": (lambda: (patients.sex == "male") and patients.sex, "use & for and"),
-    "chained comparison": (lambda: 1 < events.numeric_value < 3, r"\(x > 1\) & \(x < 3\)"),
-    "no parentheses": (lambda: patients.sex == "male" | (patients.sex == "female"), "parentheses"),
-    "int with float": (lambda: events.numeric_value == events.count_for_patient(), r"as_float\(\)"),
-    "code with text": (lambda: events.snomedct_code == patients.sex, "SNOMED CT code and str"),
-    "two coding systems": (
-        lambda: events.snomedct_code == ICD10Code("I219"),
-        "SNOMED CT code and ICD-10 code",
-    ),
-    "two tables": (
-        lambda: events.date > medications.date,
-        "rows of clinical_events and of medications",
-    ),
-    "two filters": (lambda: events.date > filtered.date, "different filters of clinical_events"),
-    "foreign condition": (
-        lambda: events.where(filtered.numeric_value > 2),
-        "rows of the frame itself",
-    ),
-    "foreign sort key": (lambda: events.sort_by(medications.date), "rows of the frame itself"),
-    "assigned twice": (lambda: assign("twice", patients.sex), "assigned before"),
-    "bad name": (lambda: assign("1st", patients.sex), "a letter, then letters"),
-    "reserved name": (lambda: assign("patient_id", patients.sex), "that name is taken"),
-    "event series": (lambda: assign("a", events.date), "count_distinct_for_patient"),
-    "whole frame": (lambda: assign("a", patients), "choose one of its columns"),
-    "constant column": (lambda: assign("a", 1), "must be a series, int was given"),
-    "no sort": (lambda: events.first_for_patient(), r"add sort_by\(\.\.\.\) first"),
-    "when without then": (lambda: case(when(patients.sex == "male")), "lacks its then"),
-    "bad date": (
-        lambda: events.date > "2020-1-1",
-        "'2020-1-1' is not a date of the form YYYY-MM-DD",
-    ),
-    "impossible date": (lambda: events.date > "2021-02-29", "not a date"),
-    "bad code": (lambda: events.snomedct_code == "I219", "'I219' is not a SNOMED CT code"),
-    "text in is_in": (lambda: patients.sex.is_in("male"), "is_in needs a list"),
-    "types in is_in": (lambda: events.numeric_value.is_in(["a"]), "float and str"),
-    "condition is no bool": (lambda: events.where(events.date), "true-or-false series"),
-    "sum of dates": (
-        lambda: events.numeric_value + events.date,
-        "Arithmetic does not work on date",
-    ),
-    "two units": (lambda: days(1) + months(1), "days and months"),
-    "half a month": (lambda: months(0.5), "whole number"),
-    "episodes by month": (
-        lambda: events.date.count_episodes_for_patient(months(1)),
-        r"days\(\.\.\.\)",
-    ),
-    "aggregate of one value": (lambda: patients.date_of_birth.minimum_for_patient(), "many values"),
-    "no population": (lambda: plan_of(create_dataset()), r"call define_population"),
-    "population of nobody": (
-        lambda: create_dataset().define_population(~patients.exists_for_patient()),
-        "in no table",
-    ),
-    "population of a NULL": (
-        lambda: create_dataset().define_population(patients.date_of_death.is_null()),
-        "in no table",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", MISTAKES)
-def test_mistake_is_explained(name: str) -> None:
-    mistake, message = MISTAKES[name]
-    with pytest.raises(DefinitionError, match=message):
-        mistake()
 
 
 def test_the_same_without_the_mistake() -> None:
@@ -112,19 +36,6 @@ def test_the_same_without_the_mistake() -> None:
     )
     assert events.where(events.date.is_not_null()).where(events.numeric_value > 2) is not None
     create_dataset().define_population(patients.exists_for_patient())
-
-
-@pytest.mark.parametrize(
-    ("wrong", "right"),
-    [
-        (lambda: patients.sexx, "sex"),
-        (lambda: events.date.yaer, "year"),
-        (lambda: events.were, "where"),
-    ],
-)
-def test_unknown_attribute_names_the_nearest(wrong: Callable[[], Any], right: str) -> None:
-    with pytest.raises(AttributeError, match=f"Did you mean {right}"):
-        wrong()
 
 
 def test_codelist_remembers_file_and_row(tmp_path: Path) -> None:
@@ -141,16 +52,11 @@ def test_codelist_remembers_file_and_row(tmp_path: Path) -> None:
         codelist_from_csv("lists\\list.csv", column="code")
 
 
-def test_empty_codelist_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "none.csv"
-    path.write_text("code\n")
-    assert codelist_from_csv(path, column="code") == []
-    assert "none.csv has no codes" in capsys.readouterr().err
-
-
 def test_constants_compute_at_once() -> None:
     assert "2023-01-31" + months(1) == datetime.date(2023, 3, 1)
     assert "2023-03-10" - weeks(1) == datetime.date(2023, 3, 3)
+    with pytest.raises(DefinitionError, match="2023-03-10 and 8000 years give no date"):
+        "2023-03-10" + years(8000)
     assert weeks(1) != days(7)
     assert weeks(1) == weeks(1)
 
@@ -163,6 +69,13 @@ def test_sem_20_intervals_count_from_the_start() -> None:
         (datetime.date(2021, 1, 1), datetime.date(2021, 12, 31)),
         (datetime.date(2022, 1, 1), datetime.date(2022, 12, 31)),
     ]
+    assert months(2).ending_on("2023-02-28") == [
+        (datetime.date(2022, 12, 29), datetime.date(2023, 1, 28)),
+        (datetime.date(2023, 1, 29), datetime.date(2023, 2, 28)),
+    ]
+    assert weeks(1).ending_on("2023-01-07") == weeks(1).starting_on(datetime.date(2023, 1, 1))
+    with pytest.raises(DefinitionError, match="positive whole number"):
+        weeks(0).starting_on("2023-01-01")
 
 
 def test_a_study_declares_a_table_of_its_own() -> None:
@@ -183,12 +96,37 @@ def test_parameters_come_after_two_dashes(monkeypatch: pytest.MonkeyPatch) -> No
         get_parameter("missing")
 
 
+def test_permissions_are_claimed_by_name() -> None:
+    claim_permissions("event_level_data")
+    assert sorted(CLAIMED) == ["event_level_data"]
+    mistake: Any = ["event_level_data"]
+    with pytest.raises(DefinitionError, match="takes names as text, list was given"):
+        claim_permissions(mistake)
+
+
+def test_legacy_dummy_data_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    create_dataset().configure_dummy_data(population_size=5)
+    assert capsys.readouterr().err == ""
+    create_dataset().configure_dummy_data(population_size=5, legacy=True)
+    assert capsys.readouterr().err.startswith("warning: legacy=True is ignored")
+
+
+def test_show_and_debug_do_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    import importlib
+
+    module = importlib.import_module("ehrql.debug")
+    module.show(patients.sex, head=3)
+    module.debug(patients)
+    module.stop()
+    assert capsys.readouterr() == ("", "")
+
+
 def test_what_is_not_here_says_so() -> None:
     import sallyport_data_builder.lang as language
 
-    with pytest.raises(DefinitionError, match="create_measures is not in this version"):
-        _ = language.create_measures
-    with pytest.raises(AttributeError, match="Did you mean create_dataset"):
+    with pytest.raises(DefinitionError, match="There is no Parameters in this data builder"):
+        _ = language.Parameters
+    with pytest.raises(DefinitionError, match="Did you mean create_dataset"):
         _ = language.create_dataste
 
 
@@ -200,6 +138,26 @@ def test_ehrql_serves_the_same_objects() -> None:
     assert importlib.import_module("ehrql") is language
     assert importlib.import_module("ehrql.tables.core") is core
     assert importlib.import_module("ehrql.codes").SNOMEDCTCode is SNOMEDCTCode
+    assert importlib.import_module("ehrql.measures").INTERVAL is language.INTERVAL
+    names = [name for name in sys.modules if name.startswith("ehrql.")]
+    own = "sallyport_data_builder.lang."
+    assert all(sys.modules[name].__name__ == own + name.removeprefix("ehrql.") for name in names)
+
+
+def test_the_alias_refuses_another_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import importlib
+
+    importlib.import_module("ehrql")
+    monkeypatch.delitem(sys.modules, "ehrql")
+    monkeypatch.syspath_prepend(str(tmp_path / "later"))
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    (tmp_path / "ehrql.py").write_text("")
+    with pytest.raises(ImportError, match=r"ehrql\.py offers the same name"):
+        importlib.import_module("ehrql")
+    (tmp_path / "ehrql.py").unlink()
+    assert importlib.import_module("ehrql").INTERVAL
 
 
 def test_the_alias_refuses_to_stand_beside_the_real_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,21 +1,16 @@
-"""The mapping file: hospital.toml is one, and each mistake in it is named."""
+"""The mapping file: hospital.toml is one, and each mistake in it is named with its line."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from tests.unit.data_builder.engines import fill
-from tests.unit.data_builder.engines import mapping as same
 
-from sallyport_data_builder.backends import checks, mapping
-from sallyport_data_builder.errors import ArgumentsError, DatabaseFailure, MappingError
-from sallyport_data_builder.lang import create_dataset
-from sallyport_data_builder.lang.datasets import plan_of
-from sallyport_data_builder.lang.tables import core
-from sallyport_data_builder.settings import Settings
-from sallyport_data_builder.sql.explain import statements
-from sallyport_data_builder.sql.run import connect, dialect_of
+from sallyport_data_builder.backends import mapping
+from sallyport_data_builder.backends.checks.static import problems, static
+from sallyport_data_builder.backends.checks.subject import Subject
+from sallyport_data_builder.backends.lines import Lines
+from sallyport_data_builder.errors import ArgumentsError, MappingError
 
 FOLDER = Path(__file__).parents[3] / "roles/data_builder/files/backends"
 HOSPITAL = (FOLDER / "hospital.toml").read_text(encoding="utf-8")
@@ -26,121 +21,151 @@ def test_hospital_is_valid_and_names_what_it_lacks() -> None:
     assert found.implements == ("core",)
     assert "cause_of_death_04" in found.tables["core", "ons_deaths"].unavailable
     assert [item.name for item in found.exclusions] == ["opted_out"]
-    assert {check.status for check in checks.static(found)} == {"ok"}
+    checks = list(static(Subject(found, "postgresql")))
+    assert [check.id for check in checks if check.status != "ok"] == ["CHK-05"]
 
 
+SOURCE = 'source = "hosp.person"'
+ONS = 'unavailable = ["cause_of_death_04"'
 MISTAKES = {
-    "format": ("format = 1", "format = 2", "format must be 1"),
-    "unknown key": ('source = "hosp.person"', 'sorce = "hosp.person"', "Did you mean source"),
-    "unknown column": (
-        "practice_pseudo_id = ",
-        "practice_id = ",
-        "Did you mean practice_pseudo_id",
-    ),
+    "format": ("format = 1", "format = 2", 1, "format must be 1"),
+    "unknown key": (SOURCE, SOURCE.replace("source", "sorce"), 11, "Did you mean source"),
+    "unknown key at the top": ("scratch_schema", "scratch_shema", 4, "Did you mean scratch_schema"),
+    "unknown column": ("practice_pseudo_id = ", "practice_id = ", 23, "mean practice_pseudo_id"),
     "unknown table": (
         "[tables.medications]\n",
         '[tables.medication]\nsource = "a"\n[tables.medications]\n',
+        32,
         "Did you mean medications",
     ),
-    "unmapped column": (
-        'date_of_death = { column = "dod"',
-        "#date_of_death = {",
-        "neither mapped nor",
+    "unmapped table": ('["core"]', '["core", "raw.core"]', 38, "is not mapped; add"),
+    "unmapped column": ('date_of_death = { column = "dod"', "#{", 12, "neither mapped nor"),
+    "two sources": (SOURCE, 'source = "a"\nquery = "b"', 10, "either source or query"),
+    "no source": (SOURCE, "", 10, "either source or query"),
+    "no such schema": ('["core"]', '["cor"]', 2, "Did you mean core"),
+    "ids of dates": ('type = "int"', 'type = "date"', 3, "must be int or str"),
+    "keys of ints": ('type = "int"', 'type = "int", key_table = "k"', 3, "of type str"),
+    "no patient id": ('column = "person_key", ', "", 3, "add patient_id"),
+    "empty exclusion": ('sql = "select person_key from hosp.opt_out"', "", 6, "needs sql"),
+    "exclusion's key": ("unless_permission", "unless_permision", 8, "mean unless_permission"),
+    "not TOML": ("format = 1", "format 1", 1, "is not TOML"),
+    "column of nothing": ('column = "gender", ', "", 14, "needs either column or sql"),
+    "both": ('column = "gender", ', 'column = "gender", sql = "a", ', 14, "either column or sql"),
+    "otherwise alone": (
+        'null_if = "9999-12-31" }\n\n',
+        'otherwise = "2000-01-01" }\n\n',
+        15,
+        "a map",
     ),
-    "two sources": ('source = "hosp.person"', 'source = "a"\nquery = "b"', "either source or"),
-    "no such schema": ('["core"]', '["cor"]', "Did you mean core"),
-    "text ids": ('type = "int"', 'type = "str"', "int column"),
-    "empty exclusion": ('sql = "select person_key from hosp.opt_out"', "", "needs sql"),
-    "not TOML": ("format = 1", "format 1", "is not TOML"),
+    "no date": ('null_if = "9999-12-31" }\n\n', 'null_if = "never" }\n\n', 15, "YYYY-MM-DD"),
+    "text of a number": ('issued"\n', 'issued"\nnull_if = 3\n', 36, "no column null_if"),
+    "collation of a date": (
+        'null_if = "9999-12-31" }\n\n',
+        'collation = "C" }\n\n',
+        15,
+        "only text",
+    ),
+    "kind of a value": (SOURCE, f"{SOURCE}\nmaterialise = 1", 12, "must be true/false"),
+    "pattern of nothing": (ONS, 'unavailable = ["cause_of_deth_*"', 39, "mean cause_of_death"),
+    "maintenance": ("scratch_schema", "maintenance = {}\nscratch_schema", 4, "needs sql"),
+    "scratch column": (
+        "scratch_schema",
+        "scratch_columns = { a = [] }\nscratch_schema",
+        4,
+        "plain",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_bk_02_a_mistake_is_named(name: str) -> None:
-    old, new, message = MISTAKES[name]
+def test_bk_02_a_mistake_is_named_with_its_line(name: str) -> None:
+    old, new, line, message = MISTAKES[name]
     assert old in HOSPITAL
-    with pytest.raises(MappingError, match=message):
+    with pytest.raises(MappingError, match=message) as caught:
         mapping.parse("hospital", HOSPITAL.replace(old, new, 1))
+    said = [text for text in str(caught.value).splitlines() if message in text]
+    assert said[0].startswith(f"hospital.toml, line {line}: ")
+
+
+def test_bk_02_all_mistakes_are_named_at_once() -> None:
+    text = HOSPITAL.replace('"dmd"', "3").replace("format = 1", "format = 9")
+    _none, found = mapping.read("hospital", text)
+    assert [(item.check, item.line) for item in found] == [("CHK-01", 1), ("CHK-01", 36)]
+    checks = list(problems("hospital", found))
+    assert [(check.id, check.status) for check in checks] == [
+        ("CHK-01", "fail"), ("CHK-01", "fail"), ("CHK-02", "ok"), ("CHK-03", "skip"),
+    ]  # fmt: skip
+
+
+def test_lines_know_tables_keys_and_what_stands_in_long_texts() -> None:
+    lines = Lines('a = 1\n[t.x]\nq = """\nb = 2\n"""\nc = { d = 1, "e" = 2 }\n[t.x.y]\nf.g = 1\n')
+    assert lines.of(("t", "x", "q")) == 3
+    assert lines.of(("t", "x", "b")) == 2
+    assert lines.of(("t", "x", "c", "e")) == 6
+    assert lines.of(("t", "x", "y", "f", "g")) == 8
+    assert lines.of(("nowhere",)) == 1
 
 
 def test_chk_04_map_must_close_the_categories() -> None:
     open_map = HOSPITAL.replace(', otherwise = "unknown"', "").replace(
         'F = "female"', 'F = "woman"'
     )
-    found = list(checks.static(mapping.parse("hospital", open_map)))
+    found = static(Subject(mapping.parse("hospital", open_map), "postgresql"))
     failed = [check for check in found if check.status == "fail"]
     assert [(check.id, check.table, check.column) for check in failed] == [
         ("CHK-04", "patients", "sex")
     ] * 2
 
 
+SQL = {
+    "no SELECT": ("select person_key from hosp.opt_out", "delete from hosp.opt_out", "no SELECT"),
+    "two": ("select person_key from hosp.opt_out", "select 1; select 2", "2 statements"),
+    "hidden": (
+        "select person_key from hosp.opt_out",
+        "with a as (delete from b returning 1) select * from a",
+        "only reads",
+    ),
+    "broken query": ("select person_key from hosp.opt_out", "select from where", "its line 1"),
+    "clause": ("rtrim(concept)", "concept from t where (true", "write one expression|its line"),
+    "list": ("rtrim(concept)", "concept, val", "write one expression"),
+}
+
+
+@pytest.mark.parametrize("name", SQL)
+def test_chk_03_sql_is_one_select_or_one_expression(name: str) -> None:
+    old, new, message = SQL[name]
+    text = HOSPITAL.replace(old, new, 1)
+    found = list(static(Subject(mapping.parse("hospital", text), "postgresql")))
+    failed = [check for check in found if check.status == "fail"]
+    assert [check.id for check in failed] == ["CHK-03"]
+    assert any(word in failed[0].text for word in message.split("|"))
+    assert "(hospital.toml, line " in failed[0].text
+
+
+def test_a_comment_at_the_end_of_an_expression_hides_nothing() -> None:
+    text = HOSPITAL.replace("rtrim(concept)", "rtrim(concept) -- padded")
+    found = list(static(Subject(mapping.parse("hospital", text), "postgresql")))
+    assert not [check for check in found if check.status == "fail"]
+
+
+def test_a_table_may_be_unavailable_as_a_whole() -> None:
+    start, end = HOSPITAL.index("[tables.medications]"), HOSPITAL.index("[tables.ons_deaths]")
+    text = HOSPITAL[:start] + '[tables.medications]\nunavailable = ["*"]\n' + HOSPITAL[end:]
+    found = mapping.parse("hospital", text)
+    assert found.tables["core", "medications"].absent
+    warned = [check for check in static(Subject(found)) if check.status == "warn"]
+    assert ("medications", "is unavailable: studies see no rows") in [
+        (check.table, check.text.partition(" (")[0]) for check in warned
+    ]
+
+
+def test_tables_of_two_schemas_with_one_name_are_one_table() -> None:
+    text = HOSPITAL.replace('implements = ["core"]', 'implements = ["core", "smoketest"]')
+    found = mapping.parse("hospital", text)
+    assert found.tables["core", "patients"] is found.tables["smoketest", "patients"]
+
+
 def test_unknown_backend_lists_the_known_ones() -> None:
     with pytest.raises(ArgumentsError, match="Did you mean hospital"):
         mapping.find("hospitl", FOLDER)
     assert mapping.find("hospital", FOLDER).slug == "hospital"
-
-
-def settings(permissions: str = "[]") -> Settings:
-    """Return settings with permissions."""
-    return Settings.from_env({"EHRQL_PERMISSIONS": permissions})
-
-
-def hospital_sql(permissions: str = "[]") -> str:
-    """Return the SQL of a small dataset on the hospital."""
-    dataset = create_dataset()
-    dataset.define_population(core.patients.exists_for_patient())
-    dataset.sex = core.patients.sex
-    dataset.cause = core.ons_deaths.cause_of_death_04
-    found = mapping.parse("hospital", HOSPITAL)
-    return statements(plan_of(dataset), found, "postgresql", settings(permissions))
-
-
-def test_the_hospital_s_traps_are_mapped() -> None:
-    sql = hospital_sql()
-    assert "WHEN (CAST(hosp.person.gender AS TEXT) = 'F') THEN CAST('female' AS TEXT)" in sql
-    assert "CREATE UNLOGGED TABLE scratch.sp_local_1" in sql
-    assert "CAST(NULL AS TEXT) AS cause_of_death_04" in sql
-
-
-def test_bk_01_a_study_cannot_undo_an_exclusion_without_its_permission() -> None:
-    assert "hosp.opt_out" in hospital_sql()
-    assert "hosp.opt_out" not in hospital_sql('["include_opted_out"]')
-
-
-def test_exclusions_apply_to_the_rows(tmp_path: Path) -> None:
-    from sallyport_data_builder.sql.run import run_steps
-    from sallyport_data_builder.sql.steps import Planner
-
-    path = tmp_path / "a.sqlite3"
-    fill(path, {"patients": [(1, None, "male"), (2, None, "female"), (3, None, "male")]})
-    dataset = create_dataset()
-    dataset.define_population(core.patients.exists_for_patient())
-    plan, url = plan_of(dataset), f"sqlite:///{path}"
-    rules = {
-        "": [1, 2, 3],
-        "[exclude_patients.a]\nsql = \"select patient_id from patients where sex = 'male'\"": [2],
-        "[only_patients.a]\nsql = \"select patient_id from patients where sex = 'male'\"": [1, 3],
-    }
-    for rule, expected in rules.items():
-        backend, dialect = same(rule), dialect_of(url)
-        steps = Planner(dialect, backend, "unit").dataset(plan.dataset)
-        with connect(dialect, url, backend, "unit") as database:
-            assert [row[0] for row in run_steps(database, steps, [])] == expected
-
-
-def test_maintenance_and_missing_tables_are_code_4(tmp_path: Path) -> None:
-    path = tmp_path / "a.sqlite3"
-    fill(path, {})
-    backend = same('[maintenance]\nsql = "select 1"')
-    url = f"sqlite:///{path}"
-    with connect(dialect_of(url), url, backend, "unit") as database:
-        with pytest.raises(DatabaseFailure, match="being loaded") as caught:
-            database.check_maintenance()
-        assert caught.value.code == 4
-        found = list(checks.live(backend, database))
-    assert {check.status for check in found} == {"ok"}
-    empty = f"sqlite:///{tmp_path}/empty.sqlite3"
-    with connect(dialect_of(empty), empty, backend, "unit") as database:
-        failed = [check for check in checks.live(backend, database) if check.status == "fail"]
-    assert {check.id for check in failed} == {"CHK-07"}
-    assert len(failed) == 5

@@ -61,7 +61,7 @@ def test_prp_03_a_plan_read_is_the_same_graph() -> None:
     assert dumps(again) == dumps(plan)
 
 
-def test_equal_nodes_are_one_and_types_differ() -> None:
+def test_dom_07_equal_nodes_are_one_and_types_differ() -> None:
     assert Literal("int", 1) is Literal("int", 1)
     assert Literal("int", 1) is not Literal("float", 1.0)
     nodes = topological([study().dataset])
@@ -88,6 +88,8 @@ FORGERIES = {
     "another version": change("version", 2),
     "version as text": change("version", "1"),
     "another kind": change("kind", "measures"),
+    "kind of no word": change("kind", ["dataset"]),
+    "events of none": change("events", []),
     "unknown class": node("Compare", "k", "Evil"),
     "unknown operation": node("Compare", "op", "like"),
     "unknown field": node("Compare", "sql", "1"),
@@ -148,6 +150,15 @@ def test_plan_02_mutations_are_read_or_refused_and_nothing_else() -> None:
             outcomes["refused"] += 1
     assert outcomes["refused"] > 200
     assert outcomes["read"] > 0
+
+
+def test_a_population_may_be_deep_and_share_its_parts() -> None:
+    score = core.clinical_events.count_for_patient()
+    for _ in range(200):
+        score = score + score
+    dataset = create_dataset()
+    dataset.define_population(core.patients.exists_for_patient() & (score > 3))
+    assert loads(dumps(plan_of(dataset))) == plan_of(dataset)
 
 
 def test_too_deep_a_plan_is_refused() -> None:

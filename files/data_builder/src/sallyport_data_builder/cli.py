@@ -1,157 +1,131 @@
-"""The command `data-builder`: its arguments, and what it ends with."""
+"""The command `data-builder`: what it ends with, and that it says nothing of the data."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from sallyport_data_builder import __version__, commands, schemas
+from sallyport_data_builder import arguments as command_line
 from sallyport_data_builder.errors import ArgumentsError, Failure
-from sallyport_data_builder.model.plan import VERSION
-from sallyport_data_builder.settings import Settings, Url
+from sallyport_data_builder.settings import Settings
 
-GENERATE = ("generate-dataset", "generate_dataset")
 INTERRUPTED = 130
+Command = Callable[[Any, Settings], "int | None"]
 
 
-class Parser(argparse.ArgumentParser):
-    """Takes no abbreviations and answers in one line."""
+def _generate(given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import commands
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, **options)
-
-    def error(self, message: str) -> Any:
-        """Raise what ends with exit code 2."""
-        raise ArgumentsError(f"{message}; see data-builder --help")
+    commands.generate(settings, given, given.parameters)
 
 
-def _with_definition(commands_: Any, name: str, run: Callable[..., Any], *aliases: str) -> Parser:
-    parser: Parser = commands_.add_parser(name, aliases=aliases)
-    parser.add_argument("definition")
-    parser.add_argument("--output")
-    parser.set_defaults(run=run)
-    return parser
+def _create_dummy_tables(given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import commands
+
+    commands.create_dummy_tables(settings, given.definition, given.parameters, given.folder)
 
 
-def _database_options(parser: Parser) -> None:
-    parser.add_argument("--dsn", "--url", "-u")
-    parser.add_argument("--backend", "-b")
-    parser.add_argument("--query-engine")
+def _dump(given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import commands
+
+    plan = commands.compile_plan(settings, given.definition, given.parameters)
+    commands.dump_sql(settings, plan, given.output)
 
 
-def build_parser() -> Parser:
-    """Return the parser of all commands."""
-    version = f"data-builder {__version__}, plan format {VERSION}, " + ", ".join(
-        f"{name} {schemas.load(name).version}" for name in schemas.names()
-    )
-    parser = Parser(prog="data-builder", description="Compile studies and execute their plans.")
-    parser.add_argument("--version", action="version", version=version)
-    parser.add_argument("--debug", action="store_true", help="log the SQL too")
-    inner = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for name, run in (("generate-dataset", _generate), ("dump-dataset-sql", _dump)):
-        alias = "generate_dataset" if run is _generate else "dump-sql"
-        _database_options(_with_definition(inner, name, run, alias))
-    compiling = inner.add_parser("compile")
-    compiling.add_argument("definition", nargs="?")
-    compiling.add_argument("--plan", required=True)
-    compiling.set_defaults(run=_compile)
-    executing = inner.add_parser("execute")
-    executing.add_argument("plan")
-    executing.add_argument("--output")
-    _database_options(executing)
-    executing.set_defaults(run=_execute)
-    explaining = inner.add_parser("explain")
-    explaining.add_argument("plan")
-    _database_options(explaining)
-    explaining.set_defaults(run=_explain)
-    checking = inner.add_parser("check-backend")
-    checking.add_argument("slug")
-    checking.add_argument("--static", action="store_true")
-    checking.add_argument("--json")
-    checking.set_defaults(run=_check)
-    _small_commands(inner)
-    return parser
+def _assure(given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import commands
+
+    commands.assure(settings, given.file, given.parameters)
 
 
-def _small_commands(inner: Any) -> None:
-    connecting = inner.add_parser("test-connection")
-    _database_options(connecting)
-    connecting.set_defaults(run=lambda _arguments, settings: commands.test_connection(settings))
-    cleaning = inner.add_parser("clean-scratch")
-    cleaning.add_argument("--job", required=True)
-    cleaning.add_argument("--dry-run", action="store_true")
-    _database_options(cleaning)
-    cleaning.set_defaults(
-        run=lambda given, settings: commands.clean_scratch(settings, given.job, given.dry_run)
-    )
-    inner.add_parser("isolation-report").set_defaults(run=_isolation)
-    schema = inner.add_parser("schema")
-    schema.add_argument("what", choices=("list", "show"))
-    schema.add_argument("name", nargs="?")
-    schema.set_defaults(run=_schema)
+def _compile(given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import commands
 
-
-def _generate(arguments: Any, settings: Settings) -> None:
-    commands.generate(settings, arguments.definition, arguments.parameters, arguments.output)
-
-
-def _dump(arguments: Any, settings: Settings) -> None:
-    plan = commands.compile_plan(arguments.definition, arguments.parameters)
-    commands.dump_sql(settings, plan, arguments.output)
-
-
-def _words(arguments: Any) -> Any:
-    """Read the words of the action's `run`: only generate-dataset has two phases (RUN-01)."""
-    parser = Parser(prog="--command")
-    inner = parser.add_subparsers(required=True, parser_class=Parser)
-    _database_options(_with_definition(inner, GENERATE[0], _generate, *GENERATE[1:]))
-    return parser.parse_args(arguments.command)
-
-
-def _compile(arguments: Any, settings: Settings) -> None:
-    if bool(arguments.command) == bool(arguments.definition):
+    if bool(given.command) == bool(given.definition):
         raise ArgumentsError("compile needs a definition, or --command and its words.")
-    definition = arguments.definition or _words(arguments).definition
-    commands.compile_command(settings, definition, arguments.parameters, arguments.plan)
+    words = command_line.action(given.command) if given.command else given
+    commands.compile_command(settings, words, given.parameters, given.plan)
 
 
-def _execute(arguments: Any, settings: Settings) -> None:
-    output = _words(arguments).output if arguments.command else arguments.output
-    if not settings.url:
-        raise ArgumentsError("execute needs DATABASE_URL or DATABASE_URL_FILE.")
-    commands.execute(settings, commands.read_plan(arguments.plan), output)
+def _execute(given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import commands
+
+    words = command_line.action(given.command) if given.command else given
+    kind = words.command_name.partition("-")[2] if given.command else ""
+    commands.execute_command(settings, given.plan, words.output, kind)
 
 
-def _explain(arguments: Any, settings: Settings) -> None:
-    commands.dump_sql(settings, commands.read_plan(arguments.plan), None)
+def _explain(given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import commands
+
+    commands.dump_sql(settings, commands.read_plan(given.plan), None)
 
 
-def _check(arguments: Any, settings: Settings) -> int:
-    return commands.check_backend(settings, arguments.slug, arguments.static, arguments.json)
+def _check(given: Any, settings: Settings) -> int:
+    from sallyport_data_builder.backends.checks import command
+
+    level = given.level or "live"
+    return command.check_backend(settings, given.slug, level, given.table, given.json)
 
 
-def _isolation(_arguments: Any, _settings: Settings) -> None:
-    from sallyport_data_builder.confine.report import layers
+def _connect(_given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import operators
 
-    for name, active in layers():
-        print(f"{'active' if active else 'absent':8}{name}")
+    operators.test_connection(settings)
 
 
-def _schema(arguments: Any, _settings: Settings) -> None:
-    if arguments.what == "list" or not arguments.name:
-        print("\n".join(schemas.names()))
-        return
-    for table, spec in schemas.load(arguments.name).tables.items():
-        print(f"{table} ({spec.node.rows} row{'s' if spec.node.rows == 'many' else ''})")
-        for column, kind in spec.node.spec:
-            print(f"  {column}: {kind}")
+def _clean(given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import operators
+
+    operators.clean_scratch(settings, given.job, given.older_than, given.dry_run)
+
+
+def _isolation(_given: Any, _settings: Settings) -> None:
+    from sallyport_data_builder.confine import report
+
+    print(report.summary())
+    for line in report.lines():
+        print(line)
+
+
+def _schema(given: Any, _settings: Settings) -> None:
+    from sallyport_data_builder import operators
+
+    if given.what == "show" and not given.schema:
+        raise ArgumentsError("schema show needs the name of a schema; schema list prints them.")
+    print(
+        "\n".join(operators.describe(given.schema) if given.what == "show" else operators.names())
+    )
+
+
+COMMANDS: dict[str, Command] = {
+    "generate-dataset": _generate,
+    "generate-measures": _generate,
+    "create-dummy-tables": _create_dummy_tables,
+    "dump-dataset-sql": _dump,
+    "assure": _assure,
+    "compile": _compile,
+    "execute": _execute,
+    "explain": _explain,
+    "check-backend": _check,
+    "test-connection": _connect,
+    "clean-scratch": _clean,
+    "isolation-report": _isolation,
+    "schema": _schema,
+}
+
+
+def version() -> str:
+    """Return the versions of the engine, the plan format and the schemas."""
+    from sallyport_data_builder import operators
+
+    return operators.version()
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
@@ -167,33 +141,43 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     return ours, command, parameters
 
 
-def _settings(arguments: Any) -> Settings:
-    settings = Settings.from_env(os.environ)
-    if getattr(arguments, "dsn", None):
-        settings = replace(settings, url=Url(arguments.dsn), url_from_file=False)
-    backend = getattr(arguments, "backend", None) or settings.backend
-    engine = getattr(arguments, "query_engine", None) or settings.query_engine
-    return replace(settings, backend=backend, query_engine=engine)
+def run(words: Sequence[str], own_process: bool) -> int:
+    """Run a command and return its exit code."""
+    ours, command, parameters = split(words)
+    if "--version" in ours[:2]:
+        print(version())
+        return 0
+    given = command_line.parse(command_line.build(), ours)
+    given.command, given.parameters = command, parameters
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("data_builder").setLevel(logging.DEBUG if given.debug else logging.INFO)
+    settings = Settings.from_env(os.environ).with_arguments(given, own_process)
+    return int(COMMANDS[given.command_name](given, settings) or 0)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code; a failure is one message on standard error."""
+    """Run a command and return its exit code; a failure is one message on standard error.
+
+    Without words the process is ours: it reads its own, and confines itself for good.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.setrecursionlimit(20_000)
-    ours, command, parameters = split(sys.argv[1:] if words is None else words)
+    if words is None:
+        warnings.simplefilter("ignore")  # a library's warning may quote what it read (LOG-01)
     try:
-        arguments = build_parser().parse_args(ours)
-        arguments.command, arguments.parameters = command, parameters
-        level = logging.DEBUG if arguments.debug else logging.INFO
-        logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-        logging.getLogger("data_builder").setLevel(level)
-        return int(arguments.run(arguments, _settings(arguments)) or 0)
+        return run(sys.argv[1:] if words is None else words, words is None)
     except Failure as error:
         print(error, file=sys.stderr)
         return error.code
+    except SystemExit as error:  # --help
+        return int(error.code or 0)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains again at its end
+        print("nobody reads standard output any more", file=sys.stderr)
+        return 1
     except Exception as error:
         print(unforeseen(error), file=sys.stderr)
         return 1

@@ -1,178 +1,301 @@
-"""What each command does."""
+"""What the commands do that compile a definition, run a plan, or both."""
 
 from __future__ import annotations
 
-import json
 import logging
+import os
+import stat
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sallyport_data_builder import schemas
-from sallyport_data_builder.errors import ArgumentsError, MissingPermissionError
-from sallyport_data_builder.io import outputs
+from sallyport_data_builder.errors import ArgumentsError, DefinitionError, MissingPermissionError
+from sallyport_data_builder.io import inputs, measures, outputs
+from sallyport_data_builder.io.columns import dataset_table, events_table
+from sallyport_data_builder.io.targets import Target
 from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps, loads
-from sallyport_data_builder.settings import Settings
+from sallyport_data_builder.settings import NO_BACKEND, Settings
+
+if TYPE_CHECKING:
+    from sallyport_data_builder.backends.mapping import BackendMapping
+    from sallyport_data_builder.sql.run import Database
 
 LOG = logging.getLogger("data_builder")
 
 
-def compile_plan(definition: str, parameters: Sequence[str]) -> Plan:
+def compile_plan(
+    settings: Settings, definition: str, parameters: Sequence[str], kind: str = "any"
+) -> Plan:
     """Run a definition where it can do no harm, and return its plan."""
     from sallyport_data_builder.confine.parent import compile_definition
 
-    return compile_definition(Path(definition), parameters)
+    return compile_definition(Path(definition), parameters, kind, isolation(settings))
 
 
-def compile_command(
-    settings: Settings, definition: str, parameters: Sequence[str], to: str
-) -> None:
+def isolation(settings: Settings) -> str:
+    """Return how study code must be confined: always, if a database URL is near (ISO-06)."""
+    if settings.through_runner and settings.isolate == "never":
+        raise ArgumentsError(
+            "EHRQL_ISOLATE_USER_CODE=never is for developers: here the runner set the database."
+        )
+    near = bool(settings.url) and settings.url.folder is None
+    return "always" if near and settings.isolate == "default" else settings.isolate
+
+
+def compile_command(settings: Settings, given: Any, parameters: Sequence[str], to: str) -> None:
     """Write the plan of a definition."""
     LOG.info("backend: %s", settings.backend or "none")
-    plan = compile_plan(definition, parameters)
-    Path(to).write_text(dumps(plan), encoding="utf-8")
-    LOG.info("compiled %s: %s columns", definition, len(plan.dataset.columns))
+    kind = given.command_name.partition("-")[2] or "any"
+    if getattr(given, "test_data_file", None):
+        assure(settings, given.test_data_file, parameters)
+    plan = compile_plan(settings, given.definition, parameters, kind)
+    text = dumps(plan)
+    with outputs.opened(Path(to)) as stream:
+        stream.write(text.encode())
+    LOG.info(
+        "compiled %s: a plan of %s with %s nodes", given.definition, plan.kind, len(plan.nodes)
+    )
+
+
+def assure(settings: Settings, file: str, parameters: Sequence[str]) -> None:
+    """Check a definition by its own test file; raise AssuranceError with what is wrong."""
+    from sallyport_data_builder.confine import parent
+
+    count = parent.assure(Path(file), parameters, isolation(settings))
+    LOG.info("assurance: %s patients as expected", count)
 
 
 def read_plan(path: str) -> Plan:
     """Read a plan file; a symbolic link is none, and size is limited."""
-    file = Path(path)
-    if file.is_symlink() or not file.is_file():
-        raise ArgumentsError(f"There is no plan {path}.")
-    if file.stat().st_size > MAX_BYTES:
-        raise ArgumentsError(f"{path} is larger than {MAX_BYTES} bytes.")
-    return loads(file.read_text(encoding="utf-8"))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        raise ArgumentsError(f"There is no plan {path}, or it is a symbolic link.") from None
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ArgumentsError(f"{path} is no regular file.")
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise DefinitionError(f"The plan is larger than {MAX_BYTES} bytes.")
+    try:
+        return loads(data.decode())
+    except UnicodeDecodeError:
+        raise DefinitionError("The plan is not UTF-8 text.") from None
 
 
 def check_permissions(plan: Plan, granted: Sequence[str]) -> None:
     """Raise MissingPermissionError naming each table that needs a permission (PLAN-05)."""
-    lacking = []
-    for table in plan.tables():
-        needed = schemas.load(table.schema).tables[table.name].permission if table.schema else ""
-        if needed and needed not in granted:
-            lacking.append(f"{table.schema}.{table.name} needs {needed}")
+    needed = plan.permissions()
+    lacking = [
+        f"{name} needs {permission}" for name, permission in needed if permission not in granted
+    ]
     if lacking:
-        raise MissingPermissionError(f"A permission is missing: {'; '.join(sorted(lacking))}.")
+        raise MissingPermissionError(f"A permission is missing: {'; '.join(lacking)}.")
+
+
+def execute_command(settings: Settings, path: str, output: str | None, kind: str) -> None:
+    """Run a plan file on the database; `kind` is what the action's words ask for, if there are."""
+    target = Target.of(output)
+    plan = read_plan(path)
+    if kind and plan.kind != kind:
+        raise DefinitionError(f"This is a plan of {plan.kind}; the action generates {kind}.")
+    if not settings.url:
+        raise ArgumentsError("execute needs DATABASE_URL, DATABASE_URL_FILE or --dsn.")
+    confine(settings, target)
+    execute(settings, plan, output)
+
+
+def confine(settings: Settings, target: Target, *more: Path) -> None:
+    """Close to this process what it does not need; only a process of our own can lose that."""
+    if not settings.own_process:
+        return
+    from sallyport_data_builder.confine.layers import confine_database
+
+    reads, writes = [*settings.reads(), *more], settings.writes()
+    if target.parent is not None:
+        outputs.make_folder(target.parent)
+        writes.append(target.parent)
+    active = confine_database(reads, writes)
+    for name in active.missing:
+        LOG.warning("the database process runs without %s, which is missing here", name)
 
 
 def execute(settings: Settings, plan: Plan, output: str | None) -> None:
-    """Run a plan on the database and write its rows."""
+    """Run a plan on the database, or on a folder of table files, and write its rows."""
+    from sallyport_data_builder import local
+
+    check_output(plan, output)
+    check_permissions(plan, settings.permissions)
+    if settings.url.folder is not None:
+        with local.loaded(plan, local.of_folder(settings.url.folder), settings.job) as database:
+            _answer(settings, plan, database, output)
+        return
+    _on_database(settings, plan, output)
+
+
+def _on_database(settings: Settings, plan: Plan, output: str | None) -> None:
+    from sallyport_data_builder.backends import keys, usage
     from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.sql.run import connect, dialect_of, rounded, run_steps
+    from sallyport_data_builder.sql.run import connect, dialect_of
+
+    url = settings.database()
+    mapping = mappings.find(settings.backend, settings.backends)
+    dialect = dialect_of(url, settings.query_engine or mapping.dialect)
+    mapping = with_scratch(settings, mapping, dialect.name)
+    granted = ", ".join(settings.permissions) or "none"
+    LOG.info("backend: %s, permissions: %s", mapping.slug, granted)
+    for text in usage.warnings(plan.nodes, mapping):
+        LOG.warning("%s", text)
+    with connect(dialect, url, mapping, settings.job) as database:
+        keys.refresh(database, mapping, plan.nodes)
+        _answer(settings, plan, database, output)
+
+
+def with_scratch(settings: Settings, mapping: BackendMapping, dialect: str) -> BackendMapping:
+    """Put scratch tables into TEMP_DATABASE_NAME, which means something on SQL Server alone."""
+    name = settings.temp_database
+    if name and dialect == "mssql":
+        LOG.info("scratch tables go to the database %s", name)
+        return replace(mapping, scratch_schema=f"{name}.dbo")
+    if name:
+        LOG.info("TEMP_DATABASE_NAME %s is ignored on %s", name, dialect)
+    return mapping
+
+
+def _answer(settings: Settings, plan: Plan, database: Database, output: str | None) -> None:
+    from sallyport_data_builder.sql import results
+    from sallyport_data_builder.sql.run import rounded
     from sallyport_data_builder.sql.steps import Planner
 
-    if output is not None:
-        outputs.target(output)
-    check_permissions(plan, settings.permissions)
-    mapping = mappings.find(settings.backend, settings.backends)
-    dialect = dialect_of(settings.url.text, settings.query_engine or mapping.dialect)
-    planner = Planner(dialect, mapping, settings.job, settings.permissions)
-    steps = planner.dataset(plan.dataset)
-    columns = [name for name, _series in plan.dataset.columns]
-    LOG.info(
-        "backend: %s, permissions: %s", mapping.slug, ", ".join(settings.permissions) or "none"
-    )
+    mapping: BackendMapping = database.mapping
+    planner = Planner(database.dialect, mapping, settings.job, settings.permissions)
     for item in planner.exclusions():
         LOG.info("patients left out by the backend: %s", item.name)
-    with connect(dialect, settings.url.text, mapping, settings.job) as database:
-        count = outputs.write(output, columns, run_steps(database, steps, columns))
-    LOG.info("written: %s rows", rounded(count))
+    for count in results.write(database, planner, plan.root, output):
+        LOG.info("written: %s rows", rounded(count))
 
 
-def dummy(plan: Plan, output: str | None) -> None:
-    """Write dummy rows for a plan."""
+def check_output(plan: Plan, output: str | None) -> None:
+    """Refuse an output that cannot hold the tables of a plan, before anything runs."""
+    events = [name for name, _rows in plan.dataset.events] if plan.kind == "dataset" else []
+    Target.of(output).check(["dataset", *events])
+
+
+def generate(settings: Settings, given: Any, parameters: Sequence[str]) -> None:
+    """Compile and run in one container: on the database, or on dummy data without one."""
+    target = Target.of(given.output)
+    with_database = bool(settings.url) and settings.backend not in NO_BACKEND
+    with_database = with_database or settings.url.folder is not None
+    _check_secret(settings, with_database, Path(given.definition))
+    if given.test_data_file:
+        assure(settings, given.test_data_file, parameters)
+    kind = given.command_name.partition("-")[2]
+    plan = compile_plan(settings, given.definition, parameters, kind)
+    if with_database:
+        confine(settings, target)
+        execute(settings, plan, given.output)
+    else:
+        dummy(settings, plan, given)
+
+
+def _check_secret(settings: Settings, with_database: bool, definition: Path) -> None:
+    """Refuse a database URL where study code could read it, and keep our memory to ourselves."""
+    if not with_database:
+        return
+    if settings.own_process:
+        from sallyport_data_builder.confine.layers import seal
+
+        seal()
+    path = settings.url_file
+    folders = [Path.cwd(), definition.resolve().parent]
+    if path and any(Path(path).resolve().is_relative_to(folder) for folder in folders):
+        raise ArgumentsError(
+            "DATABASE_URL_FILE lies in the study's folder, where study code could read it."
+        )
+
+
+def dummy(settings: Settings, plan: Plan, given: Any) -> None:
+    """Write dummy rows: from a file, else from dummy tables, else made here."""
+    check_output(plan, given.output)
+    check_permissions(plan, plan.permissions_claimed)
+    sources = [
+        given.dummy_tables,
+        given.dummy_data_file and str(Path(given.dummy_data_file).parent),
+    ]
+    confine(settings, Target.of(given.output), *map(Path, filter(None, sources)))
+    if given.dummy_data_file:
+        LOG.info("no database: dummy data comes from %s", given.dummy_data_file)
+        _copy(plan, Target.of(given.dummy_data_file, "--dummy-data-file"), given.output)
+    elif given.dummy_tables:
+        from sallyport_data_builder import local
+
+        LOG.info("no database: dummy tables come from %s", given.dummy_tables)
+        source = local.of_folder(Path(given.dummy_tables))
+        with local.loaded(plan, source, settings.job) as database:
+            _answer(settings, plan, database, given.output)
+    else:
+        from sallyport_data_builder import local
+        from sallyport_data_builder.dummy.generator import Generator
+
+        LOG.info("no database: %s dummy patients", plan.population_size)
+        with local.loaded(plan, Generator(plan).read, settings.job) as database:
+            _answer(settings, plan, database, given.output)
+
+
+def _copy(plan: Plan, source: Target, output: str | None) -> None:
+    """Write a file, or a folder with a file per table, after checking all of it (DUM-10)."""
+    if plan.kind == "measures":
+        table = measures.measures_table(plan.measures)
+        path = source.path(table.name) or Path()
+        measures.write(output, plan.measures, inputs.rows(path, table))
+        return
+    events = [events_table(name, rows) for name, rows in plan.dataset.events]
+    tables = [dataset_table(plan.dataset), *events]
+    source.check([table.name for table in tables])
+    read = [(table, inputs.read(source.path(table.name) or Path(), table)) for table in tables]
+    outputs.write_all(output, read)
+
+
+def create_dummy_tables(
+    settings: Settings, definition: str, parameters: Sequence[str], folder: str | None
+) -> None:
+    """Write dummy tables, which `--dummy-tables` and `--dsn` take."""
     from sallyport_data_builder.dummy.generator import Generator
 
+    target = None if folder is None else folder if ":" in folder else f"{folder}:csv"
+    Target.of(target)
+    plan = compile_plan(settings, definition, parameters, "any, measures first")
     check_permissions(plan, plan.permissions_claimed)
-    columns = [name for name, _series in plan.dataset.columns]
-    LOG.info("no database: %s dummy patients", plan.population_size)
-    outputs.write(output, columns, Generator(plan).rows())
-
-
-def generate(
-    settings: Settings, definition: str, parameters: Sequence[str], output: str | None
-) -> None:
-    """Compile and run in one container: dummy data, or a database of the developer's own."""
-    from sallyport_data_builder.backends.mapping import NO_BACKEND
-
-    with_database = bool(settings.url) and settings.backend not in NO_BACKEND
-    if with_database and (settings.isolate != "never" or settings.url_from_file):
-        raise ArgumentsError(
-            "Study code does not run beside a database URL: use compile where there is none, "
-            "then execute. For a database of your own set EHRQL_ISOLATE_USER_CODE=never."
-        )
-    plan = compile_plan(definition, parameters)
-    if with_database:
-        execute(settings, plan, output)
+    generator = Generator(plan)
+    tables = [(table, generator.read(table)) for table in generator.tables()]
+    if target is None:
+        for table, rows in tables:
+            sys.stdout.write(f"{table.name}\n")
+            outputs.write(None, table, rows)
     else:
-        dummy(plan, output)
+        outputs.write_all(target, tables)
+    LOG.info("%s dummy tables for %s patients", len(tables), plan.population_size)
 
 
 def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:
-    """Write the statements that `execute` would run."""
+    """Write the statements that `execute` would run; without a backend tables keep their names."""
+    from sallyport_data_builder import local
     from sallyport_data_builder.backends import mapping as mappings
+    from sallyport_data_builder.sql.connectors import dialect_of
     from sallyport_data_builder.sql.explain import statements
 
-    mapping = mappings.find(settings.backend, settings.backends)
-    scheme = settings.query_engine or mapping.dialect or settings.url.text or "postgresql"
+    if settings.backend in ("", *NO_BACKEND):
+        mapping = local.mapping(plan)
+    else:
+        mapping = mappings.find(settings.backend, settings.backends)
+    url = settings.url.text if settings.url.is_url else ""
+    scheme = settings.query_engine or mapping.dialect or url or "postgresql"
+    mapping = with_scratch(settings, mapping, dialect_of(scheme).name)
     text = statements(plan, mapping, scheme, settings)
     if output is None:
         sys.stdout.write(text + "\n")
     else:
-        Path(output).write_text(text + "\n", encoding="utf-8")
-
-
-def check_backend(settings: Settings, slug: str, static_only: bool, json_file: str | None) -> int:
-    """Print what was found and return 0, or 1 if a check failed."""
-    from sallyport_data_builder.backends import checks
-    from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.sql.run import connect, dialect_of
-
-    mapping = mappings.find(slug, settings.backends)
-    found = list(checks.static(mapping))
-    if not static_only:
-        if not settings.url:
-            raise ArgumentsError("Set DATABASE_URL or DATABASE_URL_FILE, or use --static.")
-        dialect = dialect_of(settings.url.text, settings.query_engine or mapping.dialect)
-        with connect(dialect, settings.url.text, mapping, "check") as database:
-            found += checks.live(mapping, database)
-    for check in found:
-        place = ".".join(filter(None, (check.table, check.column)))
-        words = " ".join(filter(None, (place, check.text)))
-        sys.stdout.write(f"{check.status:5}{check.id}  {words}\n")
-    document = checks.report(mapping, found, "static" if static_only else "live")
-    if json_file:
-        Path(json_file).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    return 1 if document["summary"]["fail"] else 0
-
-
-def test_connection(settings: Settings) -> None:
-    """Connect, with the backend's settings, and ask for one row."""
-    import sqlalchemy as sa
-
-    from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.sql.run import connect, dialect_of
-
-    mapping = mappings.find(settings.backend, settings.backends)
-    with connect(
-        dialect_of(settings.url.text, settings.query_engine), settings.url.text, mapping, "test"
-    ) as database:
-        database.execute("test", sa.select(sa.literal(1)))
-    LOG.info("the database answers")
-
-
-def clean_scratch(settings: Settings, job: str, dry_run: bool) -> None:
-    """Drop what an interrupted job left."""
-    from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.settings import _job
-    from sallyport_data_builder.sql.run import connect, dialect_of
-
-    mapping = mappings.find(settings.backend, settings.backends)
-    dialect = dialect_of(settings.url.text, settings.query_engine or mapping.dialect)
-    with connect(dialect, settings.url.text, mapping, "clean") as database:
-        prefix = f"sp_{_job(job)}_"
-        names = dialect.scratch_tables(database.connection, mapping.scratch_schema, prefix)
-        for name in names:
-            LOG.info("left over: %s", name)
-        if not dry_run:
-            database.drop(names)
+        with outputs.opened(Path(output)) as stream:
+            stream.write(f"{text}\n".encode())

@@ -24,6 +24,14 @@ class DefinitionError(Failure):
     code = 10
 
 
+class UnknownNameError(DefinitionError, AttributeError):
+    """A name that an object has not."""
+
+
+class UnknownModuleError(DefinitionError, ModuleNotFoundError):
+    """A module that the language has not."""
+
+
 class DataFileError(Failure):
     """A data file that a study supplied is missing or invalid."""
 
@@ -36,10 +44,22 @@ class MissingPermissionError(Failure):
     code = 12
 
 
+class AssuranceError(Failure):
+    """A study's own assurance test failed."""
+
+    code = 13
+
+
 class MappingError(Failure):
     """The backend's mapping file is invalid."""
 
     code = 5
+
+
+class TooSlowError(Failure):
+    """Measures that would not be finished within the limit."""
+
+    code = 14
 
 
 class DatabaseFailure(Failure):
@@ -52,7 +72,7 @@ class DatabaseFailure(Failure):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ` Did you mean …?` or the list of what there is, to end an error with."""
-    names = sorted(known)
+    names = sorted(set(known))
     close = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
     if close:
         return f" Did you mean {' or '.join(close)}?"

@@ -7,6 +7,7 @@ Where the real package is installed this one refuses to load.
 import importlib
 import importlib.metadata
 import sys
+from pathlib import Path
 
 LANGUAGE = "sallyport_data_builder.lang"
 REAL = "opensafely-ehrql"
@@ -23,15 +24,25 @@ def _refuse_the_real_one() -> None:
     )
 
 
+def _refuse_another() -> None:
+    own = Path(__file__).read_bytes()  # a copy of this file is no other one
+    for folder in map(Path, sys.path):
+        for other in (folder / "ehrql.py", folder / "ehrql" / "__init__.py"):
+            if other.is_file() and other.read_bytes() != own:
+                raise ImportError(
+                    f"{other} offers the same name as sallyport-ehrql-alias; remove or rename it"
+                )
+
+
 def _serve() -> None:
     """Enter every module of the language under its alias."""
     for name in ("", ".tables", ".codes", ".query_language"):
         importlib.import_module(LANGUAGE + name)
     for name, module in list(sys.modules.items()):
-        if name == LANGUAGE or name.startswith((f"{LANGUAGE}.tables", f"{LANGUAGE}.codes")):
+        if name == LANGUAGE or name.startswith(f"{LANGUAGE}."):
             sys.modules[__name__ + name.removeprefix(LANGUAGE)] = module
-    sys.modules[f"{__name__}.query_language"] = sys.modules[f"{LANGUAGE}.query_language"]
 
 
 _refuse_the_real_one()
+_refuse_another()
 _serve()

@@ -2,91 +2,251 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.mapping import BackendMapping, MappedColumn, MappedTable
+from sallyport_data_builder.backends.implied import ColumnTest, physical
+from sallyport_data_builder.backends.parts import BackendMapping, MappedColumn, MappedTable
 from sallyport_data_builder.errors import DatabaseFailure
-from sallyport_data_builder.sql.dialect import Dialect
+from sallyport_data_builder.model.nodes import Table
+from sallyport_data_builder.model.types import CODES, MULTI_CODES
+from sallyport_data_builder.sql.dialect import Dialect, Element
 
 NOT_AVAILABLE = 4
+TEXTS = ("str", *CODES, *MULTI_CODES)
+KEYS = "patient keys"
 
 
 def operator_text(sql: str) -> sa.TextClause:
-    """Return an operator's SQL as it is: a colon in it is no parameter."""
-    return sa.text(sql.replace("\\", "\\\\").replace(":", "\\:"))
+    """Return an operator's SQL as it is: a colon is no parameter, a last comment hides nothing."""
+    body = sql.strip().rstrip(";").rstrip() + "\n"
+    return sa.text(body.replace("\\", "\\\\").replace(":", "\\:"))
+
+
+def operator_expression(sql: str, kind: Any = None) -> Element:
+    """Return an operator's expression in parentheses."""
+    found: Element = sa.literal_column(f"({sql.strip()}\n)")
+    return found if kind is None else sa.type_coerce(found, kind)
+
+
+@dataclass(frozen=True)
+class First:
+    """What is stored before anything else: patient keys, and tables to materialise."""
+
+    label: str
+    key: tuple[str, str] | str
+    select: sa.Select[Any]
+    columns: list[str]
 
 
 class Standard:
     """Gives the standard rows of a backend's tables."""
 
-    def __init__(self, mapping: BackendMapping, dialect: Dialect) -> None:
+    def __init__(self, mapping: BackendMapping, dialect: Dialect, own_ids: bool = False) -> None:
+        """Take `own_ids` to see text ids as they are, which checks do and studies never."""
         self._mapping, self._dialect = mapping, dialect
+        self._translated = mapping.patient_type == "str" and not own_ids
+        self._stored: dict[tuple[str, str], sa.FromClause] = {}
+        self._sources: dict[tuple[str, ...], sa.FromClause] = {}
+        self._keys: sa.FromClause | None = None
+        if mapping.key_table:
+            self._keys = _named(
+                mapping.key_table, sa.column("patient_id", sa.BigInteger()), sa.column("source_id")
+            )
 
-    def table(self, schema: str, name: str, columns: list[str] | None = None) -> sa.Select[Any]:
-        """Return a SELECT of patient_id and the columns asked for."""
-        mapped = self._mapping.tables.get((schema, name))
-        if mapped is None:
+    def table(
+        self,
+        schema: str,
+        name: str,
+        columns: list[str] | None = None,
+        where: Element | None = None,
+    ) -> sa.Select[Any]:
+        """Return a SELECT of patient_id and the columns asked for, of the rows of `implied`."""
+        mapped = self.mapped(schema, name)
+        wanted = list(mapped.types) if columns is None else columns
+        if (schema, name) in self._stored:
+            stored = self._stored[schema, name]
+            return sa.select(stored.c.patient_id, *(stored.c[column] for column in wanted))
+        source = self._source(mapped)
+        patient, joined = self._patient(mapped, source)
+        selected = [self._column(mapped, source, column).label(column) for column in wanted]
+        statement = sa.select(patient.label("patient_id"), *selected).select_from(joined)
+        if mapped.where:
+            statement = statement.where(operator_expression(mapped.where))
+        if mapped.absent:
+            statement = statement.where(sa.false())
+        return statement if where is None else statement.where(where)
+
+    def mapped(self, schema: str, name: str) -> MappedTable:
+        """Return a table's mapping; raise DatabaseFailure where the backend lacks it."""
+        found = self._mapping.tables.get((schema, name))
+        if found is None:
             full = f"{schema}.{name}" if schema else name
             message = f"The backend {self._mapping.slug} has no table {full}."
             raise DatabaseFailure(message, NOT_AVAILABLE)
-        source = self._source(mapped)
-        wanted = list(mapped.types) if columns is None else columns
-        selected = [self._column(mapped, source, column).label(column) for column in wanted]
-        patient = self._plain(source, mapped.patient_id, "int").label("patient_id")
-        statement = sa.select(patient, *selected).select_from(source)
-        return (
-            statement.where(sa.literal_column(f"({mapped.where})")) if mapped.where else statement
-        )
+        return found
 
     def unavailable(self, schema: str, name: str) -> frozenset[str]:
         """Return the columns that are NULL on this backend (BK-03)."""
         mapped = self._mapping.tables.get((schema, name))
         return mapped.unavailable if mapped else frozenset()
 
+    def implied(self, schema: str, name: str, tests: Sequence[ColumnTest]) -> Element | None:
+        """Return a condition on physical columns that every row passing all tests meets (BK-06).
+
+        Give it to `table` as `where`; None where no test can be turned round.
+        """
+        mapped = self.mapped(schema, name)
+        if (schema, name) in self._stored:
+            return None
+        source, found = self._source(mapped), []
+        for test in tests:
+            if column := mapped.columns.get(test.column):
+                kind = mapped.types[test.column]
+                whole = replace(column, collation=self._collation(column, kind))
+                found.append(physical(self._dialect, whole, source, kind, test))
+        conditions = [item for item in found if item is not None]
+        return sa.and_(*conditions) if conditions else None
+
+    def first(self, wanted: Mapping[Table, list[str]]) -> Iterator[First]:
+        """Give what must be stored first; tell `keep` where each went before asking for more."""
+        if self._translated and self._keys is None:
+            yield First(KEYS, KEYS, self._key_select(wanted), ["source_id"])
+        for table, columns in wanted.items():
+            place = table.schema, table.name
+            mapped = self._mapping.tables.get(place)
+            if mapped and mapped.materialise:
+                select = self.table(*place, columns)
+                yield First(f"rows of {table.name}", place, select, columns)
+
+    def keep(self, item: First, stored: sa.FromClause) -> None:
+        """Note where something of `first` is stored."""
+        if isinstance(item.key, str):
+            self._keys = stored
+        else:
+            self._stored[item.key] = stored
+
+    def own_ids(self, mapped: MappedTable) -> sa.Select[Any]:
+        """Return a SELECT of the patient ids that the database itself uses."""
+        source = self._source(mapped)
+        kind = self._dialect.types[self._mapping.patient_type]
+        column = sa.type_coerce(source.c[mapped.patient_id], kind).label("source_id")
+        statement = sa.select(column).select_from(source)
+        return (
+            statement.where(operator_expression(mapped.where)) if mapped.where else statement
+        ).where(source.c[mapped.patient_id].is_not(None))
+
+    def every_id(self, tables: Sequence[MappedTable]) -> sa.Subquery:
+        """Return each text id of some tables once (BK-07)."""
+        ids = [self.own_ids(table) for table in tables if not table.absent]
+        if not ids:
+            nobody = sa.cast(sa.null(), self._dialect.types["str"]).label("source_id")
+            return sa.select(nobody).where(sa.false()).subquery("ids")
+        return (sa.union(*ids) if len(ids) > 1 else ids[0].distinct()).subquery("ids")
+
+    def exclusion(self, sql: str, patient: Element) -> Element:
+        """Return the condition that a patient is among those that an operator's SQL returns."""
+        kind = self._dialect.types[self._mapping.patient_type]
+        column = sa.column(self._mapping.patient_id, kind)
+        listed = operator_text(sql).columns(column).subquery("listed")
+        found = listed.c[column.name]
+        if not self._translated:
+            return sa.exists().where(found == patient)
+        keys = self._key_table()
+        return sa.exists().where(keys.c.source_id == found, keys.c.patient_id == patient)
+
+    def _key_select(self, wanted: Mapping[Table, list[str]]) -> sa.Select[Any]:
+        places = [(table.schema, table.name) for table in wanted]
+        tables = [self._mapping.tables[place] for place in places if place in self._mapping.tables]
+        ids = self.every_id(_unique(tables))
+        order = self._dialect.text_key(ids.c.source_id)
+        number = sa.cast(sa.func.row_number().over(order_by=order), self._dialect.types["int"])
+        return sa.select(number.label("patient_id"), ids.c.source_id)
+
+    def _key_table(self) -> sa.FromClause:
+        if self._keys is None:
+            raise DatabaseFailure("The patient keys were not made first.", 1)
+        return self._keys.alias("k")
+
+    def _patient(self, mapped: MappedTable, source: sa.FromClause) -> tuple[Element, sa.FromClause]:
+        """Return the int that stands for a patient, and the rows with it."""
+        own = source.c[mapped.patient_id]
+        if mapped.absent:
+            return sa.cast(sa.null(), self._dialect.types["int"]), source
+        if not self._translated:
+            return sa.type_coerce(own, self._dialect.types[self._mapping.patient_type]), source
+        keys = self._key_table()
+        return keys.c.patient_id, source.join(keys, keys.c.source_id == own)
+
     def _source(self, mapped: MappedTable) -> sa.FromClause:
+        """Return the physical rows: one object per table, or conditions would join it to itself."""
+        place = (mapped.section, mapped.name, mapped.source, *sorted(mapped.types))
+        if place not in self._sources:
+            self._sources[place] = self._physical(mapped)
+        return self._sources[place]
+
+    def _physical(self, mapped: MappedTable) -> sa.FromClause:
         names = [mapped.patient_id, *(c.column for c in mapped.columns.values() if c.column)]
         columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in dict.fromkeys(names)]
+        if mapped.absent:
+            nothing = sa.cast(sa.null(), self._dialect.types["int"]).label(mapped.patient_id)
+            return sa.select(nothing).subquery("no_rows")
         if mapped.query:
-            body = mapped.query.strip().rstrip(";")
-            return operator_text(body).columns(*columns).subquery("q")
-        *schema, name = mapped.source.split(".")
-        return sa.table(name, *columns, schema=".".join(schema) or None)
+            return operator_text(mapped.query).columns(*columns).subquery("q")
+        return _named(mapped.source, *columns)
 
-    def _plain(self, source: sa.FromClause, name: str, kind: str) -> sa.ColumnElement[Any]:
-        return sa.type_coerce(source.c[name], self._dialect.types[kind])
+    def _collation(self, column: MappedColumn, kind: str) -> str:
+        """Return what a text column is compared by, where that is not its own collation."""
+        probe: Element = sa.column("probe")
+        if kind not in TEXTS or self._dialect.standard_text(probe) is probe:
+            return column.collation or (self._mapping.collation if kind in TEXTS else "")
+        return column.collation or self._mapping.collation or "binary"
 
-    def _column(
-        self, mapped: MappedTable, source: sa.FromClause, name: str
-    ) -> sa.ColumnElement[Any]:
+    def _collated(self, column: MappedColumn, found: Element, kind: str) -> Element:
+        collation = column.collation or self._mapping.collation
+        if kind not in TEXTS:
+            return found
+        if not collation:
+            return self._dialect.standard_text(found)
+        return sa.type_coerce(sa.collate(found, collation), self._dialect.types[kind])
+
+    def _column(self, mapped: MappedTable, source: sa.FromClause, name: str) -> Element:
         kind = mapped.types[name]
         sql_type = self._dialect.types[kind]
         if name in mapped.unavailable:
             return sa.cast(sa.null(), sql_type)
         column = mapped.columns[name]
         if column.sql:
-            found: sa.ColumnElement[Any] = sa.type_coerce(
-                sa.literal_column(f"({column.sql})"), sql_type
-            )
+            found = operator_expression(column.sql, sql_type)
         else:
-            found = self._plain(source, column.column, kind)
+            found = sa.type_coerce(source.c[column.column], sql_type)
+        if not column.map:
+            found = self._collated(column, found, kind)
         return self._mapped(column, found, kind)
 
-    def _mapped(
-        self, column: MappedColumn, found: sa.ColumnElement[Any], kind: str
-    ) -> sa.ColumnElement[Any]:
-        if column.null_if is not None:
-            found = sa.func.nullif(
-                found, self._dialect.literal(column.null_if, kind), type_=self._dialect.types[kind]
-            )
+    def _mapped(self, column: MappedColumn, found: Element, kind: str) -> Element:
+        types = self._dialect.types
+        for missing in column.null_if:
+            constant = self._dialect.literal(missing, kind)
+            found = sa.func.nullif(found, constant, type_=types[kind])
         if not column.map:
             return found
-        pairs = [
-            (sa.cast(found, self._dialect.types["str"]) == old, self._dialect.literal(new, kind))
-            for old, new in column.map.items()
-        ]
+        text = sa.cast(found, types["str"])
+        pairs = [(text == old, self._dialect.literal(new, kind)) for old, new in column.map.items()]
         otherwise = None
         if column.otherwise is not None:
             otherwise = self._dialect.literal(column.otherwise, kind)
-        return sa.case(*pairs, else_=otherwise)
+        return self._collated(column, sa.case(*pairs, else_=otherwise), kind)
+
+
+def _named(full: str, *columns: sa.ColumnClause[Any]) -> sa.TableClause:
+    *schema, name = full.split(".")
+    return sa.table(name, *columns, schema=".".join(schema) or None)
+
+
+def _unique(tables: Sequence[MappedTable]) -> list[MappedTable]:
+    """Return each table once; tables are no keys, because their columns are a dictionary."""
+    return list({table.name: table for table in tables}.values())

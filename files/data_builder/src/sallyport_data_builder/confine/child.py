@@ -1,39 +1,38 @@
 """The child process: runs a definition file and writes the plan, or the error, to a pipe.
 
-Usage: `python -m sallyport_data_builder.confine.child DESCRIPTOR FILE [PARAMETER ...]`.
+Usage: `python -m sallyport_data_builder.confine.child DESCRIPTOR ISOLATE KIND FILE [WORD ...]`.
+The first line of the answer says which layers are there, before any study code runs; the second is
+the plan or what is wrong.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import linecache
 import os
-import resource
 import runpy
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
+from sallyport_data_builder.confine import layers
 from sallyport_data_builder.errors import DefinitionError, Failure
-from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps
+from sallyport_data_builder.model.plan import Plan, dumps
+from sallyport_data_builder.schemas import site_folder
 
-LIMITS = {
-    resource.RLIMIT_CPU: 300,
-    resource.RLIMIT_AS: 4 * 1024**3,
-    resource.RLIMIT_CORE: 0,
-    resource.RLIMIT_NOFILE: 256,
-    resource.RLIMIT_NPROC: 0,
-    resource.RLIMIT_FSIZE: MAX_BYTES,
+CONFINED = (
+    "\nA definition reads files of the study and computes; it writes no file, starts no program or "
+    "thread, and has no network."
+)
+ASSURANCE = "assurance"
+KINDS = {
+    "dataset": ("dataset",),
+    "measures": ("measures",),
+    "any": ("dataset", "measures"),
+    "any, measures first": ("measures", "dataset"),
 }
-
-
-def limit() -> None:
-    """Set the limits of ISO-02; they cannot be raised again."""
-    for name, wanted in LIMITS.items():
-        hard = resource.getrlimit(name)[1]
-        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(name, (value, value))
 
 
 def study_place(error: BaseException, root: Path) -> str:
@@ -50,41 +49,83 @@ def study_place(error: BaseException, root: Path) -> str:
     return "".join(lines[-5:])
 
 
-def compile_file(file: Path, parameters: list[str]) -> str:
-    """Run a definition and return the JSON of its plan; raise DefinitionError with the place."""
+def compile_file(file: Path, kind: str, parameters: list[str]) -> dict[str, Any]:
+    """Run a definition and return the JSON of its plan, or the failures of an assurance test.
+
+    Raises Stopped, with the study's lines.
+    """
     root = Path.cwd()
     sys.path[:0] = [str(file.resolve().parent), str(root)]
     sys.argv = [str(file), *parameters]
     try:
         found = runpy.run_path(str(file.resolve()), run_name="__dataset__")
-        return dumps(_plan(found, file))
+        if kind == ASSURANCE:
+            return _assure(found, file)
+        return {"plan": dumps(_plan(found, file, kind))}
+    except Failure as error:
+        told, code = f"{study_place(error, root)}{error}", error.code
     except (Exception, SystemExit) as error:
-        told = str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
-        raise DefinitionError(f"{study_place(error, root)}{told}") from None
+        hint = CONFINED if isinstance(error, PermissionError) else ""
+        told = f"{study_place(error, root)}{type(error).__name__}: {error}{hint}"
+        code = DefinitionError.code
+    raise Stopped(told, code)
 
 
-def _plan(found: dict[str, Any], file: Path) -> Plan:
+class Stopped(Exception):
+    """What the parent is told instead of a plan."""
+
+    def __init__(self, told: str, code: int) -> None:
+        super().__init__(told)
+        self.code = code
+
+
+def _plan(found: dict[str, Any], file: Path, kind: str) -> Plan:
     from sallyport_data_builder.lang.datasets import Dataset, plan_of
+    from sallyport_data_builder.lang.measures import Measures
 
-    dataset = found.get("dataset")
-    if dataset is None:
-        raise DefinitionError(f"{file} has no variable named dataset.")
-    if not isinstance(dataset, Dataset):
-        raise DefinitionError("The variable dataset must come from create_dataset().")
-    return plan_of(dataset)
+    classes: dict[str, type[Dataset | Measures]] = {"dataset": Dataset, "measures": Measures}
+    names = [name for name in KINDS[kind] if found.get(name) is not None]
+    if not names:
+        raise DefinitionError(f"{file} has no variable named {' or '.join(KINDS[kind])}.")
+    definition = found[names[0]]
+    if not isinstance(definition, classes[names[0]]):
+        raise DefinitionError(f"The variable {names[0]} must come from create_{names[0]}().")
+    return plan_of(definition)
+
+
+def _assure(found: dict[str, Any], file: Path) -> dict[str, Any]:
+    from sallyport_data_builder.assurance import failures
+
+    if "test_data" not in found:
+        raise DefinitionError(f"{file} has no variable named test_data.")
+    wrong = list(failures(_plan(found, file, "dataset").dataset, found["test_data"]))
+    return {"patients": len(found["test_data"]), "failures": wrong}
 
 
 def main() -> int:
     """Answer on the descriptor; exit 0 even for the study's mistakes, which are an answer."""
-    descriptor, file, *parameters = sys.argv[1:]
-    limit()
-    try:
-        answer = {"plan": compile_file(Path(file), parameters)}
-    except DefinitionError as error:
-        answer = {"error": str(error)}
+    descriptor, isolate, kind, name, *parameters = sys.argv[1:]
+    file = Path(name)
     with os.fdopen(int(descriptor), "w", encoding="utf-8") as stream:
+        active = confine(isolate, file)
+        stream.write(json.dumps(dataclasses.asdict(active)) + "\n")
+        stream.flush()
+        if isolate == "always" and active.missing:
+            return 0
+        try:
+            answer = compile_file(file, kind, parameters)
+        except Stopped as stopped:
+            answer = {"error": str(stopped), "code": stopped.code}
         json.dump(answer, stream)
     return 0
+
+
+def confine(isolate: str, file: Path) -> layers.Layers:
+    """Put on what there is; with `never` only the limits, for developers."""
+    if isolate == "never":
+        layers.limit(layers.STUDY_LIMITS)
+        return layers.Layers(False, 0)
+    return layers.confine_study([Path.cwd(), file.resolve().parent, site_folder()])
 
 
 if __name__ == "__main__":

@@ -1,77 +1,112 @@
-"""Starts the child process that runs study code, and reads its answer strictly."""
+"""Has a definition compiled by the child process, and reads its answer strictly (ISO-05)."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import threading
+import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from sallyport_data_builder.errors import ArgumentsError, DefinitionError, Failure
-from sallyport_data_builder.model.plan import MAX_BYTES, Plan, loads
+from sallyport_data_builder.confine import process
+from sallyport_data_builder.confine.child import ASSURANCE
+from sallyport_data_builder.confine.layers import Layers
+from sallyport_data_builder.errors import (
+    ArgumentsError,
+    AssuranceError,
+    DataFileError,
+    DefinitionError,
+    Failure,
+)
+from sallyport_data_builder.model.plan import Plan, loads
+from sallyport_data_builder.schemas import SchemaError
 
-WALL_SECONDS = 600
-
-
-def environment() -> dict[str, str]:
-    """Return everything that study code finds in its environment; nothing is inherited."""
-    return {
-        "PATH": "/usr/bin:/bin",
-        "HOME": "/nonexistent",
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-
-
-def start(words: Sequence[str], output: int, *descriptors: int) -> subprocess.Popen[bytes]:
-    """Start our own Python with nothing of ours but some descriptors, in a group of its own."""
-    return subprocess.Popen(
-        [sys.executable, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        env=environment(),
-        pass_fds=descriptors,
-        start_new_session=True,
-    )
+LOG = logging.getLogger("data_builder")
+CODES = {cls.code: cls for cls in (DefinitionError, DataFileError, SchemaError)}
 
 
-def compile_definition(file: Path, parameters: Sequence[str]) -> Plan:
-    """Run a definition in a child process and return its plan."""
+def compile_definition(
+    file: Path, parameters: Sequence[str], kind: str = "any", isolate: str = "default"
+) -> Plan:
+    """Run a definition in a child process and return its plan.
+
+    With `isolate` "always" nothing of the study runs unless all layers are there (ISO-06).
+    """
+    document = _run(file, parameters, kind, isolate)
+    if set(document) != {"plan"} or not isinstance(document["plan"], str):
+        raise _wrong_form()
+    return loads(document["plan"])
+
+
+def assure(file: Path, parameters: Sequence[str], isolate: str = "default") -> int:
+    """Run an assurance test; raise AssuranceError with its failures, or return the patients."""
+    document = _run(file, parameters, ASSURANCE, isolate)
+    if set(document) != {"patients", "failures"} or not isinstance(document["failures"], list):
+        raise _wrong_form()
+    if document["failures"]:
+        raise AssuranceError("\n".join(["The assurance test failed:", *document["failures"]]))
+    return int(document["patients"])
+
+
+def _run(file: Path, parameters: Sequence[str], kind: str, isolate: str) -> dict[str, Any]:
     if not file.is_file():
         raise ArgumentsError(f"There is no definition file {file}.")
-    reader, writer = os.pipe()
-    sys.stdout.flush()
-    words = ["-m", "sallyport_data_builder.confine.child", str(writer), str(file), *parameters]
-    child = start(words, sys.__stderr__.fileno() if sys.__stderr__ else subprocess.DEVNULL, writer)
-    os.close(writer)
-    timer = threading.Timer(WALL_SECONDS, child.kill)
-    timer.start()
-    try:
-        with os.fdopen(reader, "rb") as stream:
-            answer = stream.read(2 * MAX_BYTES)
-        code = child.wait()
-    finally:
-        timer.cancel()
-        child.kill()
-    return _read(answer, code)
+    words = [isolate, kind, str(file), *parameters]
+    child = process.run("sallyport_data_builder.confine.child", words, process.WALL_SECONDS)
+    head, _line, answer = child.answer.partition(b"\n")
+    if head:
+        _check_layers(_layers(head), isolate)
+    if child.late or len(child.answer) > process.MAX_ANSWER:
+        raise DefinitionError(
+            f"The definition was stopped: it took more than {process.WALL_SECONDS:.0f} seconds, or "
+            "its answer was too large."
+        )
+    return _read(answer, child.code)
 
 
-def _read(answer: bytes, code: int) -> Plan:
+def _layers(head: bytes) -> Layers:
+    document = _object(head)
+    if set(document) != {"calls", "files"}:
+        raise _wrong_form()
+    return Layers(document["calls"] is True, int(document["files"]))
+
+
+def _check_layers(active: Layers, isolate: str) -> None:
+    missing = " and ".join(active.missing)
+    if missing and isolate == "always":
+        raise ArgumentsError(
+            f"Study code does not run here: {missing} is missing, and it must be confined because "
+            "a database URL is set or EHRQL_ISOLATE_USER_CODE is always. Use compile where there "
+            "is no URL, then execute."
+        )
+    if missing and isolate == "default":
+        LOG.warning("study code runs without %s, which is missing here", missing)
+    else:
+        LOG.debug("study code is confined: seccomp, Landlock version %s", active.files)
+
+
+def _read(answer: bytes, code: int) -> dict[str, Any]:
     if not answer:
         raise DefinitionError(
             f"The definition was stopped (code {code}): it used more time, memory or files than it "
             "may, or ended the process itself."
         )
+    document = _object(answer)
+    if set(document) == {"error", "code"}:
+        failure = CODES.get(document["code"], DefinitionError)
+        raise failure(str(document["error"]))
+    return document
+
+
+def _object(text: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(answer)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or len(document) != 1:
-        raise Failure("The process that runs definitions gave an answer of the wrong form.")
-    if "error" in document:
-        raise DefinitionError(str(document["error"]))
-    return loads(str(document.get("plan")))
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _wrong_form() from None
+    if not isinstance(document, dict):
+        raise _wrong_form()
+    return document
+
+
+def _wrong_form() -> Failure:
+    return DefinitionError("The process that ran the definition gave an answer of the wrong form.")

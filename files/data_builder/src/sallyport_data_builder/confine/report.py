@@ -1,41 +1,65 @@
-"""isolation-report: which layers confine study code, each by trying what it forbids."""
+"""isolation-report: what is stopped, found out by trying it (ISO-07)."""
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from sallyport_data_builder.confine.parent import start
+from sallyport_data_builder.confine import landlock, probes, process
 
-PROBES = {
-    "ISO-01 environment": (
-        "import os; raise SystemExit(any(n.startswith(('DATABASE', 'EHRQL')) for n in os.environ))"
-    ),
-    "ISO-02 new processes": (
-        "from sallyport_data_builder.confine.child import limit\nimport os\nlimit()\n"
-        "try: child = os.fork()\nexcept OSError: raise SystemExit(0)\n"
-        "os._exit(0) if child == 0 else os.waitpid(child, 0)\nraise SystemExit(1)"
-    ),
-    "ISO-02 memory": (
-        "from sallyport_data_builder.confine.child import limit\nlimit()\n"
-        "try: bytearray(5 * 1024 ** 3)\nexcept MemoryError: raise SystemExit(0)\n"
-        "raise SystemExit(1)"
-    ),
-    "container has no network": (
-        "import os; raise SystemExit(set(os.listdir('/sys/class/net')) - {'lo'} != set())"
-    ),
-    "container's root is read-only": (
-        "try: open('/.probe', 'w')\nexcept OSError: raise SystemExit(0)\nraise SystemExit(1)"
-    ),
-}
-NOT_YET = ("ISO-03 system calls (seccomp)", "ISO-04 files (Landlock)")
+SECONDS = 60.0
+TITLES = {probes.STUDY: "study code", probes.DATABASE: "database process"}
 
 
-def layers() -> Iterator[tuple[str, bool]]:
-    """Yield each layer and whether it stopped the probe."""
-    for name, probe in PROBES.items():
-        yield name, start(["-c", probe], subprocess.DEVNULL).wait() == 0
-    yield "not root", os.geteuid() != 0
-    for name in NOT_YET:
-        yield name, False
+@dataclass(frozen=True)
+class Line:
+    """One line of the report."""
+
+    rule: str
+    who: str
+    text: str
+    stopped: bool
+
+    @property
+    def good(self) -> bool:
+        """Whether it is as it should be: the control is the one thing that must work."""
+        return self.stopped != (self.rule == "control")
+
+    def __str__(self) -> str:
+        word = "stopped" if self.stopped else "works" if self.good else "NOT STOPPED"
+        return f"{word:12}{self.rule:10}{self.who:17}{self.text}"
+
+
+def tried(confinement: str, names: Sequence[str]) -> dict[str, bool]:
+    """Try probes in a confined process; what gives no answer was not stopped."""
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("inside", "outside"):
+            (Path(folder) / part).mkdir()
+            (Path(folder) / part / "file").write_text("text")
+        words = [confinement, folder, *names]
+        child = process.run("sallyport_data_builder.confine.probes", words, SECONDS)
+    found = dict(json.loads(line) for line in child.answer.splitlines())
+    return {name: found.get(name) is True for name in names}
+
+
+def lines() -> Iterator[Line]:
+    """Yield what each rule stops, for study code and for the process at the database."""
+    for confinement, who in TITLES.items():
+        names = [name for name, probe in probes.PROBES.items() if confinement in probe.where]
+        found = tried(confinement, names)
+        for name in sorted(names, key=lambda name: probes.PROBES[name].rule):
+            probe = probes.PROBES[name]
+            yield Line(probe.rule, who, probe.text, found[name])
+    yield Line("container", "both", "be root", os.geteuid() != 0)
+    interfaces = {path.name for path in Path("/sys/class/net").iterdir()} - {"lo"}
+    yield Line("container", "study code", "reach a network", not interfaces)
+    yield Line("container", "both", "write to the root folder", not os.access("/", os.W_OK))
+
+
+def summary() -> str:
+    """Return which Landlock this kernel has; a filter of calls shows in the lines."""
+    return f"Landlock version {landlock.version() or 'none'}"

@@ -1,117 +1,179 @@
-"""Dummy patients: the same definition gives the same rows on any day and machine (DUM-01)."""
+"""Dummy patients: made one by one, tried in bulk by the query that real data meets (DUM-08)."""
 
 from __future__ import annotations
 
-import datetime
-import hashlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
 
-from sallyport_data_builder import schemas
-from sallyport_data_builder.dummy.chance import repeatable
+from sallyport_data_builder.dummy.describe import conditions, described
+from sallyport_data_builder.dummy.patients import Patients
+from sallyport_data_builder.dummy.person import Facts
+from sallyport_data_builder.dummy.study import INTERVAL, Study
 from sallyport_data_builder.errors import DefinitionError
-from sallyport_data_builder.memory.engine import Engine
-from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model.nodes import Table, topological
-from sallyport_data_builder.model.plan import Plan, dumps
-from sallyport_data_builder.schemas import ColumnSpec
+from sallyport_data_builder.io.tables import OutputTable
+from sallyport_data_builder.model.nodes import Series
+from sallyport_data_builder.model.plan import Plan
+from sallyport_data_builder.model.roots import Dataset
+from sallyport_data_builder.sql.inline import rows_of
 
-FIXED_TODAY = datetime.date(2024, 1, 1)
-TRIES_PER_PATIENT = 200
-BATCH = 500
-SAMPLE_CODES = {
-    "snomedct": "123456789", "dmd": "987654321", "icd10": "A00", "ctv3": "XaBVJ", "opcs4": "A01",
-    "bnf": "0101010A0AAAAAA", "icd10_multi": "A00", "opcs4_multi": "A01",
-}  # fmt: skip
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CHUNK = 4_000
+MOST_COPIES = 32
+MOST_ATTEMPTS = 2_000
+FIRST_LOOK = 500
+OWN_ATTEMPTS = 24
+JOB = "dummy"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A patient who is tried: `number` stands for the patient and the attempt."""
+
+    number: int
+    patient: int
+    facts: Facts
 
 
 class Generator:
-    """Makes patients until enough of them are in the population."""
+    """Makes patients until each number has one in the population."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        digest = hashlib.sha256(dumps(plan).encode()).digest()
-        self._random = repeatable(digest)
-        self._nodes = topological([plan.dataset])
-        self._today = max((d for d in self._constants("date")), default=FIXED_TODAY)
-        self._pools: dict[str, list[Any]] = {}
+    def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
+        self._study, self._clock = Study(plan), clock
+        self._size, self._timeout = plan.population_size, plan.dummy.timeout
+        self._patients = Patients(self._study)
+        self._found: dict[int, Facts] = {}
+        self._made: list[OutputTable] = []
+        self._arrow: dict[str, pa.RecordBatch] = {}
 
-    def _constants(self, kind: str) -> list[Any]:
-        found = []
-        for node in self._nodes:
-            if isinstance(node, op.Literal) and node.kind == kind:
-                found.append(node.value)
-            elif isinstance(node, op.Constants) and node.kind == kind:
-                found.extend(node.values)
-        return found
+    def tables(self) -> list[OutputTable]:
+        """Return the tables that there are rows for, with the columns that are used (DUM-09)."""
+        return [place.table for place in self._study.places.values()]
 
-    def rows(self) -> list[Sequence[Any]]:
-        """Return exactly the number asked for, or raise DefinitionError (DUM-02)."""
-        wanted, made = self._plan.population_size, 0
-        found: list[Sequence[Any]] = []
-        while len(found) < wanted:
-            if made >= max(TRIES_PER_PATIENT * wanted, 10 * BATCH):
-                raise DefinitionError(
-                    f"Only {len(found)} of {wanted} dummy patients satisfy the population after "
-                    f"{made} tries; a condition of define_population is hard to satisfy."
-                )
-            patients = range(made + 1, made + 1 + BATCH)
-            engine = Engine(self._tables(patients), self._plan.dataset)
-            for result in engine.results(patients):
-                found.append(list(result.values()))
-            made += BATCH
-        return found[:wanted]
+    def read(self, table: OutputTable) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a table, as a file of it would be read."""
+        if not self._found:
+            self._find()
+        people = [
+            Candidate(patient, patient, self._found[patient]) for patient in sorted(self._found)
+        ]
+        for start in range(0, len(people), CHUNK):
+            yield _batch(table, people[start : start + CHUNK])
 
-    def _tables(self, patients: Sequence[int]) -> dict[tuple[str, str], list[Row]]:
-        """Fill every table that is used, births and deaths first."""
-        births = {patient: self._birth() for patient in patients}
-        tables = [node for node in self._nodes if isinstance(node, Table)]
-        return {
-            (table.schema, table.name): [
-                row
-                for patient in patients
-                for row in self._patient(table, patient, births[patient])
-            ]
-            for table in tables
-        }
+    def patients(self) -> dict[int, Facts]:
+        """Return the rows of each patient by table: exactly as many as asked for (DUM-02)."""
+        if not self._found:
+            self._find()
+        return self._found
 
-    def _birth(self) -> datetime.date:
-        days = self._random.randrange(100 * 365)
-        return (self._today - datetime.timedelta(days=days)).replace(day=1)
+    def _find(self) -> None:
+        """Try patients; one who is not in the population is made anew."""
+        ids = self._ids()
+        pending = dict.fromkeys(islice(ids, self._size), 0)
+        deadline = self._clock() + self._timeout
+        found: dict[int, Facts] = {}
+        tried = given_up = 0
+        while pending:
+            for candidates in _chunks(self._round(pending), CHUNK):
+                accepted = self._accepted(candidates, self._study.condition)
+                tried += len(candidates)
+                for each in candidates:
+                    if each.number in accepted:
+                        found.setdefault(each.patient, each.facts)
+                if self._clock() > deadline and len(found) < self._size:
+                    reason = f"in {self._timeout} seconds"
+                    raise self._too_hard(len(found), candidates, reason)
+            hopeless = tried >= FIRST_LOOK and not found and not self._study.inputs
+            for patient in self._given_up(pending, found, hopeless):
+                given_up += 1
+                if not self._study.inputs or given_up > FIRST_LOOK:
+                    raise self._too_hard(len(found), candidates, f"after {tried} tries")
+                del pending[patient]
+                pending[next(ids)] = 0
+        self._found = found
 
-    def _patient(self, table: Table, patient: int, birth: datetime.date) -> Iterator[Row]:
-        number = 1 if table.rows == "one" else self._random.choice((0, 1, 1, 2, 3, 5))
-        if table.rows == "one" and table.name != "patients" and self._random.random() < 0.8:
-            number = 0
-        specs = schemas.load(table.schema).tables[table.name].columns if table.schema else {}
-        for _ in range(number):
-            row: Row = {"patient_id": patient}
-            for name, kind in table.spec:
-                spec = specs.get(name, ColumnSpec(kind))
-                row[name] = birth if name == "date_of_birth" else self._value(spec, birth, row)
-            yield row
+    def _given_up(
+        self, pending: dict[int, int], found: dict[int, Facts], hopeless: bool
+    ) -> list[int]:
+        """Take out who was found; return who is not worth another try."""
+        for patient in [each for each in pending if each in found]:
+            del pending[patient]
+        limit = OWN_ATTEMPTS if self._study.inputs else MOST_ATTEMPTS
+        return [each for each, attempts in pending.items() if hopeless or attempts >= limit]
 
-    def _value(self, spec: ColumnSpec, birth: datetime.date, row: Row) -> Any:
-        if not spec.not_null and self._random.random() < (0.7 if spec.after else 0.15):
-            return None
-        if spec.categories:
-            return self._random.choice(spec.categories)
-        if spec.type == "date":
-            earliest = max([birth, *(row[name] for name in spec.after if row.get(name))])
-            span = max((self._today - earliest).days, 1)
-            date = earliest + datetime.timedelta(days=self._random.randrange(span + 60))
-            return date.replace(day=1) if spec.first_of_month else date
-        return self._scalar(spec.type)
+    def _ids(self) -> Iterator[int]:
+        """Yield numbers of patients: those of the study's own tables first."""
+        own = sorted({row[0] for node in self._study.inputs for row in rows_of(node)})
+        yield from own
+        yield from count(max([0, *own]) + 1)
 
-    def _scalar(self, kind: str) -> Any:
-        if kind == "bool":
-            return self._random.random() < 0.5
-        if kind == "int":
-            return self._random.randrange(1, 100)
-        if kind == "float":
-            return round(self._random.gauss(50, 25), 1)
-        if kind not in self._pools:
-            default = [SAMPLE_CODES.get(kind, "text")]
-            self._pools[kind] = [*default, *self._constants(kind)]
-        return self._random.choice(self._pools[kind])
+    def _round(self, pending: dict[int, int]) -> Iterator[Candidate]:
+        """Make each missing patient again; more often the fewer are missing."""
+        first = not any(pending.values())
+        copies = 1 if first or self._study.inputs else MOST_COPIES
+        copies = max(1, min(copies, CHUNK // len(pending)))
+        for patient in sorted(pending):
+            for copy in range(copies):
+                attempt = pending[patient] + copy
+                facts = self._patients.make(patient, attempt)
+                number = patient if self._study.inputs else patient * MOST_COPIES + copy
+                yield Candidate(number, patient, facts)
+            pending[patient] += copies
+
+    def _accepted(self, candidates: Sequence[Candidate], condition: Series) -> set[int]:
+        """Return the numbers of the candidates who meet a condition, by the planner's own query."""
+        from sallyport_data_builder import local
+        from sallyport_data_builder.sql.run import run_steps
+        from sallyport_data_builder.sql.steps import Planner
+
+        root = Dataset(condition, ())
+        with local.loaded(Plan(root), lambda table: self._rows(table, candidates), JOB) as database:
+            database.quiet = True
+            steps = Planner(database.dialect, database.mapping, JOB).dataset(root)
+            return {int(row[0]) for row in run_steps(database, steps, [])}
+
+    def _rows(
+        self, table: OutputTable, candidates: Sequence[Candidate]
+    ) -> Iterator[pa.RecordBatch]:
+        if table.name == INTERVAL.name:
+            for candidate in candidates:
+                first, last = self._study.interval_of(candidate.patient) or (None, None)
+                candidate.facts[INTERVAL.name] = [{"first": first, "last": last}]
+        yield _batch(table, candidates)
+
+    def _too_hard(self, found: int, candidates: Sequence[Candidate], when: str) -> DefinitionError:
+        """Name the condition that the fewest of the last candidates meet."""
+        parts = conditions(self._study.condition)
+        numbers = {candidate.number for candidate in candidates}
+        met = [(len(self._accepted(candidates, part) & numbers), part) for part in parts]
+        least, part = min(met, key=lambda pair: pair[0])
+        share = f"{least} of {len(candidates)} tries met it"
+        return DefinitionError(
+            f"Only {found} of {self._size} dummy patients satisfy the population {when}. Hard to "
+            f"satisfy is {described(part)}: {share}. Check that the conditions can be true "
+            "together, or bring dummy tables of your own with --dummy-tables."
+        )
+
+
+def _chunks(candidates: Iterator[Candidate], size: int) -> Iterator[list[Candidate]]:
+    while part := list(islice(candidates, size)):
+        yield part
+
+
+def _batch(table: OutputTable, candidates: Sequence[Candidate]) -> pa.RecordBatch:
+    """Return the rows of candidates in one table."""
+    import pyarrow as pa
+
+    from sallyport_data_builder.io.batches import plain_schema
+
+    names = table.names[1:]
+    pairs = [(each.number, row) for each in candidates for row in each.facts.get(table.name, ())]
+    values: list[list[Any]] = [[number for number, _row in pairs]]
+    values += [[row[name] for _number, row in pairs] for name in names]
+    wanted = plain_schema(table)
+    arrays = [pa.array(each, field.type) for each, field in zip(values, wanted, strict=True)]
+    return pa.record_batch(arrays, schema=wanted)

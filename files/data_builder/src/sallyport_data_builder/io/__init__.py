@@ -1,1 +1,1 @@
-"""File formats of outputs."""
+"""File formats: what is written and read, and by which names (csv, csv.gz, arrow, parquet)."""

@@ -1,79 +1,128 @@
-"""Writes rows to csv and csv.gz; a file appears under its name when it is complete."""
+"""Writes tables to files; a file appears under its name when it is complete."""
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import gzip
-import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, TYPE_CHECKING, Any
 
-from sallyport_data_builder.errors import ArgumentsError
+from sallyport_data_builder.errors import ArgumentsError, Failure
+from sallyport_data_builder.io.tables import OutputTable, RenderedCsv
+from sallyport_data_builder.io.targets import Target
 
-EXTENSIONS = (".csv", ".csv.gz")
-Rows = Iterable[Sequence[Any]]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
+    from sallyport_data_builder.io.tables import Rows
 
-def render(value: Any) -> str:
-    """Return a value as it stands in CSV (FMT-02)."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "T" if value else "F"
-    if isinstance(value, float):
-        return repr(value)
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+GZIP_LEVEL = 6
 
 
-def target(output: str, table: str = "dataset") -> Path:
-    """Return the file of a table: FILE.ext, or DIR/:ext and DIR:ext for one file per table."""
-    folder, colon, extension = output.rpartition(":")
-    path = Path(folder) / f"{table}.{extension}" if colon else Path(output)
-    if not path.name.endswith(EXTENSIONS):
-        known = ", ".join(EXTENSIONS)
-        raise ArgumentsError(f"--output {output}: the file must end in one of {known}.")
-    return path
+def write(output: str | None, table: OutputTable, rows: Rows) -> int:
+    """Write a table and return the number of its rows."""
+    return write_all(output, [(table, rows)])[0]
+
+
+def write_all(output: str | None, tables: Sequence[tuple[OutputTable, Rows]]) -> list[int]:
+    """Write tables, each into its own file of a folder, and return how many rows each has."""
+    target = Target.of(output)
+    target.check([table.name for table, _rows in tables])
+    counts = []
+    for table, rows in tables:
+        with opened(target.path(table.name)) as stream:
+            counts.append(_write(stream, target.extension, table, rows))
+    return counts
 
 
 @contextmanager
-def _text(path: Path, partial: Path) -> Iterator[TextIO]:
-    if not path.name.endswith(".gz"):
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            yield stream
+def opened(path: Path | None) -> Iterator[IO[bytes]]:
+    """Give a file to write to, which takes the place of an older one if all goes well."""
+    if path is None:
+        sys.stdout.flush()
+        yield sys.stdout.buffer
         return
-    # No name and no time in the header: equal content gives equal bytes (FMT-04).
-    with (
-        partial.open("wb") as raw,
-        gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
-        io.TextIOWrapper(packed, encoding="utf-8", newline="") as stream,
-    ):
-        yield stream
-
-
-def write(output: str | None, columns: Sequence[str], rows: Rows) -> int:
-    """Write a dataset and return the number of its rows."""
-    if output is None:
-        return _write(sys.stdout, columns, rows)
-    path = target(output)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
+    make_folder(path.parent)
     try:
-        with _text(path, partial) as stream:
-            count = _write(stream, columns, rows)
+        stream = partial.open("wb")
+    except OSError as error:
+        raise ArgumentsError(f"{path} cannot be written: {error.strerror}.") from None
+    try:
+        with stream:
+            yield stream
         partial.replace(path)
+    except OSError as error:
+        raise Failure(f"{path} could not be written: {error.strerror}.") from None
     finally:
-        partial.unlink(missing_ok=True)
-    return count
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
-def _write(stream: TextIO, columns: Sequence[str], rows: Rows) -> int:
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["patient_id", *columns])
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs and those above it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentsError(f"{folder} cannot be written: {error.strerror}.") from None
+
+
+def _write(stream: IO[bytes], extension: str, table: OutputTable, rows: Rows) -> int:
+    if extension == ".csv.gz":
+        # No name and no time in the header: equal content gives equal bytes (FMT-04).
+        with gzip.GzipFile("", "wb", GZIP_LEVEL, stream, mtime=0) as packed:
+            return _write_csv(packed, table, rows)
+    if extension == ".csv":
+        return _write_csv(stream, table, rows)
+    if isinstance(rows, RenderedCsv):
+        raise TypeError("only csv takes rendered lines: ask Target.takes_csv first")
+    return _write_typed(stream, extension, table, rows)
+
+
+def _write_csv(stream: Any, table: OutputTable, rows: Rows) -> int:
+    from sallyport_data_builder.io import csv_files
+
+    stream.write(csv_files.header(table))
+    if isinstance(rows, RenderedCsv):
+        for chunk in rows.chunks:
+            stream.write(chunk)
+        return rows.count()
+    from sallyport_data_builder.io.batches import batches
+
+    return _each(batches(table, rows), lambda batch: stream.write(csv_files.lines(batch)))
+
+
+def _write_typed(stream: Any, extension: str, table: OutputTable, rows: Iterable[Any]) -> int:
+    import pyarrow as pa
+
+    from sallyport_data_builder.io.batches import SIZE, batches, schema, typed
+
+    writer: Any
+    if extension == ".arrow":
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        writer = pa.ipc.new_file(stream, schema(table), options=options)
+    else:
+        import pyarrow.parquet as pq
+
+        writer = pq.ParquetWriter(stream, schema(table), compression="zstd")
+
+    def put(batch: pa.RecordBatch) -> None:
+        part = typed(table, batch)
+        if extension == ".arrow":
+            writer.write_batch(part)
+        else:
+            writer.write_batch(part, row_group_size=SIZE)
+
+    with writer:
+        return _each(batches(table, rows), put)
+
+
+def _each(found: Iterable[pa.RecordBatch], put: Callable[[pa.RecordBatch], Any]) -> int:
     count = 0
-    for row in rows:
-        writer.writerow([render(value) for value in row])
-        count += 1
+    for batch in found:
+        put(batch)
+        count += batch.num_rows
     return count

@@ -6,10 +6,11 @@ from typing import Any
 
 from sallyport_data_builder import __version__
 from sallyport_data_builder.errors import DefinitionError as Error
-from sallyport_data_builder.errors import nearest
+from sallyport_data_builder.lang import absent
 from sallyport_data_builder.lang.codes import codelist_from_csv
 from sallyport_data_builder.lang.datasets import Dataset, claim_permissions, create_dataset
 from sallyport_data_builder.lang.dates import days, months, weeks, years
+from sallyport_data_builder.lang.debug import debug
 from sallyport_data_builder.lang.functions import (
     case,
     get_parameter,
@@ -18,19 +19,19 @@ from sallyport_data_builder.lang.functions import (
     show,
     when,
 )
+from sallyport_data_builder.lang.inline import table_from_file, table_from_rows
+from sallyport_data_builder.lang.measures import INTERVAL, Measures, create_measures
 
 __all__ = [
-    "Dataset", "Error", "__version__", "case", "claim_permissions", "codelist_from_csv",
-    "create_dataset", "days", "get_parameter", "maximum_of", "minimum_of", "months", "show",
-    "weeks", "when", "years",
+    "INTERVAL", "Dataset", "Error", "Measures", "__version__", "case", "claim_permissions",
+    "codelist_from_csv", "create_dataset", "create_measures", "days", "debug", "get_parameter",
+    "maximum_of", "minimum_of", "months", "show", "table_from_file", "table_from_rows", "weeks",
+    "when", "years",
 ]  # fmt: skip
-NOT_YET = {
-    "create_measures", "Measures", "INTERVAL", "table_from_file", "table_from_rows",
-    "debug", "assurance", "Parameters",
-}  # fmt: skip
+absent.install(__all__)
 
 
 def __getattr__(name: str) -> Any:
-    if name in NOT_YET:
-        raise Error(f"{name} is not in this version of the data builder.")
-    raise AttributeError(f"There is no {name} here.{nearest(name, __all__)}")
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return absent.refuse_name(name, __all__)

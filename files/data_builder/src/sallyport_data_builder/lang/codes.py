@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError
-from sallyport_data_builder.model.types import check_code
+from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, wrap_bool
+from sallyport_data_builder.model import operations as op
+from sallyport_data_builder.model import types
+from sallyport_data_builder.model.types import check_code, place_of
+
+START_OF_CODE = re.compile(r"[A-Z][0-9X]{0,4}")  # of both systems that texts of many codes have
 
 
 class BaseCode(str):
@@ -79,6 +85,51 @@ class ListedCode(str):
         made = super().__new__(cls, value)
         made.origin = origin
         return made
+
+
+class CodeSeries(BaseSeries):
+    """Codes of one coding system."""
+
+    _kinds = tuple(types.CODES)
+
+    def to_category(self, categorisation: Mapping[Any, Any], default: object = None) -> Any:
+        """Replace each code by its category."""
+        return self.map_values(categorisation, default)
+
+
+class MultiCodeSeries(BaseSeries):
+    """Text that holds many codes."""
+
+    _kinds = tuple(types.MULTI_CODES)
+
+    def _compare(self, _operation: str, _other: object) -> BoolSeries:
+        raise DefinitionError(
+            "This text holds many codes, so it is equal to none: use contains(code) or "
+            "contains_any_of(codes)."
+        )
+
+    def is_in(self, other: object) -> BoolSeries:
+        """Refuse: no member of a set is a text of many codes."""
+        return self._compare("eq", other)
+
+    def contains(self, code: str) -> BoolSeries:
+        """Tell whether a code, or a prefix of one, is among the codes."""
+        system = types.title(types.MULTI_CODES[self._node.type])
+        if not isinstance(code, str) or START_OF_CODE.fullmatch(code) is None:
+            raise DefinitionError(
+                f"{str(code)!r} is no {system} and no start of one{place_of(code)}."
+            )
+        return wrap_bool(op.Contains(self._node, op.Literal("str", str(code))))
+
+    def contains_any_of(self, codes: Collection[str]) -> BoolSeries:
+        """Tell whether any of several codes is among the codes."""
+        if isinstance(codes, str) or not isinstance(codes, Collection):
+            given = type(codes).__name__
+            raise DefinitionError(f"A list of codes or a codelist was expected, not {given}.")
+        found = wrap_bool(op.Literal("bool", False))
+        for code in codes:
+            found = found | self.contains(code)
+        return found
 
 
 def codelist_from_csv_lines(

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sallyport_data_builder.errors import DefinitionError, nearest
+from sallyport_data_builder.errors import DefinitionError, UnknownNameError
 from sallyport_data_builder.lang.series import (
     BaseSeries,
     BoolSeries,
     OrderedSeries,
+    described,
     is_constant_date,
     to_node,
     wrap,
@@ -42,7 +43,10 @@ class Duration:
     def _same_unit(self, other: Duration) -> None:
         if other.unit != self.unit:
             units = f"{self.unit} and {other.unit}"
-            raise DefinitionError(f"Durations of one unit can be added, these are {units}.")
+            raise DefinitionError(
+                f"Durations of one unit can be added, these are {units}. Add them to a date one "
+                "after the other."
+            )
 
     def __eq__(self, other: object) -> Any:
         if not isinstance(other, Duration):
@@ -77,12 +81,12 @@ class Duration:
         weeks = self.unit == "weeks"
         unit, amount = ("days", self.value * 7) if weeks else (self.unit, self.value)
         if is_constant_date(date) and type(amount) is int:
-            return values.DATE_ADD[unit](as_date(date), amount)
+            return _moved(as_date(date), unit, amount)
         return wrap(op.DateAdd(unit, to_node(date, "date"), to_node(amount, "int")))
 
     def _steps(self, date: object) -> Callable[[int], datetime.date]:
         if type(self.value) is not int or self.value < 1:
-            raise DefinitionError("Intervals need a positive whole number.")
+            raise DefinitionError(f"Intervals need a positive whole number, not {self.value!r}.")
         start = as_date(date)
 
         def moved(number: int) -> datetime.date:
@@ -98,15 +102,26 @@ class Duration:
 
     def ending_on(self, date: object) -> list[Interval]:
         """Return as many intervals of one unit as this is long, the last up to a date."""
-        step = self._steps(as_date(date) + values.ONE_DAY)
-        return [(step(-n), step(1 - n) - values.ONE_DAY) for n in range(self.value, 0, -1)]
+        step = self._steps(date)
+        return [(step(-n) + values.ONE_DAY, step(1 - n)) for n in range(self.value, 0, -1)]
+
+
+def _moved(date: datetime.date, unit: str, amount: int) -> datetime.date:
+    try:
+        return values.DATE_ADD[unit](date, amount)
+    except (OverflowError, ValueError):
+        raise DefinitionError(
+            f"{date} and {amount} {unit} give no date: years go from 1 to 9999."
+        ) from None
 
 
 def _duration(unit: str) -> Callable[[Any], Duration]:
     def make(value: Any) -> Duration:
         whole = type(value) is int or (isinstance(value, BaseSeries) and value._node.type == "int")
         if not whole:
-            raise DefinitionError(f"{unit} needs a whole number or an int series.")
+            raise DefinitionError(
+                f"{unit} needs a whole number or an int series; {described(value)} was given."
+            )
         return Duration(value, unit)
 
     make.__name__ = make.__qualname__ = unit
@@ -120,15 +135,29 @@ days, weeks, months, years = map(_duration, ("days", "weeks", "months", "years")
 class DateDifference:
     """What lies between two dates; ask it for days, weeks, months or years."""
 
+    def __repr__(self) -> str:
+        return "a difference of dates"
+
+    WANTED = "Ask it for a number: (end - start).days, .weeks, .months or .years."
+
     def __init__(self, start: Any, end: Any) -> None:
         self._start, self._end = to_node(start, "date"), to_node(end, "date")
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise UnknownNameError(f"A difference of dates has no {name}. {self.WANTED}")
+
+    def __bool__(self) -> bool:
+        raise DefinitionError(f"A difference of dates is no number. {self.WANTED}")
+
+    def __lt__(self, _other: object) -> Any:
+        raise DefinitionError(f"A difference of dates is no number. {self.WANTED}")
+
+    __le__ = __gt__ = __ge__ = __lt__
+
     def _in(self, unit: str) -> Any:
         return wrap(op.DateDiff(unit, self._start, self._end))
-
-    def __getattr__(self, name: str) -> Any:
-        units = ("days", "weeks", "months", "years")
-        raise AttributeError(f"A difference of dates has no {name}.{nearest(name, units)}")
 
     @property
     def days(self) -> Any:
@@ -155,6 +184,7 @@ class DateSeries(OrderedSeries):
     """Dates."""
 
     _kinds = ("date",)
+    _advice = " A duration can be added or taken away, for example date + days(7)."
 
     def is_before(self, other: object) -> BoolSeries:
         """Tell whether the date comes before another."""
@@ -208,7 +238,7 @@ class DateSeries(OrderedSeries):
         return wrap(op.DateFloor("year", self._node))
 
     def __add__(self, other: object) -> Any:
-        return other.after(self) if isinstance(other, Duration) else NotImplemented
+        return other.after(self) if isinstance(other, Duration) else self._refuse("+")
 
     def __sub__(self, other: object) -> Any:
         if isinstance(other, Duration):
@@ -220,8 +250,12 @@ class DateSeries(OrderedSeries):
 
     def count_episodes_for_patient(self, maximum_gap: Duration) -> Any:
         """Count runs of dates that lie at most a gap apart."""
-        if not isinstance(maximum_gap, Duration) or maximum_gap.unit not in ("days", "weeks"):
-            raise DefinitionError("maximum_gap must be days(...) or weeks(...).")
+        gap = maximum_gap if isinstance(maximum_gap, Duration) else None
+        if gap is None or gap.unit not in ("days", "weeks") or type(gap.value) is not int:
+            raise DefinitionError(
+                "maximum_gap must be days(...) or weeks(...) of a whole number, because months and "
+                "years differ in length."
+            )
         return self._aggregate("count_episodes", maximum_gap.value * _per_unit(maximum_gap.unit))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar, cast, overload
 
-from sallyport_data_builder.errors import DefinitionError, nearest
+from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
 from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, wrap
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model import types
@@ -19,10 +19,16 @@ T = TypeVar("T", bound="BaseFrame")
 class Series:
     """Declares a column of a table: `date = Series(datetime.date)`."""
 
-    def __init__(self, type_: Any, constraints: Any = (), description: str = "") -> None:
+    def __init__(
+        self, type_: Any, description: str = "", constraints: Any = (), **_notes: Any
+    ) -> None:
         kind = PYTHON_TYPES.get(type_, getattr(type_, "system", type_))
         if kind not in types.ALL_TYPES:
-            raise DefinitionError(f"{type_!r} is no type of a column.")
+            names = ", ".join(python.__name__ for python in PYTHON_TYPES)
+            raise DefinitionError(
+                f"{getattr(type_, '__name__', type_)} is no type of a column. Use {names}, or a "
+                "class of ehrql.codes."
+            )
         self.kind, self.constraints, self.description = str(kind), constraints, description
         self._name = ""
 
@@ -34,20 +40,37 @@ class Series:
         return self if frame is None else frame._column(self._name)
 
 
-class Constraint:
-    """Constraints of a column; they steer dummy data and checks, never a query."""
-
+class _Said:
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.arguments, self.named = arguments, named
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Constraint
 
-    Categorical = NotNull = Unique = FirstOfMonth = Regex = ClosedRange = GeneralRange = (
-        classmethod(lambda cls, *arguments, **named: cls(*arguments, **named))
-    )
+class Constraint:
+    """What the values of a study's own column keep; said to people, it changes no query."""
+
+    class Categorical(_Said):
+        """One of a list of values."""
+
+    class NotNull(_Said):
+        """Never missing."""
+
+    class Unique(_Said):
+        """Different in every row."""
+
+    class FirstOfMonth(_Said):
+        """The first day of a month."""
+
+    class Regex(_Said):
+        """Text of a form."""
+
+    class ClosedRange(_Said):
+        """A number between two others, both included."""
+
+    class GeneralRange(_Said):
+        """A number between two others."""
+
+    class DateAfter(_Said):
+        """Not before other dates of the row."""
 
 
 class BaseFrame:
@@ -69,9 +92,14 @@ class BaseFrame:
             raise AttributeError(name)
         if name in self._node.columns:
             return self._column(name)
+        if self._rows == "one" and hasattr(EventFrame, name):
+            raise UnknownNameError(
+                f"{name} works on many rows per patient, and this frame has one. For a condition "
+                "use case(when(...).then(...))."
+            )
         methods = [word for word in dir(type(self)) if not word.startswith("_")]
         hint = nearest(name, [*self._node.columns, *methods])
-        raise AttributeError(f"There is no column or method {name}.{hint}")
+        raise UnknownNameError(f"There is no column or method {name}.{hint}")
 
     def _column(self, name: str) -> Any:
         return wrap(Column(self._node, name))
@@ -113,28 +141,42 @@ class EventFrame(BaseFrame):
         frame = cast(EventFrame, self)
         return cast(T, frame._with(Where(self._node, kept._node)))
 
-    def sort_by(self, *keys: Any) -> SortedEventFrame:
+    def sort_by(self: T, *keys: Any) -> T:
         """Sort by one or more columns, missing values first."""
         node = self._node
-        if not keys:
-            raise DefinitionError("sort_by needs a column, for example sort_by(events.date).")
-        for key in reversed(keys):
+        for key in reversed(keys or (None,)):
             if not isinstance(key, BaseSeries):
-                raise DefinitionError("sort_by needs columns, for example sort_by(events.date).")
+                given = type(key).__name__ if keys else "nothing"
+                raise DefinitionError(
+                    f"sort_by needs columns, for example sort_by(events.date); {given} was given."
+                )
             node = Order(node, key._node)
-        return SortedEventFrame(node)
+        frame = cast(EventFrame, self)
+        return cast(T, frame._with(node))
 
     def first_for_patient(self) -> PatientFrame:
         """Return the first row of each patient; the frame must be sorted."""
-        return PatientFrame(Pick(self._node, "first"))
+        return self._pick("first")
 
     def last_for_patient(self) -> PatientFrame:
         """Return the last row of each patient; the frame must be sorted."""
-        return PatientFrame(Pick(self._node, "last"))
+        return self._pick("last")
+
+    def _pick(self, operation: str) -> PatientFrame:
+        own: Any = type(self)
+        picked: PatientFrame = _one_row(own)(Pick(self._node, operation))
+        return picked
 
 
-class SortedEventFrame(EventFrame):
-    """Rows in an order."""
+@cache
+def _one_row(cls: Any) -> Any:
+    """Return the class of a pick: it keeps the columns and properties of its table."""
+    kept: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        kept |= {
+            key: item for key, item in vars(base).items() if isinstance(item, Series | property)
+        }
+    return type(cls.__name__, (PatientFrame,), {**kept, "__doc__": cls.__doc__})
 
 
 def _condition(predicate: Any) -> BoolSeries:
@@ -146,15 +188,19 @@ def _condition(predicate: Any) -> BoolSeries:
     return predicate
 
 
-def build(cls: type[T], schema: str, name: str) -> T:
-    """Return a frame of a class whose columns are `Series` attributes."""
+def columns_of(cls: type[BaseFrame]) -> tuple[tuple[str, str], ...]:
+    """Return the columns that a class declares as `Series` attributes."""
     declared: dict[str, Series] = {}
     for base in reversed(cls.__mro__):
         declared |= {key: item for key, item in vars(base).items() if isinstance(item, Series)}
-    if cls._rows not in ("one", "many"):
-        raise DefinitionError(f"{name} must be a PatientFrame or an EventFrame.")
-    spec = tuple((key, item.kind) for key, item in declared.items())
-    return cls(Table(schema, name, cls._rows, spec))
+    return tuple((key, item.kind) for key, item in declared.items())
+
+
+def build(cls: type[T], schema: str, name: str) -> T:
+    """Return a frame of a class whose columns are `Series` attributes."""
+    if not isinstance(cls, type) or not issubclass(cls, PatientFrame | EventFrame):
+        raise DefinitionError(f"{name} must be a class of PatientFrame or EventFrame.")
+    return cls(Table(schema, name, cls._rows, columns_of(cls)))
 
 
 @overload
@@ -165,7 +211,4 @@ def table(cls: type[T] | None = None) -> T | Callable[[type[T]], T]:
     """Declare a table of the study's own; the backend must map it under `extra_tables`."""
     if cls is None:
         return lambda given: build(given, "", given.__name__)
-    return build(cls, "", cls.__name__)
-
-
-Date = datetime.date
+    return build(cls, "", getattr(cls, "__name__", str(cls)))

@@ -7,8 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sallyport_data_builder.errors import DefinitionError
-from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, constant_node, to_node, wrap
+from sallyport_data_builder.errors import DefinitionError, UnknownNameError
+from sallyport_data_builder.lang.series import (
+    BaseSeries,
+    BoolSeries,
+    constant_node,
+    described,
+    to_node,
+    wrap,
+)
 from sallyport_data_builder.model import operations as op
 
 FORM = "Write case(when(condition).then(value), ..., otherwise=value)."
@@ -37,13 +44,15 @@ class When:
         return WhenThen(self.condition, value)
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"when(...) has only then(...), not {name}. {FORM}")
+        raise UnknownNameError(f"when(...) has only then(...), not {name}. {FORM}")
 
 
 def when(condition: Any) -> When:
     """Start a case with a condition."""
     if not isinstance(condition, BoolSeries):
-        raise DefinitionError(f"when needs a true-or-false series. {FORM}")
+        raise DefinitionError(
+            f"when needs a true-or-false series, {described(condition)} was given. {FORM}"
+        )
     return When(condition)
 
 
@@ -87,17 +96,33 @@ def _extreme(operation: str) -> Callable[..., Any]:
 minimum_of, maximum_of = _extreme("least"), _extreme("greatest")
 
 
-def get_parameter(name: str, type: Callable[[str], Any] = str, default: Any = None) -> Any:
+MISSING = object()
+
+
+def get_parameter(name: str, type: Callable[[str], Any] = str, default: Any = MISSING) -> Any:
     """Return the value of `--name value` among the words after ` -- ` on the command line."""
+    text = _parameter(name)
+    if text is None:
+        if default is MISSING:
+            raise DefinitionError(f"The parameter {name} is missing: add -- --{name} VALUE.")
+        return default
+    try:
+        return type(text)
+    except ValueError:
+        kind = getattr(type, "__name__", "value")
+        raise DefinitionError(
+            f"The parameter {name} must be of type {kind}, not {text!r}."
+        ) from None
+
+
+def _parameter(name: str) -> str | None:
     words = sys.argv[1:]
     for place, word in enumerate(words):
         if word == f"--{name}" and place + 1 < len(words):
-            return type(words[place + 1])
+            return words[place + 1]
         if word.startswith(f"--{name}="):
-            return type(word.partition("=")[2])
-    if default is None:
-        raise DefinitionError(f"The parameter {name} is missing: add -- --{name} VALUE.")
-    return default
+            return word.partition("=")[2]
+    return None
 
 
 def show(*_values: object, **_options: object) -> None:

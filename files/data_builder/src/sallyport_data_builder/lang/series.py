@@ -6,20 +6,21 @@ import datetime
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
-from sallyport_data_builder.errors import DefinitionError, nearest
+from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model import types
 from sallyport_data_builder.model.nodes import Node
 from sallyport_data_builder.model.nodes import Series as SeriesNode
 
 CLASSES: dict[str, type[BaseSeries]] = {}
-PARENTHESES = "Put each side of & and | in parentheses: (a == b) | (c == d)."
+PARENTHESES = "Both sides need parentheses: (a == b) | (c == d)."
 
 
 class BaseSeries:
     """A value for each patient, or for each row of a frame."""
 
     _kinds: tuple[str, ...] = ()
+    _advice = ""
 
     def __init_subclass__(cls) -> None:
         CLASSES.update(dict.fromkeys(cls._kinds, cls))
@@ -36,17 +37,17 @@ class BaseSeries:
             raise AttributeError(name)
         known = [word for word in dir(type(self)) if not word.startswith("_")]
         kind = types.title(self._node.type)
-        message = f"A {kind} series has no {name}.{nearest(name, known)}"
-        raise AttributeError(message)
+        raise UnknownNameError(f"A {kind} series has no {name}.{nearest(name, known)}")
 
     def __hash__(self) -> int:
         return hash(self._node)
 
     def __bool__(self) -> bool:
         raise DefinitionError(
-            "A series has no single truth value: use & for and, | for or, ~ for not, with "
-            "parentheses around each side; write 1 < x < 3 as (x > 1) & (x < 3); use case(when(...)"
-            ".then(...)) instead of if."
+            f"A {types.title(self._node.type)} series has no single truth value, which and, or, "
+            "not, if and chained comparisons need. Use & for and, | for or, ~ for not, with "
+            "parentheses around each side; write two comparisons, (x > 1) & (x < 3), for "
+            "1 < x < 3; use case(when(...).then(...)) instead of if."
         )
 
     def __eq__(self, other: object) -> Any:
@@ -58,13 +59,43 @@ class BaseSeries:
     def _compare(self, operation: str, other: object) -> BoolSeries:
         return wrap_bool(op.Compare(operation, self._node, to_node(other, self._node.type)))
 
-    def __and__(self, _other: object) -> Any:
-        raise DefinitionError(f"& and | combine true-or-false series only. {PARENTHESES}")
+    def __and__(self, other: object) -> Any:
+        given = f"{described(self)} and {described(other)} were given"
+        raise DefinitionError(f"& and | combine true-or-false series; {given}. {PARENTHESES}")
 
     def __or__(self, other: object) -> Any:
         return BaseSeries.__and__(self, other)
 
     __rand__, __ror__ = __and__, __or__
+
+    def _refuse(self, symbol: str) -> Any:
+        kind = types.title(self._node.type)
+        raise DefinitionError(f"{symbol} does not work on {kind}.{self._advice}")
+
+    def __add__(self, _other: object) -> Any:
+        return self._refuse("+")
+
+    def __sub__(self, _other: object) -> Any:
+        return self._refuse("-")
+
+    def __mul__(self, _other: object) -> Any:
+        return self._refuse("*")
+
+    def __truediv__(self, _other: object) -> Any:
+        return self._refuse("/")
+
+    def __floordiv__(self, _other: object) -> Any:
+        return self._refuse("//")
+
+    def __pow__(self, _other: object) -> Any:
+        return self._refuse("**")
+
+    def __lt__(self, _other: object) -> Any:
+        return self._refuse("Order (< <= > >=)")
+
+    __radd__, __rsub__, __rmul__ = __add__, __sub__, __mul__
+    __rtruediv__, __rfloordiv__, __rpow__ = __truediv__, __floordiv__, __pow__
+    __le__ = __gt__ = __ge__ = __lt__
 
     def is_null(self) -> BoolSeries:
         """Tell whether the value is missing."""
@@ -89,11 +120,12 @@ class BaseSeries:
 
     def map_values(self, mapping: Mapping[Any, Any], default: object = None) -> Any:
         """Replace each value by another; the default for all that are not mapped."""
+        if not isinstance(mapping, Mapping) or not mapping:
+            raise DefinitionError('A mapping with values is needed, for example {"old": "new"}.')
         groups: dict[Any, list[Any]] = {}
         for old, new in mapping.items():
             groups.setdefault(new, []).append(old)
-        first = next(iter(groups), None)
-        kind = constant_node(first).type
+        kind = constant_node(next(iter(groups))).type
         pairs = tuple((self.is_in(olds)._node, to_node(new, kind)) for new, olds in groups.items())
         return wrap(op.Cases(pairs, None if default is None else to_node(default, kind)))
 
@@ -103,6 +135,12 @@ class BaseSeries:
 
     def _aggregate(self, operation: str, gap: int | None = None) -> Any:
         return wrap(op.Aggregate(operation, self._node, gap))
+
+
+def described(value: object) -> str:
+    """Return how an error calls what was given."""
+    own = isinstance(value, BaseSeries) or type(value).__module__.startswith(__package__ or "?")
+    return repr(value) if own else type(value).__name__
 
 
 def wrap(node: SeriesNode) -> Any:
@@ -117,45 +155,60 @@ def wrap_bool(node: SeriesNode) -> BoolSeries:
 
 def constant_node(value: object) -> SeriesNode:
     """Return a constant, or a series, with the type that it has of itself."""
-    if isinstance(value, BaseSeries):
-        return value._node
-    kind = getattr(value, "system", None)
-    if isinstance(kind, str):
-        return op.Literal(kind, str(value))
-    for name, python in types.SCALARS.items():
-        if type(value) is python:
-            return op.Literal(name, cast(types.Value, value))
-    given = type(value).__name__
-    raise DefinitionError(f"A series or a constant was expected, {given} was given.")
+    return value._node if isinstance(value, BaseSeries) else op.Literal(*_own(value))
 
 
 def to_node(value: object, kind: str) -> SeriesNode:
     """Return a constant as the type that a series beside it decides, or a series as it is."""
+    return value._node if isinstance(value, BaseSeries) else op.Literal(*_beside(value, kind))
+
+
+def _own(value: object) -> tuple[str, types.Value]:
+    """Return a constant with the type that it has of itself."""
+    system = getattr(value, "system", None)
+    if isinstance(system, str):
+        return system, str(value)
+    for name, python in types.SCALARS.items():
+        if type(value) is python:
+            return name, cast(types.Value, value)
+    if value is None:
+        raise DefinitionError("None is no value to compare with: use is_null() or is_not_null().")
+    advice = " Use its date()." if isinstance(value, datetime.datetime) else ""
+    given = type(value).__name__
+    raise DefinitionError(f"A series or a constant was expected, {given} was given.{advice}")
+
+
+def _beside(value: object, kind: str) -> tuple[str, types.Value]:
+    """Return a constant with its type beside a series of a type."""
     if isinstance(value, str) and not hasattr(value, "system"):
         if kind == "date":
-            return op.Literal("date", types.parse_date(value))
+            return "date", types.parse_date(value)
         if kind in types.CODES:
             types.check_code(kind, value)
-            return op.Literal(kind, str(value))
+            return kind, str(value)
     if type(value) is int and kind == "float":
-        return op.Literal("float", float(value))
-    return constant_node(value)
+        return "float", float(value)
+    return _own(value)
 
 
 def _members(other: object, kind: str) -> Node:
     if isinstance(other, BaseSeries):
         return op.Aggregate("collect", other._node)
     if isinstance(other, str) or not isinstance(other, Collection):
-        raise DefinitionError("is_in needs a list, a codelist or a series with many values.")
-    literals = [to_node(item, kind) for item in other]
-    if any(not isinstance(item, op.Literal) for item in literals):
-        raise DefinitionError("is_in needs a list of constants, or one series.")
-    constants = [item for item in literals if isinstance(item, op.Literal)]
-    strangers = sorted({item.kind for item in constants} - {kind})
-    if strangers:
-        named = f"{types.title(kind)} and {types.title(strangers[0])}"
-        raise DefinitionError(f"is_in needs values of one type, these are {named}.")
-    return op.Constants(kind, tuple(sorted({item.value for item in constants}, key=_plain)))
+        given = type(other).__name__
+        raise DefinitionError(
+            f"is_in needs a list, a codelist or a series with many values; {given} was given."
+        )
+    found: set[types.Value] = set()
+    for item in other:
+        if isinstance(item, BaseSeries):
+            raise DefinitionError("is_in needs a list of constants, or one series.")
+        own, value = _beside(item, kind)
+        if own != kind:
+            together = op.differing([kind, own])
+            raise DefinitionError(f"is_in needs values of one type, {together}")
+        found.add(value)
+    return op.Constants(kind, tuple(sorted(found, key=_plain)))
 
 
 def _plain(value: Any) -> tuple[Any]:
@@ -166,12 +219,11 @@ class BoolSeries(BaseSeries):
     """True, false or NULL."""
 
     _kinds = ("bool",)
+    _advice = " Convert it with as_int() first."
 
     def _logic(self, operation: str, other: object) -> BoolSeries:
-        if isinstance(other, BaseSeries) and not isinstance(other, BoolSeries):
-            BaseSeries.__and__(other, self)
         if not isinstance(other, BoolSeries | bool):
-            raise DefinitionError(f"& and | combine true-or-false series only. {PARENTHESES}")
+            BaseSeries.__and__(self, other)
         parts: list[SeriesNode] = []
         for node in (self._node, to_node(other, "bool")):
             same = isinstance(node, op.Logic) and node.op == operation
@@ -291,40 +343,6 @@ class TextSeries(OrderedSeries):
     def contains(self, other: object) -> BoolSeries:
         """Tell whether the text holds another text, literally."""
         return wrap_bool(op.Contains(self._node, to_node(other, "str")))
-
-
-class CodeSeries(BaseSeries):
-    """Codes of one coding system."""
-
-    _kinds = tuple(types.CODES)
-
-    def to_category(self, categorisation: Mapping[Any, Any], default: object = None) -> Any:
-        """Replace each code by its category."""
-        return self.map_values(categorisation, default)
-
-
-class MultiCodeSeries(BaseSeries):
-    """Text that holds many codes."""
-
-    _kinds = tuple(types.MULTI_CODES)
-
-    def _compare(self, _operation: str, _other: object) -> BoolSeries:
-        raise DefinitionError("This text holds many codes: use contains or contains_any_of.")
-
-    def is_in(self, other: object) -> BoolSeries:
-        """Refuse: no member of a set is a text of many codes."""
-        return self._compare("eq", other)
-
-    def contains(self, code: str) -> BoolSeries:
-        """Tell whether a code, or a prefix of one, is among the codes."""
-        return wrap_bool(op.Contains(self._node, to_node(str(code), "str")))
-
-    def contains_any_of(self, codes: Collection[str]) -> BoolSeries:
-        """Tell whether any of several codes is among the codes."""
-        found = wrap_bool(op.Literal("bool", False))
-        for code in codes:
-            found = found | self.contains(code)
-        return found
 
 
 def is_constant_date(value: object) -> bool:

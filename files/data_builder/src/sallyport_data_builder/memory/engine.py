@@ -12,60 +12,95 @@ from typing import Any, cast
 from sallyport_data_builder.memory import values
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import (
+    PARAMETERS,
     Column,
     Frame,
+    Inline,
     Node,
+    Parameter,
     Pick,
     Series,
     Table,
     Where,
     topological,
 )
+from sallyport_data_builder.model.roots import Interval
 
 Row = Mapping[str, Any]
 Tables = Mapping[tuple[str, str], Sequence[Row]]
 
 
-class Engine:
-    """Answers for tables that are keyed by schema and name; each row has a patient_id."""
+INPUT = "<input>"
 
-    def __init__(self, tables: Tables, dataset: op.Dataset) -> None:
-        self._dataset = dataset
-        self._rows: dict[tuple[str, str], dict[int, list[Row]]] = {}
+
+class Engine:
+    """Answers for tables that are keyed by schema and name; each row has a patient_id.
+
+    A data file is keyed by INPUT and its path. The root holds everything that is asked: ties of
+    a pick are broken by all the columns that are used of it anywhere (SEM-11).
+    """
+
+    def __init__(self, tables: Tables, root: Node, interval: Interval | None = None) -> None:
+        self._root = root
+        self._parameters = dict(zip(PARAMETERS, interval or (), strict=False))
+        self._rows: dict[tuple[str, str] | Inline, dict[int, list[Row]]] = {}
         for key, rows in tables.items():
             grouped = self._rows.setdefault(key, {})
             for row in rows:
                 grouped.setdefault(row["patient_id"], []).append(row)
+        self._known: dict[tuple[Node, int], Any] = {}
         self._ties: dict[Node, set[str]] = {}
-        for node in topological([dataset]):
+        for node in topological([root]):
             if isinstance(node, Column) and isinstance(node.frame, Pick):
                 self._ties.setdefault(node.frame, set()).add(node.name)
+            if isinstance(node, Inline) and not node.source:
+                names = ("patient_id", *node.columns)
+                each = (dict(zip(names, row, strict=True)) for row in node.rows)
+                self._rows[node] = {row["patient_id"]: [row] for row in each}
 
-    def patients(self) -> list[int]:
+    def patients(self, population: Series) -> list[int]:
         """Return everybody who is in a table that the population uses, in order."""
-        used = [n for n in topological([self._dataset.population]) if isinstance(n, Table)]
-        found = {patient for t in used for patient in self._rows.get((t.schema, t.name), {})}
+        found = {
+            patient
+            for node in topological([population])
+            if isinstance(node, Table | Inline)
+            for patient in self._table(node)
+        }
         return sorted(found)
 
-    def includes(self, patient: int) -> bool:
-        """Tell whether a patient is in the population: NULL is no (SEM-21)."""
-        return self.value(self._dataset.population, patient, None) is True
+    def _table(self, table: Table | Inline) -> Mapping[int, Sequence[Row]]:
+        """Return the rows of a table by patient."""
+        if isinstance(table, Table):
+            return self._rows.get((table.schema, table.name), {})
+        return self._rows.get((INPUT, table.source) if table.source else table, {})
 
-    def results(self, patients: Iterable[int] | None = None) -> list[dict[str, Any]]:
+    def included(self) -> list[int]:
+        """Return the patients of the dataset: NULL is no member of it (SEM-21)."""
+        population = cast(op.Dataset, self._root).population
+        everybody = self.patients(population)
+        return [one for one in everybody if self.value(population, one, None) is True]
+
+    def results(self) -> list[dict[str, Any]]:
         """Return the rows of the dataset, by patient (SEM-21)."""
+        columns = cast(op.Dataset, self._root).columns
         return [
-            {
-                "patient_id": patient,
-                **{name: self.value(s, patient, None) for name, s in self._dataset.columns},
-            }
-            for patient in (self.patients() if patients is None else patients)
-            if self.includes(patient)
+            {"patient_id": one, **{name: self.value(s, one, None) for name, s in columns}}
+            for one in self.included()
         ]
+
+    def events(self, table: op.Rows) -> list[dict[str, Any]]:
+        """Return the rows of an event table, by patient and then by the columns in order."""
+        found = [
+            {"patient_id": one, **{name: self.value(s, one, row) for name, s in table.columns}}
+            for one in self.included()
+            for row in self.rows(cast(Frame, table.rows), one)
+        ]
+        return sorted(found, key=lambda row: [values.sort_key(value) for value in row.values()])
 
     def rows(self, frame: Frame, patient: int) -> Sequence[Row]:
         """Return a patient's rows of a frame, in no order; of a pick, at most one."""
-        if isinstance(frame, Table):
-            return self._rows.get((frame.schema, frame.name), {}).get(patient, [])
+        if isinstance(frame, Table | Inline):
+            return self._table(frame).get(patient, [])
         if isinstance(frame, Pick):
             return self._picked(frame, patient)
         domain = cast(Frame, frame.domain)
@@ -95,43 +130,58 @@ class Engine:
         found = self._values(nodes, patient, row)
         return None if any(value is None for value in found) else call(*found)
 
-    @singledispatchmethod
     def value(self, node: Node, patient: int, row: Row | None) -> Any:
-        """Return the value of a series for a patient; row is the current one of its domain."""
+        """Return the value of a series for a patient; row is the current one of its domain.
+
+        What a patient has without a row is remembered, so that a shared part is computed once.
+        """
+        if row is not None:
+            return self._value(node, patient, row)
+        if (node, patient) not in self._known:
+            self._known[node, patient] = self._value(node, patient, None)
+        return self._known[node, patient]
+
+    @singledispatchmethod
+    def _value(self, node: Node, patient: int, row: Row | None) -> Any:
         raise NotImplementedError(type(node).__name__)
 
-    @value.register
+    @_value.register
     def _column(self, node: Column, patient: int, row: Row | None) -> Any:
         if node.domain is not None:
             return cast(Row, row)[node.name]
         rows = self.rows(node.frame, patient)
         return rows[0][node.name] if rows else None
 
-    @value.register
+    @_value.register
     def _literal(self, node: op.Literal, patient: int, row: Row | None) -> Any:
         del patient, row
         return node.value
 
-    @value.register
+    @_value.register
+    def _parameter(self, node: Parameter, patient: int, row: Row | None) -> Any:
+        del patient, row
+        return self._parameters[node.name]
+
+    @_value.register
     def _cases(self, node: op.Cases, patient: int, row: Row | None) -> Any:
         for predicate, result in node.pairs:
             if self.value(predicate, patient, row) is True:
                 return self.value(result, patient, row)
         return None if node.default is None else self.value(node.default, patient, row)
 
-    @value.register
+    @_value.register
     def _compare(self, node: op.Compare, patient: int, row: Row | None) -> Any:
         return self._strict(values.COMPARE[node.op], (node.left, node.right), patient, row)
 
-    @value.register
+    @_value.register
     def _logic(self, node: op.Logic, patient: int, row: Row | None) -> Any:
         return values.LOGIC[node.op](self._values(node.parts, patient, row))
 
-    @value.register
+    @_value.register
     def _is_null(self, node: op.IsNull, patient: int, row: Row | None) -> Any:
         return self.value(node.source, patient, row) is None
 
-    @value.register
+    @_value.register
     def _member(self, node: op.Member, patient: int, row: Row | None) -> Any:
         among = node.among
         if isinstance(among, op.Constants):
@@ -140,45 +190,45 @@ class Engine:
             found = self.value(among, patient, None)
         return values.member(self.value(node.source, patient, row), found)
 
-    @value.register
+    @_value.register
     def _contains(self, node: op.Contains, patient: int, row: Row | None) -> Any:
         return self._strict(lambda text, part: part in text, (node.text, node.needle), patient, row)
 
-    @value.register
+    @_value.register
     def _arithmetic(self, node: op.Arithmetic, patient: int, row: Row | None) -> Any:
         return self._strict(values.ARITHMETIC[node.op], node.parts, patient, row)
 
-    @value.register
+    @_value.register
     def _convert(self, node: op.Convert, patient: int, row: Row | None) -> Any:
         call = int if node.op == "to_int" else float
         return self._strict(call, (node.source,), patient, row)
 
-    @value.register
+    @_value.register
     def _date_add(self, node: op.DateAdd, patient: int, row: Row | None) -> Any:
         return self._strict(values.DATE_ADD[node.op], (node.date, node.amount), patient, row)
 
-    @value.register
+    @_value.register
     def _date_diff(self, node: op.DateDiff, patient: int, row: Row | None) -> Any:
         return self._strict(values.DATE_DIFF[node.op], (node.start, node.end), patient, row)
 
-    @value.register
+    @_value.register
     def _date_part(self, node: op.DatePart, patient: int, row: Row | None) -> Any:
         return self._strict(lambda date: getattr(date, node.op), (node.date,), patient, row)
 
-    @value.register
+    @_value.register
     def _date_floor(self, node: op.DateFloor, patient: int, row: Row | None) -> Any:
         return self._strict(
             lambda date: values.date_floor(node.op, date), (node.date,), patient, row
         )
 
-    @value.register
+    @_value.register
     def _extreme(self, node: op.Extreme, patient: int, row: Row | None) -> Any:
         found = [value for value in self._values(node.parts, patient, row) if value is not None]
         if not found:
             return None
         return min(found) if node.op == "least" else max(found)
 
-    @value.register
+    @_value.register
     def _aggregate(self, node: op.Aggregate, patient: int, row: Row | None) -> Any:
         del row
         if isinstance(node.source, Frame):

@@ -9,7 +9,16 @@ from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model.nodes import Column, Frame, Node, Order, Pick, Series, Where
+from sallyport_data_builder.model.nodes import (
+    PARAMETERS,
+    Column,
+    Frame,
+    Node,
+    Order,
+    Pick,
+    Series,
+    Where,
+)
 from sallyport_data_builder.model.types import parse_date
 
 Indices = Mapping[Node, int]
@@ -149,6 +158,7 @@ LAYOUT: dict[type[Node], dict[str, Field]] = {
     Order: {"frame": Ref(Frame), "key": Ref()},
     Pick: {"frame": Ref(Frame), "op": Word(("first", "last"))},
     Column: {"frame": Ref(Frame), "name": Text()},
+    op.Parameter: {"name": Word(PARAMETERS)},
     op.Literal: {"kind": Text(), "value": Scalar()},
     op.Constants: {"kind": Text(), "values": Scalar()},
     op.Cases: {"pairs": Pairs(), "default": Ref(optional=True)},
@@ -177,13 +187,17 @@ LAYOUT: dict[type[Node], dict[str, Field]] = {
         "gap": Gap(),
     },
 }
+SPOKEN = {"kind": "type"}  # what a plan calls a field of another name
 CLASSES = {cls.__name__: cls for cls in LAYOUT}
 
 
 def write_node(node: Node, indices: Indices) -> dict[str, Any]:
     """Return the JSON object of a node."""
     fields = LAYOUT[type(node)]
-    values = {name: field.write(getattr(node, name), indices) for name, field in fields.items()}
+    values = {
+        SPOKEN.get(name, name): field.write(getattr(node, name), indices)
+        for name, field in fields.items()
+    }
     return {"k": type(node).__name__, **values}
 
 
@@ -194,9 +208,10 @@ def read_node(item: Mapping[str, Any], nodes: Nodes) -> Node:
     if cls is None:
         raise PlanError("unknown class of node")
     fields = LAYOUT[cls]
-    if set(item) != {"k", *fields}:
-        raise PlanError(f"{word}: its fields are {', '.join(fields)}")
-    values = {name: field.read(item[name], nodes) for name, field in fields.items()}
+    spoken = {name: SPOKEN.get(name, name) for name in fields}
+    if set(item) != {"k", *spoken.values()}:
+        raise PlanError(f"{word}: its fields are {', '.join(spoken.values())}")
+    values = {name: field.read(item[spoken[name]], nodes) for name, field in fields.items()}
     if values.get("kind") == "date":
         values = {
             name: _dates(value) if name != "kind" else value for name, value in values.items()

@@ -15,9 +15,10 @@ from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from sallyport_data_builder.errors import DefinitionError, nearest
-from sallyport_data_builder.model.types import ALL_TYPES, SORTABLE, title
+from sallyport_data_builder.model.types import ALL_TYPES, SORTABLE, check_value, title
 
 POOL: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
+PARAMETERS = ("interval_start", "interval_end")
 REDUCE = (
     "Reduce one of them to one value per patient first, for example with "
     "sort_by(...).first_for_patient(), exists_for_patient() or count_for_patient()."
@@ -176,6 +177,53 @@ class Table(Frame):
 
 
 @dataclass(frozen=True, eq=False)
+class Inline(Frame):
+    """One row per patient that the study brings: written out, or in a data file (FMT-10).
+
+    A row is a patient id and a value per column; with a `source`, a path below the workspace, the
+    rows are in that file, which must still have the digest.
+    """
+
+    spec: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[Any, ...], ...] = ()
+    source: str = ""
+    digest: str = ""
+
+    def check(self) -> None:
+        """Refuse unknown types, wrong values, and a patient twice (SEM-22)."""
+        for name, kind in self.spec:
+            require(kind in ALL_TYPES, f"{name}: {kind} is no type.")
+            require(name != "patient_id", "patient_id is in every table; leave it out of columns.")
+        require(len(self.columns) == len(self.spec), "A column of the table occurs twice.")
+        seen: set[int] = set()
+        for row in self.rows:
+            require(len(row) == len(self.spec) + 1, "A row has another number of values.")
+            require(type(row[0]) is int, "A patient id must be a whole number.")
+            require(row[0] not in seen, f"The patient {row[0]} has two rows; one is allowed.")
+            seen.add(row[0])
+            for (name, kind), value in zip(self.spec, row[1:], strict=True):
+                _check_cell(name, kind, value)
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """As declared."""
+        return dict(self.spec)
+
+    @cached_property
+    def domain(self) -> Frame | None:
+        """One row per patient."""
+        return None
+
+
+def _check_cell(name: str, kind: str, value: Any) -> None:
+    try:
+        if value is not None:
+            check_value(kind, value)
+    except DefinitionError as error:
+        raise DefinitionError(f"In the column {name}: {error}") from None
+
+
+@dataclass(frozen=True, eq=False)
 class _Many(Frame):
     """A frame made of another one that has many rows."""
 
@@ -229,7 +277,9 @@ class Order(_Many):
     def check(self) -> None:
         """Refuse a key that cannot be sorted on or is of other rows (DOM-03)."""
         super().check()
-        require(self.key.type in SORTABLE, f"{title(self.key.type)} cannot be sorted on.")
+        kind = self.key.type
+        advice = " Use as_int() of it." if kind == "bool" else ""
+        require(kind in SORTABLE, f"{title(kind)} cannot be sorted on.{advice}")
         require(self.key.domain is not None, "sort_by needs a column of the frame.")
         self._check_prefix(self.key, "The sort key")
 
@@ -289,3 +339,19 @@ class Column(Series):
     def domain(self) -> Frame | None:
         """That of the frame."""
         return self.frame.domain
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter(Series):
+    """The start or the end of the interval that a measure is computed for."""
+
+    name: str
+
+    def check(self) -> None:
+        """Refuse another name."""
+        require(self.name in PARAMETERS, f"{self.name} is no parameter.")
+
+    @cached_property
+    def type(self) -> str:
+        """Always date."""
+        return "date"

@@ -1,4 +1,4 @@
-"""Operations on series, constants, and aggregations to one value per patient."""
+"""Operations on series, and constants; `op.` gives all nodes but the frames."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
-from sallyport_data_builder.errors import DefinitionError
-from sallyport_data_builder.model.nodes import Frame, Node, Series, common_domain, require
+from sallyport_data_builder.model.aggregates import FRAME_AGGREGATES as FRAME_AGGREGATES
+from sallyport_data_builder.model.aggregates import SERIES_AGGREGATES as SERIES_AGGREGATES
+from sallyport_data_builder.model.aggregates import Aggregate as Aggregate
+from sallyport_data_builder.model.dateoperations import DateAdd as DateAdd
+from sallyport_data_builder.model.dateoperations import DateDiff as DateDiff
+from sallyport_data_builder.model.dateoperations import DateFloor as DateFloor
+from sallyport_data_builder.model.dateoperations import DatePart as DatePart
+from sallyport_data_builder.model.nodes import Frame, Node, Series, require
+from sallyport_data_builder.model.nodes import Inline as Inline
+from sallyport_data_builder.model.nodes import Parameter as Parameter
+from sallyport_data_builder.model.roots import Dataset as Dataset
+from sallyport_data_builder.model.roots import Measure as Measure
+from sallyport_data_builder.model.roots import Measures as Measures
+from sallyport_data_builder.model.roots import Rows as Rows
+from sallyport_data_builder.model.rules import differing as differing
+from sallyport_data_builder.model.rules import only_types, same_types
 from sallyport_data_builder.model.types import (
     ALL_TYPES,
-    CODES,
     MULTI_CODES,
     NUMBERS,
     ORDERED,
     SORTABLE,
     Value,
     check_value,
-    title,
 )
-
-
-def _same_types(parts: tuple[Series, ...], what: str) -> None:
-    kinds = [part.type for part in parts]
-    if len(set(kinds)) > 1:
-        named = " and ".join(dict.fromkeys(title(kind) for kind in kinds))
-        advice = " Convert one with as_float() or as_int()." if set(kinds) == set(NUMBERS) else ""
-        raise DefinitionError(f"{what} needs values of one type, these are {named}.{advice}")
-
-
-def _types(parts: tuple[Series, ...], allowed: tuple[str, ...], what: str) -> None:
-    for part in parts:
-        if part.type not in allowed:
-            raise DefinitionError(f"{what} does not work on {title(part.type)}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +77,8 @@ class Cases(Series):
     def check(self) -> None:
         """Refuse predicates that are not bool and values of different types."""
         require(bool(self.pairs), "case needs at least one when(...).then(...).")
-        _types(tuple(pair[0] for pair in self.pairs), ("bool",), "when")
-        _same_types(self.results, "case")
+        only_types(tuple(pair[0] for pair in self.pairs), ("bool",), "when")
+        same_types(self.results, "case")
         _ = self.domain
 
     @cached_property
@@ -105,10 +103,10 @@ class Compare(Series):
 
     def check(self) -> None:
         """Refuse different types, and order of what has none."""
-        _same_types((self.left, self.right), "A comparison")
+        same_types((self.left, self.right), "A comparison")
         equality = self.op in ("eq", "ne")
         allowed = (*SORTABLE, "bool") if equality else ORDERED
-        _types((self.left,), allowed, "A comparison for equality" if equality else "Order")
+        only_types((self.left,), allowed, "A comparison for equality" if equality else "Order")
         _ = self.domain
 
     @cached_property
@@ -126,7 +124,7 @@ class Logic(Series):
 
     def check(self) -> None:
         """Refuse what is not bool, and a wrong number of parts."""
-        _types(self.parts, ("bool",), {"and": "&", "or": "|", "not": "~"}[self.op])
+        only_types(self.parts, ("bool",), {"and": "&", "or": "|", "not": "~"}[self.op])
         one = len(self.parts) == 1
         require(one if self.op == "not" else len(self.parts) > 1, f"{self.op}: wrong number.")
         _ = self.domain
@@ -164,8 +162,8 @@ class Member(Series):
             collected = isinstance(self.among, Aggregate) and self.among.op == "collect"
             require(collected, "is_in needs constants or a series.")
             kind = cast(Aggregate, self.among).type
-        given = f"{title(self.source.type)} and {title(kind)}"
-        require(self.source.type == kind, f"is_in needs values of one type, these are {given}.")
+        kinds = [self.source.type, kind]
+        require(kinds[0] == kinds[1], f"is_in needs values of one type, {differing(kinds)}")
 
     @cached_property
     def type(self) -> str:
@@ -187,8 +185,8 @@ class Contains(Series):
 
     def check(self) -> None:
         """Refuse what is not text."""
-        _types((self.text,), ("str", *MULTI_CODES), "contains")
-        _types((self.needle,), ("str",), "contains")
+        only_types((self.text,), ("str", *MULTI_CODES), "contains")
+        only_types((self.needle,), ("str",), "contains")
         _ = self.domain
 
     @cached_property
@@ -206,8 +204,8 @@ class Arithmetic(Series):
 
     def check(self) -> None:
         """Refuse what is no number, and int with float."""
-        _types(self.parts, NUMBERS, "Arithmetic")
-        _same_types(self.parts, "Arithmetic")
+        only_types(self.parts, NUMBERS, "Arithmetic")
+        same_types(self.parts, "Arithmetic")
         expected = 1 if self.op in ("neg", "abs") else 2
         require(len(self.parts) == expected, f"{self.op}: wrong number of values.")
         _ = self.domain
@@ -228,85 +226,12 @@ class Convert(Series):
     def check(self) -> None:
         """Refuse what has no number in it."""
         allowed = ("bool", *NUMBERS) if self.op == "to_int" else NUMBERS
-        _types((self.source,), allowed, {"to_int": "as_int", "to_float": "as_float"}[self.op])
+        only_types((self.source,), allowed, {"to_int": "as_int", "to_float": "as_float"}[self.op])
 
     @cached_property
     def type(self) -> str:
         """As the operation says."""
         return self.op.removeprefix("to_")
-
-
-@dataclass(frozen=True, eq=False)
-class DateAdd(Series):
-    """A date moved by days, months or years (SEM-17)."""
-
-    op: str
-    date: Series
-    amount: Series
-
-    def check(self) -> None:
-        """Refuse other types."""
-        _types((self.date,), ("date",), "Adding a duration")
-        _types((self.amount,), ("int",), "A duration")
-        _ = self.domain
-
-    @cached_property
-    def type(self) -> str:
-        """Always date."""
-        return "date"
-
-
-@dataclass(frozen=True, eq=False)
-class DateDiff(Series):
-    """Whole days, months or years from start to end (SEM-18)."""
-
-    op: str
-    start: Series
-    end: Series
-
-    def check(self) -> None:
-        """Refuse what is no date."""
-        _types((self.start, self.end), ("date",), "A difference of dates")
-        _ = self.domain
-
-    @cached_property
-    def type(self) -> str:
-        """Always int."""
-        return "int"
-
-
-@dataclass(frozen=True, eq=False)
-class DatePart(Series):
-    """year, month or day of a date."""
-
-    op: str
-    date: Series
-
-    def check(self) -> None:
-        """Refuse what is no date."""
-        _types((self.date,), ("date",), self.op)
-
-    @cached_property
-    def type(self) -> str:
-        """Always int."""
-        return "int"
-
-
-@dataclass(frozen=True, eq=False)
-class DateFloor(Series):
-    """The first day of the month or year."""
-
-    op: str
-    date: Series
-
-    def check(self) -> None:
-        """Refuse what is no date."""
-        _types((self.date,), ("date",), f"to_first_of_{self.op}")
-
-    @cached_property
-    def type(self) -> str:
-        """Always date."""
-        return "date"
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,77 +245,11 @@ class Extreme(Series):
         """Refuse different types and what has no order."""
         names = {"least": "minimum_of", "greatest": "maximum_of"}
         require(len(self.parts) > 1, f"{names[self.op]} needs two or more values.")
-        _types(self.parts, ORDERED, names[self.op])
-        _same_types(self.parts, names[self.op])
+        only_types(self.parts, ORDERED, names[self.op])
+        same_types(self.parts, names[self.op])
         _ = self.domain
 
     @cached_property
     def type(self) -> str:
         """That of the parts."""
         return self.parts[0].type
-
-
-FRAME_AGGREGATES = {"exists": "bool", "count": "int"}
-SERIES_AGGREGATES: dict[str, tuple[str, ...]] = {
-    "count_distinct": (*SORTABLE, "bool"),
-    "count_episodes": ("date",),
-    "min": ORDERED,
-    "max": ORDERED,
-    "sum": NUMBERS,
-    "mean": NUMBERS,
-    "collect": (*ORDERED, *CODES),
-}
-FIXED = {"count_distinct": "int", "count_episodes": "int", "mean": "float"}
-
-
-@dataclass(frozen=True, eq=False)
-class Aggregate(Series):
-    """One value per patient, of a frame or of a many-row series (SEM-07 to SEM-09)."""
-
-    op: str
-    source: Node
-    gap: int | None = None
-
-    def check(self) -> None:
-        """Refuse a source that the operation does not take (DOM-04)."""
-        if self.op in FRAME_AGGREGATES:
-            require(isinstance(self.source, Frame), f"{self.op} needs a frame.")
-        else:
-            require(isinstance(self.source, Series), f"{self.op} needs a series.")
-            source = cast(Series, self.source)
-            message = f"{self.op} needs a series with many values per patient."
-            require(source.domain is not None, message)
-            _types((source,), SERIES_AGGREGATES[self.op], self.op)
-        episodes = self.op == "count_episodes"
-        require((type(self.gap) is int) if episodes else self.gap is None, f"{self.op}: gap.")
-
-    @cached_property
-    def type(self) -> str:
-        """By operation, else that of the source."""
-        if isinstance(self.source, Series):
-            return FIXED.get(self.op, self.source.type)
-        return FRAME_AGGREGATES[self.op]
-
-    @cached_property
-    def domain(self) -> Frame | None:
-        """One value per patient."""
-        return None
-
-    @cached_property
-    def rows(self) -> Frame | None:
-        """The domain that is aggregated; None for a frame with one row per patient."""
-        return cast("Frame | Series", self.source).domain
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset(Node):
-    """The root: who is in it, and a column per value."""
-
-    population: Series
-    columns: tuple[tuple[str, Series], ...]
-
-    def check(self) -> None:
-        """Refuse what is not one value per patient."""
-        _types((self.population,), ("bool",), "A population")
-        for series in (self.population, *(series for _name, series in self.columns)):
-            require(common_domain([series]) is None, "A column must have one value per patient.")

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sallyport_data_builder import __version__, schemas
-from sallyport_data_builder.errors import DefinitionError, nearest
+from sallyport_data_builder.errors import DefinitionError
+from sallyport_data_builder.memory.population import check_population
+from sallyport_data_builder.model import rootlayout
 from sallyport_data_builder.model.layout import PlanError, Ref, read_node, write_node
-from sallyport_data_builder.model.nodes import Node, Table, topological
-from sallyport_data_builder.model.operations import Dataset
-from sallyport_data_builder.model.types import ALL_TYPES
+from sallyport_data_builder.model.nodes import Inline, Node, Series, Table, topological
+from sallyport_data_builder.model.roots import Dataset, Measures
+from sallyport_data_builder.model.tables import (
+    has_keys,
+    list_of,
+    read_inline,
+    read_input,
+    read_table,
+    word,
+    write_inline,
+    write_input,
+    write_table,
+)
 
 FORMAT = "sallyport-plan"
 VERSION = 1
@@ -20,55 +33,122 @@ MAX_NODES = 100_000
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 500
 KEYS = {
-    "format", "version", "engine", "kind", "schemas", "nodes", "population", "columns", "inputs",
-    "permissions_claimed", "dummy",
+    "format", "version", "engine", "kind", "schemas", "nodes", "inputs", "permissions_claimed",
+    "dummy",
 }  # fmt: skip
 DUMMY_DEFAULT = 10
+DUMMY_MOST = 10_000_000
+TIMEOUT_DEFAULT = 60
+EVENT_LEVEL = "event_level_data"
+
+
+@dataclass(frozen=True)
+class DummyData:
+    """How dummy patients are made: how many, in how many seconds, with what beside them."""
+
+    population_size: int = DUMMY_DEFAULT
+    timeout: int = TIMEOUT_DEFAULT
+    constraint: Series | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A dataset, and what was said beside it."""
+    """A dataset or measures, and what was said beside them."""
 
-    dataset: Dataset
+    root: Dataset | Measures
     permissions_claimed: tuple[str, ...] = ()
-    population_size: int = DUMMY_DEFAULT
+    dummy: DummyData = field(default_factory=DummyData)
+
+    @property
+    def kind(self) -> str:
+        """What the plan asks for: `dataset` or `measures`."""
+        return "dataset" if isinstance(self.root, Dataset) else "measures"
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset; raises DefinitionError for a plan of measures."""
+        if not isinstance(self.root, Dataset):
+            raise DefinitionError("This is a definition of measures, not of a dataset.")
+        return self.root
+
+    @property
+    def measures(self) -> Measures:
+        """The measures; raises DefinitionError for a plan of a dataset."""
+        if not isinstance(self.root, Measures):
+            raise DefinitionError("This is a definition of a dataset, not of measures.")
+        return self.root
+
+    @property
+    def population_size(self) -> int:
+        """How many dummy patients are made."""
+        return self.dummy.population_size
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """Every node, each after its children, but neither the root nor its event tables."""
+        constraint = () if self.dummy.constraint is None else (self.dummy.constraint,)
+        return topological([*rootlayout.series(self.root), *constraint])
 
     def tables(self) -> list[Table]:
         """Return the tables that the plan reads."""
-        return [node for node in topological([self.dataset]) if isinstance(node, Table)]
+        return [node for node in self.nodes if isinstance(node, Table)]
+
+    def inputs(self) -> list[Inline]:
+        """Return the tables whose rows are in a data file, by path (PLAN-04)."""
+        found = [node for node in self.nodes if isinstance(node, Inline) and node.source]
+        return sorted(found, key=lambda table: (table.source, table.spec))
+
+    def permissions(self) -> list[tuple[str, str]]:
+        """Return what needs a permission, and the permission's name, sorted (PLAN-05)."""
+        found = set()
+        for table in self.tables():
+            if table.schema:
+                needed = schemas.load(table.schema).tables[table.name].permission
+                found |= {(f"{table.schema}.{table.name}", needed)} if needed else set()
+        if isinstance(self.root, Dataset):
+            found |= {(f"the event table {name}", EVENT_LEVEL) for name, _rows in self.root.events}
+        return sorted(found)
 
 
 def dumps(plan: Plan) -> str:
     """Return the JSON text of a plan: the same definition gives the same bytes (PLAN-01)."""
-    roots = [plan.dataset.population, *(series for _name, series in plan.dataset.columns)]
+    inputs = plan.inputs()
     indices: dict[Node, int] = {}
     nodes = []
-    for node in topological(roots):
-        nodes.append(_write_table(node) if isinstance(node, Table) else write_node(node, indices))
+    for node in plan.nodes:
+        nodes.append(_write(node, indices, inputs))
         indices[node] = len(indices)
     used = sorted({table.schema for table in plan.tables() if table.schema})
     document = {
         "format": FORMAT,
         "version": VERSION,
         "engine": __version__,
-        "kind": "dataset",
+        "kind": plan.kind,
         "schemas": {name: schemas.load(name).version for name in used},
         "nodes": nodes,
-        "population": indices[plan.dataset.population],
-        "columns": [[name, indices[series]] for name, series in plan.dataset.columns],
-        "inputs": [],
+        "inputs": [write_input(table) for table in inputs],
         "permissions_claimed": sorted(plan.permissions_claimed),
-        "dummy": {"population_size": plan.population_size},
+        "dummy": _write_dummy(plan.dummy, indices),
+        **rootlayout.write(plan.root, indices),
     }
     return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
-def _write_table(table: Table) -> dict[str, Any]:
-    item: dict[str, Any] = {"k": "Table", "schema": table.schema, "name": table.name}
-    item["rows"] = table.rows
-    if not table.schema:
-        item["spec"] = [list(pair) for pair in table.spec]
+def _write(node: Node, indices: Mapping[Node, int], inputs: Sequence[Inline]) -> dict[str, Any]:
+    if isinstance(node, Table):
+        return write_table(node)
+    if isinstance(node, Inline):
+        return write_inline(node, inputs)
+    return write_node(node, indices)
+
+
+def _write_dummy(dummy: DummyData, indices: Mapping[Node, int]) -> dict[str, Any]:
+    """Leave out what is as always."""
+    item = {"population_size": dummy.population_size}
+    if dummy.timeout != TIMEOUT_DEFAULT:
+        item["timeout"] = dummy.timeout
+    if dummy.constraint is not None:
+        item["constraint"] = indices[dummy.constraint]
     return item
 
 
@@ -91,47 +171,48 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _no_constant(word: str) -> None:
-    raise PlanError(f"{word} is no number")
+def _no_constant(text: str) -> None:
+    raise PlanError(f"{text} is no number")
 
 
 def _read(document: Any) -> Plan:
-    if not isinstance(document, dict) or set(document) != KEYS:
-        raise PlanError(f"its keys are {', '.join(sorted(KEYS))}")
-    stated = (document["format"], document["kind"])
-    if stated != (FORMAT, "dataset") or type(document["version"]) is not int:
-        raise PlanError("it is no plan of a dataset")
+    if not isinstance(document, dict):
+        raise PlanError("an object expected")
+    kind = document.get("kind")
+    optional = {"events"} & set(document) if kind == "dataset" else set()
+    has_keys(document, KEYS | rootlayout.keys(kind) | optional, "a plan")
+    if document["format"] != FORMAT or type(document["version"]) is not int:
+        raise PlanError(f"its format is not {FORMAT}")
     if document["version"] != VERSION:
         raise PlanError(f"its version is not {VERSION}; compile and execute with one image")
-    if document["inputs"] != [] or type(document["engine"]) is not str:
-        raise PlanError("inputs are not known to this version")
+    word(document["engine"])
     _check_schemas(document["schemas"])
-    nodes = _read_nodes(document["nodes"])
-    columns = tuple(_read_column(pair, nodes) for pair in _list(document["columns"]))
-    if len({name for name, _series in columns}) != len(columns):
-        raise PlanError("a column occurs twice")
-    dataset = Dataset(Ref().read(document["population"], nodes), columns)
-    claimed = tuple(_word(item) for item in _list(document["permissions_claimed"]))
-    return Plan(dataset, claimed, _population_size(document["dummy"]))
+    inputs = [read_input(item) for item in list_of(document["inputs"])]
+    nodes = _read_nodes(document["nodes"], inputs)
+    root = rootlayout.read(document, nodes)
+    check_population(root)
+    claimed = tuple(word(item) for item in list_of(document["permissions_claimed"]))
+    plan = Plan(root, claimed, _read_dummy(document["dummy"], nodes))
+    if plan.inputs() != inputs:
+        raise PlanError("the inputs are those that are used, by path")
+    return plan
 
 
-def _list(value: Any) -> list[Any]:
-    if type(value) is not list:
-        raise PlanError("a list expected")
-    return value
-
-
-def _word(value: Any) -> str:
-    if type(value) is not str:
-        raise PlanError("text expected")
-    return value
-
-
-def _population_size(value: Any) -> int:
-    size = value.get("population_size") if isinstance(value, dict) and len(value) == 1 else None
-    if type(size) is not int or not 0 < size <= 10_000_000:
-        raise PlanError("dummy holds population_size, a positive int")
-    return size
+def _read_dummy(value: Any, nodes: list[Node]) -> DummyData:
+    allowed = {"population_size", "timeout", "constraint"}
+    if not isinstance(value, dict) or not {"population_size"} <= set(value) <= allowed:
+        raise PlanError("dummy holds population_size, and timeout and constraint if they were set")
+    size, timeout = value["population_size"], value.get("timeout", TIMEOUT_DEFAULT)
+    if type(size) is not int or not 0 < size <= DUMMY_MOST:
+        raise PlanError("population_size is a positive int")
+    if type(timeout) is not int or timeout < 1:
+        raise PlanError("timeout is a positive int")
+    if "constraint" not in value:
+        return DummyData(size, timeout)
+    constraint: Series = Ref().read(value["constraint"], nodes)
+    if constraint.type != "bool" or constraint.domain is not None:
+        raise PlanError("the constraint is a bool with one value per patient")
+    return DummyData(size, timeout, constraint)
 
 
 def _check_schemas(value: Any) -> None:
@@ -142,35 +223,15 @@ def _check_schemas(value: Any) -> None:
             raise PlanError(f"schema {name} is installed in another version")
 
 
-def _read_column(pair: Any, nodes: list[Node]) -> tuple[str, Any]:
-    if type(pair) is not list or len(pair) != 2 or type(pair[0]) is not str:
-        raise PlanError("columns are pairs of name and node")
-    return check_column_name(pair[0]), Ref().read(pair[1], nodes)
-
-
-def check_column_name(name: str) -> str:
-    """Return a name that a column may have, or raise DefinitionError with the rule."""
-    reserved = ("patient_id", "population", "dummy_data_config")
-    if name in reserved:
-        raise DefinitionError(f"A column cannot be called {name}: that name is taken.")
-    plain = name.isascii() and name.replace("_", "a").isalnum() and name[:1].isalpha()
-    if not plain:
-        raise DefinitionError(
-            f"A column cannot be called {name!r}: a name is a letter, then letters, digits and "
-            "underscores."
-        )
-    return name
-
-
-def _read_nodes(items: Any) -> list[Node]:
-    if len(_list(items)) > MAX_NODES:
+def _read_nodes(items: Any, inputs: Sequence[Inline]) -> list[Node]:
+    if len(list_of(items)) > MAX_NODES:
         raise PlanError(f"it has more than {MAX_NODES} nodes")
     nodes: list[Node] = []
     depths: dict[Node, int] = {}
     for item in items:
         if not isinstance(item, dict):
             raise PlanError("a node is an object")
-        node = _read_table(item) if item.get("k") == "Table" else read_node(item, nodes)
+        node = _read_one(item, nodes, inputs)
         depths[node] = 1 + max((depths[child] for child in node.children), default=0)
         if depths[node] > MAX_DEPTH:
             raise PlanError(f"it is deeper than {MAX_DEPTH} nodes")
@@ -178,26 +239,9 @@ def _read_nodes(items: Any) -> list[Node]:
     return nodes
 
 
-def _read_table(item: Mapping[str, Any]) -> Node:
-    """A schema's table is the installed one; a study's own table says its columns (PLAN-03)."""
-    schema, name, rows = (_word(item.get(key)) for key in ("schema", "name", "rows"))
-    keys = {"k", "schema", "name", "rows"} | (set() if schema else {"spec"})
-    if set(item) != keys:
-        raise PlanError(f"a table's fields are {', '.join(sorted(keys))}")
-    if not schema:
-        pairs = tuple((_word(key), _word(kind)) for key, kind in map(_pair, _list(item["spec"])))
-        if any(kind not in ALL_TYPES for _key, kind in pairs):
-            raise PlanError("unknown type of a column")
-        return Table("", name, rows, pairs)
-    tables = schemas.load(schema).tables
-    if name not in tables:
-        raise PlanError(f"schema {schema} has no table {name}.{nearest(name, tables)}")
-    if tables[name].node.rows != rows:
-        raise PlanError(f"{schema}.{name} has other rows")
-    return tables[name].node
-
-
-def _pair(value: Any) -> tuple[Any, Any]:
-    if type(value) is not list or len(value) != 2:
-        raise PlanError("pairs expected")
-    return value[0], value[1]
+def _read_one(item: Mapping[str, Any], nodes: list[Node], inputs: Sequence[Inline]) -> Node:
+    if item.get("k") == "Table":
+        return read_table(item)
+    if item.get("k") == "Inline":
+        return read_inline(item, inputs)
+    return read_node(item, nodes)

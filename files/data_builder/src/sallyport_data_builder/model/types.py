@@ -15,23 +15,37 @@ Value = bool | int | float | str | datetime.date
 
 @dataclass(frozen=True)
 class CodeSystem:
-    """A coding system: its title and the form that its codes have."""
+    """A coding system: its title, the form that its codes have, and that form in words."""
 
     title: str
     pattern: re.Pattern[str]
+    form: str
 
 
-def _system(title: str, pattern: str) -> CodeSystem:
-    return CodeSystem(title, re.compile(pattern))
+def _system(title: str, pattern: str, form: str) -> CodeSystem:
+    return CodeSystem(title, re.compile(pattern), form)
 
 
+DIGITS = "6 to 18 digits without a leading zero"
 CODES = {
-    "snomedct": _system("SNOMED CT", r"[1-9][0-9]{5,17}"),
-    "dmd": _system("dm+d", r"[1-9][0-9]{5,17}"),
-    "icd10": _system("ICD-10", r"[A-Z][0-9]{2}([0-9]{1,2}|X[0-9]?)?"),
-    "ctv3": _system("CTV3", r"[0-9A-Za-z]{2}[0-9A-Za-z.]{3}"),
-    "opcs4": _system("OPCS-4", r"[A-HJ-Z][0-9]{2,3}"),
-    "bnf": _system("BNF", r"[0-9]{7}[0-9A-Z]{2}([A-Z][0-9A-Z]){3}|[0-9]{11}"),
+    "snomedct": _system("SNOMED CT", r"[1-9][0-9]{5,17}", DIGITS),
+    "dmd": _system("dm+d", r"[1-9][0-9]{5,17}", DIGITS),
+    "icd10": _system(
+        "ICD-10",
+        r"[A-Z][0-9]{2}([0-9]{1,2}|X[0-9]?)?",
+        "a capital letter and two to four digits without a dot, or X in place of the third",
+    ),
+    "ctv3": _system(
+        "CTV3", r"[0-9A-Za-z]{2}[0-9A-Za-z.]{3}", "five letters, digits or, at the end, dots"
+    ),
+    "opcs4": _system(
+        "OPCS-4", r"[A-HJ-Z][0-9]{2,3}", "a capital letter and two or three digits without a dot"
+    ),
+    "bnf": _system(
+        "BNF",
+        r"[0-9]{7}[0-9A-Z]{2}([A-Z][0-9A-Z]){3}|[0-9]{11}",
+        "15 characters for a medicine, 11 digits for an appliance",
+    ),
 }
 MULTI_CODES = {"icd10_multi": "icd10", "opcs4_multi": "opcs4"}
 SCALARS: dict[str, type] = {
@@ -52,15 +66,22 @@ def title(name: str) -> str:
     """Return how errors call a type."""
     if name in CODES:
         return f"{CODES[name].title} code"
-    return f"{name} of codes" if name in MULTI_CODES else name
+    if name in MULTI_CODES:
+        return f"text of many {CODES[MULTI_CODES[name]].title} codes"
+    return name
+
+
+def place_of(value: object) -> str:
+    """Return where a code stands in a codelist, to go into an error."""
+    origin = getattr(value, "origin", "")
+    return f" ({origin})" if origin else ""
 
 
 def check_code(system: str, value: str) -> None:
     """Raise DefinitionError unless a code has the form of its system."""
     if not CODES[system].pattern.fullmatch(value):
-        origin = getattr(value, "origin", "")
-        place = f" ({origin})" if origin else ""
-        raise DefinitionError(f"{str(value)!r} is not a {title(system)}{place}.")
+        told = f"{str(value)!r} is not a {title(system)}{place_of(value)}"
+        raise DefinitionError(f"{told}: that is {CODES[system].form}.")
 
 
 def check_value(name: str, value: object) -> None:
@@ -84,4 +105,6 @@ def parse_date(text: str) -> datetime.date:
             raise ValueError
         return datetime.date.fromisoformat(text)
     except ValueError:
-        raise DefinitionError(f"{text!r} is not a date of the form YYYY-MM-DD.") from None
+        raise DefinitionError(
+            f"{text!r} is not a date: write a day that exists in the form YYYY-MM-DD."
+        ) from None

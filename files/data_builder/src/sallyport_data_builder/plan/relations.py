@@ -1,13 +1,13 @@
-"""Finds the relations that a dataset needs beside the standard tables, in order.
+"""What a query needs beside the standard tables: relations, one row per patient each.
 
-A relation has one row per patient and is stored once. All aggregates over the same rows share one
-scan; all columns of a pick share one pass.
+A relation is stored once. Which outputs share a relation is decided by the passes in `fusion`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from sallyport_data_builder.model import operations as op
@@ -18,29 +18,108 @@ from sallyport_data_builder.model.nodes import (
     Pick,
     Series,
     Table,
+    Where,
     base_table,
+    chain,
     topological,
 )
 
 ALONE = ("count_episodes", "collect")
+SCAN, PICK = "scan", "pick"
+
+
+@dataclass(frozen=True)
+class Output:
+    """A column of a relation: an aggregate, a column of a pick, or whether the pick exists."""
+
+    node: Series | Pick
+    shortcut: bool = False
+
+    @cached_property
+    def pick(self) -> Pick | None:
+        """The pick that it is of."""
+        if isinstance(self.node, Pick):
+            return self.node
+        return cast(Pick, self.node.frame) if isinstance(self.node, Column) else None
+
+    @cached_property
+    def rows(self) -> Frame:
+        """The rows that it is made from."""
+        frame = self.pick.frame.domain if self.pick else cast(op.Aggregate, self.node).rows
+        return cast(Frame, frame)
+
+    @cached_property
+    def filters(self) -> tuple[Where, ...]:
+        """The filters of those rows, the oldest first."""
+        found = [frame for frame in chain(self.rows) if isinstance(frame, Where)]
+        return tuple(reversed(found))
+
+    @cached_property
+    def table(self) -> Table:
+        """The table that is read."""
+        return base_table(self.rows)
+
+    @cached_property
+    def values(self) -> tuple[Series, ...]:
+        """What is computed per row, filters left out."""
+        if self.pick is not None:
+            return () if isinstance(self.node, Pick) else (*self.keys, self.own_column)
+        source = cast(op.Aggregate, self.node).source
+        return (source,) if isinstance(source, Series) else ()
+
+    @cached_property
+    def keys(self) -> tuple[Series, ...]:
+        """The sort keys of the pick; one that is a plain column is the table's own."""
+        return tuple(
+            Column(self.table, key.name) if isinstance(key, Column) and key.domain else key
+            for key in cast(Pick, self.pick).keys
+        )
+
+    @cached_property
+    def own_column(self) -> Column:
+        """The column of the table that a column of a pick is."""
+        found: Column = Column(self.table, cast(Column, self.node).name)
+        return found
+
+    @cached_property
+    def inputs(self) -> tuple[Series, ...]:
+        """All that is computed per row."""
+        return (*(frame.predicate for frame in self.filters), *self.values)
 
 
 @dataclass(frozen=True)
 class Relation:
-    """What is stored: of which rows, and the outputs by column name."""
+    """Outputs that one statement makes from the rows of one table."""
 
     kind: str
-    rows: Frame
-    outputs: tuple[tuple[str, Series], ...]
+    outputs: tuple[Output, ...]
+    early: bool = False
+    dynamic: bool = False
+    span: Column | None = None
+    rules: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> Table:
+        """The table that is read."""
+        return self.outputs[0].table
 
     @property
     def label(self) -> str:
         """Name it for people who read a log."""
-        return f"{self.kind} of {base_table(self.rows).name}"
+        return f"{self.kind} of {self.table.name}"
 
-    def columns(self) -> list[str]:
-        """Return the names of its columns, patient_id left out."""
-        return [name for name, _series in self.outputs]
+    @cached_property
+    def names(self) -> dict[Node, str]:
+        """The columns by what they hold, patient_id left out."""
+        return {output.node: f"v{n}" for n, output in enumerate(self.outputs, start=1)}
+
+    @cached_property
+    def branches(self) -> tuple[Output, ...]:
+        """One output for each different set of rows."""
+        found: dict[Frame, Output] = {}
+        for output in self.outputs:
+            found.setdefault(output.rows, output)
+        return tuple(found.values())
 
 
 @dataclass(frozen=True)
@@ -49,54 +128,58 @@ class Needs:
 
     relations: tuple[Relation, ...]
     columns: dict[Table, list[str]]
+    uses: dict[Relation, tuple[Relation, ...]]
 
+    @cached_property
     def places(self) -> dict[Node, tuple[Relation, str]]:
-        """Map an aggregate, or a column of a pick, to the relation and column that hold it."""
+        """Where each aggregate, column of a pick or pick is stored."""
         return {
-            series: (relation, name)
+            node: (relation, name)
             for relation in self.relations
-            for name, series in relation.outputs
+            for node, name in relation.names.items()
         }
 
 
-def needs(roots: Iterable[Node]) -> Needs:
-    """Return what the roots need; the same roots always give the same answer."""
-    nodes = topological(roots)
-    levels: dict[Node, int] = {}
-    groups: dict[tuple[int, str, Node], list[Series]] = {}
+def is_stored(node: Node) -> bool:
+    """Tell whether a node is read from a relation."""
+    if isinstance(node, op.Aggregate):
+        return node.rows is not None
+    return isinstance(node, Column) and isinstance(node.frame, Pick)
+
+
+def outputs_beneath(roots: Iterable[Node]) -> list[Node]:
+    """Return what the roots read from relations, each once; not what those are made from."""
+    found: dict[Node, None] = {}
+    seen: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if is_stored(node):
+            found.setdefault(node)
+        elif isinstance(node, op.Aggregate) and isinstance(node.source, Pick):
+            found.setdefault(node.source)
+        elif isinstance(node, Series):
+            stack.extend(reversed(node.children))
+    return list(found)
+
+
+def table_columns(roots: Iterable[Node]) -> dict[Table, list[str]]:
+    """Return the columns of each standard table that are used, sorted."""
     columns: dict[Table, set[str]] = {}
-    for node in nodes:
-        level = max((levels[child] for child in node.children), default=0)
-        levels[node] = level
+    for node in topological(roots):
         if isinstance(node, Table):
             columns.setdefault(node, set())
-        if isinstance(node, Pick):
-            levels[node] = level + 1
-            groups.setdefault((level + 1, "pick", node), [])
         elif isinstance(node, Column):
-            columns.setdefault(base_table(node.frame), set()).add(node.name)
-            if isinstance(node.frame, Pick):
-                groups[level, "pick", node.frame].append(node)
-        elif isinstance(node, op.Aggregate) and node.rows is not None:
-            levels[node] = level + 1
-            alone = node.op in ALONE
-            key: Node = node if alone else node.rows
-            groups.setdefault((level + 1, node.op if alone else "aggregates", key), []).append(node)
-    ordered = sorted(groups.items(), key=lambda item: item[0][0])
-    relations = tuple(_relation(kind, key, found) for (_n, kind, key), found in ordered)
-    return Needs(relations, {table: sorted(names) for table, names in columns.items()})
+            table = base_table(node.frame)
+            if isinstance(table, Table):
+                columns.setdefault(table, set()).add(node.name)
+    return {table: sorted(names) for table, names in columns.items()}
 
 
-def _relation(kind: str, key: Node, outputs: list[Series]) -> Relation:
-    if isinstance(key, Pick):
-        named = {item.name: item for item in outputs if isinstance(item, Column)}
-        return Relation(kind, key, tuple(sorted(named.items())))
-    rows = key.rows if isinstance(key, op.Aggregate) else key
-    return Relation(
-        kind, cast(Frame, rows), tuple((f"v{n}", item) for n, item in enumerate(outputs, start=1))
-    )
-
-
-def population_tables(population: Series) -> list[Table]:
+def population_tables(population: Series) -> list[Frame]:
     """Return the tables whose patients may be in the population (DOM-06)."""
-    return [node for node in topological([population]) if isinstance(node, Table)]
+    found = topological([population])
+    return [n for n in found if isinstance(n, Frame) and base_table(n) is n]

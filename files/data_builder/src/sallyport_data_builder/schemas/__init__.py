@@ -1,109 +1,58 @@
-"""Schemas are data: one TOML file per set of standard tables."""
+"""Schemas are data: one TOML file per set of standard tables.
+
+Ours lie beside this module. A site puts further ones into the folder that DATA_BUILDER_SCHEMAS
+names; the name of a file is that of its schema.
+"""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError, nearest
-from sallyport_data_builder.model.nodes import Table
-from sallyport_data_builder.model.types import ALL_TYPES
+from sallyport_data_builder.schemas.reader import (
+    ColumnSpec,
+    Schema,
+    SchemaError,
+    TableSpec,
+    parse,
+)
 
+__all__ = [
+    "ColumnSpec", "Schema", "SchemaError", "TableSpec", "load", "names", "parse", "site_folder",
+]  # fmt: skip
 FOLDER = Path(__file__).parent
-TABLE_KEYS = {"rows", "columns", "physical_name", "permission", "methods", "description"}
-COLUMN_KEYS = {
-    "type", "not_null", "unique", "categories", "first_of_month", "regex", "range", "after",
-    "description",
-}  # fmt: skip
+SITE = "DATA_BUILDER_SCHEMAS"
 
 
-@dataclass(frozen=True)
-class ColumnSpec:
-    """A column and the constraints that its values keep."""
-
-    type: str
-    not_null: bool = False
-    unique: bool = False
-    categories: tuple[str, ...] = ()
-    first_of_month: bool = False
-    regex: str = ""
-    range: Mapping[str, Any] = field(default_factory=dict)
-    after: tuple[str, ...] = ()
-    description: str = ""
+def site_folder() -> Path:
+    """Return the folder of the site's own schemas, which need not exist."""
+    return Path(os.environ.get(SITE, "/schemas"))
 
 
-@dataclass(frozen=True)
-class TableSpec:
-    """A standard table."""
-
-    node: Table
-    columns: Mapping[str, ColumnSpec]
-    physical_name: str
-    permission: str = ""
-    methods: str = ""
-    description: str = ""
-
-
-@dataclass(frozen=True)
-class Schema:
-    """A set of standard tables."""
-
-    name: str
-    version: int
-    tables: Mapping[str, TableSpec]
+def _files() -> dict[str, Path]:
+    """Return the files by schema: a site adds schemas and changes none of ours."""
+    found = {path.stem: path for path in sorted(site_folder().glob("*.toml"))}
+    return found | {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
 
 
 def names() -> list[str]:
     """Return the names of the installed schemas."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return sorted(_files())
+
+
+def load(name: str) -> Schema:
+    """Return an installed schema; raise DefinitionError if there is none of that name."""
+    path = _files().get(name)
+    if path is None:
+        raise DefinitionError(f"There is no schema {name}.{nearest(name, names())}")
+    return _read(path)
 
 
 @cache
-def load(name: str) -> Schema:
-    """Return an installed schema; raise DefinitionError if there is none of that name."""
-    if name not in names():
-        raise DefinitionError(f"There is no schema {name}.{nearest(name, names())}")
-    return parse((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-
-
-def parse(text: str) -> Schema:
-    """Read a schema file; raise DefinitionError on a key that no rule knows."""
-    document = tomllib.loads(text)
-    tables = {
-        table: _table(document["name"], table, item) for table, item in document["tables"].items()
-    }
-    return Schema(document["name"], document["version"], tables)
-
-
-def _table(schema: str, name: str, item: Mapping[str, Any]) -> TableSpec:
-    _known(item, TABLE_KEYS, name)
-    columns = {key: _column(f"{name}.{key}", value) for key, value in item["columns"].items()}
-    spec = tuple((key, column.type) for key, column in columns.items())
-    return TableSpec(
-        node=Table(schema, name, item["rows"], spec),
-        columns=columns,
-        physical_name=item.get("physical_name", name),
-        permission=item.get("permission", ""),
-        methods=item.get("methods", ""),
-        description=item.get("description", ""),
-    )
-
-
-def _column(place: str, item: Mapping[str, Any]) -> ColumnSpec:
-    _known(item, COLUMN_KEYS, place)
-    if item["type"] not in ALL_TYPES:
-        raise DefinitionError(f"{place}: {item['type']} is no type.{nearest('', ALL_TYPES)}")
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in item.items()
-    }
-    return ColumnSpec(**values)
-
-
-def _known(item: Mapping[str, Any], keys: set[str], place: str) -> None:
-    for key in item:
-        if key not in keys:
-            raise DefinitionError(f"{place}: {key} is no key of a schema.{nearest(key, keys)}")
+def _read(path: Path) -> Schema:
+    schema = parse(path.read_text(encoding="utf-8"))
+    if schema.name != path.stem:
+        raise SchemaError(f"{path.name} holds the schema {schema.name}; the names must agree.")
+    return schema

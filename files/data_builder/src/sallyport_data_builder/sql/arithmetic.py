@@ -85,4 +85,8 @@ def date_diff(dialect: Dialect, op: str, start: Element, end: Element) -> Elemen
             month * hundred + day for month, day in zip(part["month"], part["day"], strict=True)
         ]
         before = places[1] < places[0]
-    return sa.case((before, found - dialect.literal(1, "int")), else_=found)
+    one_less = found - dialect.literal(1, "int")
+    quick = dialect.whole_years(start, end) if op == "years" else None
+    if quick is not None:
+        return sa.case((start <= end, quick), (before, one_less), else_=found)
+    return sa.case((before, one_less), else_=found)

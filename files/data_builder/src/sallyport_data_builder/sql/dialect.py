@@ -2,48 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from sallyport_data_builder.model.types import CODES, MULTI_CODES, Value
+from sallyport_data_builder.sql.portable import Outputs, Sets, grouping_sets
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Element = ColumnElement[Any]
 # Operators that SQLAlchemy does not type for us put their operands in parentheses.
 TIGHT = 15
+BATCH = 64_000
+TEXTS = ("str", *CODES, *MULTI_CODES)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one statement may hold; the planner stays below (PLN-05, PLN-09)."""
+
+    parameters: int
+    joins: int
+    columns: int
+    identifier: int
+    literals: int
+
+
+@dataclass(frozen=True)
+class Key:
+    """What rows are ordered by; a key that cannot be NULL is compared more simply."""
+
+    value: Element
+    nullable: bool
 
 
 class Dialect:
     """Standard SQL, where there is such a thing."""
 
     name = ""
+    limits = Limits(parameters=30_000, joins=50, columns=1_000, identifier=63, literals=1_000)
     types: Mapping[str, Any] = {
         "bool": sa.Boolean(),
         "int": sa.BigInteger(),
         "float": sa.Double(),
-        "str": sa.Text(),
         "date": sa.Date(),
-        **dict.fromkeys((*CODES, *MULTI_CODES), sa.Text()),
+        **dict.fromkeys(TEXTS, sa.Text()),
     }
+
+    # What drivers and the library raise.
+    errors: tuple[type[Exception], ...] = (sa.exc.SQLAlchemyError,)
+    # Whether `picked` works, so that picks are part of a scan (PLN-03, PLN-04).
+    fused_picks = False
+    # How deep derived tables may be nested.
+    nesting = 40
+    # Whether rows that are grouped in several ways are better stored first.
+    stores_grid = True
+    # Whether `copy` works.
+    copies = False
 
     # The database's own names of the types that a standard column may arrive in.
     native: Mapping[str, tuple[str, ...]] = {}
+
+    def compiler(self) -> sa.Dialect:
+        """Return what renders statements where there is no connection."""
+        raise NotImplementedError
 
     @contextmanager
     def connect(self, url: str, job: str, settings: Mapping[str, Any]) -> Iterator[sa.Connection]:
         """Give one connection, without a pool."""
         raise NotImplementedError
 
+    def cancel(self, connection: sa.Connection) -> None:
+        """Stop the running statement; called from another thread than the one that waits."""
+        raise NotImplementedError
+
     def create_table(self, name: str, select: sa.Select[Any], schema: str) -> list[Any]:
         """Return the statements that store a SELECT in a scratch table, with statistics."""
         raise NotImplementedError
 
+    def stream(
+        self, connection: sa.Connection, select: sa.Select[Any]
+    ) -> Iterator[pa.RecordBatch | Sequence[sa.Row[Any]]]:
+        """Give the rows in batches: Arrow where the driver can, else lists of rows."""
+        with connection.execution_options(stream_results=True).execute(select) as result:
+            yield from result.partitions(BATCH)
+
+    def copy(self, connection: sa.Connection, select: sa.Select[Any]) -> Iterator[bytes]:
+        """Give the rows as CSV lines without a header, where the database writes them itself."""
+        raise NotImplementedError
+
     def scratch_tables(self, connection: sa.Connection, schema: str, prefix: str) -> list[str]:
         """Return the names of stored tables that start with a prefix."""
-        raise NotImplementedError
+        tables = sa.table(
+            "tables",
+            sa.column("table_name", sa.Text()),
+            sa.column("table_schema", sa.Text()),
+            schema="information_schema",
+        )
+        named = tables.c.table_name.startswith(prefix, autoescape=True)
+        rows = sa.select(tables.c.table_name).where(tables.c.table_schema == schema, named)
+        return sorted(connection.execute(rows).scalars())
+
+    def scratch_ages(
+        self, connection: sa.Connection, schema: str, names: Sequence[str]
+    ) -> dict[str, float]:
+        """Return the seconds since stored tables were made, of those where it is known."""
+        del connection, schema, names
+        return {}
+
+    def query_id(self, cursor: Any) -> str:
+        """Return how the database's own logs call a statement, or the connection it ran on."""
+        del cursor
+        return ""
 
     def column_types(self, connection: sa.Connection, select: sa.Select[Any]) -> dict[str, str]:
         """Return the database's own types of the columns of a SELECT."""
@@ -57,8 +134,28 @@ class Dialect:
         """Return a constant of a type."""
         return sa.cast(sa.literal(value, self.types[kind]), self.types[kind])
 
+    def missing(self, kind: str) -> Element:
+        """Return NULL of a type; a column made of it holds every value of the type."""
+        return sa.cast(sa.null(), self.types[kind])
+
+    def among(self, source: Element, values: Iterable[Value], kind: str) -> Element:
+        """Tell whether a value is in a list, rendered by type, so without limit (PLN-05)."""
+        listed = sa.bindparam(
+            "among",
+            list(values),
+            self.types[kind],
+            unique=True,
+            expanding=True,
+            literal_execute=True,
+        )
+        return source.in_(listed)
+
+    def standard_text(self, text: Element) -> Element:
+        """Return a text column of the site so that it is compared as SEM-13 says."""
+        return text
+
     def text_key(self, text: Element) -> Element:
-        """Return a text that is compared by code point."""
+        """Return a text that is ordered by code point."""
         return text
 
     def null_smallest(self, key: Element, descending: bool) -> Element:
@@ -73,6 +170,11 @@ class Dialect:
         """Return the days from start to end."""
         raise NotImplementedError
 
+    def whole_years(self, start: Element, end: Element) -> Element | None:
+        """Return the years of SEM-18 where there is a quick way, for ends that are not earlier."""
+        del start, end
+        return None
+
     def date_part(self, op: str, date: Element) -> Element:
         """Return year, month or day."""
         return sa.cast(sa.extract(op, date), self.types["int"])
@@ -80,6 +182,11 @@ class Dialect:
     def date_floor(self, op: str, date: Element) -> Element:
         """Return the first day of the month or year."""
         raise NotImplementedError
+
+    def clamped(self, date: Element, moved: Element) -> Element:
+        """Move on from the end of a month to the first of the next where the day was cut off."""
+        cut = self.date_part("day", moved) < self.date_part("day", date)
+        return sa.case((cut, self.date_add("days", moved, self.literal(1, "int"))), else_=moved)
 
     def to_int(self, number: Element) -> Element:
         """Cut towards zero."""
@@ -98,9 +205,47 @@ class Dialect:
         return sa.func.power(left, right, type_=self.types["float"])
 
     def extreme(self, op: str, parts: Sequence[Element]) -> Element:
-        """Return the least or greatest that is not NULL (SEM-06)."""
-        raise NotImplementedError
+        """Return the least or greatest that is not NULL (SEM-06), pair by pair."""
+
+        def better(left: Element, right: Element) -> Element:
+            wins = left <= right if op == "least" else left >= right
+            return sa.case(
+                (left.is_(None), right), (right.is_(None), left), (wins, left), else_=right
+            )
+
+        return reduce(better, parts)
 
     def contains(self, text: Element, needle: Element) -> Element:
         """Tell whether a text holds another, literally (SEM-13)."""
         raise NotImplementedError
+
+    def filtered(self, aggregate: sa.FunctionElement[Any], predicate: Element) -> Element:
+        """Aggregate only the rows for which a predicate is true."""
+        return aggregate.filter(predicate)
+
+    def fence(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        """Return a SELECT whose columns the database computes once, however often they are read."""
+        return select
+
+    def picked(
+        self, values: Sequence[Element], keys: Sequence[Key], last: bool, own: Element | None
+    ) -> list[Element]:
+        """Return values of the first or last row, as aggregates over the rows of a condition."""
+        raise NotImplementedError
+
+    def pick(
+        self, select: sa.Select[Any], patient: Element, order: Sequence[Element]
+    ) -> sa.Select[Any]:
+        """Keep the first row of each patient, by the order."""
+        place = sa.func.row_number().over(partition_by=patient, order_by=order)
+        rows = select.add_columns(place.label("place")).subquery("numbered")
+        chosen = [column for column in rows.c if column.name != "place"]
+        return sa.select(*chosen).where(rows.c.place == 1)
+
+    def grouping(self, rows: sa.FromClause, sets: Sets, outputs: Outputs) -> sa.Select[Any]:
+        """Aggregate by several sets of columns at once.
+
+        The columns are `grouping_set`, the place of the set, then each column that occurs in one,
+        NULL where the set has it not, then the outputs.
+        """
+        return grouping_sets(rows, sets, outputs)

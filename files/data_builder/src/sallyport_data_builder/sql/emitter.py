@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import singledispatchmethod
 from typing import cast
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import Grouping
 
+from sallyport_data_builder.backends.implied import tests
 from sallyport_data_builder.backends.standard import Standard
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model.nodes import Column, Node, Pick, Series, Table
+from sallyport_data_builder.model.nodes import (
+    Column,
+    Frame,
+    Inline,
+    Node,
+    Parameter,
+    Pick,
+    Series,
+    Table,
+)
+from sallyport_data_builder.plan.branches import Both, Either, Formula
 from sallyport_data_builder.plan.relations import Needs, Relation
 from sallyport_data_builder.sql import arithmetic
 from sallyport_data_builder.sql.dialect import Dialect, Element
@@ -22,21 +34,23 @@ EMPTY = {"exists": False, "count": 0, "count_distinct": 0, "count_episodes": 0}
 class Emitter:
     """Knows where each relation is stored, and renders expressions for one statement's scope."""
 
-    def __init__(
-        self,
-        dialect: Dialect,
-        standard: Standard,
-        needs: Needs,
-        stored: Mapping[Relation, sa.FromClause],
-    ) -> None:
-        self.dialect, self._standard, self._needs, self._stored = dialect, standard, needs, stored
-        self._places = needs.places()
-        self._picks = {item.rows: item for item in needs.relations if item.kind == "pick"}
+    def __init__(self, dialect: Dialect, standard: Standard, needs: Needs) -> None:
+        self.dialect, self._standard, self._needs = dialect, standard, needs
+        self.stored: dict[Relation | Inline | op.Constants, sa.FromClause] = {}
+        # Values that an intermediate table holds, which has one row per patient (PLN-09).
+        self.held: dict[Node, tuple[sa.FromClause, str]] = {}
 
-    def standard_rows(self, table: Table) -> sa.Subquery:
-        """Return the standard rows of a table, with the columns that the dataset uses."""
-        columns = self._needs.columns[table]
-        return self._standard.table(table.schema, table.name, columns).subquery("t")
+    def standard_rows(self, table: Table, branches: Sequence[Sequence[Series]] = ()) -> sa.Subquery:
+        """Return the standard rows of a table, with the columns that the plan uses.
+
+        Each branch is the predicates of rows that are wanted; what they say about physical
+        columns is added (BK-06).
+        """
+        place = (table.schema, table.name)
+        implied = [self._standard.implied(*place, tests(branch, table)) for branch in branches]
+        known = [item for item in implied if item is not None]
+        where = sa.or_(*known) if known and len(known) == len(implied) else None
+        return self._standard.table(*place, self._needs.columns[table], where).subquery("t")
 
     def expression(self, node: Series, scope: Scope) -> Element:
         """Return the expression of a series; what it needs is joined to the scope."""
@@ -44,14 +58,49 @@ class Emitter:
             scope.made[node] = self._make(node, scope)
         return scope.made[node]
 
+    def condition(self, formula: Formula, scope: Scope) -> Element:
+        """Return the condition that a formula of predicates stands for."""
+        if isinstance(formula, Both):
+            rest = self.condition(formula.rest, scope)
+            return sa.and_(self.expression(formula.predicate, scope), rest)
+        if isinstance(formula, Either):
+            return sa.or_(*(self.condition(part, scope) for part in formula.parts))
+        return self.expression(formula, scope)
+
+    def relations(self) -> tuple[Relation, ...]:
+        """Return all relations that are needed, in order."""
+        return self._needs.relations
+
+    def is_relation(self, source: object) -> bool:
+        """Tell whether what is joined is a relation, which has to be stored first."""
+        return isinstance(source, Relation)
+
+    def source(self, node: Node) -> object | None:
+        """Return what must be joined to read a value, None if nothing has to be."""
+        if node in self.held:
+            return self.held[node][0]
+        if node in self._needs.places:
+            return self._needs.places[node][0]
+        if isinstance(node, op.Aggregate):
+            frame = node.source
+            return self._needs.places[frame][0] if isinstance(frame, Pick) else frame
+        return node.frame if isinstance(node, Column) else None
+
     def _all(self, nodes: Sequence[Series], scope: Scope) -> list[Element]:
         return [self.expression(node, scope) for node in nodes]
 
     def _join(self, relation: Relation, scope: Scope) -> sa.FromClause:
-        return scope.join(relation, lambda: self._stored[relation])
+        return scope.join(relation, lambda: self.stored[relation], relation.dynamic)
 
-    def _one_row(self, table: Table, scope: Scope) -> sa.FromClause:
-        return scope.join(table, lambda: self.standard_rows(table))
+    def one_row(self, frame: Frame, scope: Scope) -> sa.FromClause:
+        """Join a table with one row per patient."""
+        if isinstance(frame, Inline):
+            return scope.join(frame, lambda: self.stored[frame])
+        return scope.join(frame, lambda: self.standard_rows(cast(Table, frame)))
+
+    def _place(self, node: Node, scope: Scope) -> Element:
+        relation, name = self._needs.places[node]
+        return self._join(relation, scope).c[name]
 
     @singledispatchmethod
     def _make(self, node: Node, scope: Scope) -> Element:
@@ -59,37 +108,49 @@ class Emitter:
 
     @_make.register
     def _column(self, node: Column, scope: Scope) -> Element:
+        if node in self.held:
+            return self._held(node, scope)
         if node.domain is not None:
             return scope.base.c[node.name]
-        if isinstance(node.frame, Table):
-            return self._one_row(node.frame, scope).c[node.name]
-        relation, name = self._places[node]
-        return self._join(relation, scope).c[name]
+        if isinstance(node.frame, Table | Inline):
+            return self.one_row(node.frame, scope).c[node.name]
+        return self._place(node, scope)
+
+    def _held(self, node: Node, scope: Scope) -> Element:
+        table, name = self.held[node]
+        return scope.join(table, lambda: table).c[name]
 
     @_make.register
     def _aggregate(self, node: op.Aggregate, scope: Scope) -> Element:
+        if node in self.held:
+            return self._held(node, scope)
         if node.rows is None:
             return self._of_one_row(node, scope)
-        relation, name = self._places[node]
-        found: Element = self._join(relation, scope).c[name]
-        if node.op not in EMPTY:
-            return found
-        return sa.func.coalesce(
-            found,
-            self.dialect.literal(EMPTY[node.op], node.type),
-            type_=self.dialect.types[node.type],
-        )
+        found = self._place(node, scope)
+        return found if node.op not in EMPTY else self._or_empty(found, node)
+
+    def _or_empty(self, found: Element, node: op.Aggregate) -> Element:
+        """Patients without rows are in no relation, but have a count."""
+        empty = self.dialect.literal(EMPTY[node.op], node.type)
+        return sa.func.coalesce(found, empty, type_=self.dialect.types[node.type])
 
     def _of_one_row(self, node: op.Aggregate, scope: Scope) -> Element:
         if isinstance(node.source, Pick):
-            joined = self._join(self._picks[node.source], scope)
+            present: Element = sa.func.coalesce(
+                self._place(node.source, scope),
+                self.dialect.literal(False, "bool"),
+                type_=self.dialect.types["bool"],
+            )
         else:
-            joined = self._one_row(cast(Table, node.source), scope)
-        present = joined.c.patient_id.is_not(None)
+            present = self.one_row(cast(Frame, node.source), scope).c.patient_id.is_not(None)
         if node.op == "exists":
             return present
         one, zero = (self.dialect.literal(value, "int") for value in (1, 0))
         return sa.case((present, one), else_=zero)
+
+    @_make.register
+    def _parameter(self, node: Parameter, scope: Scope) -> Element:
+        return cast(sa.FromClause, scope.interval).c[node.name]
 
     @_make.register
     def _literal(self, node: op.Literal, scope: Scope) -> Element:
@@ -116,7 +177,9 @@ class Emitter:
     def _logic(self, node: op.Logic, scope: Scope) -> Element:
         parts = self._all(node.parts, scope)
         if node.op == "not":
-            return sa.not_(parts[0])
+            # NOT binds less tightly than what may follow it, IS NULL or =.
+            # not_ of and_ or or_ has no type of its own, and SQLite then gives 0 and 1
+            return Grouping(sa.type_coerce(sa.not_(parts[0]), sa.Boolean()))
         return sa.and_(*parts) if node.op == "and" else sa.or_(*parts)
 
     @_make.register
@@ -127,13 +190,11 @@ class Emitter:
     def _member(self, node: op.Member, scope: Scope) -> Element:
         source = self.expression(node.source, scope)
         if isinstance(node.among, op.Constants):
-            if not node.among.values:
-                return self.dialect.literal(False, "bool")
-            return source.in_(node.among.values)
-        relation, name = self._places[node.among]
-        stored = self._stored[relation].alias()
+            return self._listed(node.among, source)
+        relation, name = self._needs.places[node.among]
+        stored = self.stored[relation].alias()
         own: sa.Select[tuple[int]] = sa.select(sa.literal_column("1")).where(
-            stored.c.patient_id == scope.base.c.patient_id
+            scope.matches(stored, relation.dynamic)
         )
         false, null = self.dialect.literal(False, "bool"), sa.null()
         return sa.case(
@@ -141,6 +202,13 @@ class Emitter:
             (source.is_(None), null),
             else_=sa.exists(own.where(stored.c[name] == source)),
         )
+
+    def _listed(self, among: op.Constants, source: Element) -> Element:
+        if not among.values:
+            return self.dialect.literal(False, "bool")
+        if among in self.stored:
+            return source.in_(sa.select(self.stored[among].c.value))
+        return self.dialect.among(source, among.values, among.kind)
 
     @_make.register
     def _contains(self, node: op.Contains, scope: Scope) -> Element:

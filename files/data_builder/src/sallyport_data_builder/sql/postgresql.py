@@ -1,17 +1,23 @@
-"""PostgreSQL 15 and newer, by psycopg with binding in the client."""
+"""PostgreSQL 15 and newer, by psycopg with binding in the client; answers come by COPY."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from itertools import chain
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_on
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from sallyport_data_builder.model.types import CODES, MULTI_CODES
-from sallyport_data_builder.sql.dialect import TIGHT, Dialect, Element
+from sallyport_data_builder.sql.dialect import TEXTS, TIGHT, Dialect, Element, Key, Limits
 from sallyport_data_builder.sql.statements import Analyze, CreateTableAs
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TRANSIENT = ("08", "57P01", "57P02", "57P03", "53300", "40001", "40P01")
 NOT_AVAILABLE = ("42P01", "42703", "3F000")
@@ -22,13 +28,25 @@ class PostgreSQL(Dialect):
     """Scratch tables are unlogged ones in the scratch schema, so that plans stay parallel."""
 
     name = "postgresql"
+    limits = Limits(parameters=60_000, joins=100, columns=1_600, identifier=63, literals=5_000)
     native: Mapping[str, tuple[str, ...]] = {
         "bool": ("boolean",),
         "int": ("bigint", "integer", "smallint"),
         "float": ("double precision",),
         "date": ("date",),
-        **dict.fromkeys(("str", *CODES, *MULTI_CODES), ("text", "character varying")),
+        **dict.fromkeys(TEXTS, ("text", "character varying")),
     }
+
+    errors = (sa.exc.SQLAlchemyError, psycopg.Error)
+    fused_picks = True
+    copies = True
+
+    def compiler(self) -> sa.Dialect:
+        """The library's own; no backslash is special."""
+        made: Any = PGDialect_psycopg
+        found: sa.Dialect = made(paramstyle="named")
+        found.__dict__["_backslash_escapes"] = False
+        return found
 
     @contextmanager
     def connect(self, url: str, job: str, settings: Mapping[str, Any]) -> Iterator[sa.Connection]:
@@ -61,17 +79,51 @@ class PostgreSQL(Dialect):
         kind = "UNLOGGED" if schema else "TEMPORARY"
         return [CreateTableAs(kind, name, schema, select), Analyze(name, schema)]
 
-    def scratch_tables(self, connection: sa.Connection, schema: str, prefix: str) -> list[str]:
-        """Look in the catalogue."""
-        tables = sa.table(
-            "tables",
-            sa.column("table_name"),
-            sa.column("table_schema"),
-            schema="information_schema",
-        )
-        named = tables.c.table_name.startswith(prefix, autoescape=True)
-        rows = sa.select(tables.c.table_name).where(tables.c.table_schema == schema, named)
-        return sorted(connection.execute(rows).scalars())
+    def cancel(self, connection: sa.Connection) -> None:
+        """By the protocol's own way, which is a second connection (CON-05)."""
+        driver: Any = connection.connection.driver_connection
+        driver.cancel_safe()
+
+    def stream(
+        self, connection: sa.Connection, select: sa.Select[Any]
+    ) -> Iterator[pa.RecordBatch | Sequence[sa.Row[Any]]]:
+        """Arrow batches, read from COPY: no value becomes a Python object (FMT-11)."""
+        import pyarrow as pa
+        from pyarrow import csv
+
+        kinds = {
+            sa.Boolean: pa.bool_(), sa.Integer: pa.int64(), sa.Double: pa.float64(),
+            sa.Date: pa.date32(), sa.Text: pa.string(),
+        }  # fmt: skip
+        types = {
+            column.name: next(
+                kind for known, kind in kinds.items() if isinstance(column.type, known)
+            )
+            for column in select.selected_columns
+        }
+        pieces = self.copy(connection, select)
+        first = next(pieces, b"")
+        if not first:
+            return
+        yield from csv.open_csv(
+            pa.PythonFile(Reader(chain([first], pieces)), mode="r"),
+            csv.ReadOptions(column_names=list(types), block_size=1 << 22),
+            csv.ParseOptions(newlines_in_values=True),
+            csv.ConvertOptions(
+                column_types=types, null_values=[""], strings_can_be_null=True,
+                quoted_strings_can_be_null=False, true_values=["t"], false_values=["f"],
+            ),
+        )  # fmt: skip
+
+    def copy(self, connection: sa.Connection, select: sa.Select[Any]) -> Iterator[bytes]:
+        """Give the rows as CSV without a header, as the database writes it."""
+        text = select.compile(connection, compile_kwargs={"literal_binds": True})
+        driver: Any = connection.connection.driver_connection
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(f"COPY ({text}) TO STDOUT (FORMAT csv)") as rows,
+        ):
+            yield from rows
 
     def column_types(self, connection: sa.Connection, select: sa.Select[Any]) -> dict[str, str]:
         """Ask the answer of no rows for its types."""
@@ -81,12 +133,27 @@ class PostgreSQL(Dialect):
         asked = sa.select(*(sa.func.format_type(oid, None).label(n) for n, oid in names.items()))
         return dict(connection.execute(asked).one()._mapping)
 
+    def scratch_ages(
+        self, connection: sa.Connection, schema: str, names: Sequence[str]
+    ) -> dict[str, float]:
+        """Statistics are taken as soon as a table is made (PLN-06)."""
+        asked = sa.text(
+            "select relname, extract(epoch from now() - last_analyze) from pg_stat_user_tables "
+            "where schemaname = :schema and last_analyze is not null"
+        )
+        found = connection.execute(asked, {"schema": schema})
+        return {name: float(age) for name, age in found if name in names}
+
+    def query_id(self, cursor: Any) -> str:
+        """The process that serves the connection."""
+        return f"process {cursor.connection.info.backend_pid}"
+
     def classify(self, error: Exception) -> tuple[int, str]:
         """Read the SQLSTATE."""
         original = getattr(error, "orig", error)
         state = str(getattr(original, "sqlstate", None) or "")
         if state.startswith(TRANSIENT) or (
-            not state and isinstance(error, sa.exc.OperationalError)
+            not state and isinstance(original, psycopg.OperationalError)
         ):
             return 3, state or "no answer"
         if state in NOT_AVAILABLE:
@@ -99,16 +166,24 @@ class PostgreSQL(Dialect):
 
     def date_add(self, op: str, date: Element, amount: Element) -> Element:
         """Clamped to the end of the month by the database, then moved to the first."""
+        step = sa.cast(amount, sa.Integer)
         if op == "days":
-            return _plus(date, sa.cast(amount, sa.Integer))
-        moved = sa.cast(date + sa.func.make_interval(0, sa.cast(amount, sa.Integer)), sa.Date)
-        clamped = self.date_part("day", moved) < self.date_part("day", date)
-        return sa.case((clamped, _plus(moved, sa.literal(1))), else_=moved)
+            return sa.type_coerce(date.op("+", precedence=TIGHT)(step), sa.Date)
+        return self.clamped(date, sa.cast(date + sa.func.make_interval(0, step), sa.Date))
 
     def date_diff_days(self, start: Element, end: Element) -> Element:
         """Dates are taken from one another."""
         days = end.op("-", precedence=TIGHT)(start)
         return sa.cast(sa.type_coerce(days, sa.Integer), sa.BigInteger)
+
+    def date_part(self, op: str, date: Element) -> Element:
+        """A function of floats: EXTRACT makes a numeric, which is slow."""
+        return sa.cast(sa.func.date_part(op, date), sa.BigInteger)
+
+    def whole_years(self, start: Element, end: Element) -> Element | None:
+        """The years of an age."""
+        age = sa.func.age(sa.cast(end, sa.DateTime()), sa.cast(start, sa.DateTime()))
+        return sa.cast(sa.func.date_part("year", age), sa.BigInteger)
 
     def date_floor(self, op: str, date: Element) -> Element:
         """date_trunc, which gives a timestamp."""
@@ -126,6 +201,53 @@ class PostgreSQL(Dialect):
         """No pattern, so no escapes."""
         return sa.func.strpos(text, needle) > 0
 
+    def fence(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        """A subquery with OFFSET is not merged into the one around it."""
+        return select.offset(sa.literal_column("0"))
 
-def _plus(date: Element, days: Element) -> Element:
-    return sa.type_coerce(date.op("+", precedence=TIGHT)(days), sa.Date)
+    def picked(
+        self, values: Sequence[Element], keys: Sequence[Key], last: bool, own: Element | None
+    ) -> list[Element]:
+        """The first of an ordered array."""
+        order = [
+            self.null_smallest(key.value, last)
+            if key.nullable
+            else (key.value.desc() if last else key.value)
+            for key in keys
+        ]
+        found: list[Element] = []
+        for value in values:
+            listed = sa.func.array_agg(aggregate_order_by(value, *order), type_=ARRAY(value.type))
+            rows: Any = listed if own is None else self.filtered(listed, own)
+            found.append(sa.type_coerce(rows[sa.literal_column("1")], value.type))
+        return found
+
+    def pick(
+        self, select: sa.Select[Any], patient: Element, order: Sequence[Element]
+    ) -> sa.Select[Any]:
+        """DISTINCT ON, which sorts once and numbers nothing."""
+        return select.ext(distinct_on(patient)).order_by(patient, *order)
+
+
+class Reader(io.RawIOBase):
+    """A file of the pieces that an iterator gives."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._left = pieces, b""
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to so many bytes; nothing at the end."""
+        found, length = [self._left], len(self._left)
+        for piece in self._pieces:
+            found.append(bytes(piece))
+            length += len(piece)
+            if 0 <= size <= length:
+                break
+        data = b"".join(found)
+        cut = len(data) if size < 0 else size
+        self._left = data[cut:]
+        return data[:cut]

@@ -2,148 +2,152 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import time
-from collections.abc import Iterator, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import sqlalchemy as sa
 
 from sallyport_data_builder.backends.mapping import BackendMapping
-from sallyport_data_builder.backends.standard import operator_text
-from sallyport_data_builder.errors import ArgumentsError, DatabaseFailure, nearest
+from sallyport_data_builder.plan.options import SELECTIVE
+from sallyport_data_builder.sql.connectors import dialect_of as dialect_of
+from sallyport_data_builder.sql.database import Database as Database
+from sallyport_data_builder.sql.database import failures as failures
+from sallyport_data_builder.sql.database import operator_log as operator_log
+from sallyport_data_builder.sql.database import rounded as rounded
 from sallyport_data_builder.sql.dialect import Dialect
-from sallyport_data_builder.sql.statements import Drop
-from sallyport_data_builder.sql.steps import Step
+from sallyport_data_builder.sql.downloads import Download
+from sallyport_data_builder.sql.stage import AnyStep, Step
 
-LOG = logging.getLogger("data_builder")
-BATCH = 20_000
-SENTENCES = {
-    3: "The database cannot be reached or was interrupted; another try may help.",
-    4: "A table or column of the backend's mapping is not there now.",
-    5: "The database refused a statement.",
-    6: "The query is too complex for the database.",
-}
-
-
-def dialect_of(url: str, override: str = "") -> Dialect:
-    """Return the connector for a URL; raise ArgumentsError naming those that there are."""
-    scheme = override or url.partition(":")[0].partition("+")[0]
-    if scheme in ("postgresql", "postgres"):
-        from sallyport_data_builder.sql.postgresql import PostgreSQL
-
-        return PostgreSQL()
-    if scheme == "sqlite":
-        from sallyport_data_builder.sql.sqlite import SQLite
-
-        return SQLite()
-    raise ArgumentsError(
-        f"There is no connector {scheme}.{nearest(scheme, ('postgresql', 'sqlite'))}"
-    )
-
-
-def rounded(count: int) -> str:
-    """Return a count as logs may show it: small ones hidden, others to the nearest 5 (LOG-02)."""
-    return "at most 7" if count <= 7 else f"about {5 * round(count / 5):,}"
-
-
-class Database:
-    """One connection, whose errors carry an exit code and no data."""
-
-    def __init__(
-        self, connection: sa.Connection, dialect: Dialect, mapping: BackendMapping, job: str
-    ) -> None:
-        self.connection, self.dialect, self.mapping, self._job = connection, dialect, mapping, job
-        self._label = "connect"
-        sa.event.listen(connection, "before_cursor_execute", self._comment, retval=True)
-
-    def _comment(self, _c: Any, _u: Any, sql: str, values: Any, _x: Any, _many: bool) -> Any:
-        """Say in each statement what it is, for the operator of the database (CON-04)."""
-        LOG.debug("%s: %s", self._label, sql)
-        return f"/* sallyport {self._job}: {self._label} */ {sql}", values
-
-    def execute(self, label: str, statement: Any) -> Any:
-        """Run a statement; a failure is reduced to its code and our sentence."""
-        self._label = label
-        with failures(self.dialect, label):
-            return self.connection.execute(statement)
-
-    def check_maintenance(self) -> None:
-        """Refuse to run while data is being loaded."""
-        if self.mapping.maintenance:
-            busy = self.execute("maintenance", operator_text(self.mapping.maintenance)).scalar()
-            if busy:
-                raise DatabaseFailure("Data is being loaded now; try again later.", 4)
-
-    def store(self, step: Step) -> None:
-        """Make the table of a step, and log how long it took."""
-        started = time.monotonic()
-        schema = self.mapping.scratch_schema
-        first, *others = self.dialect.create_table(step.name, step.select, schema)
-        count = self.execute(step.label, first).rowcount
-        for statement in others:
-            self.execute(step.label, statement)
-        rows = f", {rounded(count)} rows" if count >= 0 else ""
-        LOG.info("%s: %.1f s%s", step.label, time.monotonic() - started, rows)
-
-    def rows(self, step: Step, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
-        """Read a stored step by patient id, in batches that can be asked for again (CON-01)."""
-        types = {item.name: item.type for item in step.select.selected_columns}
-        named = [sa.column(name, types[name]) for name in ("patient_id", *columns)]
-        stored = sa.table(step.name, *named, schema=self.mapping.scratch_schema or None)
-        select = sa.select(stored).order_by(stored.c.patient_id).limit(BATCH)
-        found = self.execute("download", select).all()
-        while found:
-            yield from found
-            after = select.where(stored.c.patient_id > found[-1][0])
-            found = self.execute("download", after).all() if len(found) == BATCH else []
-
-    def drop(self, names: Sequence[str]) -> None:
-        """Drop scratch tables; one that cannot be dropped is logged, the others still go."""
-        for name in names:
-            try:
-                self.execute("clean up", Drop(name, self.mapping.scratch_schema))
-            except DatabaseFailure as error:
-                LOG.warning("%s was not dropped: %s", name, error)
-
-
-@contextmanager
-def failures(dialect: Dialect, label: str) -> Iterator[None]:
-    """Turn a driver's error into ours; its message goes to the operator's log alone (LOG-04)."""
-    try:
-        yield
-    except sa.exc.SQLAlchemyError as error:
-        code, native = dialect.classify(error)
-        operator_log(f"{label}: {error}")
-        raise DatabaseFailure(f"{SENTENCES[code]} ({label}, {native})", code) from None
-
-
-def operator_log(text: str) -> None:
-    """Append to the file that only operators read, if there is one."""
-    path = os.environ.get("DATA_BUILDER_OPERATOR_LOG")
-    if path:
-        with Path(path).open("a", encoding="utf-8") as stream:
-            stream.write(text + "\n")
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
 def connect(dialect: Dialect, url: str, mapping: BackendMapping, job: str) -> Iterator[Database]:
     """Give a connected database."""
-    with failures(dialect, "connect"), dialect.connect(url, job, mapping.settings) as connection:
-        yield Database(connection, dialect, mapping, job)
+    with failures(dialect, "connect", mapping):
+        database = Database(
+            lambda: dialect.connect(url, job, mapping.settings), dialect, mapping, job
+        )
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def scratch(database: Database) -> Iterator[list[str]]:
+    """Give a list of scratch tables, which are dropped whatever happens (CON-02, CON-03)."""
+    names: list[str] = []
+    with _signals(database) as over:
+        try:
+            yield names
+        finally:
+            over()
+            database.drop(list(reversed(names)))
+
+
+class _Stopper:
+    """Cancels what the database does for us, from a thread beside the one that waits."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._finished = database, threading.Event()
+        self._helper: threading.Thread | None = None
+
+    def stop(self, _number: int, _frame: FrameType | None) -> None:
+        """Begin to stop: what runs is cancelled, and nothing more is started."""
+        if not self._database.stopped.is_set():
+            self._database.stopped.set()
+            self._helper = threading.Thread(target=self._cancel, daemon=True)
+            self._helper.start()
+
+    def _cancel(self) -> None:
+        # Again and again: a statement may start just after the first time.
+        while not self._finished.wait(0.2):
+            self._database.cancel()
+
+    def over(self) -> None:
+        """Leave in peace what is run from now on: the scratch tables have to go."""
+        self._finished.set()
+        if self._helper is not None:
+            self._helper.join()
+        self._database.stopped.clear()
+
+
+@contextmanager
+def _signals(database: Database) -> Iterator[Callable[[], None]]:
+    """Let a signal stop the database's work; what is given ends that."""
+    stopper = _Stopper(database)
+    if threading.current_thread() is not threading.main_thread():
+        yield stopper.over
+        return
+    before = {number: signal.signal(number, stopper.stop) for number in STOPS}
+    try:
+        yield stopper.over
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def perform(
+    database: Database,
+    steps: Sequence[AnyStep],
+    names: list[str],
+    selective: float = SELECTIVE,
+    small: bool = False,
+) -> bool:
+    """Store every step; those after a small population are restricted to it (PLN-02).
+
+    Return whether the population is small.
+    """
+    for place, step in enumerate(steps):
+        if small and isinstance(step, Step) and step.restricted is not None:
+            step = replace(step, select=step.restricted)
+        names.append(step.name)
+        database.store(step)
+        if isinstance(step, Step) and step.everybody is not None and _may_restrict(steps[place:]):
+            small = _is_small(database, step, selective)
+        for name in step.drops:
+            database.drop([name])
+            names.remove(name)
+    return small
+
+
+def _may_restrict(steps: Sequence[AnyStep]) -> bool:
+    return any(isinstance(step, Step) and step.restricted is not None for step in steps)
+
+
+def _is_small(database: Database, step: Step, selective: float) -> bool:
+    """Count the population and everybody: restriction pays if few are in it."""
+    stored = sa.table(step.name, schema=database.mapping.scratch_schema or None)
+    counted = [
+        sa.select(sa.func.count()).select_from(table).scalar_subquery()
+        for table in (stored, step.everybody)
+        if table is not None
+    ]
+    found, everybody = database.execute("share of patients", sa.select(*counted)).one()
+    return bool(found < selective * everybody)
 
 
 def run_steps(
-    database: Database, steps: Sequence[Step], columns: Sequence[str]
+    database: Database,
+    steps: Sequence[AnyStep],
+    columns: Sequence[str],
+    selective: float = SELECTIVE,
 ) -> Iterator[Sequence[Any]]:
-    """Store every step and give the rows of the last; scratch tables go whatever happens."""
-    try:
+    """Store every step and give the rows of the last as tuples."""
+    with scratch(database) as names:
         database.check_maintenance()
-        for step in steps:
-            database.store(step)
-        yield from database.rows(steps[-1], columns)
-    finally:
-        database.drop([step.name for step in reversed(steps)])
+        perform(database, steps, names, selective)
+        kinds = types_of(steps[-1])
+        wanted = {name: kinds[name] for name in ("patient_id", *columns)}
+        yield from Download(database, steps[-1].name, wanted).rows()
+
+
+def types_of(step: AnyStep) -> dict[str, Any]:
+    """Return the columns that a step stores, with their types."""
+    return {c.name: c.type for c in step.select.selected_columns} if isinstance(step, Step) else {}

@@ -4,36 +4,63 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import reduce
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from sallyport_data_builder.model.types import Value
-from sallyport_data_builder.sql.dialect import TIGHT, Dialect, Element
+from sallyport_data_builder.sql.dialect import TIGHT, Dialect, Element, Limits
+from sallyport_data_builder.sql.portable import Outputs, Sets, union_of_sets
 from sallyport_data_builder.sql.statements import CreateTableAs
 
-BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_INTERRUPT")
+MISSING = ("no such table", "no such column", "unable to open database file")
+LARGE = ("SQLITE_TOOBIG", "SQLITE_NOMEM", "SQLITE_FULL")
+COMPLEX = ("too many", "at most", "parser stack overflow", "Expression tree is too large")
 
 
 class SQLite(Dialect):
-    """Dates are ISO text, booleans are ints."""
+    """Dates are ISO text, booleans are ints; text is compared by code point."""
 
     name = "sqlite"
+    nesting = 8
+    limits = Limits(parameters=32_766, joins=60, columns=2_000, identifier=255, literals=5_000)
+
+    def compiler(self) -> sa.Dialect:
+        """The library's own."""
+        return sqlite.dialect()
 
     @contextmanager
     def connect(self, url: str, job: str, settings: Mapping[str, Any]) -> Iterator[sa.Connection]:
-        """Open the file."""
+        """Open the file for reading; scratch tables are temporary and lie elsewhere."""
         del job, settings
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        path = sa.make_url(url).database or ":memory:"
+
+        def opened() -> sqlite3.Connection:
+            if path == ":memory:":
+                return sqlite3.connect(path, check_same_thread=False)
+            where = f"file:{quote(path)}?mode=ro"
+            return sqlite3.connect(where, uri=True, check_same_thread=False)
+
+        engine = sa.create_engine("sqlite://", creator=opened, poolclass=sa.NullPool)
         with engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            if driver is not None:
-                driver.create_function("floor", 1, _strict(math.floor), deterministic=True)
-                driver.create_function("power", 2, _strict(math.pow), deterministic=True)
+            driver: Any = connection.connection.driver_connection
+            driver.create_function("floor", 1, _strict(math.floor), deterministic=True)
+            driver.create_function("power", 2, _strict(math.pow), deterministic=True)
             yield connection
+
+    def cancel(self, connection: sa.Connection) -> None:
+        """Interrupt."""
+        driver: Any = connection.connection.driver_connection
+        driver.interrupt()
+
+    def fence(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        """A subquery with LIMIT is not flattened."""
+        return select.limit(sa.literal_column("-1"))
 
     def create_table(self, name: str, select: sa.Select[Any], schema: str) -> list[Any]:
         """Temporary tables of the connection."""
@@ -53,10 +80,12 @@ class SQLite(Dialect):
     def classify(self, error: Exception) -> tuple[int, str]:
         """Read the error's name; what is missing is told by text alone."""
         original = getattr(error, "orig", error)
-        if getattr(original, "sqlite_errorcode", None) in BUSY:
-            return 3, "SQLITE_BUSY"
-        missing = str(original).startswith(("no such table", "no such column"))
-        return (4 if missing else 5), str(getattr(original, "sqlite_errorname", ""))
+        name, text = str(getattr(original, "sqlite_errorname", "")), str(original)
+        if name.startswith(BUSY):
+            return 3, name
+        if text.startswith(MISSING):
+            return 4, name
+        return (6 if name.startswith(LARGE) or text.startswith(COMPLEX) else 5), name
 
     def literal(self, value: Value, kind: str) -> Element:
         """A cast to date would make a number of it."""
@@ -85,20 +114,13 @@ class SQLite(Dialect):
         """A cast cuts."""
         return sa.cast(number, sa.BigInteger)
 
-    def extreme(self, op: str, parts: Sequence[Element]) -> Element:
-        """Pair by pair, because the functions give NULL for one NULL."""
-
-        def better(left: Element, right: Element) -> Element:
-            wins = left <= right if op == "least" else left >= right
-            return sa.case(
-                (left.is_(None), right), (right.is_(None), left), (wins, left), else_=right
-            )
-
-        return reduce(better, parts)
-
     def contains(self, text: Element, needle: Element) -> Element:
         """LIKE would ignore case."""
         return sa.func.instr(text, needle) > 0
+
+    def grouping(self, rows: sa.FromClause, sets: Sets, outputs: Outputs) -> sa.Select[Any]:
+        """There are no grouping sets."""
+        return union_of_sets(rows, sets, outputs)
 
 
 def _strict(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,184 +1,270 @@
-"""The ordered statements of a dataset: relations, population, result."""
+"""The ordered statements of a dataset: population, relations, result."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 import sqlalchemy as sa
 
 from sallyport_data_builder.backends.mapping import BackendMapping, Exclusion
-from sallyport_data_builder.backends.standard import Standard, operator_text
+from sallyport_data_builder.backends.standard import Standard
+from sallyport_data_builder.errors import DatabaseFailure
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model.nodes import Frame, Pick, Series, Where, base_table, chain
-from sallyport_data_builder.plan.relations import Relation, needs, population_tables
+from sallyport_data_builder.model.nodes import (
+    Frame,
+    Inline,
+    Node,
+    Series,
+    Table,
+    Where,
+    base_table,
+    chain,
+    topological,
+)
+from sallyport_data_builder.plan.branches import any_of
+from sallyport_data_builder.plan.codelists import in_tables
+from sallyport_data_builder.plan.fusion import needs
+from sallyport_data_builder.plan.options import Options, from_environment
+from sallyport_data_builder.plan.presence import starting_point
+from sallyport_data_builder.plan.relations import Needs, Relation, population_tables, table_columns
+from sallyport_data_builder.plan.shared import is_leaf, leaves, movable
+from sallyport_data_builder.plan.spans import conjuncts
 from sallyport_data_builder.sql.dialect import Dialect, Element
 from sallyport_data_builder.sql.emitter import Emitter
+from sallyport_data_builder.sql.inline import rows_of
+from sallyport_data_builder.sql.layers import computed, members
+from sallyport_data_builder.sql.scans import Intervals, Scans
 from sallyport_data_builder.sql.scope import Scope
+from sallyport_data_builder.sql.stage import AnyStep, Stage
+from sallyport_data_builder.sql.stage import Step as Step
+
+TOO_COMPLEX = 6
 
 
 @dataclass(frozen=True)
-class Step:
-    """A SELECT that is stored under a name."""
+class Base:
+    """The stored population, and which values it carries."""
 
-    label: str
-    name: str
-    select: sa.Select[Any]
+    table: sa.FromClause
+    carried: dict[Node, str]
+
+    def scope(self) -> Scope:
+        """Return a scope over it."""
+        return Scope(self.table, {node: self.table.c[name] for node, name in self.carried.items()})
 
 
 class Planner:
-    """Makes the steps of one job; names are `sp_<job>_<n>` (CON-02)."""
+    """Makes the steps of one job from a dataset."""
 
     def __init__(
-        self, dialect: Dialect, mapping: BackendMapping, job: str, permissions: Sequence[str] = ()
+        self,
+        dialect: Dialect,
+        mapping: BackendMapping,
+        job: str,
+        permissions: Sequence[str] = (),
+        options: Options | None = None,
     ) -> None:
-        self._dialect, self._mapping, self._job = dialect, mapping, job
-        self._standard = Standard(mapping, dialect)
+        limits = dialect.limits
+        self.options = options or from_environment(
+            os.environ, limits.joins, limits.columns, limits.literals
+        )
+        self.dialect, self.mapping = dialect, mapping
+        self.standard = Standard(mapping, dialect)
+        self.stage = Stage(dialect, mapping, job)
+        self.loaded: dict[Inline | op.Constants, sa.FromClause] = {}
         self._permissions = permissions
-        self._steps: list[Step] = []
-        self._stored: dict[Relation, sa.FromClause] = {}
 
     def exclusions(self) -> list[Exclusion]:
         """Return the exclusions in force (BK-01)."""
-        return [
-            item
-            for item in self._mapping.exclusions
-            if not item.unless_permission or item.unless_permission not in self._permissions
-        ]
+        return self.mapping.in_force(self._permissions)
 
-    def dataset(self, dataset: op.Dataset) -> list[Step]:
-        """Return the steps; the last one holds the rows of the output."""
-        wanted = needs([dataset])
-        emitter = Emitter(self._dialect, self._standard, wanted, self._stored)
-        for relation in wanted.relations:
-            select = self._relation(relation, emitter)
-            self._stored[relation] = self._store(relation.label, select, relation.columns())
-        population = self._store("population", self._population(dataset.population, emitter), [])
-        scope = Scope(population)
-        columns = [
-            emitter.expression(series, scope).label(name) for name, series in dataset.columns
-        ]
-        select = sa.select(population.c.patient_id, *columns).select_from(scope.from_clause())
-        self._store("result", select, [name for name, _series in dataset.columns])
-        return self._steps
+    def dataset(self, dataset: op.Dataset) -> list[AnyStep]:
+        """Return the steps; those of the output are last, the dataset's own at the very end."""
+        columns = [series for _name, series in dataset.columns]
+        events = [series for _name, rows in dataset.events for _n, series in rows.columns]
+        wanted = needs(
+            [*columns, *events], [dataset.population], self.options, self.dialect.fused_picks
+        )
+        self.prepare(dataset)
+        emitter = self.emitter(wanted)
+        for relation in (item for item in wanted.relations if item.early):
+            self.keep(relation, emitter)
+        base = self._population(dataset.population, columns, emitter)
+        for relation in (item for item in wanted.relations if not item.early):
+            self.keep(relation, emitter, base.table)
+        kept = [self._events(name, rows, emitter, base) for name, rows in dataset.events]
+        kept.append(self._result(dataset, emitter, base))
+        return self.stage.finished(self.options.on("early-drop"), kept)
 
-    def _store(self, label: str, select: sa.Select[Any], columns: list[str]) -> sa.TableClause:
-        name = f"sp_{self._job}_{len(self._steps) + 1}"
-        self._steps.append(Step(label, name, select))
-        types = {item.name: item.type for item in select.selected_columns}
-        named = [sa.column(column, types[column]) for column in ("patient_id", *columns)]
-        return sa.table(name, *named, schema=self._mapping.scratch_schema or None)
+    def prepare(self, root: Node) -> None:
+        """Store what has to be there before anything else."""
+        for item in self.standard.first(table_columns([root])):
+            self.standard.keep(item, self.stage.store(item.label, item.select))
+        for node in topological([root]):
+            if isinstance(node, Inline):
+                self.loaded[node] = self._inline(node)
+        for constants in in_tables([root], self.options):
+            self.loaded[constants] = self._codelist(constants)
 
-    def _population(self, population: Series, emitter: Emitter) -> sa.Select[Any]:
-        tables = population_tables(population)
-        if not tables:
-            everybody: sa.FromClause = sa.select(
-                sa.cast(sa.null(), sa.BigInteger).label("patient_id")
-            ).subquery("everybody")
-        else:
-            ids = [self._standard.table(table.schema, table.name, []) for table in tables]
-            everybody = (sa.union(*ids) if len(ids) > 1 else ids[0].distinct()).subquery(
-                "everybody"
+    def emitter(self, wanted: Needs) -> Emitter:
+        """Return an emitter that knows what was prepared."""
+        emitter = Emitter(self.dialect, self.standard, wanted)
+        for node, table in self.loaded.items():
+            emitter.stored[node] = table
+        return emitter
+
+    def _codelist(self, constants: op.Constants) -> sa.TableClause:
+        columns = [("value", constants.kind)]
+        return self.stage.load(
+            "codelist", columns, lambda: [(value,) for value in constants.values], ["PLN-05"]
+        )
+
+    def _inline(self, node: Inline) -> sa.TableClause:
+        columns = [("patient_id", "int"), *node.spec]
+        return self.stage.load("rows of the study", columns, lambda: rows_of(node))
+
+    def keep(
+        self,
+        relation: Relation,
+        emitter: Emitter,
+        among: sa.FromClause | None = None,
+        intervals: Intervals | None = None,
+    ) -> None:
+        """Store a relation; it may be restricted to the population (PLN-02)."""
+        scans = Scans(emitter, intervals)
+        select, restricted = scans.select(relation), None
+        if among is not None and self.options.on("restrict"):
+            restricted = scans.select(relation, among)
+        label, rules = relation.label, relation.rules
+        emitter.stored[relation] = self.stage.store(label, select, rules, restricted)
+
+    def everybody(self, condition: Series, emitter: Emitter) -> tuple[Scope, Frame | None]:
+        """Return the patients to look at, and the table that they are if it is one (DOM-06)."""
+        tables = starting_point(condition, population_tables(condition))
+        if len(tables) == 1 and tables[0].domain is None:
+            frame = tables[0]
+            rows = (
+                emitter.stored[frame].alias("t")
+                if isinstance(frame, Inline)
+                else emitter.standard_rows(cast(Table, frame))
             )
-        scope = Scope(everybody)
-        condition = emitter.expression(population, scope)
-        select = sa.select(everybody.c.patient_id).select_from(scope.from_clause()).where(condition)
+            scope = Scope(rows)
+            scope.joined_as_base(frame)
+            return scope, frame
+        ids = [self._ids(frame, emitter) for frame in tables]
+        if not ids:
+            nobody = sa.cast(sa.null(), self.dialect.types["int"]).label("patient_id")
+            return Scope(sa.select(nobody).subquery("everybody")), None
+        union = sa.union(*ids) if len(ids) > 1 else ids[0].distinct()
+        return Scope(union.subquery("everybody")), None
+
+    def _ids(self, frame: Frame, emitter: Emitter) -> sa.Select[Any]:
+        if isinstance(frame, Inline):
+            return sa.select(emitter.stored[frame].c.patient_id)
+        table = cast(Table, frame)
+        return self.standard.table(table.schema, table.name, [])
+
+    def excluded(self, select: sa.Select[Any], patient: Element) -> sa.Select[Any]:
+        """Leave out whom the backend leaves out (BK-01)."""
         for item in self.exclusions():
-            select = select.where(self._exclusion(item, everybody))
+            found = self.standard.exclusion(item.sql, patient)
+            select = select.where(found if item.only else ~found)
         return select
 
-    def _exclusion(self, item: Exclusion, everybody: sa.FromClause) -> Element:
-        column = sa.column(self._mapping.patient_id, sa.BigInteger())
-        listed = operator_text(item.sql.strip().rstrip(";")).columns(column).subquery(item.name)
-        found = sa.exists().where(listed.c[column.name] == everybody.c.patient_id)
-        return found if item.only else ~found
+    def _population(self, population: Series, columns: Sequence[Series], emitter: Emitter) -> Base:
+        scope, frame = self.everybody(population, emitter)
+        used = {emitter.source(leaf) for leaf in leaves([population])}
+        carried: list[Series] = []
+        if self.options.on("carry"):
+            carried = movable(columns, lambda leaf: emitter.source(leaf) in used)
+        names: dict[Node, str] = {node: f"c{n}" for n, node in enumerate(carried, start=1)}
+        select = self.chosen(emitter, scope, list(conjuncts(population)), names)
+        counted = self.counted(frame, emitter)
+        table = self.stage.store("population", select, ["PLN-01"], everybody=counted)
+        return Base(table, names)
 
-    def _relation(self, relation: Relation, emitter: Emitter) -> sa.Select[Any]:
-        rows = relation.rows
-        scope = Scope(emitter.standard_rows(base_table(rows)))
-        if isinstance(rows, Pick):
-            return self._pick(rows, relation, scope, emitter)
-        if relation.kind == "count_episodes":
-            return self._episodes(relation, scope, emitter)
-        if relation.kind == "collect":
-            return self._collected(relation, scope, emitter)
-        patient = scope.base.c.patient_id
-        outputs = [
-            self._aggregate(series, scope, emitter).label(name) for name, series in relation.outputs
-        ]
-        return self._filtered(sa.select(patient, *outputs), rows, scope, emitter).group_by(patient)
-
-    def _filtered(
-        self, select: sa.Select[Any], rows: Frame | None, scope: Scope, emitter: Emitter
+    def chosen(
+        self,
+        emitter: Emitter,
+        scope: Scope,
+        conditions: Sequence[Series],
+        carried: Mapping[Node, str],
     ) -> sa.Select[Any]:
-        """Add the conditions of a chain, the oldest first; then the FROM clause is complete."""
-        filters = [frame for frame in chain(rows) if isinstance(frame, Where)]
-        found = [emitter.expression(frame.predicate, scope) for frame in reversed(filters)]
-        return select.select_from(scope.from_clause()).where(*found)
+        """Select the patients who meet the conditions, with some values, exclusions applied."""
+        nodes = [cast(Series, node) for node in carried]
+        kept = [node for node in nodes if not is_leaf(node)]
+        shared = self.options.on("shared")
+        inner, where = members(emitter, scope, conditions, nodes, kept if shared else (), shared)
+        made = [emitter.expression(node, inner).label(carried[node]) for node in nodes]
+        patient = inner.base.c.patient_id
+        select = sa.select(patient, *made).select_from(inner.from_clause()).where(*where)
+        return self.excluded(select, patient)
 
-    def _aggregate(self, series: Series, scope: Scope, emitter: Emitter) -> Element:
-        node, types = cast(op.Aggregate, series), self._dialect.types
-        if node.op == "exists":
-            return self._dialect.literal(True, "bool")
-        if node.op == "count":
-            return sa.cast(sa.func.count(), types["int"])
-        source = cast(Series, node.source)
-        value = emitter.expression(source, scope)
-        if source.type == "str":
-            value = self._dialect.text_key(value)
-        if node.op == "count_distinct":
-            return sa.cast(sa.func.count(sa.distinct(value)), types["int"])
-        if node.op == "mean":
-            return sa.cast(sa.func.avg(sa.cast(value, types["float"])), types["float"])
-        if node.op == "sum":
-            return sa.cast(sa.func.sum(value), types[node.type])
-        function = sa.func.min if node.op == "min" else sa.func.max
-        return function(value, type_=types[node.type])
+    def counted(self, frame: Frame | None, emitter: Emitter) -> sa.FromClause | None:
+        """Return what to count the population against, if that is quick."""
+        return None if frame is None else self._ids(frame, emitter).subquery("everybody")
 
-    def _episodes(self, relation: Relation, scope: Scope, emitter: Emitter) -> sa.Select[Any]:
-        name, node = relation.outputs[0]
-        source, gap = _source(node)
-        date, patient = emitter.expression(source, scope), scope.base.c.patient_id
-        previous = sa.func.lag(date, type_=sa.Date()).over(partition_by=patient, order_by=date)
-        dated = sa.select(patient, date.label("date"), previous.label("previous"))
-        inner = self._filtered(dated, relation.rows, scope, emitter)
-        runs = inner.where(date.is_not(None)).subquery("runs")
-        apart = self._dialect.date_diff_days(runs.c.previous, runs.c.date)
-        starts = sa.or_(runs.c.previous.is_(None), apart > self._dialect.literal(gap, "int"))
-        count = sa.cast(sa.func.sum(sa.case((starts, 1), else_=0)), self._dialect.types["int"])
-        return sa.select(runs.c.patient_id, count.label(name)).group_by(runs.c.patient_id)
+    def layered(
+        self, emitter: Emitter, scope: Scope, roots: Sequence[Series], kept: Sequence[Series] = ()
+    ) -> Scope:
+        """Compute shared parts first, if that rule is on."""
+        return computed(emitter, scope, roots, kept) if self.options.on("shared") else scope
 
-    def _collected(self, relation: Relation, scope: Scope, emitter: Emitter) -> sa.Select[Any]:
-        name, node = relation.outputs[0]
-        value = emitter.expression(_source(node)[0], scope)
-        select = sa.select(scope.base.c.patient_id, value.label(name)).distinct()
-        return self._filtered(select, relation.rows, scope, emitter).where(value.is_not(None))
-
-    def _pick(
-        self, pick: Pick, relation: Relation, scope: Scope, emitter: Emitter
-    ) -> sa.Select[Any]:
-        """Number the rows by the keys, then by the columns that are used (SEM-11)."""
-        patient = scope.base.c.patient_id
-        columns = {name: scope.base.c[name] for name in relation.columns()}
-        types = dict(pick.columns)
-        keys = [(emitter.expression(key, scope), key.type) for key in pick.keys]
-        keys += [(column, types[name]) for name, column in columns.items()]
-        descending = pick.op == "last"
-        order = [
-            self._dialect.null_smallest(
-                self._dialect.text_key(key) if kind == "str" else key, descending
+    def _result(self, dataset: op.Dataset, emitter: Emitter, base: Base) -> str:
+        limit = self.options.max_columns
+        if len(dataset.columns) >= limit:
+            raise DatabaseFailure(
+                f"The dataset has {len(dataset.columns)} columns; the database stores fewer than "
+                f"{limit} in a table.",
+                TOO_COMPLEX,
             )
-            for key, kind in keys
+        columns = [series for _name, series in dataset.columns]
+        rules = ["PLN-09"] if self.split(columns, emitter, base) else []
+        scope = self.layered(emitter, base.scope(), columns)
+        made = [emitter.expression(series, scope).label(name) for name, series in dataset.columns]
+        select = sa.select(scope.base.c.patient_id, *made).select_from(scope.from_clause())
+        return str(self.stage.store("result", select, rules).name)
+
+    def split(self, columns: Sequence[Series], emitter: Emitter, base: Base) -> bool:
+        """Store values in parts until the joins of the rest are below the limit (PLN-09)."""
+        limit, done = max(2, self.options.max_joins), False
+        while self.options.on("split"):
+            sources: dict[object, list[Series]] = {}
+            for leaf in leaves(columns):
+                if leaf not in base.carried:
+                    sources.setdefault(emitter.source(leaf), []).append(leaf)
+            if len(sources) <= limit:
+                break
+            waiting = iter(sources.values())
+            while group := [leaf for found in islice(waiting, limit) for leaf in found]:
+                self._part(group, emitter, base)
+            done = True
+        return done
+
+    def _part(self, group: Sequence[Series], emitter: Emitter, base: Base) -> None:
+        scope = base.scope()
+        made = [emitter.expression(leaf, scope).label(f"p{n}") for n, leaf in enumerate(group)]
+        select = sa.select(scope.base.c.patient_id, *made).select_from(scope.from_clause())
+        table = self.stage.store("part of the result", select, ["PLN-09"])
+        emitter.held |= {leaf: (table, f"p{n}") for n, leaf in enumerate(group)}
+
+    def _events(self, name: str, rows: op.Rows, emitter: Emitter, base: Base) -> str:
+        """Return the name of the table with an event table's rows, of the population alone."""
+        series = [item for _name, item in rows.columns]
+        frame = cast(Frame, rows.rows)
+        filters = tuple(reversed([item for item in chain(frame) if isinstance(item, Where)]))
+        table = emitter.standard_rows(base_table(frame), [[w.predicate for w in filters]])
+        scope = Scope(table)
+        formula = any_of([filters])
+        where = [] if formula is None else [emitter.condition(formula, scope)]
+        where.append(table.c.patient_id.in_(sa.select(base.table.c.patient_id)))
+        made = [
+            emitter.expression(item, scope).label(column)
+            for (column, _series), item in zip(rows.columns, series, strict=True)
         ]
-        place = sa.func.row_number().over(partition_by=patient, order_by=order).label("place")
-        numbered = sa.select(patient, *(c.label(n) for n, c in columns.items()), place)
-        rows = self._filtered(numbered, pick.frame.domain, scope, emitter).subquery("numbered")
-        chosen = [rows.c.patient_id, *(rows.c[name] for name in columns)]
-        return sa.select(*chosen).where(rows.c.place == 1)
-
-
-def _source(series: Series) -> tuple[Series, int]:
-    """Return what an aggregate of a series aggregates, and its gap."""
-    node = cast(op.Aggregate, series)
-    return cast(Series, node.source), node.gap or 0
+        select = sa.select(table.c.patient_id, *made).select_from(scope.from_clause()).where(*where)
+        return str(self.stage.store(f"events {name}", select).name)

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from sallyport_data_builder import schemas
-from sallyport_data_builder.errors import nearest
+from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
 from sallyport_data_builder.lang.frames import (
     BaseFrame,
     Constraint,
@@ -17,34 +17,61 @@ from sallyport_data_builder.lang.frames import (
     build,
     table,
 )
+from sallyport_data_builder.lang.inline import table_from_file, table_from_rows
 from sallyport_data_builder.lang.methods import METHODS
 
-__all__ = ["Constraint", "EventFrame", "PatientFrame", "Series", "table"]
+__all__ = [
+    "Constraint", "EventFrame", "PatientFrame", "Series", "table", "table_from_file",
+    "table_from_rows",
+]  # fmt: skip
 
 
 def _frame(schema: str, name: str, spec: schemas.TableSpec) -> BaseFrame:
+    if spec.methods and spec.methods not in METHODS:
+        known = nearest(spec.methods, METHODS)
+        raise schemas.SchemaError(f"{schema}.{name}: there are no methods {spec.methods}.{known}")
     one = spec.node.rows == "one"
-    columns: dict[str, Any] = {key: Series(kind) for key, kind in spec.node.spec}
+    columns: dict[str, Any] = {
+        key: Series(column.type, description=column.description)
+        for key, column in spec.columns.items()
+    }
     bases = tuple(filter(None, (METHODS.get(spec.methods), PatientFrame if one else EventFrame)))
     return build(type(name, bases, {**columns, "__doc__": spec.description}), schema, name)
 
 
-def _module(name: str) -> ModuleType:
-    schema = schemas.load(name)
-    module = ModuleType(f"{__name__}.{name}", f"The tables of the schema {name}.")
-    for table_name, spec in schema.tables.items():
-        setattr(module, table_name, _frame(name, table_name, spec))
-    module.__dict__["__all__"] = list(schema.tables)
-    return module
+class SchemaModule(ModuleType):
+    """The tables of a schema, which is read when the first of them is asked for."""
+
+    def __init__(self, path: str, schema: str) -> None:
+        super().__init__(path, f"The tables of the schema {schema}.")
+        self._schema = schema
+
+    def __dir__(self) -> list[str]:
+        return list(schemas.load(self._schema).tables)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return self.__dir__()
+        if name.startswith("__"):
+            raise AttributeError(name)
+        tables = schemas.load(self._schema).tables
+        if name not in tables:
+            hint = nearest(name, tables)
+            raise DefinitionError(f"The schema {self._schema} has no table {name}.{hint}")
+        frame = _frame(self._schema, name, tables[name])
+        setattr(self, name, frame)
+        return frame
 
 
 def __getattr__(name: str) -> Any:
     """Answer for a schema that is not installed."""
-    raise AttributeError(f"There is no schema {name}.{nearest(name, schemas.names())}")
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise UnknownNameError(f"There is no schema {name}.{nearest(name, schemas.names())}")
 
 
-def _install() -> None:
-    """Make every schema importable: `tables.core`, `tables.raw.core`, …"""
+def install() -> None:
+    """Make every installed schema importable: `tables.core`, `tables.raw.core`, …"""
     for name in schemas.names():
         *parents, last = name.split(".")
         owner = sys.modules[__name__]
@@ -54,9 +81,9 @@ def _install() -> None:
             inner.__path__ = []
             setattr(owner, parent, inner)
             owner = inner
-        module = _module(name)
-        sys.modules[f"{owner.__name__}.{last}"] = module
+        module = SchemaModule(f"{owner.__name__}.{last}", name)
+        sys.modules[module.__name__] = module
         setattr(owner, last, module)
 
 
-_install()
+install()

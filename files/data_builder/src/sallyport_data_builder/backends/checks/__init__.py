@@ -1,0 +1,1 @@
+"""check-backend: proves a mapping, in counts and never in values."""

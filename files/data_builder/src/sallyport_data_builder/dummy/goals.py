@@ -1,0 +1,98 @@
+"""What is to hold for a patient, as choices and bounds that can be followed.
+
+A goal does not promise anything: what it leads to is tried by the real query afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sallyport_data_builder.model.nodes import Frame, Node
+
+UNKNOWN: Any = object()
+LIKELY_MISSING = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """The base of all goals."""
+
+
+@dataclass(frozen=True, eq=False)
+class Every(Goal):
+    """All parts are to hold; without parts there is nothing to do."""
+
+    parts: tuple[Goal, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Some(Goal):
+    """One part is to hold, by weight; without parts it cannot."""
+
+    parts: tuple[Goal, ...]
+    weights: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Bound(Goal):
+    """A column's value stands in a relation to another value; `own` is of the row being made.
+
+    `op` is a comparison, `in`, `out`, `contains`, `lacks`, `null` or `some`; `fixed` is the other
+    value where it is a constant.
+    """
+
+    table: str
+    column: str
+    own: bool
+    op: str
+    other: Node | None = None
+    fixed: Any = UNKNOWN
+
+
+@dataclass(frozen=True, eq=False)
+class Present(Goal):
+    """A table with one row per patient has one, or has none."""
+
+    table: str
+    wanted: bool
+
+
+@dataclass(frozen=True, eq=False)
+class RowsOf(Goal):
+    """Rows of a filtered table: so many at least, and no others if it is closed."""
+
+    table: str
+    frame: Frame
+    key: object
+    least: int
+    closed: bool
+    goal: Goal
+
+
+FREE = Every(())
+NEVER = Some((), ())
+
+
+def every(parts: Iterable[Goal]) -> Goal:
+    """Join goals; what cannot be makes the whole impossible."""
+    found: list[Goal] = []
+    for part in parts:
+        if part is NEVER:
+            return NEVER
+        found += part.parts if isinstance(part, Every) else [part]
+    if not found:
+        return FREE
+    return found[0] if len(found) == 1 else Every(tuple(found))
+
+
+def some(parts: Iterable[Goal]) -> Goal:
+    """Choose among goals; one that leaves a value missing is the common case in real data."""
+    found = [part for part in parts if part is not NEVER]
+    if not found:
+        return NEVER
+    if len(found) == 1:
+        return found[0]
+    missing = (isinstance(part, Bound) and part.op == "null" for part in found)
+    return Some(tuple(found), tuple(LIKELY_MISSING if is_null else 1 for is_null in missing))

@@ -1,0 +1,85 @@
+"""Derived tables that hold what is used more than once (PLN-08)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from sallyport_data_builder.model.nodes import Node, Series
+from sallyport_data_builder.plan.presence import when_true
+from sallyport_data_builder.plan.shared import beneath, leaves, levels
+from sallyport_data_builder.sql.dialect import Element
+from sallyport_data_builder.sql.emitter import Emitter
+from sallyport_data_builder.sql.scope import INTERVAL, Scope
+
+
+def computed(
+    emitter: Emitter,
+    scope: Scope,
+    roots: Sequence[Series],
+    kept: Sequence[Series] = (),
+    where: Sequence[Element] = (),
+) -> Scope:
+    """Return a scope whose base has a column for each part of the roots that occurs often.
+
+    Without such a part, and with nothing that is kept, the scope stays as it is and `where`
+    is for the caller to apply.
+    """
+    found = levels(roots, kept, emitter.dialect.nesting)
+    if not found:
+        return scope
+    plain = [node for node in leaves([*roots, *kept]) if node not in found[0]]
+    columns = _interval(scope)
+    first = [*plain, *found[0]]
+    columns += [emitter.expression(node, scope).label(f"x{n}") for n, node in enumerate(first)]
+    select = sa.select(scope.base.c.patient_id, *columns).select_from(scope.from_clause())
+    names: dict[Node, str] = {node: f"x{n}" for n, node in enumerate(first)}
+    inner = _over(emitter, select.where(*where), names, scope)
+    for nodes in found[1:]:
+        added = [
+            emitter.expression(node, inner).label(f"x{n}")
+            for n, node in enumerate(nodes, start=len(names))
+        ]
+        names |= {node: f"x{n}" for n, node in enumerate(nodes, start=len(names))}
+        inner = _over(emitter, sa.select(*inner.base.c, *added), names, scope)
+    return inner
+
+
+def members(
+    emitter: Emitter,
+    scope: Scope,
+    conditions: Sequence[Series],
+    roots: Sequence[Series],
+    kept: Sequence[Series] = (),
+    shared: bool = True,
+) -> tuple[Scope, list[Element]]:
+    """Compute the parts of roots and conditions, and say what still has to be asked for.
+
+    Conditions without a shared part are asked first, so that less is computed.
+    """
+    needed = {emitter.source(leaf) for part in conditions for leaf in when_true(part)}
+    scope.required |= needed
+    if not shared:
+        return scope, [emitter.expression(part, scope) for part in conditions]
+    every = [*conditions, *roots]
+    often = {node for nodes in levels(every, kept, emitter.dialect.nesting) for node in nodes}
+    early = [part for part in conditions if often.isdisjoint(beneath([part]))]
+    asked = [emitter.expression(part, scope) for part in early]
+    inner = computed(emitter, scope, every, kept, asked)
+    late = [emitter.expression(part, inner) for part in conditions if part not in early]
+    return inner, late if inner is not scope else [*asked, *late]
+
+
+def _interval(scope: Scope) -> list[Element]:
+    if scope.interval is None:
+        return []
+    return [scope.interval.c[name] for name in INTERVAL]
+
+
+def _over(
+    emitter: Emitter, select: sa.Select[tuple[object, ...]], names: dict[Node, str], scope: Scope
+) -> Scope:
+    base = emitter.dialect.fence(select).subquery("s")
+    made = {node: base.c[name] for node, name in names.items()}
+    return Scope(base, made, None if scope.interval is None else base)

@@ -1,0 +1,214 @@
+"""Measures: one query for all intervals that fit, with grouping sets (13.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from sallyport_data_builder.memory.measures import Result
+from sallyport_data_builder.memory.values import sort_key
+from sallyport_data_builder.model.nodes import Node, Series
+from sallyport_data_builder.model.roots import Measures
+from sallyport_data_builder.plan.fusion import needs
+from sallyport_data_builder.plan.shared import movable
+from sallyport_data_builder.plan.together import Together, depends, together
+from sallyport_data_builder.sql.dialect import Element
+from sallyport_data_builder.sql.emitter import Emitter
+from sallyport_data_builder.sql.layers import members
+from sallyport_data_builder.sql.scans import Intervals
+from sallyport_data_builder.sql.scope import INTERVAL, Scope
+from sallyport_data_builder.sql.stage import AnyStep
+from sallyport_data_builder.sql.steps import Base, Planner
+
+DATES = [("interval_start", "date"), ("interval_end", "date")]
+
+
+@dataclass(frozen=True)
+class Query:
+    """The measures of one query: what it needs is stored, its batches are not."""
+
+    together: Together
+    emitter: Emitter
+    base: Base
+    intervals: Intervals
+
+
+class MeasurePlanner:
+    """Makes the steps of measures; those of a batch can be made once its size is known."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner, self._dialect, self._stage = planner, planner.dialect, planner.stage
+
+    def explained(self, root: Measures) -> list[AnyStep]:
+        """Return all steps, with one batch for each query."""
+        self.prepare(root)
+        kept = [self.batch(q, 1, len(q.together.intervals)) for q in self.each(root)]
+        return self._stage.finished(self._planner.options.on("early-drop"), kept)
+
+    def prepare(self, root: Measures) -> None:
+        """Store what all measures need."""
+        self._planner.prepare(root)
+
+    def each(self, root: Measures) -> Iterator[Query]:
+        """Give each query, after adding the steps that come before its batches."""
+        for found in together(root):
+            yield self._query(found)
+
+    def _query(self, found: Together) -> Query:
+        options = self._planner.options
+        calendar = found.calendar()
+        if not calendar:
+            options = options.without("calendar")
+        wanted = needs(found.roots, found.steady(), options, self._dialect.fused_picks)
+        emitter = self._planner.emitter(wanted)
+        for relation in wanted.relations:
+            if relation.early:
+                self._planner.keep(relation, emitter)
+        base = self._base(found, emitter)
+        for relation in wanted.relations:
+            if not relation.early and not relation.dynamic:
+                self._planner.keep(relation, emitter, base.table)
+        spans = any(relation.span is not None for relation in wanted.relations)
+        return Query(found, emitter, base, self._intervals(found, calendar if spans else []))
+
+    def _intervals(self, found: Together, calendar: Sequence[tuple[Any, ...]]) -> Intervals:
+        rows = [(n, *interval) for n, interval in enumerate(found.intervals, start=1)]
+        table = self._stage.write_out("intervals", [("n", "int"), *DATES], rows, ["MSR-03"])
+        days = None
+        if calendar:
+            columns = [("day", "date"), ("n", "int"), *DATES]
+            days = self._stage.write_out("calendar", columns, calendar, ["MSR-04"])
+        first = min(start for start, _end in found.intervals)
+        return Intervals(table, days, first, max(end for _start, end in found.intervals))
+
+    def _base(self, found: Together, emitter: Emitter) -> Base:
+        """Store everybody who may be in an interval, with what no interval changes (MSR-02)."""
+        planner = self._planner
+        scope, frame = planner.everybody(found.denominator, emitter)
+        carried: list[Series] = []
+        if planner.options.on("static-columns"):
+            carried = movable(found.roots, lambda leaf: self._is_ready(leaf, emitter))
+        names: dict[Node, str] = {node: f"c{n}" for n, node in enumerate(carried, start=1)}
+        select = planner.chosen(emitter, scope, found.steady(), names)
+        table = self._stage.store(
+            "patients",
+            select,
+            ["PLN-01", "MSR-02"],
+            everybody=planner.counted(frame, emitter),
+        )
+        return Base(table, names)
+
+    def _is_ready(self, leaf: Series, emitter: Emitter) -> bool:
+        """Tell whether a value can be read when the patients are stored."""
+        if depends(leaf):
+            return False
+        source = emitter.source(leaf)
+        return source in emitter.stored or not emitter.is_relation(source)
+
+    def batch(self, query: Query, first: int, last: int) -> str:
+        """Add the steps of some intervals; return the name of the table with their sums."""
+        intervals, emitter = _part(query, first, last), query.emitter
+        for relation in emitter.relations():
+            if relation.dynamic:
+                self._planner.keep(relation, emitter, query.base.table, intervals)
+        rules = ["MSR-01"] if len(query.together.measures) > 1 else []
+        grid = self._grid(query, intervals)
+        if self._dialect.stores_grid:
+            rows: sa.FromClause = self._stage.store("population of each interval", grid)
+        else:
+            rows = grid.subquery("grid")
+        return str(self._stage.store("sums", self._sums(query, rows), rules).name)
+
+    def _sums(self, query: Query, rows: sa.FromClause) -> sa.Select[Any]:
+        found, types = query.together, self._dialect.types
+        everyone = sa.cast(sa.func.count(), types["int"]).label("denominator")
+        counted = found.denominator.type == "bool"
+        outputs = [
+            everyone if counted else self._total(rows.c.d, found.denominator, "denominator"),
+            *(
+                self._total(rows.c[f"m{n}"], series, f"m{n}")
+                for n, series in enumerate(found.numerators)
+            ),
+        ]
+        names = {series: f"g{n}" for n, series in enumerate(found.groups)}
+        sets = [["n", *(names[series] for series in group)] for group in found.sets]
+        return self._dialect.grouping(rows, sets, outputs)
+
+    def _total(self, value: Element, series: Series, name: str) -> sa.Label[Any]:
+        """Sum ints, and count what is true: an int from end to end (MSR-05)."""
+        if series.type == "bool":
+            total: Element = sa.func.count(sa.case((value, sa.literal_column("1"))))
+        else:
+            total = sa.func.coalesce(sa.func.sum(value), sa.literal_column("0"))
+        return sa.cast(total, self._dialect.types["int"]).label(name)
+
+    def _grid(self, query: Query, intervals: Intervals) -> sa.Select[Any]:
+        """Return a row for each patient in the population of an interval."""
+        found, emitter = query.together, query.emitter
+        base, each = query.base.table.alias("p"), intervals.table.alias("i")
+        made = {node: base.c[name] for node, name in query.base.carried.items()}
+        scope = Scope(base, made, each, base.join(each, sa.true()))
+        named = {f"m{n}": series for n, series in enumerate(found.numerators)}
+        named |= {f"g{n}": series for n, series in enumerate(found.groups)}
+        conditions = found.changing()
+        if found.denominator.type != "bool":
+            named["d"] = found.denominator
+        roots = list(dict.fromkeys(named.values()))
+        shared = self._planner.options.on("shared")
+        inner, where = members(emitter, scope, conditions, roots, (), shared)
+        columns = [emitter.expression(series, inner).label(name) for name, series in named.items()]
+        if found.denominator.type != "bool":
+            number = emitter.expression(found.denominator, inner)
+            where.append(number > self._dialect.literal(0, "int"))
+        n = cast(sa.FromClause, inner.interval).c[INTERVAL[0]]
+        select = sa.select(n.label("n"), *columns).select_from(inner.from_clause())
+        return select.where(*where)
+
+    def columns(self, query: Query) -> dict[str, Any]:
+        """Return the columns of a batch's sums, with their types."""
+        types, found = self._dialect.types, query.together
+        groups = {
+            f"g{n}": types[series.type]
+            for n, series in enumerate(found.groups)
+            if any(series in group for group in found.sets)
+        }
+        sums = {f"m{n}": types["int"] for n, _series in enumerate(found.numerators)}
+        head = {"grouping_set": types["int"], "n": types["int"]}
+        return {**head, **groups, "denominator": types["int"], **sums}
+
+
+def _part(query: Query, first: int, last: int) -> Intervals:
+    """Return the intervals of a batch."""
+    whole, bounds = query.intervals, query.together.intervals[first - 1 : last]
+    if len(bounds) == len(query.together.intervals):
+        return whole
+    table = sa.select(whole.table).where(whole.table.c.n.between(first, last)).subquery("i")
+    days = whole.calendar
+    if days is not None:
+        days = sa.select(days).where(days.c.n.between(first, last)).subquery("d")
+    return Intervals(table, days, bounds[0][0], max(end for _start, end in bounds))
+
+
+def results(query: Query, rows: Sequence[Mapping[str, Any]]) -> Iterator[Result]:
+    """Give the rows of each measure of a query, by interval and groups."""
+    found = query.together
+    names = {series: f"g{n}" for n, series in enumerate(found.groups)}
+    for measure in found.measures:
+        group = tuple(series for _name, series in measure.groups)
+        place = found.sets.index(group)
+        numerator = f"m{found.numerators.index(measure.numerator)}"
+        own = [row for row in rows if row["grouping_set"] == place]
+        keys = [names[series] for series in group]
+        for row in sorted(own, key=partial(_order, keys=keys)):
+            values = {name: row[names[series]] for name, series in measure.groups}
+            start, end = found.intervals[row["n"] - 1]
+            yield Result(measure.name, start, end, row[numerator], row["denominator"], values)
+
+
+def _order(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:
+    """Sort by interval, then by groups with NULL first."""
+    return (row["n"], *(sort_key(row[key]) for key in keys))

@@ -1,0 +1,60 @@
+-- scan of practice_registrations
+CREATE TABLE scratch.sp_golden_1 AS SELECT r.patient_id, CAST(true AS BOOLEAN) AS v1 
+FROM (SELECT t.patient_id AS patient_id 
+FROM (SELECT practice_registrations.patient_id AS patient_id, practice_registrations.end_date AS end_date, practice_registrations.start_date AS start_date 
+FROM practice_registrations) AS t 
+WHERE t.start_date <= CAST('2023-01-01' AS DATE) AND (t.end_date >= CAST('2023-01-01' AS DATE) OR t.end_date IS NULL)) AS r GROUP BY r.patient_id;
+ANALYZE scratch.sp_golden_1;
+-- population (PLN-01)
+CREATE TABLE scratch.sp_golden_2 AS SELECT t.patient_id, t.sex AS c1, t.date_of_death AS c2 
+FROM (SELECT patients.patient_id AS patient_id, patients.date_of_birth AS date_of_birth, patients.date_of_death AS date_of_death, patients.sex AS sex 
+FROM patients) AS t JOIN scratch.sp_golden_1 AS j2 ON j2.patient_id = t.patient_id 
+WHERE coalesce(j2.v1, CAST(false AS BOOLEAN)) AND CASE WHEN (CAST(EXTRACT(month FROM CAST('2023-01-01' AS DATE)) AS BIGINT) * CAST(100 AS BIGINT) + CAST(EXTRACT(day FROM CAST('2023-01-01' AS DATE)) AS BIGINT) < CAST(EXTRACT(month FROM t.date_of_birth) AS BIGINT) * CAST(100 AS BIGINT) + CAST(EXTRACT(day FROM t.date_of_birth) AS BIGINT)) THEN (CAST(EXTRACT(year FROM CAST('2023-01-01' AS DATE)) AS BIGINT) - CAST(EXTRACT(year FROM t.date_of_birth) AS BIGINT)) - CAST(1 AS BIGINT) ELSE CAST(EXTRACT(year FROM CAST('2023-01-01' AS DATE)) AS BIGINT) - CAST(EXTRACT(year FROM t.date_of_birth) AS BIGINT) END >= CAST(18 AS BIGINT);
+ANALYZE scratch.sp_golden_2;
+DROP TABLE IF EXISTS scratch.sp_golden_1;
+-- pick of clinical_events (PLN-04)
+-- of the population alone, if that is a small part of all patients (PLN-02)
+CREATE TABLE scratch.sp_golden_3 AS SELECT numbered.patient_id, numbered.v1, numbered.v2 
+FROM (SELECT r.patient_id AS patient_id, r.c1 AS v1, r.c2 AS v2, row_number() OVER (PARTITION BY r.patient_id ORDER BY r.c1 ASC NULLS FIRST, r.c2 ASC NULLS FIRST) AS place 
+FROM (SELECT t.patient_id AS patient_id, t.date AS c1, t.numeric_value AS c2 
+FROM (SELECT clinical_events.patient_id AS patient_id, clinical_events.date AS date, clinical_events.numeric_value AS numeric_value, clinical_events.snomedct_code AS snomedct_code 
+FROM clinical_events) AS t 
+WHERE t.snomedct_code IN ('195967001', '38341003')) AS r) AS numbered 
+WHERE numbered.place = 1;
+ANALYZE scratch.sp_golden_3;
+-- collect of clinical_events
+-- of the population alone, if that is a small part of all patients (PLN-02)
+CREATE TABLE scratch.sp_golden_4 AS SELECT DISTINCT t.patient_id, t.date AS v1 
+FROM (SELECT clinical_events.patient_id AS patient_id, clinical_events.date AS date, clinical_events.numeric_value AS numeric_value, clinical_events.snomedct_code AS snomedct_code 
+FROM clinical_events) AS t 
+WHERE t.snomedct_code IN ('195967001', '38341003') AND t.date IS NOT NULL;
+ANALYZE scratch.sp_golden_4;
+-- scan of clinical_events (PLN-03)
+-- of the population alone, if that is a small part of all patients (PLN-02)
+CREATE TABLE scratch.sp_golden_5 AS SELECT r.patient_id, CAST(count(1) FILTER (WHERE r.c4) AS BIGINT) AS v1, CAST(avg(CAST(r.c1 AS DOUBLE)) FILTER (WHERE r.c4) AS DOUBLE) AS v2, CASE WHEN (count(1) FILTER (WHERE r.c4 AND r.c5) > 0) THEN CAST(true AS BOOLEAN) ELSE CAST(false AS BOOLEAN) END AS v3, CAST(count(DISTINCT r.c2) AS BIGINT) AS v4, max(r.c3) AS v5 
+FROM (SELECT t.patient_id AS patient_id, t.numeric_value AS c1, t.snomedct_code AS c2, t.numeric_value AS c3, t.snomedct_code IN ('195967001', '38341003') AS c4, t.date > date_add('day', CAST(30 AS BIGINT), j1.v1) AS c5 
+FROM (SELECT clinical_events.patient_id AS patient_id, clinical_events.date AS date, clinical_events.numeric_value AS numeric_value, clinical_events.snomedct_code AS snomedct_code 
+FROM clinical_events) AS t LEFT OUTER JOIN scratch.sp_golden_3 AS j1 ON j1.patient_id = t.patient_id) AS r GROUP BY r.patient_id;
+ANALYZE scratch.sp_golden_5;
+-- count_episodes of clinical_events
+-- of the population alone, if that is a small part of all patients (PLN-02)
+CREATE TABLE scratch.sp_golden_6 AS SELECT runs.patient_id, CAST(sum(CASE WHEN (runs.previous IS NULL OR date_diff('day', runs.previous, runs.date) > CAST(14 AS BIGINT)) THEN 1 ELSE 0 END) AS BIGINT) AS v1 
+FROM (SELECT t.patient_id AS patient_id, t.date AS date, lag(t.date) OVER (PARTITION BY t.patient_id ORDER BY t.date) AS previous 
+FROM (SELECT clinical_events.patient_id AS patient_id, clinical_events.date AS date, clinical_events.numeric_value AS numeric_value, clinical_events.snomedct_code AS snomedct_code 
+FROM clinical_events) AS t 
+WHERE t.date IS NOT NULL) AS runs GROUP BY runs.patient_id;
+ANALYZE scratch.sp_golden_6;
+-- result
+CREATE TABLE scratch.sp_golden_7 AS SELECT scratch.sp_golden_2.patient_id, CASE WHEN (scratch.sp_golden_2.c1 = CAST('female' AS VARCHAR)) THEN CAST('F' AS VARCHAR) ELSE CAST('other' AS VARCHAR) END AS sex, j1.v1 AS first, j1.v2 AS first_value, CASE WHEN (CAST(EXTRACT(day FROM date_add('month', CAST(6 AS BIGINT), j1.v1)) AS BIGINT) < CAST(EXTRACT(day FROM j1.v1) AS BIGINT)) THEN date_add('day', CAST(1 AS BIGINT), date_add('month', CAST(6 AS BIGINT), j1.v1)) ELSE date_add('month', CAST(6 AS BIGINT), j1.v1) END AS soon, coalesce(j2.v1, CAST(0 AS BIGINT)) AS count, coalesce(j2.v3, CAST(false AS BOOLEAN)) AS recent, j2.v2 AS mean, coalesce(j2.v4, CAST(0 AS BIGINT)) AS different, coalesce(j3.v1, CAST(0 AS BIGINT)) AS episodes, CASE WHEN (CAST(truncate(j1.v2) AS BIGINT) - CAST(truncate(j1.v2) AS BIGINT) / nullif(CAST(2 AS BIGINT), CAST(0 AS BIGINT)) * nullif(CAST(2 AS BIGINT), CAST(0 AS BIGINT)) != CAST(0 AS BIGINT) AND (CAST(truncate(j1.v2) AS BIGINT) < CAST(0 AS BIGINT) AND nullif(CAST(2 AS BIGINT), CAST(0 AS BIGINT)) > CAST(0 AS BIGINT) OR CAST(truncate(j1.v2) AS BIGINT) > CAST(0 AS BIGINT) AND nullif(CAST(2 AS BIGINT), CAST(0 AS BIGINT)) < CAST(0 AS BIGINT))) THEN CAST(truncate(j1.v2) AS BIGINT) / nullif(CAST(2 AS BIGINT), CAST(0 AS BIGINT)) - CAST(1 AS BIGINT) ELSE CAST(truncate(j1.v2) AS BIGINT) / nullif(CAST(2 AS BIGINT), CAST(0 AS BIGINT)) END AS half, CASE WHEN (CAST(j2.v5 AS DOUBLE) = CAST(0.0 AS DOUBLE) AND CAST(CAST(2.0 AS DOUBLE) AS DOUBLE) < CAST(0.0 AS DOUBLE) OR CAST(j2.v5 AS DOUBLE) < CAST(0.0 AS DOUBLE) AND CAST(CAST(2.0 AS DOUBLE) AS DOUBLE) != floor(CAST(CAST(2.0 AS DOUBLE) AS DOUBLE))) THEN NULL ELSE power(CAST(j2.v5 AS DOUBLE), CAST(CAST(2.0 AS DOUBLE) AS DOUBLE)) END AS square, CASE WHEN (CASE WHEN (j1.v1 IS NULL) THEN scratch.sp_golden_2.c2 WHEN (scratch.sp_golden_2.c2 IS NULL) THEN j1.v1 WHEN (j1.v1 <= scratch.sp_golden_2.c2) THEN j1.v1 ELSE scratch.sp_golden_2.c2 END IS NULL) THEN j4.date WHEN (j4.date IS NULL) THEN CASE WHEN (j1.v1 IS NULL) THEN scratch.sp_golden_2.c2 WHEN (scratch.sp_golden_2.c2 IS NULL) THEN j1.v1 WHEN (j1.v1 <= scratch.sp_golden_2.c2) THEN j1.v1 ELSE scratch.sp_golden_2.c2 END WHEN (CASE WHEN (j1.v1 IS NULL) THEN scratch.sp_golden_2.c2 WHEN (scratch.sp_golden_2.c2 IS NULL) THEN j1.v1 WHEN (j1.v1 <= scratch.sp_golden_2.c2) THEN j1.v1 ELSE scratch.sp_golden_2.c2 END <= j4.date) THEN CASE WHEN (j1.v1 IS NULL) THEN scratch.sp_golden_2.c2 WHEN (scratch.sp_golden_2.c2 IS NULL) THEN j1.v1 WHEN (j1.v1 <= scratch.sp_golden_2.c2) THEN j1.v1 ELSE scratch.sp_golden_2.c2 END ELSE j4.date END AS earliest, j4.underlying_cause_of_death IN ('I219', 'J189') AS known, date_trunc('month', j1.v1) AS month, CASE WHEN (NOT (EXISTS (SELECT 1 
+FROM scratch.sp_golden_4 AS sp_golden_4_1 
+WHERE sp_golden_4_1.patient_id = scratch.sp_golden_2.patient_id))) THEN CAST(false AS BOOLEAN) WHEN (j1.v1 IS NULL) THEN NULL ELSE EXISTS (SELECT 1 
+FROM scratch.sp_golden_4 AS sp_golden_4_1 
+WHERE sp_golden_4_1.patient_id = scratch.sp_golden_2.patient_id AND sp_golden_4_1.v1 = j1.v1) END AS tested 
+FROM scratch.sp_golden_2 LEFT OUTER JOIN scratch.sp_golden_3 AS j1 ON j1.patient_id = scratch.sp_golden_2.patient_id LEFT OUTER JOIN scratch.sp_golden_5 AS j2 ON j2.patient_id = scratch.sp_golden_2.patient_id LEFT OUTER JOIN scratch.sp_golden_6 AS j3 ON j3.patient_id = scratch.sp_golden_2.patient_id LEFT OUTER JOIN (SELECT ons_deaths.patient_id AS patient_id, ons_deaths.date AS date, ons_deaths.underlying_cause_of_death AS underlying_cause_of_death 
+FROM ons_deaths) AS j4 ON j4.patient_id = scratch.sp_golden_2.patient_id;
+ANALYZE scratch.sp_golden_7;
+DROP TABLE IF EXISTS scratch.sp_golden_2;
+DROP TABLE IF EXISTS scratch.sp_golden_3;
+DROP TABLE IF EXISTS scratch.sp_golden_4;
+DROP TABLE IF EXISTS scratch.sp_golden_5;
+DROP TABLE IF EXISTS scratch.sp_golden_6;

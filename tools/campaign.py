@@ -1,0 +1,63 @@
+"""Run a long search in pieces, each with a seed of its own, and keep its log."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+from console import BUILD, ROOT
+
+LOGS = BUILD / "log"
+PIECE = 250
+GRAPHS = ["-m", "pytest", "-q", "-p", "no:socket", "tests/engines/test_graphs.py"]
+
+
+def graphs(count: int, first: int) -> int:
+    """Try so many random graphs on every live engine; return how many pieces failed."""
+    log = LOGS / f"campaign-graphs-{first}.log"
+    failed = tried = 0
+    with log.open("w", encoding="utf-8") as stream:
+        for number in range((count + PIECE - 1) // PIECE):
+            seed, size = first + number, min(PIECE, count - tried)
+            started = time.monotonic()
+            answer = subprocess.run(
+                [sys.executable, *GRAPHS],
+                cwd=ROOT,
+                env=os.environ | {"GRAPHS": str(size), "GRAPHS_SEED": str(seed)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            tried += size
+            failed += answer.returncode != 0
+            verdict = "FAILED" if answer.returncode else "passed"
+            line = f"seed {seed}: {size} graphs {verdict} in {time.monotonic() - started:.1f} s"
+            print(line, flush=True)
+            stream.write(line + "\n" + (answer.stdout if answer.returncode else ""))
+            stream.flush()
+        closing = f"{tried} graphs, seeds from {first}: {failed} pieces failed"
+        stream.write(closing + "\n")
+    print(f"{closing}; {log.relative_to(ROOT)}")
+    return failed
+
+
+CAMPAIGNS = {"graphs": (graphs, 5_000)}
+
+
+def main() -> int:
+    """Run the campaign that is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=[*CAMPAIGNS])
+    parser.add_argument("--count", type=int, help="how many cases; the full size without it")
+    parser.add_argument("--seed", type=int, default=1_000, help="the first seed")
+    options = parser.parse_args()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    run, size = CAMPAIGNS[options.name]
+    return 1 if run(options.count or size, options.seed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
