@@ -28,7 +28,7 @@ LARGEST = 4 * 2**20
 STATUSES = ("ok", "warn", "fail", "skip")
 METRIC = "sallyport_data_builder_check"
 GOOD = f"{METRIC}_last_good_seconds"
-TIME_OUT = 124
+UNREACHABLE, TIME_OUT = 3, 124
 
 
 def command(config: Mapping[str, Any], level: str, host: str, reports: Path) -> list[str]:
@@ -105,7 +105,11 @@ def run(config: Mapping[str, Any], level: str) -> int:
     metrics_file = Path(config["metrics"]) / "sallyport_data_builder.prom"
     with tempfile.TemporaryDirectory(prefix="check-", dir=config["state"]) as folder:
         os.chown(folder, 10000, 10000)
-        words = command(config, level, host, Path(folder))
+        try:
+            words = command(config, level, host, Path(folder))
+        except OSError:
+            sys.stderr.write(f"this host does not know the name {host} of the database\n")
+            return UNREACHABLE
         try:
             code = subprocess.run(words, check=False, timeout=config["time_limit"]).returncode
         except subprocess.TimeoutExpired:
