@@ -22,6 +22,7 @@ from tests.unit.data_builder.dummy_studies import ASTHMA, INDEX, STUDIES, planne
 from tests.unit.data_builder.studies import DEFINITION
 
 from sallyport_data_builder import cli, local, schemas
+from sallyport_data_builder.confine.parent import compile_definition
 from sallyport_data_builder.dummy import texts
 from sallyport_data_builder.dummy.chance import Chance
 from sallyport_data_builder.dummy.generator import Generator
@@ -262,7 +263,7 @@ def measured(plan: Plan) -> list[Result]:
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_dum_06_groups_and_intervals_are_populated_and_later_ones_not_emptier(name: str) -> None:
-    plan = planned(name, 300)
+    plan = planned(name, 240)
     found = measured(plan)
     for measure in plan.measures.measures:
         rows = [row for row in found if row.measure == measure.name]
@@ -327,7 +328,7 @@ def test_dum_08_measures_answer_as_the_reference_engine_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("extension", [".csv", ".parquet"])
-@pytest.mark.parametrize("name", ["outcome", "vaccinated", "infants"])
+@pytest.mark.parametrize("name", ["vaccinated", "infants"])
 def test_dum_09_tables_that_are_fed_back_give_the_same_rows(
     name: str, extension: str, tmp_path: Path
 ) -> None:
@@ -349,26 +350,26 @@ def test_dum_09_a_table_has_the_columns_that_are_used() -> None:
     }
 
 
+WRONG_FILES = {
+    "patient_id,sexx,died\n1,male,\n": "no column sex",
+    "patient_id,sex,died\n1,male,soon\n": "row 1, column died",
+    "patient_id,sex,died\n1,other,\n": "row 1, column sex: one of female",
+    "patient_id,sex,died\n,male,\n": "row 1, column patient_id",
+}
+
+
 @pytest.mark.usefixtures("study")
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("patient_id,sexx,died\n1,male,\n", "no column sex"),
-        ("patient_id,sex,died\n1,male,soon\n", "row 1, column died"),
-        ("patient_id,sex,died\n1,other,\n", "row 1, column sex: one of female"),
-        ("patient_id,sex,died\n,male,\n", "row 1, column patient_id"),
-    ],
-)
 def test_dum_10_names_types_and_categories_of_a_file_are_checked(
-    capfd: pytest.CaptureFixture[str], text: str, told: str
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Values are not: a birth after a death, a patient who is in no population."""
+    """Values are not: a death long ago, a patient who is in no population."""
     Path("analysis/dataset.py").write_text(DEFINITION)
     words = ["generate-dataset", "analysis/dataset.py", "--dummy-data-file", "dummy.csv"]
-    Path("dummy.csv").write_text(text)
-    assert cli.main([*words, "--output", "a.arrow"]) == 11
-    assert told in capfd.readouterr().err
-    assert not Path("a.arrow").exists()
+    for text, told in WRONG_FILES.items():
+        Path("dummy.csv").write_text(text)
+        assert cli.main([*words, "--output", "a.arrow"]) == 11
+        assert told in capfd.readouterr().err
+        assert not Path("a.arrow").exists()
     Path("dummy.csv").write_text("died,sex,patient_id,more\n1066-10-14,intersex,-5,x\n")
     assert cli.main([*words, "--output", "a.arrow"]) == 0
     assert Path("a.arrow").exists()
@@ -382,7 +383,7 @@ def tried(plan: Plan) -> tuple[dict[int, Facts], str]:
         return {}, str(error)
 
 
-@limited(25)
+@limited(20)
 @given(start=starts)
 def test_prp_07_dummy_rows_satisfy_the_population(start: tuple[int, int]) -> None:
     """Or there is an error that names a condition: a random one may be impossible."""
@@ -390,6 +391,37 @@ def test_prp_07_dummy_rows_satisfy_the_population(start: tuple[int, int]) -> Non
     people, told = tried(plan)
     assert Engine(of(plan, people), plan.dataset).included() == sorted(people)
     assert len(people) == 6 or "Hard to satisfy is" in told
+
+
+def test_fifty_columns_hardly_need_a_second_try() -> None:
+    """The benchmark definition at a small size: what takes time is how often patients are made."""
+    root = Path(__file__).parents[3]
+    definition = root / "tests/bench/data_builder/dummy_definition.py"
+    plan = compile_definition(definition, [], "dataset", "never")
+    assert (len(plan.dataset.columns), plan.population_size) == (50, 10_000)
+    generator = Generator(replace(plan, dummy=DummyData(100)))
+    makes = Counting(generator)
+    assert len(generator.patients()) == 100
+    assert makes.count < 130
+
+
+class Counting:
+    """Counts how often a patient is made."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.count = 0
+        self._make = generator.make
+        generator.make = self
+
+    def __call__(self, patient: int, attempt: int) -> Facts:
+        self.count += 1
+        return self._make(patient, attempt)
+
+
+def test_ages_are_spread() -> None:
+    """DUM-04: an age of the definition is a limit, not where everybody is."""
+    births = [row["date_of_birth"].year for row in rows_of(made("monthly", 200), "patients")]
+    assert len({year // 10 for year in births}) >= 6
 
 
 def test_every_study_is_tried() -> None:

@@ -45,7 +45,7 @@ class Generator:
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self._study, self._clock = Study(plan), clock
         self._size, self._timeout = plan.population_size, plan.dummy.timeout
-        self._patients = Patients(self._study)
+        self.make: Callable[[int, int], Facts] = Patients(self._study).make
         self._found: dict[int, Facts] = {}
         # Who is in tables that the study brings;.
         self._own = {row[0] for node in self._study.inputs for row in rows_of(node)}
@@ -117,7 +117,7 @@ class Generator:
         for patient in sorted(pending):
             for copy in range(copies):
                 attempt = pending[patient] + copy
-                facts = self._patients.make(patient, attempt)
+                facts = self.make(patient, attempt)
                 number = patient if self._own else patient * MOST_COPIES + copy
                 yield Candidate(number, patient, facts)
             pending[patient] += copies
