@@ -96,3 +96,10 @@ def test_prp_06_all_intervals_at_once_are_each_by_itself(
                 lines = [f"{name} with {each}", *told(root), str(rows)]
                 lines += [f"expected {expected}", f"given    {found}"]
                 pytest.fail("\n".join(lines), pytrace=False)
+
+
+@pytest.mark.parametrize("seed", [54, 55])
+def test_prp_06_values_of_the_interval_stand_apart(urls: dict[str, str], seed: int) -> None:
+    root, rows = measures_of(random.Random(seed))
+    expected = Reference().measures(root, rows)
+    assert [answered(server(url), root, rows) for url in urls.values()] == [expected] * len(urls)

@@ -25,6 +25,10 @@ CASES = [
                 ~person.b == person.b.is_null(),
                 [True, False, None],
             ),
+            "SEM-08 a negated constant stays an int": (
+                -case(when(person.i > 0).then(-1), otherwise=-1),
+                [1, 1, 1],
+            ),
             "SEM-13 constants are compared by code point": (
                 WORD.contains("B"),
                 [False, False, False],

@@ -113,7 +113,8 @@ def _date(
     chance: Chance, spec: ColumnSpec, wants: Wants, _p: Sequence[Any], days: Days
 ) -> datetime.date:
     low, high = _window(wants, days)
-    if high != days[1] and low == days[0] and chance.random() < LATELY:
+    before = high != days[1] and low == days[0] and not spec.first_of_month
+    if before and chance.random() < LATELY:
         low = max(low, high - RECENT)
     if (low, high) != days[:2] and chance.random() < EDGE:
         drawn = low if chance.random() < 0.5 else high

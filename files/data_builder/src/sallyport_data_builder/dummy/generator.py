@@ -26,7 +26,7 @@ CHUNK = 4_000
 MOST_COPIES = 32
 MOST_ATTEMPTS = 2_000
 FIRST_LOOK = 500
-OWN_ATTEMPTS = 24
+OWN_ATTEMPTS = 10
 JOB = "dummy"
 
 
@@ -45,10 +45,10 @@ class Generator:
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self._study, self._clock = Study(plan), clock
         self._size, self._timeout = plan.population_size, plan.dummy.timeout
-        self._patients = Patients(self._study)
+        self.make: Callable[[int, int], Facts] = Patients(self._study).make
         self._found: dict[int, Facts] = {}
-        self._made: list[OutputTable] = []
-        self._arrow: dict[str, pa.RecordBatch] = {}
+        # Who is in tables that the study brings;.
+        self._own = {row[0] for node in self._study.inputs for row in rows_of(node)}
 
     def tables(self) -> list[OutputTable]:
         """Return the tables that there are rows for, with the columns that are used (DUM-09)."""
@@ -76,7 +76,7 @@ class Generator:
         pending = dict.fromkeys(islice(ids, self._size), 0)
         deadline = self._clock() + self._timeout
         found: dict[int, Facts] = {}
-        tried = given_up = 0
+        tried = 0
         while pending:
             for candidates in _chunks(self._round(pending), CHUNK):
                 accepted = self._accepted(candidates, self._study.condition)
@@ -87,10 +87,9 @@ class Generator:
                 if self._clock() > deadline and len(found) < self._size:
                     reason = f"in {self._timeout} seconds"
                     raise self._too_hard(len(found), candidates, reason)
-            hopeless = tried >= FIRST_LOOK and not found and not self._study.inputs
+            hopeless = tried >= FIRST_LOOK and not found and not self._own
             for patient in self._given_up(pending, found, hopeless):
-                given_up += 1
-                if not self._study.inputs or given_up > FIRST_LOOK:
+                if patient not in self._own:
                     raise self._too_hard(len(found), candidates, f"after {tried} tries")
                 del pending[patient]
                 pending[next(ids)] = 0
@@ -102,25 +101,24 @@ class Generator:
         """Take out who was found; return who is not worth another try."""
         for patient in [each for each in pending if each in found]:
             del pending[patient]
-        limit = OWN_ATTEMPTS if self._study.inputs else MOST_ATTEMPTS
+        limit = OWN_ATTEMPTS if self._own else MOST_ATTEMPTS
         return [each for each, attempts in pending.items() if hopeless or attempts >= limit]
 
     def _ids(self) -> Iterator[int]:
         """Yield numbers of patients: those of the study's own tables first."""
-        own = sorted({row[0] for node in self._study.inputs for row in rows_of(node)})
-        yield from own
-        yield from count(max([0, *own]) + 1)
+        yield from sorted(self._own)
+        yield from count(max([0, *self._own]) + 1)
 
     def _round(self, pending: dict[int, int]) -> Iterator[Candidate]:
         """Make each missing patient again; more often the fewer are missing."""
         first = not any(pending.values())
-        copies = 1 if first or self._study.inputs else MOST_COPIES
+        copies = 1 if first or self._own else MOST_COPIES
         copies = max(1, min(copies, CHUNK // len(pending)))
         for patient in sorted(pending):
             for copy in range(copies):
                 attempt = pending[patient] + copy
-                facts = self._patients.make(patient, attempt)
-                number = patient if self._study.inputs else patient * MOST_COPIES + copy
+                facts = self.make(patient, attempt)
+                number = patient if self._own else patient * MOST_COPIES + copy
                 yield Candidate(number, patient, facts)
             pending[patient] += copies
 

@@ -59,8 +59,9 @@ def back(series: Series, aims: Aims, operation: str, other: Node | None) -> Goal
 
 @back.register(Column)
 def _column(series: Column, aims: Aims, operation: str, other: Node | None) -> Goal:
-    if isinstance(series.frame, Inline):
-        return FREE
+    of_rows = isinstance(other, Series) and other.domain is not None and series.domain is None
+    if isinstance(series.frame, Inline) or of_rows:
+        return FREE  # a study's own rows are as they are, and one value follows no row
     table = base_table(series.frame)
     own = series.domain is not None or isinstance(series.frame, Pick)
     fixed = UNKNOWN if other is None else aims.constants.value(other)

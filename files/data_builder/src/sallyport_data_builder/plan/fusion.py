@@ -104,7 +104,7 @@ def _groups(
         if isinstance(pick, Pick):
             picked.setdefault(pick, []).append(node)
     level = _levels(nodes, stored)
-    groups: dict[tuple[str, Node, int], Group] = {}
+    groups: dict[tuple[str, Node, int, bool], Group] = {}
     for node in (n for n in nodes if n in stored):
         output = Output(cast("Series | Pick", node))
         pick = output.pick
@@ -112,7 +112,9 @@ def _groups(
             output = Output(output.node, shortcut=True)
         kind, key = _key(output, fused_picks)
         depth = level[node] if pick is None else level[pick] + 1
-        group = groups.setdefault((kind, key, depth), Group(kind, [], False, False))
+        # What depends on the interval is made later than what does not, so it stands apart.
+        timed = (node if pick is None else pick) in dynamic
+        group = groups.setdefault((kind, key, depth, timed), Group(kind, [], False, False))
         group.outputs.append(output)
         group.early = group.early or node in early
         group.dynamic = group.dynamic or node in dynamic

@@ -21,6 +21,9 @@ SIMPLE: dict[str, Callable[..., Any]] = {
 
 def compute(dialect: Dialect, op: str, kind: str, parts: Sequence[Element]) -> Element:
     """Return arithmetic on ints or floats."""
+    if op == "neg" and kind == "int":  # MariaDB makes a decimal of a negated constant
+        less: Element = dialect.literal(0, "int") - parts[0]
+        return less
     if op in SIMPLE:
         found: Element = SIMPLE[op](*parts)
         return found
