@@ -137,8 +137,9 @@ def test_dum_02_exactly_as_many_as_asked_for_and_more_gives_the_same_ones_and_ot
 
 def test_dum_02_a_condition_that_nobody_meets_is_named() -> None:
     age = patients.age_on(INDEX)
+    impossible = planning((age >= 18) & (age < 10))
     with pytest.raises(DefinitionError, match=r"Only 0 of 20 .* Hard to satisfy is .*\.years < 10"):
-        Generator(planning((age >= 18) & (age < 10))).patients()
+        answer(impossible, Generator(impossible).read)
     assert len(Generator(planning((age >= 18) & (age < 20))).patients()) == 20
 
 
@@ -348,6 +349,18 @@ def test_dum_09_a_table_has_the_columns_that_are_used() -> None:
         "patients": ("patient_id", "date_of_birth"),
         "medications": ("patient_id", "date", "dmd_code"),
     }
+
+
+@pytest.mark.usefixtures("study")
+def test_dum_09_a_table_that_was_changed_is_told_by_file_row_and_column(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    words = ["generate-dataset", "analysis/dataset.py", "--dummy-tables", "tables"]
+    Path("tables").mkdir()
+    for sex, code in (("canary", 11), ("male", 0)):
+        Path("tables/patients.csv").write_text(f"patient_id,sex,date_of_death\n1,{sex},\n")
+        assert cli.main(words) == code
+        assert ("patients.csv, row 1, column sex" in capfd.readouterr().err) is (code == 11)
 
 
 WRONG_FILES = {
