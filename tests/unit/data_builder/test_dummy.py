@@ -45,7 +45,7 @@ from sallyport_data_builder.sql.results import measure_results
 from sallyport_data_builder.sql.run import run_steps, scratch
 from sallyport_data_builder.sql.steps import Planner
 
-SIZE = 50
+SIZE = 40
 DATASETS = ["outcome", "vaccinated", "waiting", "infants", "matched"]
 MEASURES = ["monthly", "regional"]
 Tables = dict[tuple[str, str], list[dict[str, Any]]]
@@ -312,7 +312,7 @@ def test_dum_07_legacy_warns(capfd: pytest.CaptureFixture[str]) -> None:
     assert "legacy=True is ignored" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["outcome", "vaccinated", "waiting", "infants"])
+@pytest.mark.parametrize("name", ["outcome", "vaccinated", "waiting"])
 def test_dum_08_the_query_answers_as_the_reference_engine_does(name: str) -> None:
     plan = planned(name, SIZE)
     rows = answer(plan, Generator(plan).read)
@@ -328,8 +328,7 @@ def test_dum_08_measures_answer_as_the_reference_engine_does(name: str) -> None:
     assert measured(plan) == expected
 
 
-@pytest.mark.parametrize("extension", [".csv", ".parquet"])
-@pytest.mark.parametrize("name", ["vaccinated", "infants"])
+@pytest.mark.parametrize(("name", "extension"), [("infants", ".csv"), ("vaccinated", ".parquet")])
 def test_dum_09_tables_that_are_fed_back_give_the_same_rows(
     name: str, extension: str, tmp_path: Path
 ) -> None:
@@ -396,7 +395,7 @@ def tried(plan: Plan) -> tuple[dict[int, Facts], str]:
         return {}, str(error)
 
 
-@limited(20)
+@limited(12)
 @given(start=starts)
 def test_prp_07_dummy_rows_satisfy_the_population(start: tuple[int, int]) -> None:
     """Or there is an error that names a condition: a random one may be impossible."""
