@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sallyport_data_builder import schemas
-from sallyport_data_builder.errors import DataFileError
+from sallyport_data_builder.errors import DataFileError, Failure
 from sallyport_data_builder.io import inputs
 from sallyport_data_builder.io.tables import OutputColumn, OutputTable
 from sallyport_data_builder.io.targets import EXTENSIONS
@@ -100,10 +100,27 @@ def loaded(plan: Plan, source: Source, job: str) -> Iterator[Database]:
     from sallyport_data_builder.sql.duckdb import driver_of
     from sallyport_data_builder.sql.run import connect, dialect_of
 
-    with connect(dialect_of(URL), URL, mapping(plan), job) as database:
+    dialect = dialect_of(URL)
+    with connect(dialect, URL, mapping(plan), job) as database:
         driver = driver_of(database.connection)
         for node, used in table_columns(plan.nodes).items():
             table = table_of(node, used)
-            reader = pa.RecordBatchReader.from_batches(plain_schema(table), source(table))
-            driver.from_arrow(reader).create(stored_name(node))
+            failed: list[Failure] = []
+            rows = _noting(source(table), failed)
+            reader = pa.RecordBatchReader.from_batches(plain_schema(table), rows)
+            try:
+                driver.from_arrow(reader).create(stored_name(node))
+            except dialect.errors:
+                if failed:  # the driver tells what a reader says in its own words
+                    raise failed[0] from None
+                raise
         yield database
+
+
+def _noting(rows: Iterator[pa.RecordBatch], failed: list[Failure]) -> Iterator[pa.RecordBatch]:
+    """Yield batches, and note a failure on its way through a driver."""
+    try:
+        yield from rows
+    except Failure as error:
+        failed.append(error)
+        raise

@@ -55,14 +55,10 @@ class Generator:
         return [place.table for place in self._study.places.values()]
 
     def read(self, table: OutputTable) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a table, as a file of it would be read."""
-        if not self._found:
-            self._find()
-        people = [
-            Candidate(patient, patient, self._found[patient]) for patient in sorted(self._found)
-        ]
-        for start in range(0, len(people), CHUNK):
-            yield _batch(table, people[start : start + CHUNK])
+        """Return the rows of a table, as a file of it would be read; patients are made first."""
+        found = self.patients()
+        people = [Candidate(patient, patient, found[patient]) for patient in sorted(found)]
+        return (_batch(table, part) for part in _chunks(iter(people), CHUNK))
 
     def patients(self) -> dict[int, Facts]:
         """Return the rows of each patient by table: exactly as many as asked for (DUM-02)."""
