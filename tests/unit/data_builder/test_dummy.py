@@ -10,18 +10,29 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from tests.engines.graphs import chance_of, graph_of, starts
-from tests.engines.properties import equal, limited
+from tests.engines.properties import limited
+from tests.unit.data_builder.dummy_rig import (
+    DATASETS,
+    MEASURES,
+    SIZE,
+    answer,
+    events,
+    made,
+    measured,
+    of,
+    patients,
+    planning,
+    rows_of,
+)
 from tests.unit.data_builder.dummy_studies import ASTHMA, INDEX, STUDIES, planned
-from tests.unit.data_builder.studies import DEFINITION
 
-from sallyport_data_builder import cli, local, schemas
+from sallyport_data_builder import local, schemas
 from sallyport_data_builder.confine.parent import compile_definition
 from sallyport_data_builder.dummy import texts
 from sallyport_data_builder.dummy.chance import Chance
@@ -30,66 +41,12 @@ from sallyport_data_builder.dummy.patients import AHEAD, MARGIN
 from sallyport_data_builder.dummy.person import Facts
 from sallyport_data_builder.dummy.study import Study
 from sallyport_data_builder.errors import DefinitionError
-from sallyport_data_builder.io import outputs
 from sallyport_data_builder.lang import create_dataset
-from sallyport_data_builder.lang.datasets import plan_of
-from sallyport_data_builder.lang.tables import core
 from sallyport_data_builder.memory.engine import Engine
-from sallyport_data_builder.memory.measures import Result
-from sallyport_data_builder.memory.measures import results as reference_measures
 from sallyport_data_builder.model.nodes import Table
 from sallyport_data_builder.model.plan import DummyData, Plan
 from sallyport_data_builder.model.types import CODES
 from sallyport_data_builder.schemas import ColumnSpec
-from sallyport_data_builder.sql.results import measure_results
-from sallyport_data_builder.sql.run import run_steps, scratch
-from sallyport_data_builder.sql.steps import Planner
-
-SIZE = 40
-DATASETS = ["outcome", "vaccinated", "waiting", "infants", "matched"]
-MEASURES = ["monthly", "regional"]
-Tables = dict[tuple[str, str], list[dict[str, Any]]]
-patients, events = core.patients, core.clinical_events
-
-
-@cache
-def made(name: str, size: int = SIZE) -> dict[int, Facts]:
-    """Return the dummy patients of a study."""
-    return Generator(planned(name, size)).patients()
-
-
-def of(plan: Plan, people: dict[int, Facts]) -> Tables:
-    """Return the rows of patients by table, as the reference engine takes them."""
-    return {
-        (node.schema, node.name): [
-            {"patient_id": patient, **row}
-            for patient, facts in people.items()
-            for row in facts.get(local.file_name(node), ())
-        ]
-        for node in plan.tables()
-    }
-
-
-def answer(plan: Plan, source: local.Source) -> list[tuple[Any, ...]]:
-    """Return the rows of a dataset whose tables come from somewhere."""
-    with local.loaded(plan, source, "unit") as database:
-        steps = Planner(database.dialect, database.mapping, "unit").dataset(plan.dataset)
-        names = [name for name, _series in plan.dataset.columns]
-        return [tuple(row) for row in run_steps(database, steps, names)]
-
-
-def planning(population: Any, size: int = 20, **columns: Any) -> Plan:
-    """Return the plan of a dataset."""
-    dataset = create_dataset()
-    dataset.define_population(population)
-    for name, series in columns.items():
-        dataset.add_column(name, series)
-    dataset.configure_dummy_data(population_size=size)
-    return plan_of(dataset)
-
-
-def rows_of(people: dict[int, Facts], table: str) -> list[dict[str, Any]]:
-    return [row for facts in people.values() for row in facts.get(table, ())]
 
 
 def specs(name: str) -> Iterator[tuple[Table, str, ColumnSpec]]:
@@ -255,13 +212,6 @@ def test_dum_05_texts_of_regular_expressions(pattern: str) -> None:
     assert all(re.fullmatch(pattern, text) for text in found)
 
 
-def measured(plan: Plan) -> list[Result]:
-    """Return measures of dummy patients, through the planner."""
-    with local.loaded(plan, Generator(plan).read, "unit") as database, scratch(database) as names:
-        planner = Planner(database.dialect, database.mapping, "unit")
-        return measure_results(database, planner, plan.measures, names)
-
-
 @pytest.mark.parametrize("name", MEASURES)
 def test_dum_06_groups_and_intervals_are_populated_and_later_ones_not_emptier(name: str) -> None:
     plan = planned(name, 240)
@@ -310,81 +260,6 @@ def test_dum_07_legacy_warns(capfd: pytest.CaptureFixture[str]) -> None:
     assert not capfd.readouterr().err
     create_dataset().configure_dummy_data(legacy=True)
     assert "legacy=True is ignored" in capfd.readouterr().err
-
-
-@pytest.mark.parametrize("name", ["outcome", "vaccinated", "waiting"])
-def test_dum_08_the_query_answers_as_the_reference_engine_does(name: str) -> None:
-    plan = planned(name, SIZE)
-    rows = answer(plan, Generator(plan).read)
-    expected = Engine(of(plan, made(name)), plan.dataset).results()
-    assert len(rows) == len(expected) == SIZE
-    assert equal(rows, [tuple(row.values()) for row in expected])
-
-
-@pytest.mark.parametrize("name", MEASURES)
-def test_dum_08_measures_answer_as_the_reference_engine_does(name: str) -> None:
-    plan = planned(name, SIZE)
-    expected = reference_measures(of(plan, made(name)), plan.measures)
-    assert measured(plan) == expected
-
-
-@pytest.mark.parametrize(("name", "extension"), [("infants", ".csv"), ("vaccinated", ".parquet")])
-def test_dum_09_tables_that_are_fed_back_give_the_same_rows(
-    name: str, extension: str, tmp_path: Path
-) -> None:
-    plan = planned(name, 25)
-    generator = Generator(plan)
-    tables = generator.tables()
-    target = f"{tmp_path}:{extension[1:]}"
-    outputs.write_all(target, [(table, generator.read(table)) for table in tables])
-    files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == sorted(f"{local.file_name(node)}{extension}" for node in plan.tables())
-    assert answer(plan, local.of_folder(tmp_path)) == answer(plan, generator.read)
-
-
-def test_dum_09_a_table_has_the_columns_that_are_used() -> None:
-    found = {table.name: table.names for table in Generator(planned("matched", 1)).tables()}
-    assert found == {
-        "patients": ("patient_id", "date_of_birth"),
-        "medications": ("patient_id", "date", "dmd_code"),
-    }
-
-
-@pytest.mark.usefixtures("study")
-def test_dum_09_a_table_that_was_changed_is_told_by_file_row_and_column(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    words = ["generate-dataset", "analysis/dataset.py", "--dummy-tables", "tables"]
-    Path("tables").mkdir()
-    for sex, code in (("canary", 11), ("male", 0)):
-        Path("tables/patients.csv").write_text(f"patient_id,sex,date_of_death\n1,{sex},\n")
-        assert cli.main(words) == code
-        assert ("patients.csv, row 1, column sex" in capfd.readouterr().err) is (code == 11)
-
-
-WRONG_FILES = {
-    "patient_id,sexx,died\n1,male,\n": "no column sex",
-    "patient_id,sex,died\n1,male,soon\n": "row 1, column died",
-    "patient_id,sex,died\n1,other,\n": "row 1, column sex: one of female",
-    "patient_id,sex,died\n,male,\n": "row 1, column patient_id",
-}
-
-
-@pytest.mark.usefixtures("study")
-def test_dum_10_names_types_and_categories_of_a_file_are_checked(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    """Values are not: a death long ago, a patient who is in no population."""
-    Path("analysis/dataset.py").write_text(DEFINITION)
-    words = ["generate-dataset", "analysis/dataset.py", "--dummy-data-file", "dummy.csv"]
-    for text, told in WRONG_FILES.items():
-        Path("dummy.csv").write_text(text)
-        assert cli.main([*words, "--output", "a.arrow"]) == 11
-        assert told in capfd.readouterr().err
-        assert not Path("a.arrow").exists()
-    Path("dummy.csv").write_text("died,sex,patient_id,more\n1066-10-14,intersex,-5,x\n")
-    assert cli.main([*words, "--output", "a.arrow"]) == 0
-    assert Path("a.arrow").exists()
 
 
 def tried(plan: Plan) -> tuple[dict[int, Facts], str]:
