@@ -63,4 +63,6 @@ def test_a_backend_token_that_nobody_gave_out_is_refused(journey: Journey) -> No
     url = f"{journey.places.url('jobs')}/api/v2/job-requests/?backend=hospital"
     right = journey.places.secrets["vault_runner_job_server_token"]
     assert session.get(url, headers={"Authorization": right}).status_code == 200
-    assert session.get(url, headers={"Authorization": secrets.token_hex(20)}).status_code == 403
+    refused = session.get(url, headers={"Authorization": secrets.token_hex(20)})
+    assert refused.status_code == 403
+    assert "The backend token is unknown." in refused.text
