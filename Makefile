@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 TOOLS := python3 tools
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-.PHONY: help setup demo test lint unit contract engines campaign conformance molecule e2e mutants bench images wheels secrets docs lock clean
+.PHONY: help setup demo test lint unit live contract engines campaign conformance molecule e2e mutants bench images wheels secrets docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,8 +25,12 @@ lint: ## ruff, mypy, ansible-lint, import-linter, codespell, shellcheck
 	$(PYTHON) tools/lint.py
 
 unit: ## the unit tests
+	$(TOOLS)/bootstrap.py tools
+	$(PYTHON) -m pytest -q --numprocesses=auto --dist=loadfile -m "not live" tests/unit
+
+live: ## the unit tests that start servers or many programs
 	$(TOOLS)/bootstrap.py test
-	$(PYTHON) -m pytest -q --numprocesses=auto --dist=loadfile tests/unit
+	$(PYTHON) -m pytest -q --numprocesses=auto --dist=loadfile -m live tests/unit
 
 contract: ## is the repository consistent with itself
 	$(TOOLS)/bootstrap.py tools

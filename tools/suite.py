@@ -168,8 +168,9 @@ def stages() -> dict[str, Stage]:
     """Return every stage before the last, in order."""
     return {
         "lint": lambda: python(TOOLS / "lint.py"),
-        "unit": lambda: layer("unit", "tests/unit", *PARALLEL),
+        "unit": lambda: layer("unit", "tests/unit", "-m", "not live", *PARALLEL),
         "contract": lambda: layer("contract", "tests/contract", *PLAIN, *PARALLEL),
+        "live": lambda: layer("live", "tests/unit", "-m", "live", *PARALLEL),
         "engines": lambda: layer("engines", "tests/engines", *PLAIN, *PARALLEL),
         "conformance": lambda: layer("conformance", "tests/conformance", *PLAIN),
         "prepare": prepare,

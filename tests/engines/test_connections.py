@@ -70,16 +70,17 @@ def test_scratch_tables_are_real_ones_of_the_scratch_schema(url: str) -> None:
         sa.literal(1).label("patient_id"), dialect.literal("a", "str").label("s")
     )
     with dialect.connect(url, "job", {}) as connection:
-        connection.exec_driver_sql("create schema if not exists scratch")
-        for statement in dialect.create_table("sp_job_1", select, "scratch"):
+        connection.exec_driver_sql("create schema scratch_of_ours")
+        for statement in dialect.create_table("sp_job_1", select, "scratch_of_ours"):
             connection.execute(statement)
-        assert dialect.scratch_tables(connection, "scratch", "sp_job_") == ["sp_job_1"]
-        assert dialect.scratch_tables(connection, "scratch", "sp%job") == []
+        assert dialect.scratch_tables(connection, "scratch_of_ours", "sp_job_") == ["sp_job_1"]
+        assert dialect.scratch_tables(connection, "scratch_of_ours", "sp%job") == []
         with dialect.connect(url, "another", {}) as other:
-            found = sa.table("sp_job_1", sa.column("s"), schema="scratch")
+            found = sa.table("sp_job_1", sa.column("s"), schema="scratch_of_ours")
             assert other.execute(sa.select(found)).all() == [("a",)]
-        connection.execute(Drop("sp_job_1", "scratch"))
-        assert dialect.scratch_tables(connection, "scratch", "sp_job_") == []
+        connection.execute(Drop("sp_job_1", "scratch_of_ours"))
+        assert dialect.scratch_tables(connection, "scratch_of_ours", "sp_job_") == []
+        connection.exec_driver_sql("drop schema scratch_of_ours")
 
 
 def test_con_03_a_running_statement_is_cancelled(url: str) -> None:

@@ -20,6 +20,8 @@ from sallyport_data_builder.io import outputs
 from sallyport_data_builder.io.tables import OutputTable, column
 from sallyport_data_builder.io.targets import EXTENSIONS
 
+pytestmark = pytest.mark.live
+
 DATASET = "analysis/dataset.py"
 WORDS = ["generate-dataset", DATASET, "--output", "output/dataset.csv.gz"]
 PEOPLE = "patient_id,sex,died\n1,female,\n2,male,2020-02-29\n"

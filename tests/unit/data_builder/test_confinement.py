@@ -17,6 +17,8 @@ from tests.unit.data_builder.studies import DEFINITION, PROBING_BACKEND, write_t
 from sallyport_data_builder import cli
 from sallyport_data_builder.confine import parent, probes, process, report, seccomp, syscalls
 
+pytestmark = pytest.mark.live
+
 DATASET = "analysis/dataset.py"
 OWN_START = {"environment", "descriptors", "group"}
 REFUSED = seccomp.REFUSE | errno.EPERM

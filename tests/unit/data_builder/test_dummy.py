@@ -48,6 +48,8 @@ from sallyport_data_builder.model.plan import DummyData, Plan
 from sallyport_data_builder.model.types import CODES
 from sallyport_data_builder.schemas import ColumnSpec
 
+pytestmark = pytest.mark.live
+
 
 def specs(name: str) -> Iterator[tuple[Table, str, ColumnSpec]]:
     """Yield the columns of a study's tables."""

@@ -23,6 +23,8 @@ from sallyport_data_builder.io import outputs
 from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.memory.measures import results as reference_measures
 
+pytestmark = pytest.mark.live
+
 
 @pytest.mark.parametrize("name", ["outcome", "vaccinated", "waiting"])
 def test_dum_08_the_query_answers_as_the_reference_engine_does(name: str) -> None:

@@ -15,6 +15,8 @@ from sallyport_data_builder import cli, commands
 from sallyport_data_builder.sql import results
 from sallyport_data_builder.sql.progress import Progress
 
+pytestmark = pytest.mark.live
+
 DATASET = Path("analysis/dataset.py")
 
 

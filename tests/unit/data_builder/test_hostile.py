@@ -25,6 +25,8 @@ from sallyport_data_builder.confine import process
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.model.plan import loads
 
+pytestmark = pytest.mark.live
+
 DATASET = Path("analysis/dataset.py")
 Change = Callable[[dict[str, Any]], None]
 REFUSED = "PermissionError: [Errno 1] Operation not permitted"

@@ -58,7 +58,9 @@ PEOPLE = {
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test that has a job server once on every database that its module names."""
     if "engine" in metafunc.fixturenames:
-        metafunc.parametrize("engine", getattr(metafunc.module, "ENGINES", (SQLITE,)))
+        named = getattr(metafunc.module, "ENGINES", (SQLITE,))
+        live = pytest.param(POSTGRESQL, marks=pytest.mark.live)
+        metafunc.parametrize("engine", [live if one == POSTGRESQL else one for one in named])
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from sallyport_release_hatch.cli import main
 from sallyport_release_hatch.services.hatch import Hatch
 from sallyport_release_hatch.settings import PREFIX, Settings
 
+pytestmark = pytest.mark.live
+
 LAUNCHER = """
 import os, sys
 for target, source in enumerate(map(int, sys.argv[1:3]), 3):
