@@ -79,6 +79,7 @@ def window(browser: Browser) -> Iterator[Callable[[], Page]]:
 
 def look(page: Page, name: str = "") -> None:
     """See that a page fits both sizes; keep pictures of it if it has a name."""
+    page.wait_for_load_state()  # a click is over before the style sheets are there
     for size, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate(FITS), f"{page.url} is wider than {width} pixels"
