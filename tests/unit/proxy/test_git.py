@@ -14,7 +14,7 @@ from tests.unit.proxy.rig import Rig, git, policy_data, write_policy
 
 from sallyport_proxy.services.git_backend import CONFIGURATION
 
-pytestmark = pytest.mark.usefixtures("study")
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("study")]
 STUDY = "/demo-org/demo-study"
 PACK = {"Content-Type": "application/x-git-upload-pack-request"}
 LS_REFS = b"0014command=ls-refs\n0000"
