@@ -21,6 +21,8 @@ from sallyport_runner.services.requests import RequestReader
 from sallyport_runner.services.server import MAX_IDENTIFIERS, JobServer, ServerError
 from sallyport_runner.services.sync import Listener, SyncState
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture
 def server(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:

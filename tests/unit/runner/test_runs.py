@@ -16,6 +16,8 @@ from sallyport_runner.services.retries import MAX_TRIES
 from sallyport_runner.services.runs import MAX_ATTEMPTS
 from sallyport_runner.storage import PAUSED
 
+pytestmark = pytest.mark.live
+
 HOME = "/" + "tmp"
 
 
