@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -71,11 +72,24 @@ def prepare() -> None:
         run(playbook, "Read build/log/secrets.log.", log=LOGS / "secrets.log")
 
 
+def fresh_state(name: str) -> Path:
+    """Return an empty folder for what Molecule remembers of a scenario.
+
+    Its own default is shared by all checkouts of one name and outlives a run that was cut off;
+    the next run would then believe that hosts exist which `prepare` has removed.
+    """
+    folder = BUILD / "molecule" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
 def scenario(name: str, rig_name: str) -> bool:
     """Run one scenario on a rig; print its line, and the end of its log when it fails."""
     started = time.monotonic()
     log = LOGS / f"molecule-{name}.log"
     environment = os.environ | {
+        "MOLECULE_EPHEMERAL_DIRECTORY": str(fresh_state(name)),
         "SALLYPORT_RIG": rig_name,
         "SALLYPORT_RIG_NUMBER": rig.NUMBERS[rig_name],
         "ANSIBLE_NOCOLOR": "1",
