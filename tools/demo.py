@@ -16,8 +16,8 @@ from places import Places
 BIN = Path(sys.executable).parent
 TOOLS = ROOT / "tools"
 INVENTORY: Words = ["-i", "inventories/demo"]
-ACTIONS = ["extract", "analyse"]
-RESULTS = ["output/conditions.csv", "output/conditions.png"]
+ACTIONS = ["extract", "measure", "analyse"]
+RESULTS = ["output/conditions.csv", "output/conditions.png", "output/measures.csv"]
 
 
 def build() -> None:

@@ -131,6 +131,28 @@ def test_clean_scratch_finds_tables_by_job_and_their_age(
             connection.exec_driver_sql(f"drop schema {scratch}{cascade}")
 
 
+def test_run_08_a_job_that_starts_again_drops_what_its_first_start_left(
+    site: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is the one that the runner names; another's tables stay."""
+    dialect, scratch = dialect_of(url), "scratch_of_restarts"
+    mapping = site / "backends/same.toml"
+    mapping.write_text(f'scratch_schema = "{scratch}"\n{mapping.read_text()}')
+    monkeypatch.setenv("DATA_BUILDER_JOB_ID", "MINE")
+    with connected(url) as connection:
+        connection.exec_driver_sql(f"create schema {scratch}")
+        try:
+            for name in ("sp_mine_1", "sp_mine_9", "sp_mine2_1"):
+                connection.exec_driver_sql(f"create table {scratch}.{name} (i int)")
+            run("compile", "analysis/dataset.py", "--plan", "plan.json")
+            run("execute", "plan.json", "--output", "out/rows.csv")
+            assert dialect.scratch_tables(connection, scratch, "sp_") == ["sp_mine2_1"]
+        finally:
+            cascade = " cascade" if dialect.name == "postgresql" else ""
+            connection.exec_driver_sql(f"drop schema {scratch}{cascade}")
+    assert len(Path("out/rows.csv").read_text().splitlines()) == 3
+
+
 @pytest.mark.usefixtures("site")
 def test_log_03_the_database_s_own_id_is_logged_at_debug_level(
     url: str, caplog: pytest.LogCaptureFixture

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """Check the backend's mapping against its database, in a container as jobs have it.
 
 `check live` asks the database and reads no rows; `check full` reads every row, keeps a report and
@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,39 +17,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-CONFIG = Path("/etc/sallyport/data_builder/check.json")
-DOCKER = "/usr/bin/docker"
-JOB_USER = "10000:10000"
+import container
+
 LARGEST = 4 * 2**20
 STATUSES = ("ok", "warn", "fail", "skip")
 METRIC = "sallyport_data_builder_check"
 GOOD = f"{METRIC}_last_good_seconds"
-UNREACHABLE, TIME_OUT = 3, 124
-
-
-def command(config: Mapping[str, Any], level: str, host: str, reports: Path) -> list[str]:
-    """Return what starts the container: a job's limits, one network, one name, no resolver."""
-    address = socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0]
-    mounts = {
-        config["backends"]: "/backends:ro",
-        config["database_url_file"]: "/run/database_url:ro",
-        str(reports): "/reports",
-    }
-    words = [
-        DOCKER, "run", "--rm", "--pull=missing", f"--name=data-builder-check-{level}",
-        f"--user={JOB_USER}", "--read-only", "--cap-drop=ALL", "--init",
-        "--security-opt=no-new-privileges:true", "--ipc=none", "--pids-limit=100",
-        "--memory=1g", "--memory-swap=1g", "--tmpfs=/tmp:rw,nosuid,nodev,size=64m",
-        f"--network={config['network']}", f"--dns={config['dns']}", "--dns-opt=timeout:1",
-        "--dns-opt=attempts:1", f"--add-host={host}:{address}",
-        "--env=HOME=/tmp", "--env=DATABASE_URL_FILE=/run/database_url",
-    ]  # fmt: skip
-    words += [f"--volume={source}:{target}" for source, target in mounts.items()]
-    words += [config["image"], "data-builder", "check-backend", config["backend"]]
-    words += ["--json", "/reports/report.json"]
-    return words + ([f"--{level}"] if level == "full" else [])
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -100,22 +72,13 @@ def metrics(backend: str, report: Mapping[str, Any], good: float) -> str:
 
 def run(config: Mapping[str, Any], level: str) -> int:
     """Run the container, keep its report, and return its exit code."""
-    url = Path(config["database_url_file"]).read_text(encoding="utf-8").strip()
-    host = urlsplit(url).hostname or ""
     metrics_file = Path(config["metrics"]) / "sallyport_data_builder.prom"
+    words = ["check-backend", config["backend"], "--json", "/reports/report.json"]
+    words += ["--full"] if level == "full" else []
     with tempfile.TemporaryDirectory(prefix="check-", dir=config["state"]) as folder:
         os.chown(folder, 10000, 10000)
-        try:
-            words = command(config, level, host, Path(folder))
-        except OSError:
-            sys.stderr.write(f"this host does not know the name {host} of the database\n")
-            return UNREACHABLE
-        try:
-            code = subprocess.run(words, check=False, timeout=config["time_limit"]).returncode
-        except subprocess.TimeoutExpired:
-            subprocess.run([DOCKER, "rm", "--force", f"data-builder-check-{level}"], check=False)
-            sys.stderr.write(f"stopped after {config['time_limit']} seconds\n")
-            return TIME_OUT
+        name = f"data-builder-check-{level}"
+        code = container.run(config, name, words, Path(folder)).returncode
         try:
             report = read_report(Path(folder) / "report.json")
         except (OSError, ValueError):
@@ -133,7 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("level", choices=("live", "full"))
     given = parser.parse_args(arguments)
-    return run(json.loads(CONFIG.read_text(encoding="utf-8")), given.level)
+    try:
+        return run(container.configuration(), given.level)
+    except container.NotStartedError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.code
 
 
 if __name__ == "__main__":

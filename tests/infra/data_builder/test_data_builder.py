@@ -103,10 +103,12 @@ def test_jobs_read_the_mappings_and_nobody_else_writes_them(runner: Host) -> Non
     assert (mapping.user, oct(mapping.mode)) == ("root", "0o644")
 
 
-def test_the_host_has_a_script_and_no_program_of_the_data_builder(runner: Host) -> None:
-    assert runner.file("/opt/sallyport/data_builder").listdir() == ["check"]
-    script = runner.file("/opt/sallyport/data_builder/check")
-    assert (script.user, oct(script.mode)) == ("root", "0o755")
+def test_the_host_has_scripts_and_no_program_of_the_data_builder(runner: Host) -> None:
+    names = runner.file("/opt/sallyport/data_builder").listdir()
+    assert sorted(names) == ["check", "clean", "container.py"]
+    for name in names:
+        script = runner.file(f"/opt/sallyport/data_builder/{name}")
+        assert (script.user, oct(script.mode)) == ("root", "0o755")
     assert runner.run("/usr/bin/python3 -c 'import sallyport_data_builder'").rc == 1
 
 
@@ -187,9 +189,33 @@ def test_what_an_interrupted_job_left_is_found_and_dropped(
         query(host, made.format(name))
     done = data_builder(environment, "clean-scratch", "--job", "gone")
     assert done.returncode == 0, done.stderr
-    names = "select string_agg(tablename, ' ') from pg_tables where schemaname = 'scratch'"
-    assert query(host, names) == "sp_other_1"
+    assert query(host, LEFT) == "sp_other_1"
     query(host, "drop table scratch.sp_other_1")
+
+
+LEFT = "select string_agg(tablename, ' ') from pg_tables where schemaname = 'scratch'"
+
+
+def test_the_timer_drops_what_belongs_to_no_running_job(host: Host, runner: Host) -> None:
+    """A container with a job's label stands for one that runs; its tables stay."""
+    timer = runner.service("sallyport-data-builder-clean.timer")
+    assert timer.is_enabled
+    assert timer.is_running
+    for name in ("sp_gone_1", "sp_gone_2", "sp_alive1_1"):
+        query(
+            host,
+            f"create table scratch.{name} (); alter table scratch.{name} owner to sallyport_jobs",
+        )
+    image = runner.check_output("docker image ls --quiet | head -1")
+    label = "--label org.sallyport.job=alive1"
+    container = runner.check_output(f"docker create {label} {image} true")
+    try:
+        runner.check_output("systemctl start sallyport-data-builder-clean.service")
+        assert query(host, LEFT) == "sp_alive1_1"
+    finally:
+        runner.check_output(f"docker rm {container}")
+    runner.check_output("systemctl start sallyport-data-builder-clean.service")
+    assert query(host, LEFT) == ""
 
 
 def test_a_broken_mapping_is_named_without_values(

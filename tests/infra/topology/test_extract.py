@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from hospital import query
 from testinfra.host import Host
 
 from journey import STUDY, Journey
@@ -56,8 +57,6 @@ def test_the_extract_equals_a_query_made_on_the_database(rig: Rig, tmp_path: Pat
     copy.write_bytes(base64.b64decode(encoded))
     with gzip.open(copy, "rt") as stream:
         extracted = rows(stream.read(), ["patient_id", "sex", "age", "has_asthma"])
-    queried = rows(
-        database.check_output(f"su postgres -c 'psql -qAt hospital' <<'EOF'\n{QUERY}\nEOF")
-    )
+    queried = rows(query(database, QUERY))
     assert len(queried) > 20_000
     assert extracted == queried

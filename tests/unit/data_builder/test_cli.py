@@ -213,6 +213,15 @@ def test_clean_scratch_by_job_and_by_age(
     assert dropped == ["sp_a_1"]
     assert cli.main([*words, "--job", "b"]) == 0
     assert dropped == ["sp_a_1", "sp_b_1"]
+    dropped.clear()
+    assert cli.main([*words, "--job", "b", "--job", "A"]) == 0
+    assert dropped == ["sp_b_1", "sp_a_1"]
+    assert cli.main([*words, "--all"]) == 0
+    assert dropped[2:] == names
+    monkeypatch.setattr(SQLite, "scratch_ages", lambda *_args: {"sp_a_1": 90_000.0})
+    caplog.clear()
+    assert cli.main([*words, "--older-than", "24h", "--dry-run"]) == 0
+    assert "does not know the age of sp_b_1" in caplog.text
     for wrong in ([], ["--job", "a", "--older-than", "1h"], ["--older-than", "1 hour"]):
         assert cli.main([*words, *wrong]) == 2
 

@@ -167,8 +167,11 @@ def _of_operators(commands: Commands) -> None:
     checking.add_argument("--table", metavar="NAME", default="", help="only this table")
     checking.add_argument("--json", metavar="FILE", default="", help="write a report too")
     cleaning = commands.add("clean-scratch")
-    cleaning.add_argument("--job", metavar="ID", help="those of one job")
+    cleaning.add_argument("--job", metavar="ID", action="append", help="those of a job; repeatable")
     cleaning.add_argument("--older-than", metavar="AGE", help="those of this age, such as 24h")
+    cleaning.add_argument(
+        "--all", action="store_true", help="those of every job, even running ones"
+    )
     cleaning.add_argument("--dry-run", action="store_true", help="only name them")
     database(cleaning)
     commands.add("isolation-report")

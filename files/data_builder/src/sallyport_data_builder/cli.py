@@ -83,7 +83,7 @@ def _connect(_given: Any, settings: Settings) -> None:
 def _clean(given: Any, settings: Settings) -> None:
     from sallyport_data_builder import operators
 
-    operators.clean_scratch(settings, given.job, given.older_than, given.dry_run)
+    operators.clean_scratch(settings, given)
 
 
 def _isolation(_given: Any, _settings: Settings) -> None:

@@ -138,6 +138,7 @@ def execute(settings: Settings, plan: Plan, output: str | None) -> None:
 def _on_database(settings: Settings, plan: Plan, output: str | None) -> None:
     from sallyport_data_builder.backends import keys, usage
     from sallyport_data_builder.backends import mapping as mappings
+    from sallyport_data_builder.sql import leftovers
     from sallyport_data_builder.sql.run import connect, dialect_of
 
     url = settings.database()
@@ -149,6 +150,8 @@ def _on_database(settings: Settings, plan: Plan, output: str | None) -> None:
     for text in usage.warnings(plan.nodes, mapping):
         LOG.warning("%s", text)
     with connect(dialect, url, mapping, settings.job) as database:
+        if settings.through_runner:
+            leftovers.drop_own(database, settings.job)
         keys.refresh(database, mapping, plan.nodes)
         _answer(settings, plan, database, output)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from sallyport_data_builder import __version__, schemas
 from sallyport_data_builder.errors import ArgumentsError
@@ -55,30 +56,29 @@ def test_connection(settings: Settings) -> None:
     LOG.info("the database answers")
 
 
-def clean_scratch(
-    settings: Settings, job: str | None, older_than: str | None, dry_run: bool
-) -> None:
-    """Drop what an interrupted job left, or what is older than any job."""
+def clean_scratch(settings: Settings, given: Any) -> None:
+    """Drop what interrupted jobs left: that of named jobs, of an age, or all of it."""
     from sallyport_data_builder.backends import mapping as mappings
+    from sallyport_data_builder.sql import leftovers
     from sallyport_data_builder.sql.run import connect, dialect_of
 
-    if bool(job) == bool(older_than):
-        raise ArgumentsError("clean-scratch needs --job ID or --older-than AGE.")
-    age = seconds(older_than) if older_than else None
+    if [bool(given.job), bool(given.older_than), given.all].count(True) != 1:
+        raise ArgumentsError("clean-scratch needs --job ID, --older-than AGE or --all.")
+    age = seconds(given.older_than) if given.older_than else None
     url = settings.database()
     mapping = mappings.find(settings.backend, settings.backends)
     dialect = dialect_of(url, settings.query_engine or mapping.dialect)
     with connect(dialect, url, mapping, "clean") as database:
-        prefix = f"sp_{job_name(job)}_" if job else "sp_"
-        names = dialect.scratch_tables(database.connection, mapping.scratch_schema, prefix)
         if age is not None:
-            ages = dialect.scratch_ages(database.connection, mapping.scratch_schema, names)
-            names = [name for name in names if ages.get(name, 0) >= age]
+            names = leftovers.aged(database, age)
+        else:
+            jobs = [job_name(job) for job in given.job or ()] or [""]
+            names = [name for job in jobs for name in leftovers.found(database, job)]
         for name in names:
             LOG.info("left over: %s", name)
-        if not dry_run:
+        if not given.dry_run:
             database.drop(names)
-        LOG.info("%s tables %s", len(names), "found" if dry_run else "dropped")
+        LOG.info("%s tables %s", len(names), "found" if given.dry_run else "dropped")
 
 
 def seconds(age: str) -> int:

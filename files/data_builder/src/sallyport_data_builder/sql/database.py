@@ -26,6 +26,8 @@ from sallyport_data_builder.sql.statements import Analyze, Drop
 LOG = logging.getLogger("data_builder")
 INSERTED = 5_000
 TRANSIENT = 3
+PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds between the tries to reach a database again that has to lose our scratch tables."""
 SENTENCES = {
     3: "The database cannot be reached or was interrupted; another try may help.",
     4: "A table or column of the backend's mapping is not there now.",
@@ -170,21 +172,35 @@ class Database:
 
     def drop(self, names: Sequence[str]) -> None:
         """Drop scratch tables; one that cannot be dropped is logged, the others still go."""
+        pauses = iter(PATIENCE)  # for all of them together
         for name in names:
             try:
-                self._drop(name)
+                self._drop(name, pauses)
             except DatabaseFailure as error:
                 LOG.warning("%s was not dropped: %s", name, error)
 
-    def _drop(self, name: str) -> None:
+    def _drop(self, name: str, pauses: Iterator[float]) -> None:
         statement = Drop(name, self.mapping.scratch_schema)
         try:
             self.execute("clean up", statement)
         except DatabaseFailure as error:
             lost = error.code == TRANSIENT or self.connection.invalidated
             if lost and self.mapping.scratch_schema:
-                self.reconnect()  # the table is still there if only the connection was lost
+                self._come_back(pauses)  # the table outlives the connection, and the server
             self.execute("clean up", statement)
+
+    def _come_back(self, pauses: Iterator[float]) -> None:
+        """Connect again, as soon as a database does that has to start first."""
+        while True:
+            try:
+                self.reconnect()
+            except DatabaseFailure as error:
+                pause = next(pauses, None)
+                if error.code != TRANSIENT or pause is None:
+                    raise
+                time.sleep(pause)
+            else:
+                return
 
     def cancel(self) -> None:
         """Stop what the database is doing for us (CON-03)."""

@@ -1,0 +1,72 @@
+"""Starts the data builder on this host in a container as jobs have it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+CONFIG = Path("/etc/sallyport/data_builder/check.json")
+DOCKER = "/usr/bin/docker"
+JOB_USER = "10000:10000"
+UNREACHABLE, TIME_OUT = 3, 124
+"""Exit codes: the data builder's own for a database that cannot be reached, and timeout(1)'s."""
+
+
+class NotStartedError(Exception):
+    """The container could not be started, or did not end in time; `code` is the exit code."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def configuration() -> dict[str, Any]:
+    """Return what the role wrote down."""
+    return dict(json.loads(CONFIG.read_text(encoding="utf-8")))
+
+
+def command(
+    config: Mapping[str, Any], name: str, words: Sequence[str], reports: Path | None = None
+) -> list[str]:
+    """Return what starts the container: a job's limits, one network, one name, no resolver."""
+    url = Path(config["database_url_file"]).read_text(encoding="utf-8").strip()
+    host = urlsplit(url).hostname or ""
+    try:
+        address = socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0]
+    except OSError:
+        text = f"this host does not know the name {host} of the database"
+        raise NotStartedError(text, UNREACHABLE) from None
+    mounts = {
+        config["backends"]: "/backends:ro",
+        config["database_url_file"]: "/run/database_url:ro",
+    } | ({} if reports is None else {str(reports): "/reports"})
+    return [
+        DOCKER, "run", "--rm", "--pull=missing", f"--name={name}",
+        f"--user={JOB_USER}", "--read-only", "--cap-drop=ALL", "--init",
+        "--security-opt=no-new-privileges:true", "--ipc=none", "--pids-limit=100",
+        "--memory=1g", "--memory-swap=1g", "--tmpfs=/tmp:rw,nosuid,nodev,size=64m",
+        f"--network={config['network']}", f"--dns={config['dns']}", "--dns-opt=timeout:1",
+        "--dns-opt=attempts:1", f"--add-host={host}:{address}",
+        "--env=HOME=/tmp", "--env=DATABASE_URL_FILE=/run/database_url",
+        *(f"--volume={source}:{target}" for source, target in mounts.items()),
+        config["image"], "data-builder", *words,
+    ]  # fmt: skip
+
+
+def run(
+    config: Mapping[str, Any], name: str, words: Sequence[str], reports: Path | None = None,
+    **options: Any,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    """Run the data builder until it ends; raise NotStartedError if it does not in time."""
+    started = command(config, name, words, reports)
+    limit = config["time_limit"]
+    try:
+        return subprocess.run(started, check=False, timeout=limit, text=True, **options)
+    except subprocess.TimeoutExpired:
+        subprocess.run([DOCKER, "rm", "--force", name], check=False)
+        raise NotStartedError(f"stopped after {limit} seconds", TIME_OUT) from None
