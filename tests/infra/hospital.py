@@ -9,7 +9,7 @@ from pathlib import Path
 
 from testinfra.host import Host
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def query(database: Host, statement: str) -> str:
