@@ -73,3 +73,11 @@ def test_example_data_is_taken_in_place_of_a_database(option: str) -> None:
         rows = list(csv.DictReader(stream))
     assert [row["n"] for row in rows[:4]] == ["0", "0", "5", "0"]
     assert rows[0]["died"] == "2021-01-17"
+
+
+@pytest.mark.usefixtures("study")
+def test_example_data_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    DATASET.write_text(f"{DEFINITION}from ehrql import show\nshow(patients, head=1)\n")
+    assert cli.main(["dump-example-data"]) == 0
+    assert cli.main(["debug", str(DATASET), "--dummy-tables", "example-data"]) == 0
+    assert "1          | 1931-05-01    | female | 2021-01-17\n" in capfd.readouterr().out
