@@ -16,6 +16,8 @@ HELP = {
     "generate-measures": "run a measures definition: on the database, or on dummy data without one",
     "create-dummy-tables": "write dummy tables that a definition can be run on",
     "dump-dataset-sql": "print the SQL of a definition, without running it",
+    "debug": "run a definition on dummy tables, and print what its show(...) calls name",
+    "dump-example-data": "write small example tables of the core schema",
     "assure": "check a definition against the patients and results of a test file",
     "test-connection": "connect to the database with a backend's settings",
     "isolation-report": "try what is forbidden to study code, and print what is stopped",
@@ -132,6 +134,27 @@ def _with_definition(commands: Commands) -> None:
     dumping.add_argument("definition", metavar="DEF", help=DEFINITION)
     dumping.add_argument("--output", metavar="FILE", help="standard output without it")
     database(dumping)
+    debugging = commands.add("debug")
+    debugging.add_argument("definition", metavar="DEF", help=DEFINITION)
+    debugging.add_argument(
+        "--dummy-tables",
+        metavar="DIR",
+        help="a folder with a file per table; without it, tables are made for the definition",
+    )
+    debugging.add_argument(
+        "--display-format",
+        choices=("ascii", "html"),
+        default="ascii",
+        help="lines for a terminal (as a rule), or a fragment for an editor's page",
+    )
+    examples = commands.add("dump-example-data")
+    examples.add_argument(
+        "-d",
+        dest="folder",
+        metavar="DIR",
+        default="example-data",
+        help="where to; --dummy-tables and --dsn take it (as a rule: example-data)",
+    )
     assuring = commands.add("assure")
     assuring.add_argument("file", metavar="FILE", help="a Python file with dataset and test_data")
 

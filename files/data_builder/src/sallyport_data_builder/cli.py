@@ -38,6 +38,18 @@ def _dump(given: Any, settings: Settings) -> None:
     commands.dump_sql(settings, plan, given.output)
 
 
+def _debug(given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import debugging
+
+    debugging.debug(settings, given, given.parameters)
+
+
+def _dump_examples(given: Any, _settings: Settings) -> None:
+    from sallyport_data_builder import examples
+
+    examples.dump(given.folder)
+
+
 def _assure(given: Any, settings: Settings) -> None:
     from sallyport_data_builder import commands
 
@@ -109,6 +121,8 @@ COMMANDS: dict[str, Command] = {
     "generate-measures": _generate,
     "create-dummy-tables": _create_dummy_tables,
     "dump-dataset-sql": _dump,
+    "debug": _debug,
+    "dump-example-data": _dump_examples,
     "assure": _assure,
     "compile": _compile,
     "execute": _execute,

@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,9 +85,8 @@ def read_plan(path: str) -> Plan:
         raise DefinitionError("The plan is not UTF-8 text.") from None
 
 
-def check_permissions(plan: Plan, granted: Sequence[str]) -> None:
+def check_permissions(needed: Iterable[tuple[str, str]], granted: Sequence[str]) -> None:
     """Raise MissingPermissionError naming each table that needs a permission (PLAN-05)."""
-    needed = plan.permissions()
     lacking = [
         f"{name} needs {permission}" for name, permission in needed if permission not in granted
     ]
@@ -127,7 +126,7 @@ def execute(settings: Settings, plan: Plan, output: str | None) -> None:
     from sallyport_data_builder import local
 
     check_output(plan, output)
-    check_permissions(plan, settings.permissions)
+    check_permissions(plan.permissions(), settings.permissions)
     if settings.url.folder is not None:
         with local.loaded(plan, local.of_folder(settings.url.folder), settings.job) as database:
             _answer(settings, plan, database, output)
@@ -222,7 +221,7 @@ def _check_secret(settings: Settings, with_database: bool, definition: Path) -> 
 def dummy(settings: Settings, plan: Plan, given: Any) -> None:
     """Write dummy rows: from a file, else from dummy tables, else made here."""
     check_output(plan, given.output)
-    check_permissions(plan, plan.permissions_claimed)
+    check_permissions(plan.permissions(), plan.permissions_claimed)
     sources = [
         given.dummy_tables,
         given.dummy_data_file and str(Path(given.dummy_data_file).parent),
@@ -270,7 +269,7 @@ def create_dummy_tables(
     target = None if folder is None else folder if ":" in folder else f"{folder}:csv"
     Target.of(target)
     plan = compile_plan(settings, definition, parameters, "any, measures first")
-    check_permissions(plan, plan.permissions_claimed)
+    check_permissions(plan.permissions(), plan.permissions_claimed)
     generator = Generator(plan)
     tables = [(table, generator.read(table)) for table in generator.tables()]
     if target is None:

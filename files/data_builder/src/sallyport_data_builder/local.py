@@ -49,19 +49,23 @@ def of_folder(folder: Path) -> Source:
     """Return where a folder's tables come from; raise DataFileError for one that it lacks."""
 
     def read(table: OutputTable) -> Iterator[pa.RecordBatch]:
-        files = [folder / f"{table.name}{extension}" for extension in EXTENSIONS]
-        found = [file for file in files if file.is_file()]
-        if len(found) != 1:
-            told = "has no file" if not found else "has several files"
-            raise DataFileError(
-                f"{folder} {told} for the table {table.name}: {table.name}.csv, or .csv.gz, "
-                ".arrow or .parquet."
-            )
-        return inputs.read(found[0], table)
+        return inputs.read(file_of(folder, table.name), table)
 
     if not folder.is_dir():
         raise DataFileError(f"There is no folder {folder}.")
     return read
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Return the one file of a table; raise DataFileError if there is none, or more."""
+    files = [folder / f"{name}{extension}" for extension in EXTENSIONS]
+    found = [file for file in files if file.is_file()]
+    if len(found) != 1:
+        told = "has no file" if not found else "has several files"
+        raise DataFileError(
+            f"{folder} {told} for the table {name}: {name}.csv, or .csv.gz, .arrow or .parquet."
+        )
+    return found[0]
 
 
 def mapping(plan: Plan) -> BackendMapping:

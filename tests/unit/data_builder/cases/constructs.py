@@ -159,12 +159,20 @@ V1_THEN: dict[str, tuple[str, ...]] = {
         "test_a_study_declares_a_table_of_its_own",
     ),
     "`claim_permissions`": ("test_permissions_are_claimed_by_name",),
-    "`show`, `debug`": ("test_show_and_debug_do_nothing",),
+    "`show`, `debug` outside `data-builder debug`": (
+        "test_show_and_debug_do_nothing",
+        "test_outside_debug_a_show_changes_no_plan",
+    ),
     "classes of `ehrql.codes`": ("a code equal to a code", "two coding systems"),
     "`imd_quintile`, `imd_decile`": ("tpp: imd_quintile", "tpp: imd_decile"),
 }
 V2: dict[str, tuple[str, ...]] = {
     "`add_event_table`": ("rows of a table", "a computation and a patient's value"),
+    "`show(*values, label=, head=, tail=)` under `data-builder debug`": (
+        "test_what_is_shown",
+        "test_head_and_tail_leave_out_what_is_between",
+        "test_what_was_shown_before_a_mistake_is_printed",
+    ),
 }
 LEVELS = {"v1, first": V1_FIRST, "v1, then": V1_THEN, "v2": V2}
 RULES = {

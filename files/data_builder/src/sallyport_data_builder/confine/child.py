@@ -2,7 +2,7 @@
 
 Usage: `python -m sallyport_data_builder.confine.child DESCRIPTOR ISOLATE KIND FILE [WORD ...]`.
 The first line of the answer says which layers are there, before any study code runs; the second is
-the plan or what is wrong.
+the plan or what is wrong, or, of KIND `debug`, both of them so far as there are and what was shown.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ CONFINED = (
     "\nA definition reads files of the study and computes; it writes no file, starts no program or "
     "thread, and has no network."
 )
-ASSURANCE = "assurance"
+ASSURANCE, DEBUG = "assurance", "debug"
 KINDS = {
     "dataset": ("dataset",),
     "measures": ("measures",),
     "any": ("dataset", "measures"),
     "any, measures first": ("measures", "dataset"),
+    DEBUG: ("measures", "dataset"),
 }
 
 
@@ -61,6 +62,8 @@ def compile_file(file: Path, kind: str, parameters: list[str]) -> dict[str, Any]
         found = runpy.run_path(str(file.resolve()), run_name="__dataset__")
         if kind == ASSURANCE:
             return _assure(found, file)
+        if kind == DEBUG:
+            return _finished(found, file)
         return {"plan": dumps(_plan(found, file, kind))}
     except Failure as error:
         told, code = f"{study_place(error, root)}{error}", error.code
@@ -93,6 +96,14 @@ def _plan(found: dict[str, Any], file: Path, kind: str) -> Plan:
     return plan_of(definition)
 
 
+def _finished(found: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return the plan if there is one: a study may be debugged before it is complete."""
+    try:
+        return {"plan": dumps(_plan(found, file, DEBUG))}
+    except DefinitionError:
+        return {}
+
+
 def _assure(found: dict[str, Any], file: Path) -> dict[str, Any]:
     from sallyport_data_builder.assurance import failures
 
@@ -100,6 +111,25 @@ def _assure(found: dict[str, Any], file: Path) -> dict[str, Any]:
         raise DefinitionError(f"{file} has no variable named test_data.")
     wrong = list(failures(_plan(found, file, "dataset").dataset, found["test_data"]))
     return {"patients": len(found["test_data"]), "failures": wrong}
+
+
+def answer(file: Path, kind: str, parameters: list[str]) -> dict[str, Any]:
+    """Return what the parent is told."""
+    try:
+        return compile_file(file, kind, parameters)
+    except Stopped as stopped:
+        return {"error": str(stopped), "code": stopped.code}
+
+
+def debug(file: Path, parameters: list[str]) -> dict[str, Any]:
+    """Return what the parent is told, and what the study showed until its end or its mistake."""
+    from sallyport_data_builder.lang.datasets import CLAIMED
+    from sallyport_data_builder.lang.debug import recording
+    from sallyport_data_builder.model import shown
+
+    with recording() as calls:
+        told = answer(file, DEBUG, parameters)
+    return {**told, "shown": shown.dumps(shown.Shown(tuple(calls), tuple(CLAIMED)))}
 
 
 def main() -> int:
@@ -112,11 +142,8 @@ def main() -> int:
         stream.flush()
         if isolate == "always" and active.missing:
             return 0
-        try:
-            answer = compile_file(file, kind, parameters)
-        except Stopped as stopped:
-            answer = {"error": str(stopped), "code": stopped.code}
-        json.dump(answer, stream)
+        told = debug(file, parameters) if kind == DEBUG else answer(file, kind, parameters)
+        json.dump(told, stream)
     return 0
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sallyport_data_builder.confine import process
-from sallyport_data_builder.confine.child import ASSURANCE
+from sallyport_data_builder.confine.child import ASSURANCE, DEBUG
 from sallyport_data_builder.confine.layers import Layers
 from sallyport_data_builder.errors import (
     ArgumentsError,
@@ -18,6 +19,7 @@ from sallyport_data_builder.errors import (
     DefinitionError,
     Failure,
 )
+from sallyport_data_builder.model import shown
 from sallyport_data_builder.model.plan import Plan, loads
 from sallyport_data_builder.schemas import SchemaError
 
@@ -36,6 +38,28 @@ def compile_definition(
     if set(document) != {"plan"} or not isinstance(document["plan"], str):
         raise _wrong_form()
     return loads(document["plan"])
+
+
+@dataclass(frozen=True)
+class Debugged:
+    """What a definition showed, its plan if it is complete, and the mistake that ended it."""
+
+    shown: shown.Shown
+    plan: Plan | None
+    mistake: Failure | None
+
+
+def debug(file: Path, parameters: Sequence[str], isolate: str = "default") -> Debugged:
+    """Run a definition in a child process and return what it shows, even if it fails."""
+    document = _run(file, parameters, DEBUG, isolate)
+    if not {"shown"} <= set(document) <= {"shown", "plan", "error", "code"}:
+        raise _wrong_form()
+    texts = [document["shown"], document.get("plan", "")]
+    if not all(isinstance(text, str) for text in texts):
+        raise _wrong_form()
+    plan = loads(texts[1]) if "plan" in document else None
+    mistake = _failure(document) if "error" in document else None
+    return Debugged(shown.loads(texts[0]), plan, mistake)
 
 
 def assure(file: Path, parameters: Sequence[str], isolate: str = "default") -> int:
@@ -93,9 +117,14 @@ def _read(answer: bytes, code: int) -> dict[str, Any]:
         )
     document = _object(answer)
     if set(document) == {"error", "code"}:
-        failure = CODES.get(document["code"], DefinitionError)
-        raise failure(str(document["error"]))
+        raise _failure(document)
     return document
+
+
+def _failure(document: dict[str, Any]) -> Failure:
+    code = document.get("code")
+    failure = CODES.get(code, DefinitionError) if isinstance(code, int) else DefinitionError
+    return failure(str(document["error"]))
 
 
 def _object(text: bytes) -> dict[str, Any]:

@@ -43,6 +43,16 @@ def rows(path: Path, table: OutputTable) -> Iterator[tuple[Any, ...]]:
     return tuples(read(path, table))
 
 
+def names(path: Path) -> list[str]:
+    """Return the names of a file's columns, read without its rows."""
+    extension = extension_of(str(path), "file")
+    with _readable(path):
+        if extension not in CSV:
+            return _stored(path, extension)[0]
+        with csv_files.opened(path) as stream:
+            return list(next(csv_files.records(stream), (0, ()))[1])
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Say in one sentence that a file is broken; a library's own words may quote it."""

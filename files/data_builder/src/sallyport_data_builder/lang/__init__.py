@@ -10,13 +10,12 @@ from sallyport_data_builder.lang import absent
 from sallyport_data_builder.lang.codes import codelist_from_csv
 from sallyport_data_builder.lang.datasets import Dataset, claim_permissions, create_dataset
 from sallyport_data_builder.lang.dates import days, months, weeks, years
-from sallyport_data_builder.lang.debug import debug
+from sallyport_data_builder.lang.debug import debug, show
 from sallyport_data_builder.lang.functions import (
     case,
     get_parameter,
     maximum_of,
     minimum_of,
-    show,
     when,
 )
 from sallyport_data_builder.lang.inline import table_from_file, table_from_rows

@@ -123,7 +123,3 @@ def _parameter(name: str) -> str | None:
         if word.startswith(f"--{name}="):
             return word.partition("=")[2]
     return None
-
-
-def show(*_values: object, **_options: object) -> None:
-    """Do nothing here: values are shown by the editor's extension only."""

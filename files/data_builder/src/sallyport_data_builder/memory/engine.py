@@ -37,10 +37,17 @@ class Engine:
     """Answers for tables that are keyed by schema and name; each row has a patient_id.
 
     A data file is keyed by INPUT and its path. The root holds everything that is asked: ties of
-    a pick are broken by all the columns that are used of it anywhere (SEM-11).
+    a pick are broken by all the columns that are used of it anywhere (SEM-11). What is only looked
+    at beside the root breaks the ties that are left, and so never changes an answer.
     """
 
-    def __init__(self, tables: Tables, root: Node, interval: Interval | None = None) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        root: Node,
+        interval: Interval | None = None,
+        beside: Sequence[Node] = (),
+    ) -> None:
         self._root = root
         self._parameters = dict(zip(PARAMETERS, interval or (), strict=False))
         self._rows: dict[tuple[str, str] | Inline, dict[int, list[Row]]] = {}
@@ -49,14 +56,23 @@ class Engine:
             for row in rows:
                 grouped.setdefault(row["patient_id"], []).append(row)
         self._known: dict[tuple[Node, int], Any] = {}
-        self._ties: dict[Node, set[str]] = {}
-        for node in topological([root]):
+        self._ties: dict[Node, list[str]] = {}
+        for asked in ([root], beside):
+            self._prepare(topological(asked))
+
+    def _prepare(self, nodes: Sequence[Node]) -> None:
+        """Note the rows that are written out, and the columns that break ties, in order."""
+        used: dict[Node, set[str]] = {}
+        for node in nodes:
             if isinstance(node, Column) and isinstance(node.frame, Pick):
-                self._ties.setdefault(node.frame, set()).add(node.name)
+                used.setdefault(node.frame, set()).add(node.name)
             if isinstance(node, Inline) and not node.source:
                 names = ("patient_id", *node.columns)
                 each = (dict(zip(names, row, strict=True)) for row in node.rows)
                 self._rows[node] = {row["patient_id"]: [row] for row in each}
+        for pick, found in used.items():
+            ties = self._ties.setdefault(pick, [])
+            ties += sorted(found.difference(ties))
 
     def patients(self, population: Series) -> list[int]:
         """Return everybody who is in a table that the population uses, in order."""
@@ -112,7 +128,7 @@ class Engine:
     def _picked(self, pick: Pick, patient: int) -> Sequence[Row]:
         def rank(row: Row) -> tuple[Any, ...]:
             keys = [self.value(key, patient, row) for key in pick.keys]
-            ties = [row[name] for name in sorted(self._ties.get(pick, ()))]
+            ties = [row[name] for name in self._ties.get(pick, ())]
             return tuple(values.sort_key(value) for value in (*keys, *ties))
 
         rows = self.rows(cast(Frame, pick.frame.domain), patient)

@@ -289,6 +289,16 @@ class Order(_Many):
         return self.frame.domain
 
 
+def sort_keys(frame: Frame) -> tuple[Series, ...]:
+    """Return the keys that a frame is sorted by, most significant first (SEM-10)."""
+    found = []
+    while isinstance(frame, Where | Order):
+        if isinstance(frame, Order):
+            found.append(frame.key)
+        frame = frame.frame
+    return tuple(found)
+
+
 @dataclass(frozen=True, eq=False)
 class Pick(_Many):
     """The first or last row of each patient (SEM-11, SEM-12)."""
@@ -304,12 +314,7 @@ class Pick(_Many):
     @cached_property
     def keys(self) -> tuple[Series, ...]:
         """The sort keys, most significant first."""
-        found, frame = [], self.frame
-        while isinstance(frame, Where | Order):
-            if isinstance(frame, Order):
-                found.append(frame.key)
-            frame = frame.frame
-        return tuple(found)
+        return sort_keys(self.frame)
 
     @cached_property
     def domain(self) -> Frame | None:
