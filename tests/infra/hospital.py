@@ -32,7 +32,7 @@ def playbook(*words: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "SALLYPORT_OPEN": "0",
-        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
     }
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.unit.runner.rig import Container, Runner
 
 from sallyport_common.protocol import StatusCode
@@ -72,6 +73,7 @@ def test_a_tampered_row_cannot_smuggle_text(runner: Runner, sha: str) -> None:
     runner.passes(6)
     job = runner.store.update(
         runner.job("make").id,
+        code=StatusCode.UNMATCHED_PATTERNS,
         problem="canary-fault",
         unmatched=["canary-name"],
         files={"canary-name": "x"},
@@ -80,3 +82,20 @@ def test_a_tampered_row_cannot_smuggle_text(runner: Runner, sha: str) -> None:
     row = outgoing.job_row(job)
     assert "canary" not in json.dumps(row)
     assert row["metrics"] == {"cpu_mean": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("code", "named"), [(StatusCode.UNMATCHED_PATTERNS, True), (StatusCode.NONZERO_EXIT, False)]
+)
+def test_patterns_are_named_where_they_are_the_reason(
+    runner: Runner, sha: str, code: StatusCode, named: bool
+) -> None:
+    """A job that failed made no files either; its sentence says why it failed, and no more."""
+    runner.request("a", sha, "make")
+    runner.passes(6)
+    made = runner.job("make")
+    pattern = next(iter(made.outputs))
+    job = runner.store.update(made.id, code=code, unmatched=[pattern])
+    message = outgoing.job_row(job)["status_message"]
+    assert message.endswith(f": {pattern}") is named
+    assert (pattern in message) is named

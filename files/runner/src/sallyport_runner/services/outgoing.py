@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sallyport_common.protocol import ERROR_ACTION, JobRow
+from sallyport_common.protocol import ERROR_ACTION, JobRow, StatusCode
 from sallyport_runner.models import Job
 from sallyport_runner.services.sentences import sentence
 
@@ -28,9 +28,9 @@ def _message(job: Job) -> str:
     if job.server_message and not job.active:
         return job.server_message  # the server's own words, word for word
     text = sentence(job.code, job.reason)
-    spelled_out = [pattern for pattern in job.unmatched if pattern in job.outputs]
-    if spelled_out:
-        text += f": {', '.join(spelled_out)}"
+    if job.code is StatusCode.UNMATCHED_PATTERNS:
+        spelled_out = [pattern for pattern in job.unmatched if pattern in job.outputs]
+        text = ": ".join([text, *([", ".join(spelled_out)] if spelled_out else [])])
     return text[:MAX_MESSAGE]
 
 
