@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plugins.action.write_secrets import complete, declared, names_of, replace, wanted
 from repository import ROOT, read
+
+from ansible_collections.sallyport.site.plugins.action.write_secrets import (
+    complete,
+    declared,
+    names_of,
+    replace,
+    wanted,
+)
 
 PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 INVENTORIES = ROOT / "inventories"

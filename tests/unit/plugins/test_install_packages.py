@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from plugins.action.install_packages import ActionModule
+
+from ansible_collections.sallyport.site.plugins.action.install_packages import ActionModule
 
 FAILED = {"failed": True, "msg": "No package matching 'nginx-light' is available"}
 DONE = {"changed": True}

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleError
-from plugins import inventory_model as model
-from plugins.action.check_inventory import version_fault
-from plugins.filter import inventory_rules as rules
+
+from ansible_collections.sallyport.site.plugins.action.check_inventory import version_fault
+from ansible_collections.sallyport.site.plugins.plugin_utils import inventory_model as model
+from ansible_collections.sallyport.site.plugins.plugin_utils import inventory_rules as rules
+from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
 
 SITE = {
     "site_domain": {"type": "str", "required": True, "description": "Domain of all names."},
@@ -319,8 +321,8 @@ def test_the_value_of_a_secret_is_never_told(known: model.Distribution) -> None:
     [
         ("inventories/mysite", "The inventory inventories/mysite names no host; "),
         ("/etc/ansible/hosts", "No inventory is named; copy inventories/example to "),
-        (str(rules.ROOT / "inventories/example"), "inventories/example is a pattern and is never "),
-        (str(rules.ROOT / "inventories/example/hosts.yml"), "inventories/example is a pattern "),
+        (str(ROOT / "inventories/example"), "inventories/example is a pattern and is never "),
+        (str(ROOT / "inventories/example/hosts.yml"), "inventories/example is a pattern "),
     ],
 )
 def test_an_inventory_must_be_there(known: model.Distribution, source: str, sentence: str) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from plugins.modules import managed_files
+
+from ansible_collections.sallyport.site.plugins.modules import managed_files
 
 ME, MINE = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
 Run = Callable[..., dict[str, Any]]

@@ -28,14 +28,13 @@ SITE = {
 
 def written(root: Path, text: str, **words: Any) -> dict[str, Any]:
     """Return a task that writes one file."""
-    return {
-        "managed_files": {"folders": [{"root": str(root), "files": {"it": text}} | OWNER]}
-    } | words
+    folder = {"root": str(root), "files": {"it": text}} | OWNER
+    return {"sallyport.site.managed_files": {"folders": [folder]}} | words
 
 
 def judged(**words: Any) -> dict[str, Any]:
     """Return a task that judges the inventory, and goes on when there is a fault."""
-    return {"check_inventory": words, "ignore_errors": True}
+    return {"sallyport.site.check_inventory": words, "ignore_errors": True}
 
 
 @pytest.fixture(scope="module")

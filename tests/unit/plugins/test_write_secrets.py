@@ -11,7 +11,9 @@ import pytest
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
-from plugins.action import write_secrets as module
+
+from ansible_collections.sallyport.site.plugins.action import write_secrets as module
+from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
 
 DECLARED: dict[str, dict[str, Any]] = {
     "vault_key": {"name": "vault_key", "kind": "random"},
@@ -118,7 +120,7 @@ def test_the_vault_stands_beside_the_inventory(tmp_path: Path) -> None:
     assert module.vault_path([str(tmp_path)]) == expected
     assert module.vault_path([str(tmp_path / "hosts.yml")]) == expected
     with pytest.raises(ValueError, match="is a pattern"):
-        module.vault_path([str(module.ROOT / "inventories/example")])
+        module.vault_path([str(ROOT / "inventories/example")])
     with pytest.raises(ValueError, match="name your inventory"):
         module.vault_path(["/etc/ansible/hosts"])
 

@@ -6,6 +6,32 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+DOCUMENTATION = """
+name: host_entries
+short_description: The static names that one host of a site knows
+description: Lists every peer that shares a network with the host, with the names of its services.
+positional: _input, hostvars, host, domain, elsewhere
+options:
+  _input: {description: Hosts by group., type: dict, required: true}
+  hostvars: {description: Variables by host; C(site_addresses) is read., type: dict, required: true}
+  host: {description: The host., type: str, required: true}
+  domain: {description: Domain of all names., type: str, required: true}
+  elsewhere: {description: URLs by address of what no host of the inventory runs., type: dict}
+author: [Sallyport developers]
+"""
+
+EXAMPLES = """
+site_host_entries: >-
+  {{ groups | sallyport.site.host_entries(hostvars, inventory_hostname, site_domain) }}
+"""
+
+RETURN = """
+_value:
+  description: Address and names of each peer, the host itself first.
+  type: list
+  elements: dict
+"""
+
 SERVICES = {
     "job_servers": ("jobs",),
     "proxies": ("github-proxy", "docker-proxy", "archive"),
@@ -29,7 +55,7 @@ def names_of(groups: Groups, host: str, domain: str) -> Iterator[str]:
             yield from (f"{service}.{domain}" for service in services)
 
 
-def site_host_entries(
+def host_entries(
     groups: Groups,
     hostvars: Mapping[str, Mapping[str, Any]],
     host: str,
@@ -65,4 +91,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters."""
-        return {"site_host_entries": site_host_entries}
+        return {"host_entries": host_entries}

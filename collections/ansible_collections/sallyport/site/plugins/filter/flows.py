@@ -6,6 +6,39 @@ import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+DOCUMENTATION = """
+name: flows
+short_description: The flows of a site that begin or end at one host
+description: Resolves the flow table of the firewall for one host, with the addresses of its peers.
+positional: _input, groups, hostvars, host, networks
+options:
+  _input:
+    description: >-
+      The table. A row is C({id, from, to, ports}) with C(protocol) (tcp), C(only) (C(in) or C(out))
+      and C(active) (true).
+    type: list
+    elements: dict
+    required: true
+  groups: {description: Hosts by group., type: dict, required: true}
+  hostvars: {description: Variables by host; C(site_addresses) is read., type: dict, required: true}
+  host: {description: The host., type: str, required: true}
+  networks: {description: Networks of the site by name., type: dict, required: true}
+author: [Sallyport developers]
+"""
+
+EXAMPLES = """
+firewall_flows: >-
+  {{ __firewall_flow_table | sallyport.site.flows(
+       groups, hostvars, inventory_hostname, site_networks) }}
+"""
+
+RETURN = """
+_value:
+  description: Id, direction, protocol, ports and addresses of each flow.
+  type: list
+  elements: dict
+"""
+
 Flow = dict[str, Any]
 Groups = Mapping[str, list[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -83,7 +116,7 @@ def of_host(site: Site, flow: Flow, host: str) -> Iterator[Flow]:
             }
 
 
-def site_flows(
+def flows(
     table: list[Flow],
     groups: Groups,
     hostvars: HostVars,
@@ -106,4 +139,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters."""
-        return {"site_flows": site_flows}
+        return {"flows": flows}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from plugins.filter.site_flows import FilterModule, site_flows
+
+from ansible_collections.sallyport.site.plugins.filter import flows as module
 
 GROUPS = {
     "all": ["jobs", "proxy", "runner", "database"],
@@ -27,7 +28,7 @@ NETWORKS = {"dmz": "10.1.1.0/24", "level4": "10.1.3.0/24"}
 def flows(host: str, *rows: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what the rows mean for a host, each with port 443 unless it says otherwise."""
     table = [{"id": "F", "ports": [443]} | row for row in rows]
-    return site_flows(table, GROUPS, HOSTVARS, host, NETWORKS)
+    return module.flows(table, GROUPS, HOSTVARS, host, NETWORKS)
 
 
 def test_a_flow_opens_one_direction_at_either_end_and_nothing_elsewhere() -> None:
@@ -89,4 +90,4 @@ def test_a_host_is_not_its_own_peer() -> None:
 
 
 def test_templates_find_the_filter() -> None:
-    assert FilterModule().filters() == {"site_flows": site_flows}
+    assert module.FilterModule().filters() == {"flows": module.flows}

@@ -9,8 +9,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,11 +17,12 @@ from urllib.parse import urlsplit
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-# Ansible loads this file alone, wherever it is started.
-sys.path.append(str(Path(__file__).resolve().parents[2]))
-from plugins.inventory_model import Distribution, Inventory
+from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
+from ansible_collections.sallyport.site.plugins.plugin_utils.inventory_model import (
+    Distribution,
+    Inventory,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
 ZONES = ["zone_public", "zone_dmz", "zone_secure", "zone_internet"]
 GROUPS = ["job_servers", "proxies", "runners", "databases", "release_hatches", "forges"]
 PLACEHOLDER = re.compile(r"^\s*(CHANGE_ME|<[^<>]*>\s*$)")
@@ -323,11 +323,3 @@ def first_fault(inventory: Inventory, known: Distribution, values: bool) -> str 
         if fault:
             return fault
     return None
-
-
-class FilterModule:
-    """Filters of this file, by the names that templates use."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters."""
-        return {"inventory_fault": inventory_fault}

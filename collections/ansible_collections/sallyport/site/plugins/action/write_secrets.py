@@ -28,10 +28,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509.oid import NameOID
 
-ROOT = Path(__file__).resolve().parents[2]
+from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
+
 PLACEHOLDER = re.compile(r"^\s*(CHANGE_ME|<[^<>]*>\s*$)")
 HEADER = "# Secrets of this inventory, made by playbooks/operations/generate_secrets.yml.\n"
 CA_YEARS = 10
+ARGUMENTS = {
+    "rotate": {"type": "list", "elements": "str"},
+    "forget": {"type": "bool", "default": False},
+}
 Declaration = dict[str, Any]
 
 
@@ -259,12 +264,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Report the names that changed, where they stand, and whether the file is encrypted."""
         result = dict(super().run(tmp, task_vars))
-        _, arguments = self.validate_argument_spec(
-            argument_spec={
-                "rotate": {"type": "list", "elements": "str", "default": None},
-                "forget": {"type": "bool", "default": False},
-            },
-        )
+        _, arguments = self.validate_argument_spec(ARGUMENTS)
         try:
             return result | self._write(
                 arguments, task_vars["ansible_inventory_sources"] or [], job_server_of(task_vars)

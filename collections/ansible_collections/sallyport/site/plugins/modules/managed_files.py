@@ -38,12 +38,12 @@ options:
     type: list
     elements: str
     default: []
-author: [Sallyport]
+author: [Sallyport developers]
 """
 
 EXAMPLES = """
 - name: Write the settings
-  managed_files:
+  sallyport.site.managed_files:
     folders:
       - {root: /etc/example, folder_mode: "0750", mode: "0640", files: {settings: "a=1"}}
 """
@@ -63,6 +63,10 @@ SUBOPTIONS = {
     "folder_mode": {"type": "str"},
     "files": {"type": "dict", "default": {}},
     "exclusive": {"type": "bool", "default": False},
+}
+ARGUMENTS = {
+    "folders": {"type": "list", "elements": "dict", "required": True, "options": SUBOPTIONS},
+    "check": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -224,11 +228,7 @@ class Writer:
 
 def main() -> None:
     """Run the module."""
-    folders = {"type": "list", "elements": "dict", "required": True, "options": SUBOPTIONS}
-    check = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
-        argument_spec={"folders": folders, "check": check}, supports_check_mode=True
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     writer = Writer(module)
     try:
         for folder in module.params["folders"]:

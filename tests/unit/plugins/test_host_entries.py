@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from plugins.filter.site_names import FilterModule
+from ansible_collections.sallyport.site.plugins.filter.host_entries import (
+    FilterModule,
+    host_entries,
+)
 
 GROUPS = {
     "all": ["jobs", "proxy", "runner", "second", "database"],
@@ -24,7 +27,7 @@ HOSTVARS: dict[str, dict[str, Any]] = {
 
 def seen_from(host: str) -> dict[str, str]:
     """Return name to address as one host sees them."""
-    entries = FilterModule().filters()["site_host_entries"](GROUPS, HOSTVARS, host, "tre.test")
+    entries = host_entries(GROUPS, HOSTVARS, host, "tre.test")
     names = [name for entry in entries for name in entry["names"]]
     assert len(names) == len(set(names))
     return {name: entry["address"] for entry in entries for name in entry["names"]}
@@ -51,22 +54,22 @@ def test_a_service_is_the_own_one_before_that_of_a_peer() -> None:
 
 
 def test_a_job_server_elsewhere_is_found_by_its_declared_address() -> None:
-    entries = FilterModule().filters()["site_host_entries"]
     url = "https://jobs.example.org:8443/some/path"
-    found = entries(GROUPS, HOSTVARS, "runner", "tre.test", {"192.0.2.9": url})
+    found = host_entries(GROUPS, HOSTVARS, "runner", "tre.test", {"192.0.2.9": url})
     assert found[0] == {"address": "192.0.2.9", "names": ["jobs.example.org"]}
-    assert found[1:] == entries(GROUPS, HOSTVARS, "runner", "tre.test", {"": url})
+    assert found[1:] == host_entries(GROUPS, HOSTVARS, "runner", "tre.test", {"": url})
 
 
 def test_a_name_stands_once() -> None:
-    entries = FilterModule().filters()["site_host_entries"]
     url = "https://jobs.tre.test"
-    found = entries(GROUPS, HOSTVARS, "runner", "tre.test", {"192.0.2.9": url})
+    found = host_entries(GROUPS, HOSTVARS, "runner", "tre.test", {"192.0.2.9": url})
     named = [entry["address"] for entry in found if "jobs.tre.test" in entry["names"]]
     assert named == ["192.0.2.9"]
 
 
 def test_a_host_without_addresses_is_left_out() -> None:
-    assert (
-        FilterModule().filters()["site_host_entries"]({"all": ["a"]}, {"a": {}}, "a", "x.y") == []
-    )
+    assert host_entries({"all": ["a"]}, {"a": {}}, "a", "x.y") == []
+
+
+def test_templates_find_the_filter() -> None:
+    assert FilterModule().filters() == {"host_entries": host_entries}

@@ -1,4 +1,4 @@
-"""The gate: judge an inventory before any host is touched, with the rules of `inventory_rules`."""
+"""The gate: judge an inventory before any host is touched, with the rules of the inventory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import filter_loader
 
-ROOT = Path(__file__).resolve().parents[2]
+from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
+from ansible_collections.sallyport.site.plugins.plugin_utils.inventory_rules import inventory_fault
+
 OLDEST, NEWEST = (2, 19), (2, 21)
+ARGUMENTS = {"values": {"type": "bool", "default": True}}
 
 
 def version_fault(version: str) -> str | None:
@@ -30,9 +32,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Judge the inventory that this run uses."""
         result = dict(super().run(tmp, task_vars))
-        _, arguments = self.validate_argument_spec({"values": {"type": "bool", "default": True}})
-        judge = filter_loader.get("inventory_fault").j2_function
-        fault = version_fault(task_vars["ansible_version"]["full"]) or judge(
+        _, arguments = self.validate_argument_spec(ARGUMENTS)
+        fault = version_fault(task_vars["ansible_version"]["full"]) or inventory_fault(
             self._inventory(task_vars), arguments["values"]
         )
         if fault:
