@@ -6,18 +6,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from console import output, run
+from console import output, run, stop
 
 LABEL = "org.sallyport.rig"
 # The tests run two scenarios at a time, each in networks of its own.
 RIGS = {"demo": ("demo",), "test": ("test", "test-a", "test-b")}
+USED = "Does something else use it? If not, a restart of Docker Engine frees it."
+"""A host that was removed while it started can leave its place in a network taken."""
 NUMBERS = {"demo": "77", "test": "78", "test-a": "79", "test-b": "80"}
 """Second octet of a rig's networks, 10.<number>.x."""
 
 
 def listed(command: Sequence[str]) -> list[str]:
-    """Return the words that a docker listing prints."""
-    return (output(["docker", *command]) or "").split()
+    """Return the words that a docker listing prints; stop if there is no engine to ask."""
+    found = output(["docker", *command])
+    if found is None:
+        stop("Docker Engine does not answer, so nothing was removed; start it and try again.")
+    return found.split()
 
 
 def remove(name: str) -> None:
@@ -32,7 +37,7 @@ def remove(name: str) -> None:
         )
     networks = listed(["network", "ls", "--quiet", "--filter", label])
     if networks:
-        run(["docker", "network", "rm", *networks], "Does something else use it?", quiet=True)
+        run(["docker", "network", "rm", *networks], USED, quiet=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
