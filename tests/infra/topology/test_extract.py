@@ -9,9 +9,9 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from hospital import query
 from testinfra.host import Host
 
+from hospital import query
 from journey import STUDY, Journey
 from places import Places
 

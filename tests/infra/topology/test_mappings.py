@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hospital import ROOT, playbook, query, script
 from testinfra.host import Host
 
+from hospital import ROOT, playbook, query, script
 from journey import BACKEND, Journey
 from places import Places
 
