@@ -78,10 +78,13 @@ def figures(given: argparse.Namespace) -> list[Figure]:
                 counts.append(len(one.statements))
                 print(f"{what} on {engine.name}: {', '.join(one.statements)}", flush=True)
         found.append(Figure("statements", max(counts), "statements", 10, counts))
+        for level, most in (("live", 10.0), ("full", None)):
+            seconds = measure.check(whole, level, folder)
+            found.append(Figure(f"check_{level}", seconds, "s", most, [seconds]))
         found.append(_growth(whole, measure.loaded(url, "tenth", tenth), plans, given, folder))
         used = measure.memory(url, given.rows, folder / "dataset.json", folder)
-        most = max(float(str(one["mb"])) for one in used)
-        found.append(Figure("rss_mb", most, "MB", 300, used))
+        peak = max(float(str(one["mb"])) for one in used)
+        found.append(Figure("rss_mb", peak, "MB", 300, used))
     return found
 
 

@@ -21,6 +21,7 @@ from sallyport_data_builder.model.plan import Plan
 
 HERE = Path(__file__).parent
 MEGABYTE = 1024
+PROGRAM = str(Path(sys.executable).with_name("data-builder"))
 
 
 @dataclass
@@ -104,23 +105,38 @@ def in_file(data: Path) -> Engine:
     return Engine("duckdb", f"duckdb:///{path}", str(path))
 
 
+def surroundings(url: str, folder: Path) -> dict[str, str]:
+    """Write the mapping; return the environment of a program that uses it."""
+    (folder / "bench.toml").write_text(mapping_text("scratch"), encoding="utf-8")
+    return {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": url,
+        "OPENSAFELY_BACKEND": "bench",
+        "DATA_BUILDER_BACKENDS": str(folder),
+    }
+
+
+def check(engine: Engine, level: str, folder: Path) -> float:
+    """Return the seconds of a check of the mapping; the account here may do all (CHK-17)."""
+    words = [PROGRAM, "check-backend", "bench", "--json", str(folder / "check.json")]
+    words += ["--full"] if level == "full" else []
+    started = time.perf_counter()
+    done = subprocess.run(words, env=surroundings(engine.url, folder), check=False)
+    if done.returncode > 1:
+        raise RuntimeError(f"check-backend ended with {done.returncode}")
+    return time.perf_counter() - started
+
+
 def memory(url: str, rows: int, plan: Path, folder: Path) -> list[dict[str, object]]:
     """Return what `execute` held at most for each kind of file, and the rows that it wrote."""
     made = database(url, "million")
     _sql(made, "million.sql", rows=rows)
     _sql(made, "finish.sql")
-    (folder / "bench.toml").write_text(mapping_text("scratch"), encoding="utf-8")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": made,
-        "OPENSAFELY_BACKEND": "bench",
-        "DATA_BUILDER_BACKENDS": str(folder),
-    }
-    program = str(Path(sys.executable).with_name("data-builder"))
+    environment = surroundings(made, folder)
     found: list[dict[str, object]] = []
     for extension in (".csv", ".arrow"):
         output = folder / f"million{extension}"
-        words = [program, "execute", str(plan), "--output", str(output)]
+        words = [PROGRAM, "execute", str(plan), "--output", str(output)]
         with subprocess.Popen(words, cwd=folder, env=environment) as process:
             peak = _peak(process)
         if process.returncode:
