@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from tests.unit.runner.rig import PROJECT, Container, Runner
 
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Phase, Reason
+from sallyport_runner.services.sandbox import Sandbox
+from sallyport_runner.services.volumes import Volumes
 from sallyport_runner.storage import MANUAL_MAINTENANCE
 
+HOME = "/" + "tmp"
 DATABASE_URL = "postgresql://jobs:hidden-password@127.0.0.1/hospital"
 
 
@@ -39,6 +43,30 @@ def test_a_database_job_in_one_phase_has_network_and_url(runner: Runner, sha: st
     assert spec.environment["DATABASE_URL"] == DATABASE_URL
     metadata = (runner.record(runner.job("extract")) / "metadata.json").read_text()
     assert "hidden-password" not in metadata
+
+
+def test_an_image_without_phases_has_what_ehrql_asks_for_and_nothing_else(
+    runner: Runner, sha: str
+) -> None:
+    """The real ehrQL image can take the slot: the contract of data-access 3.1, whole."""
+    given = replace(runner.settings, database_backend="site.backends.HospitalBackend")
+    runner.request("a", sha, "extract")
+    runner.passes(3)
+    request = runner.store.request(runner.job("extract").request_id)
+    assert request is not None
+    job, volume = runner.job("extract"), Volumes(runner.settings.volumes).of("a")
+    spec = Sandbox(given).specification(job, request, volume)
+    assert spec.environment == {
+        "OPENSAFELY_BACKEND": "site.backends.HospitalBackend",
+        "HOME": HOME,
+        "EHRQL_PERMISSIONS": "[]",
+        "DATABASE_URL": DATABASE_URL,
+    }
+    assert spec.command == ["generate-dataset", "d.py", "--output", "output/d.csv"]
+    assert [(mount.target, mount.read_only) for mount in spec.mounts] == [("/workspace", False)]
+    without = Sandbox(given).specification(replace(job, requires_db=False), request, volume)
+    assert without.environment == {"OPENSAFELY_BACKEND": "hospital", "HOME": HOME}
+    assert without.network is None
 
 
 def test_without_the_closed_network_no_database_job_starts(runner: Runner, sha: str) -> None:

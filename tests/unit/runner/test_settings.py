@@ -52,6 +52,8 @@ def test_every_variable_is_asked_for(tmp_path: Path) -> None:
         ("LONG_POLL", "2.5", "expected a whole number"),
         ("MAX_WORKERS", "0", "expected a number above 0"),
         ("MAX_DB_WORKERS", "-2", "expected a number above 0"),
+        ("DATABASE_BACKEND", "a b", "expected a slug, or the dotted path of a class"),
+        ("DATABASE_BACKEND", "a..B", "expected a slug, or the dotted path of a class"),
         ("JOB_CPU_COUNT", "0", "expected a number above 0"),
         ("JOB_MEMORY_LIMIT", "0", "expected a number above 0"),
         ("JOB_MEMORY_LIMIT", "4G", "expected a whole number"),

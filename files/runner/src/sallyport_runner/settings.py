@@ -16,6 +16,7 @@ DUMMY_BACKENDS = frozenset({"test", "expectations"})
 """Backends with dummy data and no database (a convention of the job protocol)."""
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _POSITIVE = (
     "poll_interval", "job_loop_interval", "stats_poll_interval", "image_pull_timeout",
     "max_workers", "max_db_workers", "job_cpu_count", "job_memory_limit", "job_time_limit",
@@ -61,6 +62,7 @@ class Settings:
     database_url: Secret | None
     database_access_network: str
     database_backends: Path
+    database_backend: str
     dns_sink: str
 
     level4_max_filesize: int
@@ -79,6 +81,8 @@ class Settings:
     def _problems(self) -> Iterator[str]:
         if not _SLUG.fullmatch(self.backend):
             yield f"{PREFIX}BACKEND: a slug has small letters, digits, '-' and '_' only"
+        if not (_SLUG.fullmatch(self.database_backend) or _CLASS.fullmatch(self.database_backend)):
+            yield f"{PREFIX}DATABASE_BACKEND: expected a slug, or the dotted path of a class"
         for name in _POSITIVE:
             if not 0 < getattr(self, name) < math.inf:
                 yield f"{PREFIX}{name.upper()}: expected a number above 0"

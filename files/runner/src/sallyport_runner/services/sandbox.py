@@ -70,8 +70,10 @@ class Sandbox:
         return words
 
     def _environment(self, job: Job, request: JobRequest) -> dict[str, str]:
-        names = {"OPENSAFELY_BACKEND": self._settings.backend, "HOME": "/tmp"}  # noqa: S108 (inside)
-        if not self.uses_database(job) or job.phase is Phase.COMPILE:
+        settings, database = self._settings, self.uses_database(job)
+        backend = settings.database_backend if database else settings.backend
+        names = {"OPENSAFELY_BACKEND": backend, "HOME": "/tmp"}  # noqa: S108 (inside)
+        if not database or job.phase is Phase.COMPILE:
             return names
         names["EHRQL_PERMISSIONS"] = json.dumps(request.permissions)
         if job.phase is Phase.EXECUTE:
