@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
-"""Drop the scratch tables of jobs that are not running any more.
+"""Drop the scratch tables of this host's jobs that have ended.
 
-A job drops its own. One that was killed, or whose database died under it, could not; it does so
-when it is started again. What is left then belongs to nobody, and goes here.
+A job drops its own; one that was killed, or whose database died under it, could not. Only a job
+whose end the runner recorded here counts: others may run on another host, or by hand.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import container
 
 NAME = "data-builder-clean"
 LEFT = re.compile(r"left over: sp_([a-z0-9]+)_")
-ACTIVE = '{{.Label "org.sallyport.job"}}'
+RECORDS = "*/os-job-*/metadata.json"
 
 
 def owners(told: str) -> set[str]:
@@ -25,23 +26,20 @@ def owners(told: str) -> set[str]:
     return set(LEFT.findall(told))
 
 
-def active() -> set[str]:
-    """Return the jobs that have a container, as their tables are called."""
-    words = [container.DOCKER, "ps", "--all", "--filter=label=org.sallyport.job"]
-    done = subprocess.run(
-        [*words, f"--format={ACTIVE}"], check=True, capture_output=True, text=True
-    )
-    return {re.sub(r"[^a-z0-9]", "", line.lower())[:32] for line in done.stdout.split()}
+def ended(logs: Path) -> set[str]:
+    """Return the jobs that the runner recorded the end of, as their tables are called."""
+    names = (path.parent.name.removeprefix("os-job-") for path in logs.glob(RECORDS))
+    return {re.sub(r"[^a-z0-9]", "", name.lower())[:32] for name in names}
 
 
 def clean(config: Mapping[str, Any]) -> int:
-    """Look for tables first and for containers then: a table's job had its container before it."""
+    """Look for tables, and drop those of jobs that ended."""
     words = ["clean-scratch", "--backend", config["backend"]]
     looked = container.run(config, NAME, [*words, "--all", "--dry-run"], stderr=subprocess.PIPE)
     if looked.returncode:
         sys.stderr.write(looked.stderr)
         return looked.returncode
-    gone = sorted(owners(looked.stderr) - active())
+    gone = sorted(owners(looked.stderr) & ended(Path(config["logs"])))
     if not gone:
         sys.stdout.write("nothing is left over\n")
         return 0

@@ -193,29 +193,29 @@ def test_what_an_interrupted_job_left_is_found_and_dropped(
     query(host, "drop table scratch.sp_other_1")
 
 
-LEFT = "select string_agg(tablename, ' ') from pg_tables where schemaname = 'scratch'"
+LEFT = """
+select string_agg(tablename, ' ' order by tablename) from pg_tables where schemaname = 'scratch'"""
 
 
-def test_the_timer_drops_what_belongs_to_no_running_job(host: Host, runner: Host) -> None:
-    """A container with a job's label stands for one that runs; its tables stay."""
+def test_the_timer_drops_what_ended_jobs_left_and_nothing_else(host: Host, runner: Host) -> None:
+    """A job's record, as the runner writes it at the end, makes the difference."""
     timer = runner.service("sallyport-data-builder-clean.timer")
     assert timer.is_enabled
     assert timer.is_running
-    for name in ("sp_gone_1", "sp_gone_2", "sp_alive1_1"):
-        query(
-            host,
-            f"create table scratch.{name} (); alter table scratch.{name} owner to sallyport_jobs",
-        )
-    image = runner.check_output("docker image ls --quiet | head -1")
-    label = "--label org.sallyport.job=alive1"
-    container = runner.check_output(f"docker create {label} {image} true")
+    record = "f=/srv/high_privacy/logs/2026-11/os-job-%s; mkdir -p $f && echo {} > $f/metadata.json"
+    made = "create table scratch.{0} (); alter table scratch.{0} owner to sallyport_jobs"
+    for name in ("sp_gone1_1", "sp_gone1_2", "sp_alive1_1", "sp_local_1"):
+        query(host, made.format(name))
     try:
+        runner.check_output(record, "gone1")
         runner.check_output("systemctl start sallyport-data-builder-clean.service")
-        assert query(host, LEFT) == "sp_alive1_1"
+        assert query(host, LEFT).split() == ["sp_alive1_1", "sp_local_1"]
+        runner.check_output(record, "alive1")
+        runner.check_output("systemctl start sallyport-data-builder-clean.service")
+        assert query(host, LEFT) == "sp_local_1"
     finally:
-        runner.check_output(f"docker rm {container}")
-    runner.check_output("systemctl start sallyport-data-builder-clean.service")
-    assert query(host, LEFT) == ""
+        query(host, "drop table scratch.sp_local_1")
+        runner.check_output("rm -rf /srv/high_privacy/logs/2026-11/os-job-*1")
 
 
 def test_a_broken_mapping_is_named_without_values(
