@@ -71,7 +71,7 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "database_url_file": str(base / "database_url"),
         "database_access_network": "jobrunner-db",
         "database_backends": str(base / "backends"),
-        "database_backend": "hospital",
+        "database_backend_class": "",
         "dns_sink": "192.0.2.0",
         "level4_max_filesize": "16777216",
         "level4_max_csv_rows": "5000",

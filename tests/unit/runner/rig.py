@@ -268,7 +268,7 @@ def settings(base: Path, **values: Any) -> Settings:
         "database_url": Secret("postgresql://jobs:hidden-password@127.0.0.1/hospital"),
         "database_access_network": "jobrunner-db",
         "database_backends": base / "backends",
-        "database_backend": "hospital",
+        "database_backend_class": None,
         "dns_sink": "192.0.2.0",
         "level4_max_filesize": 16 * MEBIBYTE,
         "level4_max_csv_rows": 5000,

@@ -49,7 +49,7 @@ def test_an_image_without_phases_has_what_ehrql_asks_for_and_nothing_else(
     runner: Runner, sha: str
 ) -> None:
     """The real ehrQL image can take the slot: the contract of data-access 3.1, whole."""
-    given = replace(runner.settings, database_backend="site.backends.HospitalBackend")
+    given = replace(runner.settings, database_backend_class="site.backends.HospitalBackend")
     runner.request("a", sha, "extract")
     runner.passes(3)
     request = runner.store.request(runner.job("extract").request_id)

@@ -30,7 +30,9 @@ def test_good_settings_are_typed(tmp_path: Path) -> None:
 
 
 def test_every_variable_is_asked_for(tmp_path: Path) -> None:
-    optional = {"RUNNER_TRUSTED_KEYS", "RUNNER_DATABASE_URL_FILE"}
+    optional = {
+        f"RUNNER_{name}" for name in ("TRUSTED_KEYS", "DATABASE_URL_FILE", "DATABASE_BACKEND_CLASS")
+    }
     names = environment_names(Settings, PREFIX)
     assert len(names) == len(fields(Settings))
     assert set(problems({})) == {f"{name} is not set" for name in names - optional}
@@ -52,8 +54,9 @@ def test_every_variable_is_asked_for(tmp_path: Path) -> None:
         ("LONG_POLL", "2.5", "expected a whole number"),
         ("MAX_WORKERS", "0", "expected a number above 0"),
         ("MAX_DB_WORKERS", "-2", "expected a number above 0"),
-        ("DATABASE_BACKEND", "a b", "expected a slug, or the dotted path of a class"),
-        ("DATABASE_BACKEND", "a..B", "expected a slug, or the dotted path of a class"),
+        ("DATABASE_BACKEND_CLASS", "a b", "expected the dotted path of a class"),
+        ("DATABASE_BACKEND_CLASS", "a..B", "expected the dotted path of a class"),
+        ("DATABASE_BACKEND_CLASS", "omop", "expected the dotted path of a class"),
         ("JOB_CPU_COUNT", "0", "expected a number above 0"),
         ("JOB_MEMORY_LIMIT", "0", "expected a number above 0"),
         ("JOB_MEMORY_LIMIT", "4G", "expected a whole number"),

@@ -62,7 +62,7 @@ class Settings:
     database_url: Secret | None
     database_access_network: str
     database_backends: Path
-    database_backend: str
+    database_backend_class: str | None
     dns_sink: str
 
     level4_max_filesize: int
@@ -81,8 +81,8 @@ class Settings:
     def _problems(self) -> Iterator[str]:
         if not _SLUG.fullmatch(self.backend):
             yield f"{PREFIX}BACKEND: a slug has small letters, digits, '-' and '_' only"
-        if not (_SLUG.fullmatch(self.database_backend) or _CLASS.fullmatch(self.database_backend)):
-            yield f"{PREFIX}DATABASE_BACKEND: expected a slug, or the dotted path of a class"
+        if self.database_backend_class and not _CLASS.fullmatch(self.database_backend_class):
+            yield f"{PREFIX}DATABASE_BACKEND_CLASS: expected the dotted path of a class"
         for name in _POSITIVE:
             if not 0 < getattr(self, name) < math.inf:
                 yield f"{PREFIX}{name.upper()}: expected a number above 0"

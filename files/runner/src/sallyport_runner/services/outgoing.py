@@ -30,7 +30,7 @@ def _message(job: Job) -> str:
     text = sentence(job.code, job.reason)
     if job.code is StatusCode.UNMATCHED_PATTERNS:
         spelled_out = [pattern for pattern in job.unmatched if pattern in job.outputs]
-        text = ": ".join([text, *([", ".join(spelled_out)] if spelled_out else [])])
+        text += f": {', '.join(spelled_out)}"
     return text[:MAX_MESSAGE]
 
 

@@ -71,7 +71,7 @@ class Sandbox:
 
     def _environment(self, job: Job, request: JobRequest) -> dict[str, str]:
         settings, database = self._settings, self.uses_database(job)
-        backend = settings.database_backend if database else settings.backend
+        backend = (database and settings.database_backend_class) or settings.backend
         names = {"OPENSAFELY_BACKEND": backend, "HOME": "/tmp"}  # noqa: S108 (inside)
         if not database or job.phase is Phase.COMPILE:
             return names
