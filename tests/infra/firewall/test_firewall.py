@@ -34,6 +34,12 @@ def test_rules_come_before_the_network_and_the_engine(host: Host) -> None:
     assert wanted.is_symlink
 
 
+def test_nothing_empties_the_folder_of_the_unit_while_it_starts(host: Host) -> None:
+    after = host.check_output("systemctl show -P After sallyport-firewall").split()
+    assert "systemd-tmpfiles-setup.service" in after
+    assert not host.check_output("systemctl list-units --failed --plain --no-legend")
+
+
 def test_the_secure_zone_is_closed_in_every_direction(host: Host) -> None:
     rules = json.loads(host.check_output("nft --json list table inet sallyport"))["nftables"]
     chains = {entry["chain"]["hook"]: entry["chain"] for entry in rules if "chain" in entry}
