@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,10 +195,11 @@ class Server:
             return [tuple(row) for row in run_steps(database, steps, columns, selective)]
 
     def measures(
-        self, root: op.Measures, tables: Tables, options: Options | None = None
+        self, root: op.Measures, tables: Tables, options: Options | None = None, hours: int = 72
     ) -> list[Result]:
         """Answer measures, before small numbers are hidden."""
         with self._about(root, tables, options) as (database, planner), scratch(database) as names:
+            database.mapping = replace(database.mapping, measures_hours=hours)
             return measure_results(database, planner, root, names)
 
     def events(

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.data_builder.engines import by_reference, mapped, server, tables_of
+from tests.unit.data_builder.cases.measuring import MEASURES
+from tests.unit.data_builder.cases.measuring import TABLES as MEASURED
+from tests.unit.data_builder.engines import Reference, by_reference, mapped, server, tables_of
 
 from sallyport_data_builder.errors import DatabaseFailure, TooSlowError
 from sallyport_data_builder.lang import (
@@ -113,6 +115,20 @@ def test_pln_09_the_final_join_is_split(most: int) -> None:
     assert [step.label for step in steps].count("part of the result") >= 7 // most
     assert steps[-1].rules == ("PLN-09",)
     assert "part of the result" not in [step.label for step in steps_of(root)]
+
+
+@pytest.mark.parametrize(("most", "queries"), [(2, 8), (5, 2), (9, 1)])
+def test_pln_09_measures_are_divided_among_queries(most: int, queries: int) -> None:
+    make, _rows = MEASURES["a pick for each of seventy measures"]
+    seventy = plan_of(make()).measures
+    root = replace(seventy, measures=seventy.measures[:8])
+    options = Options(max_joins=most)
+    database = server("sqlite://")
+    assert database.measures(root, MEASURED, options) == Reference().measures(root, MEASURED)
+    planner = Planner(dialect_of("sqlite"), mapped(tables_of([root])), "unit", (), options)
+    sums = [step for step in MeasurePlanner(planner).explained(root) if step.label == "sums"]
+    assert len(sums) == queries
+    assert all(("PLN-09" in step.rules) == (queries > 1) for step in sums)
 
 
 def test_pln_09_more_columns_than_a_table_has_is_too_complex() -> None:
@@ -236,6 +252,14 @@ def test_pln_06_and_07_scratch_tables_are_unlogged_and_counted() -> None:
     assert "UNLOGGED" not in shown(root)
 
 
+def test_13_4_the_mapping_says_how_long_measures_may_take() -> None:
+    root = plan_of(MEASURES["count during the interval"][0]()).measures
+    assert mapped(tables_of([root])).measures_hours == 72
+    with pytest.raises(TooSlowError, match="the limit is 0"):
+        server("sqlite://").measures(root, MEASURED, Options(max_grid=1), hours=0)
+    assert server("sqlite://").measures(root, MEASURED, Options(max_grid=1), hours=1)
+
+
 def test_13_4_measures_that_take_too_long_end_with_14(caplog: pytest.LogCaptureFixture) -> None:
     slow = progress.Progress(24, hours=0.0)
     with caplog.at_level(logging.INFO, "data_builder"):
@@ -244,7 +268,7 @@ def test_13_4_measures_that_take_too_long_end_with_14(caplog: pytest.LogCaptureF
             slow.finished(11)
     assert caught.value.code == 14
     assert "measures: 1 of 24 intervals" in caplog.messages[0]
-    in_time = progress.Progress(24)
+    in_time = progress.Progress(24, hours=72)
     for _each in range(24):
         in_time.finished(1)
     last = progress.Progress(1, hours=0.0)

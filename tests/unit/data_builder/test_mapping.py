@@ -67,6 +67,7 @@ MISTAKES = {
     ),
     "kind of a value": (SOURCE, f"{SOURCE}\nmaterialise = 1", 12, "must be true/false"),
     "pattern of nothing": (ONS, 'unavailable = ["cause_of_deth_*"', 39, "mean cause_of_death"),
+    "no time": ("scratch_schema", "measures_hours = 0\nscratch_schema", 4, "must be 1 or more"),
     "maintenance": ("scratch_schema", "maintenance = {}\nscratch_schema", 4, "needs sql"),
     "scratch column": (
         "scratch_schema",

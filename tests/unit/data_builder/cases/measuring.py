@@ -194,6 +194,20 @@ MEASURES["nothing of the interval"] = (
         row("m", FEBRUARY, 1, 1, N), row("m", FEBRUARY, 1, 1, F), row("m", FEBRUARY, 2, 2, T),
     ],
 )  # fmt: skip
+# More than the 64 tables that SQLite, and the 61 that MariaDB, join in one statement.
+MEASURES["a pick for each of seventy measures"] = (
+    measures(
+        *(
+            (f"m{k}", during.where(during.i > k).sort_by(during.d).last_for_patient().i)
+            for k in range(70)
+        )
+    ),
+    [
+        row(f"m{k}", interval, sum(i for i in last if i > k), 4)
+        for k in range(70)
+        for interval, last in ((JANUARY, (2, 64)), (FEBRUARY, (4, 8)))
+    ],
+)
 
 
 def dataset(*tables: dict[str, Any], population: Any = everybody) -> Callable[[], Dataset]:

@@ -99,6 +99,7 @@ class BackendMapping:
     collation: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     maintenance: str = ""
+    measures_hours: int = 72
     lines: Lines = field(default_factory=lambda: Lines(""))
     backend: Backend | None = None
 

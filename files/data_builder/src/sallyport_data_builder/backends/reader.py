@@ -26,7 +26,8 @@ FORMAT = 1
 TOP: dict[str, type | tuple[type, ...]] = {
     "format": int, "implements": list, "dialect": str, "patient_id": dict, "scratch_schema": str,
     "scratch_columns": dict, "collation": str, "settings": dict, "exclude_patients": dict,
-    "only_patients": dict, "maintenance": dict, "tables": dict, "extra_tables": dict,
+    "only_patients": dict, "maintenance": dict, "measures_hours": int, "tables": dict,
+    "extra_tables": dict,
 }  # fmt: skip
 TABLE: dict[str, type | tuple[type, ...]] = {
     "source": str, "query": str, "where": str, "patient_id": (str, dict), "materialise": bool,
@@ -102,6 +103,7 @@ class Reader:
             collation=document.get("collation", ""),
             settings=document.get("settings", {}),
             maintenance=self._maintenance(document),
+            measures_hours=self._hours(document),
             lines=self._lines,
         )
 
@@ -157,6 +159,12 @@ class Reader:
         if "maintenance" in document and not item.get("sql"):
             self.note(("maintenance",), "maintenance needs sql that returns one bool")
         return str(item.get("sql", ""))
+
+    def _hours(self, document: Mapping[str, Any]) -> int:
+        hours = int(document.get("measures_hours", BackendMapping.measures_hours))
+        if hours < 1:
+            self.note(("measures_hours",), "measures_hours must be 1 or more")
+        return hours
 
     def _scratch(self, items: Mapping[str, Any]) -> dict[str, ScratchColumn]:
         found = {}

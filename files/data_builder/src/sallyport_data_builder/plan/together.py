@@ -17,9 +17,10 @@ LONGEST = 200_000
 
 @dataclass(frozen=True)
 class Together:
-    """Measures with one denominator and the same intervals."""
+    """Measures with one denominator and the same intervals: all of them, or those of a part."""
 
     measures: tuple[Measure, ...]
+    part: bool = False
 
     @property
     def denominator(self) -> Series:
@@ -65,10 +66,20 @@ class Together:
             return []
         return [part for part in conjuncts(self.denominator) if depends(part)]
 
+    def halves(self) -> tuple[Together, Together]:
+        """Return two queries of half the measures each."""
+        middle = len(self.measures) // 2
+        first, last = self.measures[:middle], self.measures[middle:]
+        return Together(first, part=True), Together(last, part=True)
+
+    @property
+    def brief(self) -> bool:
+        """Tell whether a calendar of the intervals is worth its cost (MSR-04)."""
+        return sum((end - start).days + 1 for start, end in self.intervals) <= LONGEST
+
     def calendar(self) -> list[tuple[date, int, date, date]]:
         """Return each day of each interval, nothing if there are too many (MSR-04)."""
-        days = sum((end - start).days + 1 for start, end in self.intervals)
-        if days > LONGEST:
+        if not self.brief:
             return []
         return [
             (start + timedelta(day), n, start, end)

@@ -14,6 +14,7 @@ from sallyport_data_builder.memory.values import sort_key
 from sallyport_data_builder.model.nodes import Node, Series
 from sallyport_data_builder.model.roots import Measures
 from sallyport_data_builder.plan.fusion import needs
+from sallyport_data_builder.plan.relations import Needs
 from sallyport_data_builder.plan.shared import movable
 from sallyport_data_builder.plan.together import Together, depends, together
 from sallyport_data_builder.sql.dialect import Element
@@ -55,15 +56,30 @@ class MeasurePlanner:
 
     def each(self, root: Measures) -> Iterator[Query]:
         """Give each query, after adding the steps that come before its batches."""
-        for found in together(root):
+        for found in self.queries(root):
             yield self._query(found)
 
-    def _query(self, found: Together) -> Query:
+    def queries(self, root: Measures) -> list[Together]:
+        """Return the measures of each query."""
+        return [query for found in together(root) for query in self._fitting(found)]
+
+    def _fitting(self, found: Together) -> list[Together]:
+        """Divide measures among queries until the joins of each are below the limit (PLN-09)."""
         options = self._planner.options
-        calendar = found.calendar()
-        if not calendar:
+        # The intervals are joined as well.
+        few = len(self._needs(found).relations) < options.max_joins
+        if few or len(found.measures) == 1 or not options.on("split"):
+            return [found]
+        return [query for half in found.halves() for query in self._fitting(half)]
+
+    def _needs(self, found: Together) -> Needs:
+        options = self._planner.options
+        if not found.brief:
             options = options.without("calendar")
-        wanted = needs(found.roots, found.steady(), options, self._dialect.fused_picks)
+        return needs(found.roots, found.steady(), options, self._dialect.fused_picks)
+
+    def _query(self, found: Together) -> Query:
+        wanted, calendar = self._needs(found), found.calendar()
         emitter = self._planner.emitter(wanted)
         for relation in wanted.relations:
             if relation.early:
@@ -116,6 +132,7 @@ class MeasurePlanner:
             if relation.dynamic:
                 self._planner.keep(relation, emitter, query.base.table, intervals)
         rules = ["MSR-01"] if len(query.together.measures) > 1 else []
+        rules += ["PLN-09"] if query.together.part else []
         grid = self._grid(query, intervals)
         if self._dialect.stores_grid:
             rows: sa.FromClause = self._stage.store("population of each interval", grid)

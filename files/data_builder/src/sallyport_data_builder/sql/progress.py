@@ -10,13 +10,12 @@ from sallyport_data_builder.errors import TooSlowError
 LOG = logging.getLogger("data_builder")
 ENOUGH_INTERVALS = 12
 ENOUGH_WORK = 0.1
-HOURS = 72.0
 
 
 class Progress:
     """Counts intervals; raises TooSlowError once the end lies beyond the limit."""
 
-    def __init__(self, intervals: int, hours: float = HOURS) -> None:
+    def __init__(self, intervals: int, hours: float) -> None:
         self._of, self._limit, self._done = intervals, hours * 3600, 0
         self._started = time.monotonic()
 

@@ -13,7 +13,7 @@ from sallyport_data_builder.io.tables import OutputTable
 from sallyport_data_builder.io.targets import Target
 from sallyport_data_builder.memory.measures import Result, control
 from sallyport_data_builder.model.roots import Dataset, Measures
-from sallyport_data_builder.plan.together import batches, together
+from sallyport_data_builder.plan.together import batches
 from sallyport_data_builder.sql.database import Database
 from sallyport_data_builder.sql.downloads import Download
 from sallyport_data_builder.sql.measures import MeasurePlanner, results
@@ -75,7 +75,8 @@ def measure_results(
 ) -> list[Result]:
     """Return every row before disclosure control, in the order of the output."""
     maker, stage, options = MeasurePlanner(planner), planner.stage, planner.options
-    progress = Progress(sum(len(found.intervals) for found in together(root)))
+    hours = database.mapping.measures_hours
+    progress = Progress(sum(len(found.intervals) for found in maker.queries(root)), hours)
     rows: dict[str, list[Result]] = {}
     maker.prepare(root)
     done = 0
