@@ -61,6 +61,17 @@ class TestAccess:
         assert answer.json()["token"]
         assert rig.upstreams.saw_nothing()
 
+    def test_a_token_without_a_scope_is_for_the_version_check(self, rig: Rig) -> None:
+        answer = rig.get("registry", f"/token?service={HOSTS['registry']}")
+        assert answer.status_code == 200
+        assert answer.json()["token"]
+
+    @pytest.mark.parametrize("service", ["service=elsewhere.example&", ""])
+    def test_a_token_for_another_service_is_refused(self, rig: Rig, service: str) -> None:
+        answer = rig.get("registry", f"/token?{service}scope=repository:{NAME}:pull")
+        assert answer.status_code in {403, 404}
+        assert "scope" in answer.json()["errors"][0]["message"]
+
     @pytest.mark.parametrize(
         ("scope", "reason"),
         [

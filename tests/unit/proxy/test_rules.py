@@ -48,6 +48,11 @@ def test_each_allowed_request_is_understood(policy: Policy, request_: Asked) -> 
     assert understand(policy, request_).kind in {"git", "registry", "archive"}
 
 
+def test_the_longest_name_is_understood(policy: Policy) -> None:
+    longest = replace(MANIFEST, target=f"/v2/opensafely-core/{'x' * 184}/manifests/v2")
+    assert understand(policy, longest).name.endswith("x" * 184)
+
+
 def git(target: str) -> Asked:
     """Return the discovery of references with another address."""
     return replace(GIT, target=target)
@@ -64,6 +69,8 @@ CHANGES = [
     (git(f"{STUDY}/info/refs?service=git-receive-pack"), "service"),
     (git(f"{REFS}&service=git-upload-pack"), "query"),
     (git(f"{REFS}&more=1"), "query"),
+    (git(f"{STUDY}/info/refs?service"), "query"),
+    (git(f"{REFS}|x"), "query"),
     (git(REFS.replace("demo-org", "demo-org-evil")), "org_not_allowed"),
     (git(REFS.replace("demo-study", "study")), "repo_not_allowed"),
     (git("/other-org/closed/info/refs?service=git-upload-pack"), "client_unknown"),
@@ -89,6 +96,7 @@ CHANGES = [
     (replace(MANIFEST, target="/v2/_catalog"), "name_not_allowed"),
     (replace(MANIFEST, target="/v2/opensafely-core/a/b/manifests/v2"), "name_not_allowed"),
     (replace(MANIFEST, target="/v2/opensafely-core-x/python/manifests/v2"), "name_not_allowed"),
+    (replace(MANIFEST, target=f"/v2/opensafely-core/{'x' * 185}/manifests/v2"), "name_not_allowed"),
     (replace(MANIFEST, target="/v2/elsewhere/python/manifests/v2"), "client_unknown"),
     (replace(MANIFEST, target="/v2/pinned/python/manifests/v2"), "tag_not_allowed"),
     (replace(MANIFEST, target=f"{IMAGE}/tags/list"), "name_not_allowed"),

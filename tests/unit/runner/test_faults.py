@@ -1,0 +1,137 @@
+"""What goes wrong around one job ends that job with a reason, and no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.runner.rig import Container, Runner, make
+
+from sallyport_common.protocol import ERROR_ACTION, StatusCode
+from sallyport_runner.models import ContainerSpec, ContainerStatus, JobRequest, Reason, Stop
+from sallyport_runner.services.admission import Admission
+from sallyport_runner.services.executor import ImageError
+from sallyport_runner.services.retries import MAX_TRIES
+from sallyport_runner.storage import PAUSED
+
+pytestmark = pytest.mark.live
+NOW = "2026-11-24T00:00:00Z"
+
+
+@pytest.mark.parametrize("tries", [MAX_TRIES - 1, MAX_TRIES])
+def test_an_engine_that_stays_away_before_the_start_ends_the_job(
+    runner: Runner, sha: str, tries: int
+) -> None:
+    runner.request("a", sha, "make")
+    runner.passes(1)
+    runner.executor.away = True
+    runner.passes(tries, seconds=100)
+    runner.executor.away = False
+    runner.passes(4, seconds=100)
+    given_up = tries == MAX_TRIES
+    expected = StatusCode.INTERNAL_ERROR if given_up else StatusCode.SUCCEEDED
+    assert runner.job("make").code is expected
+    assert len(runner.executor.started) == (not given_up)
+
+
+def test_an_image_that_goes_between_fetch_and_start_is_said(
+    runner: Runner, sha: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(spec: ContainerSpec) -> None:
+        raise ImageError(spec.image)
+
+    monkeypatch.setattr(runner.executor, "start", gone)
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    job = runner.job("make")
+    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_IMAGE)
+
+
+def test_a_request_that_breaks_the_runner_ends_and_the_next_one_runs(
+    runner: Runner, sha: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    admit = Admission.admit
+
+    def broken(self: Admission, request: JobRequest) -> bool:
+        if request.workspace == "broken":
+            raise RuntimeError("a fault of ours")
+        return admit(self, request)
+
+    monkeypatch.setattr(Admission, "admit", broken)
+    first = runner.request("b", sha, "make", workspace="broken")
+    runner.request("a", sha, "make")
+    runner.passes(5)
+    (job,) = runner.store.jobs_of([first.identifier])
+    assert (job.action, job.code) == (ERROR_ACTION, StatusCode.INTERNAL_ERROR)
+    assert "could not look at the request" in job.problem
+    assert "a fault of ours" in caplog.text
+    assert "a fault of ours" not in job.problem
+    assert runner.job("make").code is StatusCode.SUCCEEDED
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_waiting_job_can_be_killed_or_cancelled(runner: Runner, sha: str, killed: bool) -> None:
+    runner.store.set_flag(PAUSED, "true", NOW)
+    request = runner.request("a", sha, "make")
+    runner.passes(2)
+    if killed:
+        runner.store.update(runner.job("make").id, stop=Stop.ADMIN)
+    else:
+        runner.store.cancel(request.identifier, ["make"], NOW)
+    runner.passes(2)
+    expected = StatusCode.KILLED_BY_ADMIN if killed else StatusCode.CANCELLED_BY_USER
+    assert runner.job("make").code is expected
+    assert runner.executor.started == []
+
+
+def to_start(runner: Runner, sha: str) -> None:
+    """Leave a job whose container was made and never started, as a cut-off start does."""
+    runner.executor.held = True
+    runner.executor.programs["make"] = make
+    runner.request("a", sha, "make")
+    runner.passes(3)
+    (container,) = runner.executor.containers.values()
+    container.status = replace(container.status, state="created")
+
+
+def test_a_container_that_was_only_made_is_started(
+    runner: Runner, sha: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_start(runner, sha)
+    again: list[ContainerSpec] = []
+
+    def start(spec: ContainerSpec) -> None:
+        again.append(spec)
+        status = ContainerStatus(name=spec.name, labels=spec.labels, state="running")
+        runner.executor.containers[spec.name] = Container(spec, status)
+
+    monkeypatch.setattr(runner.executor, "start", start)
+    runner.passes(1)
+    assert [spec.name for spec in again] == [runner.job("make").container]
+    runner.executor.go_on(runner.job("make").container)
+    runner.passes(3)
+    assert (runner.job("make").code, runner.job("make").attempt) == (StatusCode.SUCCEEDED, 1)
+
+
+def test_a_volume_that_is_gone_before_the_start_is_filled_again(runner: Runner, sha: str) -> None:
+    to_start(runner, sha)
+    (runner.settings.volumes / runner.job("make").id / "prepared").unlink()
+    runner.executor.held = False
+    runner.passes(6)
+    job = runner.job("make")
+    assert (job.code, job.attempt) == (StatusCode.SUCCEEDED, 2)
+
+
+def test_what_was_cancelled_before_its_end_was_seen_counts_as_cancelled(
+    runner: Runner, sha: str
+) -> None:
+    runner.executor.held = True
+    runner.executor.programs["make"] = make
+    request = runner.request("a", sha, "make")
+    runner.passes(3)
+    runner.executor.go_on(runner.job("make").container)
+    runner.store.cancel(request.identifier, ["make"], NOW)
+    runner.passes(3)
+    job = runner.job("make")
+    assert (job.code, job.files) == (StatusCode.CANCELLED_BY_USER, {})
+    assert not runner.high("output/raw.csv").exists()
