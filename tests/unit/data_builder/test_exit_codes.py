@@ -289,7 +289,7 @@ def test_14_for_measures_that_would_take_too_long(
     each = [(number, number) for number in range(1, 25)]
     monkeypatch.setattr(results, "batches", lambda *_numbers: each)
     assert cli.main(words) == 0
-    monkeypatch.setattr(Progress.__init__, "__defaults__", (0.0,))
+    monkeypatch.setattr(results, "Progress", lambda count, _hours: Progress(count, 0.0))
     assert cli.main(words) == 14
     assert "hours" in capfd.readouterr().err
 

@@ -220,6 +220,10 @@ def _extreme(series: op.Extreme, aims: Aims, operation: str, other: Node | None)
         return some(
             every([part, *others[:place], *others[place + 1 :]]) for place, part in enumerate(parts)
         )
+    if operation == "ne":
+        decides = [want(aims, part, strict, other) for part in series.parts]
+        none = [want(aims, part, MIRROR[strict], other) for part in series.parts]
+        return some([*decides, every(none)])
     return every(parts)
 
 

@@ -27,7 +27,7 @@ from sallyport_data_builder.model.nodes import Frame
 
 MARGIN = 30  # days after a death in which something may still be recorded
 AHEAD = 60  # days after today
-OLDEST = 95 * 365
+OLDEST, UTMOST = 95 * 365, 115 * 365  # days: of anybody, and where the study wants it
 DIES = 0.12
 HAS_ROW = 0.75
 TELLS = 0.9
@@ -142,20 +142,14 @@ class Patients:
 
     def _life(self) -> None:
         """Draw birth and death, between which everything else happens."""
-        wishes, study = self._wishes, self._study
-        today = study.today.toordinal()
-        earliest, latest = LAST * 30, 0
-        for wanted in wishes.rows.values():
-            for bound in wanted.bounds:
-                if isinstance(bound.fixed, datetime.date):
-                    day = bound.fixed.toordinal()
-                    if bound.op in ("le", "lt", "eq"):
-                        earliest = min(earliest, day - 1)
-                    if bound.op in ("ge", "gt", "eq"):
-                        latest = max(latest, day + 1)
-        self._birth, self._last, self._death = today - OLDEST, today, None
-        days = (today - OLDEST, max(min(today, earliest), today - OLDEST), True)
+        study, today = self._study, self._study.today.toordinal()
+        earliest, latest = self._wished_days()
+        self._birth, self._last, self._death = self._first_birth(today), today, None
+        days = (self._birth, max(min(today, earliest), self._birth), True)
         self._birth = self._person_date(study.births, days) or self._chance.between(*days[:2])
+        for table, column in study.births:  # a death may be wanted so long after it
+            born = {column: datetime.date.fromordinal(self._birth)}
+            self._person.facts[table] = [dict.fromkeys(study.places[table].columns) | born]
         if self._dies():
             first = max(self._birth, min(latest - MARGIN + 1, today + AHEAD))
             days = (first, max(today + AHEAD, first), True)
@@ -163,6 +157,26 @@ class Patients:
         self._last = max(today + AHEAD, self._birth)
         if self._death is not None:
             self._last = max(self._death + MARGIN, self._birth)
+
+    def _wished_days(self) -> tuple[int, int]:
+        """Return before which day rows are wanted, and after which one."""
+        earliest, latest = LAST * 30, 0
+        for wanted in self._wishes.rows.values():
+            for bound in wanted.bounds:
+                if isinstance(bound.fixed, datetime.date):
+                    day = bound.fixed.toordinal()
+                    if bound.op in ("le", "lt", "eq"):
+                        earliest = min(earliest, day - 1)
+                    if bound.op in ("ge", "gt", "eq"):
+                        latest = max(latest, day + 1)
+        return earliest, latest
+
+    def _first_birth(self, today: int) -> int:
+        """Return the first day of a birth; it is earlier where only very old people are wanted."""
+        bounds = [each for cell in self._study.births for each in self._wishes.cells.get(cell, ())]
+        limits = [day for op, day in self._values(bounds, None) if op in ("lt", "le")]
+        usual = today - OLDEST
+        return today - UTMOST if any(day.toordinal() <= usual for day in limits) else usual
 
     def _dies(self) -> bool:
         """Tell whether this patient is to die: wanted, not wanted, or by chance."""
