@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.unit.runner.rig import Container, Runner, make
@@ -135,3 +136,25 @@ def test_what_was_cancelled_before_its_end_was_seen_counts_as_cancelled(
     job = runner.job("make")
     assert (job.code, job.files) == (StatusCode.CANCELLED_BY_USER, {})
     assert not runner.high("output/raw.csv").exists()
+
+
+def test_a_job_for_a_database_that_the_runner_has_not_is_refused(tmp_path: Path) -> None:
+    runner = Runner(tmp_path, database_url=None)
+    runner.request("a", runner.study.head, "extract")
+    runner.passes(3)
+    job = runner.job("extract")
+    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_DATABASE)
+    assert runner.executor.started == []
+
+
+def test_code_that_is_gone_from_the_forge_before_the_job_is_prepared_is_said(
+    runner: Runner, sha: str
+) -> None:
+    runner.store.set_flag(PAUSED, "true", NOW)
+    runner.request("a", sha, "make")
+    runner.passes(2)
+    runner.study.git("commit", "--quiet", "--amend", "--allow-empty", "-m", "another history")
+    runner.store.set_flag(PAUSED, None, NOW)
+    runner.passes(3)
+    job = runner.job("make")
+    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_CODE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from pathlib import Path
 
@@ -18,6 +19,22 @@ def test_writing_makes_folders_and_replaces(tmp_path: Path) -> None:
     assert (tmp_path / "a/b/c.txt").read_bytes() == b"two"
     assert (tmp_path / "a/b/c.txt").stat().st_mode & 0o777 == 0o640
     assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["c.txt"]
+
+
+def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing(tmp_path: Path) -> None:
+    class Broken(io.BytesIO):
+        """Gives some bytes, then fails as a bad disk does."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            if found := super().read(size):
+                return found
+            raise OSError(errno.EIO, "the disk is bad")
+
+    trees.write_beneath(tmp_path, "a.txt", io.BytesIO(b"old"))
+    with pytest.raises(OSError, match="the disk is bad"):
+        trees.write_beneath(tmp_path, "a.txt", Broken(b"new"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_bytes() == b"old"
 
 
 def test_writing_through_a_link_is_refused(tmp_path: Path) -> None:
