@@ -150,6 +150,7 @@ class Runs:
             self._retries.clear(identifier)
 
     def _give_up(self, identifier: str) -> None:
+        self._retries.clear(identifier)
         request = self._store.request(identifier)
         if request is None:
             self._end(identifier, StatusCode.INTERNAL_ERROR)
@@ -183,6 +184,7 @@ class Runs:
         ended = job.cancelled_at if code is StatusCode.CANCELLED_BY_USER else utc_now_text()
         self._set(job, code, reason, completed_at=ended, **values)
         self._supervision.forget(job.id)
+        self._retries.clear(job.id)
         if code is not StatusCode.INTERNAL_ERROR:
             self._clean_up(job)
 
