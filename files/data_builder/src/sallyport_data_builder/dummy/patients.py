@@ -147,13 +147,15 @@ class Patients:
         self._birth, self._last, self._death = self._first_birth(today), today, None
         days = (self._birth, max(min(today, earliest), self._birth), True)
         self._birth = self._person_date(study.births, days) or self._chance.between(*days[:2])
-        for table, column in study.births:  # a death may be wanted so long after it
+        # A death may be wanted so long after the birth: its row is there until it is made for good.
+        for table, column in study.births:
             born = {column: datetime.date.fromordinal(self._birth)}
             self._person.facts[table] = [dict.fromkeys(study.places[table].columns) | born]
         if self._dies():
             first = max(self._birth, min(latest - MARGIN + 1, today + AHEAD))
             days = (first, max(today + AHEAD, first), True)
             self._death = self._person_date(study.deaths, days) or self._chance.between(*days[:2])
+        self._person.facts.clear()
         self._last = max(today + AHEAD, self._birth)
         if self._death is not None:
             self._last = max(self._death + MARGIN, self._birth)
