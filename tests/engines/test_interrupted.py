@@ -79,7 +79,7 @@ class Watched:
 
     def run(self, statement: str) -> sa.CursorResult[Any]:
         """Run a statement as it stands."""
-        return self.connection.execute(sa.text(statement.replace(":", "\\:")))
+        return self.connection.execute(sa.text(statement))
 
     @property
     def sleeping(self) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -47,21 +47,22 @@ class MeasurePlanner:
     def explained(self, root: Measures) -> list[AnyStep]:
         """Return all steps, with one batch for each query."""
         self.prepare(root)
-        kept = [self.batch(q, 1, len(q.together.intervals)) for q in self.each(root)]
+        found = self.each(self.queries(root))
+        kept = [self.batch(query, 1, len(query.together.intervals)) for query in found]
         return self._stage.finished(self._planner.options.on("early-drop"), kept)
 
     def prepare(self, root: Measures) -> None:
         """Store what all measures need."""
         self._planner.prepare(root)
 
-    def each(self, root: Measures) -> Iterator[Query]:
-        """Give each query, after adding the steps that come before its batches."""
-        for found in self.queries(root):
-            yield self._query(found)
-
     def queries(self, root: Measures) -> list[Together]:
         """Return the measures of each query."""
         return [query for found in together(root) for query in self._fitting(found)]
+
+    def each(self, queries: Iterable[Together]) -> Iterator[Query]:
+        """Give each query, after adding the steps that come before its batches."""
+        for found in queries:
+            yield self._query(found)
 
     def _fitting(self, found: Together) -> list[Together]:
         """Divide measures among queries until the joins of each are below the limit (PLN-09)."""

@@ -75,12 +75,12 @@ def measure_results(
 ) -> list[Result]:
     """Return every row before disclosure control, in the order of the output."""
     maker, stage, options = MeasurePlanner(planner), planner.stage, planner.options
-    hours = database.mapping.measures_hours
-    progress = Progress(sum(len(found.intervals) for found in maker.queries(root)), hours)
+    queries, hours = maker.queries(root), database.mapping.measures_hours
+    progress = Progress(sum(len(found.intervals) for found in queries), hours)
     rows: dict[str, list[Result]] = {}
     maker.prepare(root)
     done = 0
-    for query in maker.each(root):
+    for query in maker.each(queries):
         small = perform(database, stage.steps[done:], names, options.selective)
         done = len(stage.steps)
         patients = database.count(query.base.table)

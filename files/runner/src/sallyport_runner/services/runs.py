@@ -150,13 +150,13 @@ class Runs:
             self._retries.clear(identifier)
 
     def _give_up(self, identifier: str) -> None:
-        self._retries.clear(identifier)
         request = self._store.request(identifier)
         if request is None:
             self._end(identifier, StatusCode.INTERNAL_ERROR)
         else:
             job = failed_job(request, RequestError("The backend could not look at the request."))
             self._store.admit(identifier, [job], [])
+            self._retries.clear(identifier)
             self._changed()
 
     # --- changes ---
