@@ -27,7 +27,7 @@ tar --create --dereference --hard-dereference --exclude=__pycache__ --exclude=di
 RUN = """
 import json, sys, time
 from sallyport_runner.models import ContainerSpec, Mount
-from sallyport_runner.services.engine import DockerExecutor
+from sallyport_runner.services.running.engine import DockerExecutor
 
 given = json.loads(sys.argv[1])
 given["mounts"] = [Mount(**mount) for mount in given["mounts"]]

@@ -16,21 +16,21 @@ from typing import Any, TypeVar
 from sallyport_common.database import create_engine
 from sallyport_common.settings import Secret
 from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Job, JobRequest, Usage
-from sallyport_runner.services.admission import Admission
-from sallyport_runner.services.archive import Archive
 from sallyport_runner.services.executor import ImageError, TransientError
-from sallyport_runner.services.finalise import Finaliser
 from sallyport_runner.services.git import Code, Git
-from sallyport_runner.services.outgoing import Flags
-from sallyport_runner.services.publish import Publisher
-from sallyport_runner.services.recovery import Recovery
-from sallyport_runner.services.runs import Runs
-from sallyport_runner.services.server import Listing
-from sallyport_runner.services.stages import Stages
-from sallyport_runner.services.supervision import Supervision
-from sallyport_runner.services.sweeper import Sweeper
-from sallyport_runner.services.sync import Reporter, SyncState
-from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.services.outputs.archive import Archive
+from sallyport_runner.services.outputs.finalise import Finaliser
+from sallyport_runner.services.outputs.publish import Publisher
+from sallyport_runner.services.outputs.volumes import Volumes
+from sallyport_runner.services.requests.admission import Admission
+from sallyport_runner.services.requests.outgoing import Flags
+from sallyport_runner.services.requests.recovery import Recovery
+from sallyport_runner.services.requests.server import Listing
+from sallyport_runner.services.requests.sync import Reporter, SyncState
+from sallyport_runner.services.running.runs import Runs
+from sallyport_runner.services.running.stages import Stages
+from sallyport_runner.services.running.supervision import Supervision
+from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage.sql import SqlStore, open_database
 

@@ -26,7 +26,7 @@ from sallyport_runner.app import create_app
 from sallyport_runner.daemon import Daemon
 from sallyport_runner.models import Stop
 from sallyport_runner.services.control import Control, UnknownJobError
-from sallyport_runner.services.sync import SyncState
+from sallyport_runner.services.requests.sync import SyncState
 from sallyport_runner.settings import PREFIX, Settings
 from sallyport_runner.storage import PAUSED
 
@@ -125,7 +125,7 @@ def test_the_daemon_is_healthy_although_server_and_engine_are_away(
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(str(tmp_path / "admin.sock"))
     monkeypatch.setattr(systemd, "listen_sockets", lambda: {"admin": listening})
-    monkeypatch.setattr("sallyport_runner.services.engine.CALL_TIMEOUT", 1)
+    monkeypatch.setattr("sallyport_runner.services.running.engine.CALL_TIMEOUT", 1)
     thread = threading.Thread(target=Daemon(known, stopper).run)
     thread.start()
     try:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from sallyport_runner.services.background import Threads
+from sallyport_runner.services.running.background import Threads
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from tests.unit.runner.rig import PROJECT, Container, Runner
 
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Phase, Reason
-from sallyport_runner.services.sandbox import Sandbox
-from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.services.outputs.volumes import Volumes
+from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.storage import MANUAL_MAINTENANCE
 
 HOME = "/" + "tmp"

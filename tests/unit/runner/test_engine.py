@@ -11,8 +11,8 @@ import pytest
 from tests.unit.runner.engine import Engine, serve
 
 from sallyport_runner.models import ContainerSpec, ContainerStatus, Mount, Usage
-from sallyport_runner.services.engine import DockerExecutor
 from sallyport_runner.services.executor import ImageError, TransientError
+from sallyport_runner.services.running.engine import DockerExecutor
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = f"proxy/python@{DIGEST}"

@@ -10,9 +10,9 @@ from tests.unit.runner.rig import Container, Runner, make
 
 from sallyport_common.protocol import ERROR_ACTION, StatusCode
 from sallyport_runner.models import ContainerSpec, ContainerStatus, JobRequest, Reason, Stop
-from sallyport_runner.services.admission import Admission
 from sallyport_runner.services.executor import ImageError
-from sallyport_runner.services.retries import MAX_TRIES
+from sallyport_runner.services.requests.admission import Admission
+from sallyport_runner.services.running.retries import MAX_TRIES
 from sallyport_runner.storage import PAUSED
 
 pytestmark = pytest.mark.live

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from sallyport_runner.services.level4 import Limits, check
+from sallyport_runner.services.outputs.level4 import Limits, check
 from sallyport_study import LEVEL4_FILE_TYPES
 
 LIMITS = Limits(max_size=200, max_rows=3, forbidden_columns=("patient_id",))

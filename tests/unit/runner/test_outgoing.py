@@ -8,7 +8,7 @@ import pytest
 from tests.unit.runner.rig import Container, Runner
 
 from sallyport_common.protocol import StatusCode
-from sallyport_runner.services import outgoing
+from sallyport_runner.services.requests import outgoing
 
 CANARIES = ("canary-name", "canary-data", "canary-log", "canary-fault", "canary-wrong")
 NUMBERS = ("4242", "77")

@@ -11,9 +11,9 @@ from tests.unit.runner.rig import settings
 
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Reason
-from sallyport_runner.services.queue import Queue
-from sallyport_runner.services.retries import LONGEST, MAX_TRIES, Retries
-from sallyport_runner.services.sandbox import Sandbox
+from sallyport_runner.services.running.queue import Queue
+from sallyport_runner.services.running.retries import LONGEST, MAX_TRIES, Retries
+from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.storage import MAINTENANCE, MANUAL_MAINTENANCE, MODE, PAUSED
 from sallyport_runner.storage.sql import SqlStore
 

@@ -15,11 +15,11 @@ from tests.unit.runner.rig import Runner, settings
 from sallyport_common.protocol import ERROR_ACTION, StatusCode
 from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Reason
-from sallyport_runner.services.archive import Archive
-from sallyport_runner.services.recovery import Recovery
-from sallyport_runner.services.requests import RequestReader
-from sallyport_runner.services.server import MAX_IDENTIFIERS, JobServer, ServerError
-from sallyport_runner.services.sync import Listener, SyncState
+from sallyport_runner.services.outputs.archive import Archive
+from sallyport_runner.services.requests.reader import RequestReader
+from sallyport_runner.services.requests.recovery import Recovery
+from sallyport_runner.services.requests.server import MAX_IDENTIFIERS, JobServer, ServerError
+from sallyport_runner.services.requests.sync import Listener, SyncState
 
 pytestmark = pytest.mark.live
 

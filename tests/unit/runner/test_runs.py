@@ -12,8 +12,8 @@ from tests.unit.runner.rig import PROJECT, Container, Runner, make
 
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Reason, Stop
-from sallyport_runner.services.retries import MAX_TRIES
-from sallyport_runner.services.runs import MAX_ATTEMPTS
+from sallyport_runner.services.running.retries import MAX_TRIES
+from sallyport_runner.services.running.runs import MAX_ATTEMPTS
 from sallyport_runner.storage import PAUSED
 
 pytestmark = pytest.mark.live

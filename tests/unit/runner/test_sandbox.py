@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from sallyport_runner.models import ContainerSpec, Mount
-from sallyport_runner.services.engine import SECCOMP, _creation, _moment
+from sallyport_runner.services.running.engine import SECCOMP, _creation, _moment
 
 SPEC = ContainerSpec(
     name="os-job-x",

@@ -12,9 +12,14 @@ from tests.unit.runner.made import REQUEST, job
 from tests.unit.runner.rig import settings
 
 from sallyport_runner.models import Phase
-from sallyport_runner.services.plan import MAX_BYTES, PlanError, digest, read_inputs
-from sallyport_runner.services.sandbox import COMPILE_MEMORY, COMPILE_TIME, PLAN_LIMIT, Sandbox
-from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.services.outputs.plan import MAX_BYTES, PlanError, digest, read_inputs
+from sallyport_runner.services.outputs.volumes import Volumes
+from sallyport_runner.services.running.sandbox import (
+    COMPILE_MEMORY,
+    COMPILE_TIME,
+    PLAN_LIMIT,
+    Sandbox,
+)
 
 
 @pytest.mark.parametrize(

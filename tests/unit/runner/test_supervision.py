@@ -12,8 +12,8 @@ from tests.unit.runner.rig import Immediate, MemoryExecutor, settings
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import ContainerSpec, Job, Phase, Stop, Usage
 from sallyport_runner.services.executor import TransientError
-from sallyport_runner.services.supervision import DISK_EVERY, MEBIBYTE, Supervision
-from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.services.outputs.volumes import Volumes
+from sallyport_runner.services.running.supervision import DISK_EVERY, MEBIBYTE, Supervision
 from sallyport_runner.storage.sql import SqlStore
 
 

@@ -17,9 +17,9 @@ from tests.unit.runner.rig import Runner, settings
 from sallyport_common.errors import SettingsError
 from sallyport_common.protocol import ENVELOPE_TYPE, utc_text
 from sallyport_records import dsse, keys
-from sallyport_runner.services.requests import RefusedRequestError, RequestReader, load_keys
-from sallyport_runner.services.server import JobServer, Listing, ServerError
-from sallyport_runner.services.sync import Listener, SyncState
+from sallyport_runner.services.requests.reader import RefusedRequestError, RequestReader, load_keys
+from sallyport_runner.services.requests.server import JobServer, Listing, ServerError
+from sallyport_runner.services.requests.sync import Listener, SyncState
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 PRIVATE_PEM, PUBLIC_PEM = keys.generate()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sallyport_common.paths import UnsafePathError
-from sallyport_runner.services import trees
+from sallyport_runner.services.outputs import trees
 
 
 def test_writing_makes_folders_and_replaces(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from tests.unit.runner.made import ended, job
 
 from sallyport_common.protocol import State, StatusCode
 from sallyport_runner.models import ContainerStatus, Phase, Reason, Stop
-from sallyport_runner.services import inspection, joblog, sentences
-from sallyport_runner.services.finalise import verdict
-from sallyport_runner.services.manifest import Manifest
+from sallyport_runner.services import sentences
+from sallyport_runner.services.outputs import inspection, joblog
+from sallyport_runner.services.outputs.finalise import verdict
+from sallyport_runner.services.outputs.manifest import Manifest
 
 METADATA: dict[str, Any] = {"unmatched_patterns": [], "level4_excluded_files": {}}
 

@@ -19,7 +19,7 @@ from sallyport_common.errors import SallyportError, run_cli
 from sallyport_common.loop import Stopper
 from sallyport_runner.app import NAME
 from sallyport_runner.daemon import Daemon
-from sallyport_runner.services.requests import load_keys
+from sallyport_runner.services.requests.reader import load_keys
 from sallyport_runner.settings import Settings
 
 SOCKET = Path("/run/sallyport/runner/admin.sock")

@@ -15,24 +15,24 @@ from sallyport_common.health import package_version
 from sallyport_common.http import Backoff
 from sallyport_common.loop import Heart, Stopper, notify, run_loop, watchdog_interval
 from sallyport_runner.app import NAME, create_app
-from sallyport_runner.services.admission import Admission
-from sallyport_runner.services.archive import Archive
-from sallyport_runner.services.background import Threads
 from sallyport_runner.services.control import Control
-from sallyport_runner.services.engine import DockerExecutor
 from sallyport_runner.services.executor import TransientError
-from sallyport_runner.services.finalise import Finaliser
 from sallyport_runner.services.git import Git
-from sallyport_runner.services.publish import Publisher
-from sallyport_runner.services.recovery import Recovery
-from sallyport_runner.services.requests import RequestReader, load_keys
-from sallyport_runner.services.runs import Runs
-from sallyport_runner.services.server import JobServer, ServerError
-from sallyport_runner.services.stages import Stages
-from sallyport_runner.services.supervision import Supervision
-from sallyport_runner.services.sweeper import Sweeper
-from sallyport_runner.services.sync import Listener, Reporter, SyncState
-from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.services.outputs.archive import Archive
+from sallyport_runner.services.outputs.finalise import Finaliser
+from sallyport_runner.services.outputs.publish import Publisher
+from sallyport_runner.services.outputs.volumes import Volumes
+from sallyport_runner.services.requests.admission import Admission
+from sallyport_runner.services.requests.reader import RequestReader, load_keys
+from sallyport_runner.services.requests.recovery import Recovery
+from sallyport_runner.services.requests.server import JobServer, ServerError
+from sallyport_runner.services.requests.sync import Listener, Reporter, SyncState
+from sallyport_runner.services.running.background import Threads
+from sallyport_runner.services.running.engine import DockerExecutor
+from sallyport_runner.services.running.runs import Runs
+from sallyport_runner.services.running.stages import Stages
+from sallyport_runner.services.running.supervision import Supervision
+from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage.sql import SqlStore, open_database
 

@@ -9,7 +9,7 @@ from sallyport_common.errors import SallyportError
 from sallyport_common.protocol import utc_now_text
 from sallyport_runner.models import Job, Stop
 from sallyport_runner.services.executor import Executor
-from sallyport_runner.services.sync import SyncState
+from sallyport_runner.services.requests.sync import SyncState
 from sallyport_runner.storage import MANUAL_MAINTENANCE, PAUSED, Store
 
 SHOWN = 50

@@ -25,16 +25,16 @@ from sallyport_runner.models import (
     container_name,
 )
 from sallyport_runner.services import metrics
-from sallyport_runner.services.admission import Admission, RequestError, failed_job
-from sallyport_runner.services.background import Background
 from sallyport_runner.services.executor import Executor, ImageError, TransientError
-from sallyport_runner.services.finalise import Finaliser
-from sallyport_runner.services.queue import Queue
-from sallyport_runner.services.retries import Retries
-from sallyport_runner.services.sandbox import Sandbox
-from sallyport_runner.services.stages import StageError, Stages
-from sallyport_runner.services.supervision import Supervision
-from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.services.outputs.finalise import Finaliser
+from sallyport_runner.services.outputs.volumes import Volumes
+from sallyport_runner.services.requests.admission import Admission, RequestError, failed_job
+from sallyport_runner.services.running.background import Background
+from sallyport_runner.services.running.queue import Queue
+from sallyport_runner.services.running.retries import Retries
+from sallyport_runner.services.running.sandbox import Sandbox
+from sallyport_runner.services.running.stages import StageError, Stages
+from sallyport_runner.services.running.supervision import Supervision
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import ALIVE, Store
 

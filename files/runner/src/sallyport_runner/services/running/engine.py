@@ -19,7 +19,7 @@ from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Usage
 from sallyport_runner.services.executor import ImageError, TransientError
 
 JOB_USER = "10000:10000"
-SECCOMP = Path(__file__).parent.parent / "seccomp.json"
+SECCOMP = Path(__file__).parents[2] / "seccomp.json"
 CALL_TIMEOUT = 15
 LOG_TAIL = 100_000
 _NO_IMAGE = ("manifest unknown", "not found", "denied", "unauthorized")

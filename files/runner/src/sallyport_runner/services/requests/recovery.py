@@ -15,10 +15,10 @@ from typing import Any
 from sallyport_common.protocol import JobRow, State, StatusCode, state_of, utc_now_text
 from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Job, JobRequest, Phase, Reason, container_name
-from sallyport_runner.services.archive import Archive
 from sallyport_runner.services.executor import Executor
-from sallyport_runner.services.finalise import outcome
-from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.services.outputs.archive import Archive
+from sallyport_runner.services.outputs.finalise import outcome
+from sallyport_runner.services.outputs.volumes import Volumes
 
 log = logging.getLogger(__name__)
 

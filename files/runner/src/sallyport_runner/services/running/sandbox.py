@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from sallyport_runner.models import ContainerSpec, Job, JobRequest, Mount, Phase
 from sallyport_runner.services.executor import TransientError
-from sallyport_runner.services.volumes import Volume
+from sallyport_runner.services.outputs.volumes import Volume
 from sallyport_runner.settings import Settings
 
 COMPILE_MEMORY = 2 * 1024**3

@@ -8,7 +8,7 @@ from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Job
 from sallyport_runner.services import metrics
 from sallyport_runner.services.executor import Executor
-from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.storage import Store
 
 log = logging.getLogger(__name__)

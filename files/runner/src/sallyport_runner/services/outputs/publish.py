@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sallyport_common.paths import open_beneath
 from sallyport_runner.models import Job, JobRequest
-from sallyport_runner.services import level4, trees
-from sallyport_runner.services.level4 import Checked
-from sallyport_runner.services.manifest import Entry, Manifest
-from sallyport_runner.services.trees import Copied
+from sallyport_runner.services.outputs import level4, trees
+from sallyport_runner.services.outputs.level4 import Checked
+from sallyport_runner.services.outputs.manifest import Entry, Manifest
+from sallyport_runner.services.outputs.trees import Copied
 from sallyport_runner.settings import Settings
 from sallyport_study import PrivacyLevel
 

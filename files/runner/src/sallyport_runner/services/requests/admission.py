@@ -12,7 +12,7 @@ from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Job, JobRequest, Reason
 from sallyport_runner.services import git
 from sallyport_runner.services.git import Code, Git
-from sallyport_runner.services.recovery import Recovery
+from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 from sallyport_study import RUN_ALL, Action, Project, ProjectError, parse_project

@@ -8,7 +8,7 @@ from collections.abc import Set
 
 from sallyport_common.protocol import State, StatusCode
 from sallyport_runner.models import Job, Reason
-from sallyport_runner.services.sandbox import Sandbox
+from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import MAINTENANCE, MANUAL_MAINTENANCE, MODE, PAUSED, Store
 

@@ -22,12 +22,12 @@ from sallyport_runner.models import (
     Stop,
     container_name,
 )
-from sallyport_runner.services import inspection, joblog, plan, trees
-from sallyport_runner.services.archive import RECORD, Archive, read_record
 from sallyport_runner.services.executor import Executor
-from sallyport_runner.services.publish import Publisher
+from sallyport_runner.services.outputs import inspection, joblog, plan, trees
+from sallyport_runner.services.outputs.archive import RECORD, Archive, read_record
+from sallyport_runner.services.outputs.publish import Publisher
+from sallyport_runner.services.outputs.volumes import Volume, Volumes
 from sallyport_runner.services.sentences import DATABASE_EXITS, sentence
-from sallyport_runner.services.volumes import Volume, Volumes
 from sallyport_runner.settings import Settings
 from sallyport_study.patterns import matches
 

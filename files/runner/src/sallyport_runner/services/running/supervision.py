@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 from sallyport_runner.models import Job, Phase, Stop
-from sallyport_runner.services import trees
-from sallyport_runner.services.background import Background
 from sallyport_runner.services.executor import Executor, TransientError
-from sallyport_runner.services.volumes import Volumes
+from sallyport_runner.services.outputs import trees
+from sallyport_runner.services.outputs.volumes import Volumes
+from sallyport_runner.services.running.background import Background
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Job, Metadata
-from sallyport_runner.services.manifest import Manifest
+from sallyport_runner.services.outputs.manifest import Manifest
 from sallyport_runner.settings import Settings
 
 RECORD = "metadata.json"

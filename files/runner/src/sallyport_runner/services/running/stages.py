@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sallyport_common.paths import UnsafePathError, open_beneath
 from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason
-from sallyport_runner.services import trees
-from sallyport_runner.services.admission import Admission
-from sallyport_runner.services.archive import Archive
 from sallyport_runner.services.executor import Executor, ImageError
 from sallyport_runner.services.git import CodeError, Git
-from sallyport_runner.services.plan import PlanError, read_inputs
-from sallyport_runner.services.sandbox import Sandbox
-from sallyport_runner.services.volumes import Volume, Volumes
+from sallyport_runner.services.outputs import trees
+from sallyport_runner.services.outputs.archive import Archive
+from sallyport_runner.services.outputs.plan import PlanError, read_inputs
+from sallyport_runner.services.outputs.volumes import Volume, Volumes
+from sallyport_runner.services.requests.admission import Admission
+from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 

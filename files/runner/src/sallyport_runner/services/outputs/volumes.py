@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.paths import write_atomic
-from sallyport_runner.services import trees
+from sallyport_runner.services.outputs import trees
 
 JOB_OWNER = (10000, 10000)
 

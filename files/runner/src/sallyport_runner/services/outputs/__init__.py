@@ -1,0 +1,1 @@
+"""Files of jobs: their volumes, the privacy trees, logs and records."""

@@ -1,0 +1,1 @@
+"""Jobs while they run: the queue, the run loop, the container engine."""
