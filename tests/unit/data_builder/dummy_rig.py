@@ -15,6 +15,7 @@ from sallyport_data_builder.lang.datasets import plan_of
 from sallyport_data_builder.lang.tables import core
 from sallyport_data_builder.memory.measures import Result
 from sallyport_data_builder.model.plan import Plan
+from sallyport_data_builder.model.tables import physical_name
 from sallyport_data_builder.sql.results import measure_results
 from sallyport_data_builder.sql.run import run_steps, scratch
 from sallyport_data_builder.sql.steps import Planner
@@ -38,7 +39,7 @@ def of(plan: Plan, people: dict[int, Facts]) -> Tables:
         (node.schema, node.name): [
             {"patient_id": patient, **row}
             for patient, facts in people.items()
-            for row in facts.get(local.file_name(node), ())
+            for row in facts.get(physical_name(node), ())
         ]
         for node in plan.tables()
     }

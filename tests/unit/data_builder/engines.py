@@ -22,8 +22,9 @@ from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.memory.measures import Result, results
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Node, Table, topological
-from sallyport_data_builder.model.types import ALL_TYPES
+from sallyport_data_builder.model.tables import schema_table
 from sallyport_data_builder.plan.options import Options
+from sallyport_data_builder.schemas.types import ALL_TYPES
 from sallyport_data_builder.sql.downloads import Download
 from sallyport_data_builder.sql.results import measure_results
 from sallyport_data_builder.sql.run import (
@@ -257,8 +258,8 @@ def mapping(extra: str = "") -> BackendMapping:
 
 def fill(path: Path, tables: Tables) -> None:
     """Write the core tables to a SQLite file."""
-    rows = complete(tables, [spec.node for spec in CORE.values()])
+    rows = complete(tables, [schema_table("core", name) for name in CORE])
     engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
     with engine.begin() as connection:
         for name, spec in CORE.items():
-            make(connection, name, spec.node.columns, rows["core", name], KINDS["sqlite"], "table")
+            make(connection, name, dict(spec.types), rows["core", name], KINDS["sqlite"], "table")

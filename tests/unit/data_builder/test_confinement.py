@@ -16,6 +16,7 @@ from tests.unit.data_builder.studies import DEFINITION, PROBING_BACKEND, write_t
 
 from sallyport_data_builder import cli
 from sallyport_data_builder.confine import parent, probes, process, report, seccomp, syscalls
+from sallyport_data_builder.confine.requests import Request
 
 pytestmark = pytest.mark.live
 
@@ -149,7 +150,7 @@ def test_iso_06_what_a_missing_layer_means(
     monkeypatch.setattr(process, "run", lambda *_words: child)
     refused = isolate == "always" and head != "both"
     with pytest.raises(Exception, match="is missing, and it must be" if refused else "reached"):
-        parent.compile_definition(tmp_path / "x.py", [], "any", isolate)
+        parent.compile_definition(tmp_path / "x.py", [], Request.ANY, isolate)
     warned = isolate == "default" and head != "both"
     assert ("which is missing here" in caplog.text) is warned
 
@@ -176,9 +177,9 @@ def test_iso_06_a_database_url_in_the_same_container_needs_both_layers(
     asked = []
     compile_ = parent.compile_definition
 
-    def spy(file: Path, parameters: Sequence[str], kind: str, isolate: str) -> object:
+    def spy(file: Path, parameters: Sequence[str], request: Request, isolate: str) -> object:
         asked.append(isolate)
-        return compile_(file, parameters, kind, isolate)
+        return compile_(file, parameters, request, isolate)
 
     monkeypatch.setattr(parent, "compile_definition", spy)
     url, words = (study / "url").read_text().strip(), ["generate-dataset", DATASET]

@@ -32,8 +32,9 @@ from tests.unit.data_builder.dummy_rig import (
 )
 from tests.unit.data_builder.dummy_studies import ASTHMA, INDEX, STUDIES, planned
 
-from sallyport_data_builder import local, schemas
+from sallyport_data_builder import schemas
 from sallyport_data_builder.confine.parent import compile_definition
+from sallyport_data_builder.confine.requests import Request
 from sallyport_data_builder.dummy import texts
 from sallyport_data_builder.dummy.chance import Chance
 from sallyport_data_builder.dummy.generator import Generator
@@ -45,8 +46,9 @@ from sallyport_data_builder.lang import create_dataset
 from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.model.nodes import Table
 from sallyport_data_builder.model.plan import DummyData, Plan
-from sallyport_data_builder.model.types import CODES
+from sallyport_data_builder.model.tables import physical_name
 from sallyport_data_builder.schemas import ColumnSpec
+from sallyport_data_builder.schemas.types import CODES
 
 pytestmark = pytest.mark.live
 
@@ -121,7 +123,7 @@ def test_dum_03_missing_values_and_every_category(name: str) -> None:
     people = made(name, 200)
     closed = {("patients", "sex"), ("addresses", "rural_urban_classification")}
     for node, column, spec in specs(name):
-        file = local.file_name(node)
+        file = physical_name(node)
         values = [row[column] for row in rows_of(people, file) if column in row]
         if not values or (file, column) in closed:
             continue
@@ -179,7 +181,7 @@ def test_dum_04_nothing_before_birth_or_long_after_death(name: str) -> None:
 def test_dum_05_constraints_of_the_schema_hold(name: str) -> None:
     people, tried = made(name), 0
     for node, column, spec in specs(name):
-        file = local.file_name(node)
+        file = physical_name(node)
         assert node.rows == "many" or all(
             len(facts.get(file, ())) <= 1 for facts in people.values()
         )
@@ -286,7 +288,7 @@ def test_fifty_columns_hardly_need_a_second_try() -> None:
     """The benchmark definition at a small size: what takes time is how often patients are made."""
     root = Path(__file__).parents[3]
     definition = root / "tests/bench/data_builder/dummy_definition.py"
-    plan = compile_definition(definition, [], "dataset", "never")
+    plan = compile_definition(definition, [], Request.DATASET, "never")
     assert (len(plan.dataset.columns), plan.population_size) == (50, 10_000)
     generator = Generator(replace(plan, dummy=DummyData(100)))
     makes = Counting(generator)

@@ -22,6 +22,7 @@ from sallyport_data_builder.dummy.generator import Generator
 from sallyport_data_builder.io import outputs
 from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.memory.measures import results as reference_measures
+from sallyport_data_builder.model.tables import physical_name
 
 pytestmark = pytest.mark.live
 
@@ -52,7 +53,7 @@ def test_dum_09_tables_that_are_fed_back_give_the_same_rows(
     target = f"{tmp_path}:{extension[1:]}"
     outputs.write_all(target, [(table, generator.read(table)) for table in tables])
     files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == sorted(f"{local.file_name(node)}{extension}" for node in plan.tables())
+    assert files == sorted(f"{physical_name(node)}{extension}" for node in plan.tables())
     assert answer(plan, local.of_folder(tmp_path)) == answer(plan, generator.read)
 
 

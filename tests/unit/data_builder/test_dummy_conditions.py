@@ -9,7 +9,7 @@ from tests.unit.data_builder.dummy_rig import events, of, patients, planning
 
 from sallyport_data_builder.dummy import inverse
 from sallyport_data_builder.dummy.generator import Generator
-from sallyport_data_builder.dummy.goals import FREE
+from sallyport_data_builder.dummy.goals import ALWAYS
 from sallyport_data_builder.dummy.person import Facts
 from sallyport_data_builder.lang import case, maximum_of, minimum_of, when
 from sallyport_data_builder.memory.engine import Engine
@@ -90,6 +90,6 @@ def test_a_rare_condition_is_met_at_once(name: str) -> None:
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_a_rare_condition_is_not_met_by_chance(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: without being followed, the condition needs more."""
-    monkeypatch.setattr(inverse, "back", lambda *_relation: FREE)
+    monkeypatch.setattr(inverse, "solve", lambda *_relation: ALWAYS)
     with pytest.raises(TooManyError):
         found(CONDITIONS[name])

@@ -25,6 +25,7 @@ from sallyport_data_builder.lang import (
 )
 from sallyport_data_builder.lang.datasets import plan_of
 from sallyport_data_builder.lang.tables import EventFrame, PatientFrame, Series, core, table
+from sallyport_data_builder.memory.population import load_plan
 from sallyport_data_builder.model.plan import Plan, dumps, loads
 
 patients, events = core.patients, core.clinical_events
@@ -221,10 +222,11 @@ def test_dom_06_is_checked_in_a_plan_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = json.loads(dumps(brought(tmp_path, monkeypatch)))
+    assert load_plan(json.dumps(document)).kind == "dataset"
     document["nodes"].append({"k": "Literal", "type": "bool", "value": True})
     document["population"] = len(document["nodes"]) - 1
     with pytest.raises(DefinitionError, match="in no table"):
-        loads(json.dumps(document))
+        load_plan(json.dumps(document))
     nodes, last = document["nodes"], len(document["nodes"]) - 1
     nodes.append({"k": "Literal", "type": "date", "value": "9999-12-31"})
     nodes.append({"k": "Literal", "type": "int", "value": 10**9})
@@ -232,7 +234,7 @@ def test_dom_06_is_checked_in_a_plan_as_well(
     nodes.append({"k": "IsNull", "source": last + 3})
     document["population"] = last + 4
     with pytest.raises(DefinitionError, match="too large"):
-        loads(json.dumps(document))
+        load_plan(json.dumps(document))
 
 
 def test_fmt_10_both_forms_of_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

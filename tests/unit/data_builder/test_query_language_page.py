@@ -13,8 +13,8 @@ from tests.unit.data_builder.cases.every import BY_NAME, CASES
 import sallyport_data_builder.lang as language
 from sallyport_data_builder.lang import tables
 from sallyport_data_builder.lang.methods import METHODS
-from sallyport_data_builder.model.types import ALL_TYPES
 from sallyport_data_builder.schemas import reader
+from sallyport_data_builder.schemas.types import ALL_TYPES
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / PAGE).read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from sallyport_data_builder.lang import tables as language
 from sallyport_data_builder.lang.datasets import plan_of
 from sallyport_data_builder.lang.methods import METHODS
 from sallyport_data_builder.model.plan import dumps, loads
-from sallyport_data_builder.model.types import SORTABLE
+from sallyport_data_builder.schemas.types import SORTABLE
 
 SHIPPED = ["core", "emis", "emisv2", "raw.core", "raw.tpp", "smoketest", "tpp"]
 TABLES = [(name, table) for name in SHIPPED for table in schemas.load(name).tables]
@@ -61,8 +61,8 @@ def test_every_table_and_column_is_imported_and_queried(
     dataset = create_dataset()
     dataset.define_population(frame.exists_for_patient())
     rows = frame
-    if spec.node.rows == "many":
-        sortable = (name for name, kind in spec.node.spec if kind in SORTABLE)
+    if spec.rows == "many":
+        sortable = (name for name, kind in spec.types if kind in SORTABLE)
         key = getattr(frame, next(sortable, ""), None)
         rows = frame.sort_by(frame.is_healthcare_worker.as_int() if key is None else key)
         rows = rows.first_for_patient()

@@ -16,7 +16,7 @@ from sallyport_data_builder.lang.frames import BaseFrame
 from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.model.nodes import Table
 from sallyport_data_builder.model.roots import Dataset
-from sallyport_data_builder.model.types import check_value
+from sallyport_data_builder.schemas.types import check_value
 
 IN_POPULATION, COLUMNS = "expected_in_population", "expected_columns"
 Place = tuple[str, str]

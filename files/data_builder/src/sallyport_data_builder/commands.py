@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sallyport_data_builder.confine.requests import Request
 from sallyport_data_builder.errors import ArgumentsError, DefinitionError, MissingPermissionError
 from sallyport_data_builder.io import inputs, measures, outputs
 from sallyport_data_builder.io.columns import dataset_table, events_table
 from sallyport_data_builder.io.targets import Target
-from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps, loads
+from sallyport_data_builder.memory.population import load_plan
+from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps
 from sallyport_data_builder.settings import NO_BACKEND, Settings
 
 if TYPE_CHECKING:
@@ -26,12 +28,12 @@ LOG = logging.getLogger("data_builder")
 
 
 def compile_plan(
-    settings: Settings, definition: str, parameters: Sequence[str], kind: str = "any"
+    settings: Settings, definition: str, parameters: Sequence[str], request: Request = Request.ANY
 ) -> Plan:
     """Run a definition where it can do no harm, and return its plan."""
     from sallyport_data_builder.confine.parent import compile_definition
 
-    return compile_definition(Path(definition), parameters, kind, isolation(settings))
+    return compile_definition(Path(definition), parameters, request, isolation(settings))
 
 
 def isolation(settings: Settings) -> str:
@@ -47,10 +49,10 @@ def isolation(settings: Settings) -> str:
 def compile_command(settings: Settings, given: Any, parameters: Sequence[str], to: str) -> None:
     """Write the plan of a definition."""
     LOG.info("backend: %s", settings.backend or "none")
-    kind = given.command_name.partition("-")[2] or "any"
     if getattr(given, "test_data_file", None):
         assure(settings, given.test_data_file, parameters)
-    plan = compile_plan(settings, given.definition, parameters, kind)
+    request = Request.of_command(given.command_name)
+    plan = compile_plan(settings, given.definition, parameters, request)
     text = dumps(plan)
     with outputs.opened(Path(to)) as stream:
         stream.write(text.encode())
@@ -80,7 +82,7 @@ def read_plan(path: str) -> Plan:
     if len(data) > MAX_BYTES:
         raise DefinitionError(f"The plan is larger than {MAX_BYTES} bytes.")
     try:
-        return loads(data.decode())
+        return load_plan(data.decode())
     except UnicodeDecodeError:
         raise DefinitionError("The plan is not UTF-8 text.") from None
 
@@ -193,8 +195,8 @@ def generate(settings: Settings, given: Any, parameters: Sequence[str]) -> None:
     _check_secret(settings, with_database, Path(given.definition))
     if given.test_data_file:
         assure(settings, given.test_data_file, parameters)
-    kind = given.command_name.partition("-")[2]
-    plan = compile_plan(settings, given.definition, parameters, kind)
+    request = Request.of_command(given.command_name)
+    plan = compile_plan(settings, given.definition, parameters, request)
     if with_database:
         confine(settings, target)
         execute(settings, plan, given.output)
@@ -268,7 +270,7 @@ def create_dummy_tables(
 
     target = None if folder is None else folder if ":" in folder else f"{folder}:csv"
     Target.of(target)
-    plan = compile_plan(settings, definition, parameters, "any, measures first")
+    plan = compile_plan(settings, definition, parameters, Request.MEASURES_FIRST)
     check_permissions(plan.permissions(), plan.permissions_claimed)
     generator = Generator(plan)
     tables = [(table, generator.read(table)) for table in generator.tables()]

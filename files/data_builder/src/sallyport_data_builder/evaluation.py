@@ -25,6 +25,7 @@ from sallyport_data_builder.model.nodes import (
 )
 from sallyport_data_builder.model.plan import Plan
 from sallyport_data_builder.model.shown import Grid
+from sallyport_data_builder.model.tables import physical_name
 from sallyport_data_builder.plan.relations import table_columns
 from sallyport_data_builder.sql.inline import rows_of
 
@@ -49,7 +50,7 @@ class Folder:
 
     def names(self, table: Table) -> Collection[str]:
         """Return those of the table's file."""
-        return inputs.names(local.file_of(self._folder, local.file_name(table)))
+        return inputs.names(local.file_of(self._folder, physical_name(table)))
 
     def rows(self, table: OutputTable) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the table's file."""
@@ -65,7 +66,7 @@ class Made:
 
     def names(self, table: Table) -> Collection[str]:
         """Return those that the definition uses."""
-        return self._names[local.file_name(table)]
+        return self._names[physical_name(table)]
 
     def rows(self, table: OutputTable) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the dummy patients."""

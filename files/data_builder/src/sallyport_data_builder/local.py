@@ -14,6 +14,7 @@ from sallyport_data_builder.io.tables import OutputColumn, OutputTable
 from sallyport_data_builder.io.targets import EXTENSIONS
 from sallyport_data_builder.model.nodes import Table
 from sallyport_data_builder.model.plan import Plan
+from sallyport_data_builder.model.tables import physical_name
 from sallyport_data_builder.plan.relations import table_columns
 from sallyport_data_builder.schemas import ColumnSpec
 
@@ -31,18 +32,13 @@ def table_of(node: Table, used: Sequence[str]) -> OutputTable:
     """Return what the file of a table holds: the columns in use, with the schema's constraints."""
     known = schemas.load(node.schema).tables[node.name].columns if node.schema else {}
     return OutputTable.of_patients(
-        file_name(node),
+        physical_name(node),
         (
             OutputColumn(key, kind, known.get(key, ColumnSpec(kind)))
             for key, kind in node.spec
             if key in used
         ),
     )
-
-
-def file_name(node: Table) -> str:
-    """Return the name of a table's file, without the extension."""
-    return schemas.load(node.schema).tables[node.name].physical_name if node.schema else node.name
 
 
 def of_folder(folder: Path) -> Source:

@@ -31,7 +31,7 @@ def names() -> list[str]:
 def describe(name: str) -> Iterator[str]:
     """Yield the tables and columns of a schema, with what their values keep to."""
     for table, spec in schemas.load(name).tables.items():
-        rows = "one row" if spec.node.rows == "one" else "many rows"
+        rows = "one row" if spec.rows == "one" else "many rows"
         needed = f", permission {spec.permission}" if spec.permission else ""
         yield f"{table} ({rows} per patient{needed})"
         for key, column in spec.columns.items():

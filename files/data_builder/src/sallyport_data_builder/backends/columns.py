@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from sallyport_data_builder.backends.lines import Path
 from sallyport_data_builder.backends.parts import MappedColumn
-from sallyport_data_builder.model.types import CODES, MULTI_CODES, SCALARS
+from sallyport_data_builder.schemas.types import CODES, MULTI_CODES, SCALARS
 
 PLAIN = (str, int, float, bool, datetime.date)
 COLUMN: dict[str, type | tuple[type, ...]] = {

@@ -13,12 +13,11 @@ import sqlalchemy as sa
 
 from sallyport_data_builder.backends.parts import MappedColumn
 from sallyport_data_builder.model import operations as op
+from sallyport_data_builder.model.comparisons import MIRROR
 from sallyport_data_builder.model.nodes import Column, Node, Table, base_table
-from sallyport_data_builder.model.types import Value
+from sallyport_data_builder.schemas.types import Value
 from sallyport_data_builder.sql.arithmetic import COMPARE
 from sallyport_data_builder.sql.dialect import Dialect, Element
-
-MIRROR = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sallyport_data_builder.backends.parts import (
     ScratchColumn,
 )
 from sallyport_data_builder.errors import nearest
-from sallyport_data_builder.model.types import ALL_TYPES
+from sallyport_data_builder.schemas.types import ALL_TYPES
 
 FORMAT = 1
 TOP: dict[str, type | tuple[type, ...]] = {
@@ -190,7 +190,7 @@ class Reader:
             for name, spec in schemas.load(schema).tables.items():
                 places[schema, name] = spec.physical_name
                 wanted = types.setdefault(spec.physical_name, {})
-                for column, kind in spec.node.spec:
+                for column, kind in spec.types:
                     if wanted.setdefault(column, kind) != kind:
                         said = (
                             f"{spec.physical_name}.{column} is {wanted[column]} and {kind} in two"

@@ -12,7 +12,7 @@ from sallyport_data_builder.backends.implied import ColumnTest, physical
 from sallyport_data_builder.backends.parts import BackendMapping, MappedColumn, MappedTable
 from sallyport_data_builder.errors import DatabaseFailure
 from sallyport_data_builder.model.nodes import Table
-from sallyport_data_builder.model.types import CODES, MULTI_CODES
+from sallyport_data_builder.schemas.types import CODES, MULTI_CODES
 from sallyport_data_builder.sql.dialect import Dialect, Element
 
 NOT_AVAILABLE = 4

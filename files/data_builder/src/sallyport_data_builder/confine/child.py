@@ -1,8 +1,9 @@
 """The child process: runs a definition file and writes the plan, or the error, to a pipe.
 
-Usage: `python -m sallyport_data_builder.confine.child DESCRIPTOR ISOLATE KIND FILE [WORD ...]`.
+Usage: `python -m sallyport_data_builder.confine.child DESCRIPTOR ISOLATE REQUEST FILE [WORD ...]`.
 The first line of the answer says which layers are there, before any study code runs; the second is
-the plan or what is wrong, or, of KIND `debug`, both of them so far as there are and what was shown.
+the plan or what is wrong, or, for the request `debug`, as much of both as there is
+and what was shown.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sallyport_data_builder.confine import layers
+from sallyport_data_builder.confine.requests import Request
 from sallyport_data_builder.errors import DefinitionError, Failure
 from sallyport_data_builder.model.plan import Plan, dumps
 from sallyport_data_builder.schemas import site_folder
@@ -26,14 +28,6 @@ CONFINED = (
     "\nA definition reads files of the study and computes; it writes no file, starts no program or "
     "thread, and has no network."
 )
-ASSURANCE, DEBUG = "assurance", "debug"
-KINDS = {
-    "dataset": ("dataset",),
-    "measures": ("measures",),
-    "any": ("dataset", "measures"),
-    "any, measures first": ("measures", "dataset"),
-    DEBUG: ("measures", "dataset"),
-}
 
 
 def study_place(error: BaseException, root: Path) -> str:
@@ -50,7 +44,7 @@ def study_place(error: BaseException, root: Path) -> str:
     return "".join(lines[-5:])
 
 
-def compile_file(file: Path, kind: str, parameters: list[str]) -> dict[str, Any]:
+def compile_file(file: Path, request: Request, parameters: list[str]) -> dict[str, Any]:
     """Run a definition and return the JSON of its plan, or the failures of an assurance test.
 
     Raises Stopped, with the study's lines.
@@ -60,11 +54,11 @@ def compile_file(file: Path, kind: str, parameters: list[str]) -> dict[str, Any]
     sys.argv = [str(file), *parameters]
     try:
         found = runpy.run_path(str(file.resolve()), run_name="__dataset__")
-        if kind == ASSURANCE:
+        if request is Request.ASSURANCE:
             return _assure(found, file)
-        if kind == DEBUG:
+        if request is Request.DEBUG:
             return _finished(found, file)
-        return {"plan": dumps(_plan(found, file, kind))}
+        return {"plan": dumps(_plan(found, file, request))}
     except Failure as error:
         told, code = f"{study_place(error, root)}{error}", error.code
     except (Exception, SystemExit) as error:
@@ -82,14 +76,14 @@ class Stopped(Exception):
         self.code = code
 
 
-def _plan(found: dict[str, Any], file: Path, kind: str) -> Plan:
+def _plan(found: dict[str, Any], file: Path, request: Request) -> Plan:
     from sallyport_data_builder.lang.datasets import Dataset, plan_of
     from sallyport_data_builder.lang.measures import Measures
 
     classes: dict[str, type[Dataset | Measures]] = {"dataset": Dataset, "measures": Measures}
-    names = [name for name in KINDS[kind] if found.get(name) is not None]
+    names = [name for name in request.variables if found.get(name) is not None]
     if not names:
-        raise DefinitionError(f"{file} has no variable named {' or '.join(KINDS[kind])}.")
+        raise DefinitionError(f"{file} has no variable named {' or '.join(request.variables)}.")
     definition = found[names[0]]
     if not isinstance(definition, classes[names[0]]):
         raise DefinitionError(f"The variable {names[0]} must come from create_{names[0]}().")
@@ -99,7 +93,7 @@ def _plan(found: dict[str, Any], file: Path, kind: str) -> Plan:
 def _finished(found: dict[str, Any], file: Path) -> dict[str, Any]:
     """Return the plan if there is one: a study may be debugged before it is complete."""
     try:
-        return {"plan": dumps(_plan(found, file, DEBUG))}
+        return {"plan": dumps(_plan(found, file, Request.DEBUG))}
     except DefinitionError:
         return {}
 
@@ -109,14 +103,14 @@ def _assure(found: dict[str, Any], file: Path) -> dict[str, Any]:
 
     if "test_data" not in found:
         raise DefinitionError(f"{file} has no variable named test_data.")
-    wrong = list(failures(_plan(found, file, "dataset").dataset, found["test_data"]))
+    wrong = list(failures(_plan(found, file, Request.ASSURANCE).dataset, found["test_data"]))
     return {"patients": len(found["test_data"]), "failures": wrong}
 
 
-def answer(file: Path, kind: str, parameters: list[str]) -> dict[str, Any]:
+def answer(file: Path, request: Request, parameters: list[str]) -> dict[str, Any]:
     """Return what the parent is told."""
     try:
-        return compile_file(file, kind, parameters)
+        return compile_file(file, request, parameters)
     except Stopped as stopped:
         return {"error": str(stopped), "code": stopped.code}
 
@@ -128,21 +122,25 @@ def debug(file: Path, parameters: list[str]) -> dict[str, Any]:
     from sallyport_data_builder.model import shown
 
     with recording() as calls:
-        told = answer(file, DEBUG, parameters)
+        told = answer(file, Request.DEBUG, parameters)
     return {**told, "shown": shown.dumps(shown.Shown(tuple(calls), tuple(CLAIMED)))}
 
 
 def main() -> int:
     """Answer on the descriptor; exit 0 even for the study's mistakes, which are an answer."""
-    descriptor, isolate, kind, name, *parameters = sys.argv[1:]
-    file = Path(name)
+    descriptor, isolate, word, name, *parameters = sys.argv[1:]
+    file, request = Path(name), Request(word)
     with os.fdopen(int(descriptor), "w", encoding="utf-8") as stream:
         active = confine(isolate, file)
         stream.write(json.dumps(dataclasses.asdict(active)) + "\n")
         stream.flush()
         if isolate == "always" and active.missing:
             return 0
-        told = debug(file, parameters) if kind == DEBUG else answer(file, kind, parameters)
+        told = (
+            debug(file, parameters)
+            if request is Request.DEBUG
+            else answer(file, request, parameters)
+        )
         json.dump(told, stream)
     return 0
 

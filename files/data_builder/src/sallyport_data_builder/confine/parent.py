@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sallyport_data_builder.confine import process
-from sallyport_data_builder.confine.child import ASSURANCE, DEBUG
 from sallyport_data_builder.confine.layers import Layers
+from sallyport_data_builder.confine.requests import Request
 from sallyport_data_builder.errors import (
     ArgumentsError,
     AssuranceError,
@@ -19,8 +19,9 @@ from sallyport_data_builder.errors import (
     DefinitionError,
     Failure,
 )
+from sallyport_data_builder.memory.population import load_plan
 from sallyport_data_builder.model import shown
-from sallyport_data_builder.model.plan import Plan, loads
+from sallyport_data_builder.model.plan import Plan
 from sallyport_data_builder.schemas import SchemaError
 
 LOG = logging.getLogger("data_builder")
@@ -28,16 +29,19 @@ CODES = {cls.code: cls for cls in (DefinitionError, DataFileError, SchemaError)}
 
 
 def compile_definition(
-    file: Path, parameters: Sequence[str], kind: str = "any", isolate: str = "default"
+    file: Path,
+    parameters: Sequence[str],
+    request: Request = Request.ANY,
+    isolate: str = "default",
 ) -> Plan:
     """Run a definition in a child process and return its plan.
 
     With `isolate` "always" nothing of the study runs unless all layers are there (ISO-06).
     """
-    document = _run(file, parameters, kind, isolate)
+    document = _run(file, parameters, request, isolate)
     if set(document) != {"plan"} or not isinstance(document["plan"], str):
         raise _wrong_form()
-    return loads(document["plan"])
+    return load_plan(document["plan"])
 
 
 @dataclass(frozen=True)
@@ -51,20 +55,20 @@ class Debugged:
 
 def debug(file: Path, parameters: Sequence[str], isolate: str = "default") -> Debugged:
     """Run a definition in a child process and return what it shows, even if it fails."""
-    document = _run(file, parameters, DEBUG, isolate)
+    document = _run(file, parameters, Request.DEBUG, isolate)
     if not {"shown"} <= set(document) <= {"shown", "plan", "error", "code"}:
         raise _wrong_form()
     texts = [document["shown"], document.get("plan", "")]
     if not all(isinstance(text, str) for text in texts):
         raise _wrong_form()
-    plan = loads(texts[1]) if "plan" in document else None
+    plan = load_plan(texts[1]) if "plan" in document else None
     mistake = _failure(document) if "error" in document else None
     return Debugged(shown.loads(texts[0]), plan, mistake)
 
 
 def assure(file: Path, parameters: Sequence[str], isolate: str = "default") -> int:
     """Run an assurance test; raise AssuranceError with its failures, or return the patients."""
-    document = _run(file, parameters, ASSURANCE, isolate)
+    document = _run(file, parameters, Request.ASSURANCE, isolate)
     if set(document) != {"patients", "failures"} or not isinstance(document["failures"], list):
         raise _wrong_form()
     if document["failures"]:
@@ -72,10 +76,10 @@ def assure(file: Path, parameters: Sequence[str], isolate: str = "default") -> i
     return int(document["patients"])
 
 
-def _run(file: Path, parameters: Sequence[str], kind: str, isolate: str) -> dict[str, Any]:
+def _run(file: Path, parameters: Sequence[str], request: Request, isolate: str) -> dict[str, Any]:
     if not file.is_file():
         raise ArgumentsError(f"There is no definition file {file}.")
-    words = [isolate, kind, str(file), *parameters]
+    words = [isolate, request, str(file), *parameters]
     child = process.run("sallyport_data_builder.confine.child", words, process.WALL_SECONDS)
     head, _line, answer = child.answer.partition(b"\n")
     if head:

@@ -8,9 +8,9 @@ from typing import Any
 
 from sallyport_data_builder.dummy import texts
 from sallyport_data_builder.dummy.chance import Chance
-from sallyport_data_builder.dummy.inverse import holds
-from sallyport_data_builder.model.types import CODES, MULTI_CODES
+from sallyport_data_builder.dummy.relations import Relation
 from sallyport_data_builder.schemas import ColumnSpec
+from sallyport_data_builder.schemas.types import CODES, MULTI_CODES
 
 MISSING = 0.12
 LATER_MISSING = 0.6
@@ -21,14 +21,14 @@ RECENT = 5 * 365
 LATELY = 0.6
 AHEAD = 365
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon")
-Wants = Sequence[tuple[str, Any]]
+Wants = Sequence[tuple[Relation, Any]]
 Days = tuple[int, int, bool]  # the first and the last day, and whether later ones are possible
 
 
 def value(chance: Chance, spec: ColumnSpec, wants: Wants, pool: Sequence[Any], days: Days) -> Any:
     """Return a value; of wants that contradict each other the first ones win."""
-    first = wants[0][0] if wants else ""
-    if first == "null" and not spec.not_null:
+    first = wants[0][0] if wants else None
+    if first == Relation.NULL and not spec.not_null:
         return None
     share = 0.0 if wants or spec.not_null else LATER_MISSING if spec.after else MISSING
     if chance.random() < share:
@@ -46,17 +46,17 @@ def value(chance: Chance, spec: ColumnSpec, wants: Wants, pool: Sequence[Any], d
 
 def _fits(drawn: Any, wants: Wants) -> bool:
     return all(
-        operation in ("null", "some") or holds(operation, drawn, other)
-        for operation, other in wants
+        relation in (Relation.NULL, Relation.PRESENT) or relation.holds(drawn, other)
+        for relation, other in wants
     )
 
 
 def _listed(chance: Chance, spec: ColumnSpec, wants: Wants) -> Any:
     """Return one of the values that are named one by one, or None where there are none."""
-    for place, (operation, other) in enumerate(wants):
-        if operation == "eq":
+    for place, (relation, other) in enumerate(wants):
+        if relation == Relation.EQ:
             return other
-        if operation == "in" and other:
+        if relation == Relation.IN and other:
             rest = [*wants[:place], *wants[place + 1 :]]
             drawn = chance.one_of(other)
             for _ in range(TRIES if rest else 0):
@@ -92,10 +92,10 @@ def _number(chance: Chance, spec: ColumnSpec, wants: Wants, pool: Sequence[Any],
 
 def _limits(wants: Wants, low: Any, high: Any) -> tuple[Any, Any]:
     """Tighten limits by what is wanted, unless nothing would be left."""
-    for operation, other in wants:
-        if operation in ("ge", "gt") and (low is None or other > low):
+    for relation, other in wants:
+        if relation in (Relation.GE, Relation.GT) and (low is None or other > low):
             low = other if high is None or other <= high else low
-        elif operation in ("le", "lt") and (high is None or other < high):
+        elif relation in (Relation.LE, Relation.LT) and (high is None or other < high):
             high = other if low is None or other >= low else high
     return low, high
 
@@ -127,11 +127,11 @@ def _date(
 def _window(wants: Wants, days: Days) -> tuple[int, int]:
     """Return the first and last day that may be: a wish that leaves none is not followed."""
     low, high, later = days
-    for operation, other in wants:
-        if operation not in ("ge", "gt", "le", "lt"):
+    for relation, other in wants:
+        if relation not in (Relation.GE, Relation.GT, Relation.LE, Relation.LT):
             continue
-        day = other.toordinal() + {"gt": 1, "lt": -1}.get(operation, 0)
-        if operation in ("ge", "gt"):
+        day = other.toordinal() + {Relation.GT: 1, Relation.LT: -1}.get(relation, 0)
+        if relation in (Relation.GE, Relation.GT):
             if day > high == days[1] and later:
                 high = day + AHEAD
             low = day if low <= day <= high else low
@@ -157,7 +157,7 @@ def _code(chance: Chance, spec: ColumnSpec, _w: Wants, pool: Sequence[Any], _d: 
 
 def _multi(chance: Chance, spec: ColumnSpec, wants: Wants, pool: Sequence[Any], _d: Days) -> str:
     """Return many codes in one text."""
-    starts = [str(other) for operation, other in wants if operation == "contains"]
+    starts = [str(other) for relation, other in wants if relation == Relation.CONTAINS]
     if pool and not starts and chance.random() < FROM_POOL:
         starts = [str(chance.one_of(pool))]
     codes = [texts.start_of_code(chance, spec.type, start) for start in starts]
@@ -168,7 +168,7 @@ def _multi(chance: Chance, spec: ColumnSpec, wants: Wants, pool: Sequence[Any], 
 def _text(chance: Chance, spec: ColumnSpec, wants: Wants, pool: Sequence[Any], _d: Days) -> str:
     if spec.regex:
         return texts.matching(chance, spec.regex)
-    wanted = [str(other) for operation, other in wants if operation == "contains"]
+    wanted = [str(other) for relation, other in wants if relation == Relation.CONTAINS]
     if wanted:
         return " ".join(wanted)
     if pool and chance.random() < FROM_POOL:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sallyport_data_builder.dummy.relations import Relation
 from sallyport_data_builder.model.nodes import Frame, Node
 
 UNKNOWN: Any = object()
@@ -37,16 +38,15 @@ class Some(Goal):
 
 @dataclass(frozen=True, eq=False)
 class Bound(Goal):
-    """A column's value stands in a relation to another value; `own` is of the row being made.
+    """A column's value relates to another value; `own` is of the row being made.
 
-    `op` is a comparison, `in`, `out`, `contains`, `lacks`, `null` or `some`; `fixed` is the other
-    value where it is a constant.
+    `fixed` is the other value where it is a constant.
     """
 
     table: str
     column: str
     own: bool
-    op: str
+    op: Relation
     other: Node | None = None
     fixed: Any = UNKNOWN
 
@@ -71,28 +71,28 @@ class RowsOf(Goal):
     goal: Goal
 
 
-FREE = Every(())
-NEVER = Some((), ())
+ALWAYS = Every(())
+IMPOSSIBLE = Some((), ())
 
 
 def every(parts: Iterable[Goal]) -> Goal:
     """Join goals; what cannot be makes the whole impossible."""
     found: list[Goal] = []
     for part in parts:
-        if part is NEVER:
-            return NEVER
+        if part is IMPOSSIBLE:
+            return IMPOSSIBLE
         found += part.parts if isinstance(part, Every) else [part]
     if not found:
-        return FREE
+        return ALWAYS
     return found[0] if len(found) == 1 else Every(tuple(found))
 
 
 def some(parts: Iterable[Goal]) -> Goal:
     """Choose among goals; one that leaves a value missing is the common case in real data."""
-    found = [part for part in parts if part is not NEVER]
+    found = [part for part in parts if part is not IMPOSSIBLE]
     if not found:
-        return NEVER
+        return IMPOSSIBLE
     if len(found) == 1:
         return found[0]
-    missing = (isinstance(part, Bound) and part.op == "null" for part in found)
+    missing = (isinstance(part, Bound) and part.op == Relation.NULL for part in found)
     return Some(tuple(found), tuple(LIKELY_MISSING if is_null else 1 for is_null in missing))

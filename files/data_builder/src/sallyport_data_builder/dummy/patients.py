@@ -11,7 +11,7 @@ from typing import Any
 from sallyport_data_builder.dummy import draws
 from sallyport_data_builder.dummy.chance import Chance
 from sallyport_data_builder.dummy.goals import (
-    NEVER,
+    IMPOSSIBLE,
     UNKNOWN,
     Bound,
     Every,
@@ -22,6 +22,7 @@ from sallyport_data_builder.dummy.goals import (
 )
 from sallyport_data_builder.dummy.person import Facts, Person
 from sallyport_data_builder.dummy.places import BIRTH, Place
+from sallyport_data_builder.dummy.relations import Relation
 from sallyport_data_builder.dummy.study import Study
 from sallyport_data_builder.model.nodes import Frame
 
@@ -98,7 +99,7 @@ class Patients:
             for part in goal.parts:
                 self._walk(part, own, hard)
         elif isinstance(goal, Some):
-            if goal is not NEVER:
+            if goal is not IMPOSSIBLE:
                 self._walk(self._choice(goal), own, hard)
         elif isinstance(goal, Bound):
             self._bound(goal, own)
@@ -121,7 +122,7 @@ class Patients:
                 own.append(bound)
             return
         self._wishes.cells.setdefault((bound.table, bound.column), []).append(bound)
-        if bound.op != "null":
+        if bound.op != Relation.NULL:
             self._wishes.present.setdefault(bound.table, True)
 
     def _rows(self, rows: RowsOf, hard: bool) -> None:
@@ -133,7 +134,7 @@ class Patients:
         found = wishes.rows.get(rows.key)
         if found is None:
             found = Wanted(rows, hard)
-            self._walk(self._study.aims.row(rows.frame), found.bounds, hard)
+            self._walk(self._study.solver.row_goal(rows.frame), found.bounds, hard)
         elif rows.least > found.rows.least:
             found.rows = rows
         self._walk(rows.goal, found.bounds, hard)
@@ -167,16 +168,16 @@ class Patients:
             for bound in wanted.bounds:
                 if isinstance(bound.fixed, datetime.date):
                     day = bound.fixed.toordinal()
-                    if bound.op in ("le", "lt", "eq"):
+                    if bound.op in (Relation.LE, Relation.LT, Relation.EQ):
                         earliest = min(earliest, day - 1)
-                    if bound.op in ("ge", "gt", "eq"):
+                    if bound.op in (Relation.GE, Relation.GT, Relation.EQ):
                         latest = max(latest, day + 1)
         return earliest, latest
 
     def _first_birth(self, today: int) -> int:
         """Return the first day of a birth; it is earlier where only very old people are wanted."""
         bounds = [each for cell in self._study.births for each in self._wishes.cells.get(cell, ())]
-        limits = [day for op, day in self._values(bounds, None) if op in ("lt", "le")]
+        limits = [day for op, day in self._values(bounds, None) if op in (Relation.LT, Relation.LE)]
         usual = today - OLDEST
         return today - UTMOST if any(day.toordinal() <= usual for day in limits) else usual
 
@@ -186,7 +187,7 @@ class Patients:
         for table, column in self._study.deaths:
             bounds = wishes.cells.get((table, column), ())
             if bounds:
-                return bounds[0].op != "null"
+                return bounds[0].op != Relation.NULL
             if table in wishes.present and self._study.places[table].is_deaths:
                 return wishes.present[table]
         if any(self._study.places[w.rows.table].is_deaths for w in wishes.rows.values()):
@@ -200,12 +201,12 @@ class Patients:
         if chosen is None:
             return None
         bounds = self._wishes.cells.get(chosen, ())
-        wants = [("some", None), *self._values(bounds, None)]
+        wants = [(Relation.PRESENT, None), *self._values(bounds, None)]
         spec = self._study.places[chosen[0]].columns[chosen[1]]
         drawn = draws.value(self._chance, spec, wants, (), days)
         return drawn.toordinal() if drawn is not None else None
 
-    def _values(self, bounds: Sequence[Bound], row: Any) -> list[tuple[str, Any]]:
+    def _values(self, bounds: Sequence[Bound], row: Any) -> list[tuple[Relation, Any]]:
         """Return what bounds compare with now; what is not known yet limits nothing."""
         found = []
         for bound in bounds:
@@ -251,7 +252,7 @@ class Patients:
 
     def _told_death(self, wants: draws.Wants) -> datetime.date | None:
         """Return the day of death; it may be missing although the patient died."""
-        if self._death is None or (wants and wants[0][0] == "null"):
+        if self._death is None or (wants and wants[0][0] == Relation.NULL):
             return None
         if not wants and self._chance.random() > TELLS:
             return None
@@ -302,7 +303,7 @@ class Patients:
             if study.intervals:
                 self._person.during(chance.one_of(study.intervals))
             if frames and chance.random() < FROM_FRAME:
-                self._near(study.aims.row(chance.one_of(frames)), bounds)
+                self._near(study.solver.row_goal(chance.one_of(frames)), bounds)
             row = self._row(place, [each for each in bounds if chance.random() < KEPT])
             self._person.during(study.interval_of(self._person.patient))
             if not self._is_unwanted(row, place.name, None):
@@ -313,7 +314,7 @@ class Patients:
         if isinstance(goal, Every):
             for part in goal.parts:
                 self._near(part, bounds)
-        elif isinstance(goal, Some) and goal is not NEVER:
+        elif isinstance(goal, Some) and goal is not IMPOSSIBLE:
             self._near(self._choice(goal), bounds)
         elif isinstance(goal, Bound) and goal.own:
             bounds.append(goal)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sallyport_data_builder.dummy.aims import file_of
 from sallyport_data_builder.dummy.goals import UNKNOWN, Bound
 from sallyport_data_builder.memory.engine import INPUT, Engine, Row
 from sallyport_data_builder.model.nodes import (
@@ -19,6 +18,7 @@ from sallyport_data_builder.model.nodes import (
     chain,
 )
 from sallyport_data_builder.model.roots import Interval
+from sallyport_data_builder.model.tables import physical_name
 from sallyport_data_builder.sql.inline import rows_of
 
 Facts = dict[str, list[dict[str, Any]]]
@@ -46,7 +46,7 @@ class Person(Engine):
         if isinstance(table, Inline):
             return super()._table(table)
         if table not in self._files:
-            self._files[table] = file_of(table)
+            self._files[table] = physical_name(table)
         return {self.patient: self.facts.get(self._files[table], ())}
 
     def other(self, bound: Bound, row: Row | None) -> Any:

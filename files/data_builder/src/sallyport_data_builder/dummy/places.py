@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sallyport_data_builder import schemas
-from sallyport_data_builder.dummy.aims import file_of, spec_of
 from sallyport_data_builder.io.tables import OutputColumn, OutputTable
 from sallyport_data_builder.model.nodes import Node, Table
+from sallyport_data_builder.model.tables import column_spec, physical_name
 from sallyport_data_builder.plan.relations import table_columns
 from sallyport_data_builder.schemas import ColumnSpec
 
@@ -45,9 +45,9 @@ def places(roots: Iterable[Node]) -> dict[str, Place]:
     """Return the tables by the name of their file; two schemas may mean the same one."""
     found: dict[str, Place] = {}
     for table, names in table_columns(roots).items():
-        place = found.setdefault(file_of(table), Place(file_of(table), table.rows))
+        place = found.setdefault(physical_name(table), Place(physical_name(table), table.rows))
         for name in _ordered(table, names):
-            place.columns.setdefault(name, spec_of(table, name))
+            place.columns.setdefault(name, column_spec(table, name))
         place.used.update(names)
     return dict(sorted(found.items(), key=_people_first))
 

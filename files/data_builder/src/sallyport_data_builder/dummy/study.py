@@ -9,10 +9,9 @@ from functools import cached_property
 from typing import Any, cast
 
 from sallyport_data_builder.dummy import constants
-from sallyport_data_builder.dummy.aims import Aims, file_of
 from sallyport_data_builder.dummy.goals import (
-    FREE,
-    NEVER,
+    ALWAYS,
+    IMPOSSIBLE,
     UNKNOWN,
     Bound,
     Every,
@@ -22,8 +21,10 @@ from sallyport_data_builder.dummy.goals import (
     every,
     some,
 )
-from sallyport_data_builder.dummy.inverse import want
+from sallyport_data_builder.dummy.inverse import relation_goal
 from sallyport_data_builder.dummy.places import BIRTH, places
+from sallyport_data_builder.dummy.relations import Relation
+from sallyport_data_builder.dummy.solver import GoalSolver
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model import rootlayout
 from sallyport_data_builder.model.nodes import (
@@ -40,6 +41,7 @@ from sallyport_data_builder.model.nodes import (
 )
 from sallyport_data_builder.model.plan import DummyData, Plan, dumps
 from sallyport_data_builder.model.roots import Dataset, Interval, Measures
+from sallyport_data_builder.model.tables import physical_name
 
 WISHES_AT_MOST = 600
 INTERVAL = Table("", "sallyport_interval", "one", (("first", "date"), ("last", "date")))
@@ -50,7 +52,7 @@ class Study:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.aims = Aims()
+        self.solver = GoalSolver()
         nodes = plan.nodes
         self.intervals = _intervals(plan.root)
         self.today = constants.today(nodes, self.intervals)
@@ -86,15 +88,19 @@ class Study:
         """What makes a patient one of the population, and meets the further constraint."""
         root, constraint = self.plan.root, self.plan.dummy.constraint
         if isinstance(root, Dataset):
-            goal = self.aims.truth(root.population, True)
+            goal = self.solver.condition_goal(root.population, True)
         else:
             goal = some(self._inside(measure.denominator) for measure in root.measures)
-        return goal if constraint is None else every([goal, self.aims.truth(constraint, True)])
+        return (
+            goal
+            if constraint is None
+            else every([goal, self.solver.condition_goal(constraint, True)])
+        )
 
     def _inside(self, denominator: Series) -> Goal:
         if denominator.type == "bool":
-            return self.aims.truth(denominator, True)
-        return want(self.aims, denominator, "gt", op.Literal("int", 0))
+            return self.solver.condition_goal(denominator, True)
+        return relation_goal(self.solver, denominator, Relation.GT, op.Literal("int", 0))
 
     @cached_property
     def condition(self) -> Series:
@@ -122,25 +128,25 @@ class Study:
         wanted = wanted[1:] if isinstance(root, Dataset) else wanted
         for series in wanted:
             if series.domain is None:
-                found.setdefault(self.aims.missing(series))
-                found.setdefault(self.aims.there(series))
+                found.setdefault(self.solver.null_goal(series))
+                found.setdefault(self.solver.present_goal(series))
         for node in topological(wanted):
             for goal in self._of_node(node):
                 found.setdefault(goal)
-        goals = [goal for goal in found if goal is not FREE and goal is not NEVER]
+        goals = [goal for goal in found if goal is not ALWAYS and goal is not IMPOSSIBLE]
         step = -(-len(goals) // WISHES_AT_MOST) or 1
         return goals[::step]
 
     def _of_node(self, node: Node) -> Iterable[Goal]:
         if isinstance(node, Pick):
-            yield self.aims.rows(node, 1)
+            yield self.solver.rows_goal(node, 1)
         elif isinstance(node, op.Aggregate) and node.rows is not None:
-            yield self.aims.rows(node.rows, 1)
-            yield self.aims.rows(node.rows, 3)
-            yield self.aims.rows(node.rows, 0, closed=True)
+            yield self.solver.rows_goal(node.rows, 1)
+            yield self.solver.rows_goal(node.rows, 3)
+            yield self.solver.rows_goal(node.rows, 0, closed=True)
         elif isinstance(node, Series) and node.domain is None and node.type == "bool":
-            yield self.aims.truth(node, True)
-            yield self.aims.truth(node, False)
+            yield self.solver.condition_goal(node, True)
+            yield self.solver.condition_goal(node, False)
 
     @cached_property
     def frames(self) -> dict[str, list[Frame]]:
@@ -151,8 +157,8 @@ class Study:
         for node in nodes:
             if isinstance(node, Where) and node.domain not in inner:
                 domain = cast(Frame, node.domain)
-                if self.aims.row(domain) is not NEVER:
-                    found[file_of(base_table(domain))].append(domain)
+                if self.solver.row_goal(domain) is not IMPOSSIBLE:
+                    found[physical_name(base_table(domain))].append(domain)
         return found
 
     def pool(self, table: str, column: str) -> Sequence[Any]:
@@ -166,7 +172,9 @@ class Study:
         """The constants that columns are compared with; those of the population count twice."""
         found: dict[tuple[str, str], list[Any]] = {}
         goals: list[Goal] = [self.population, *self.wishes]
-        goals += [self.aims.row(frame) for frames in self.frames.values() for frame in frames]
+        goals += [
+            self.solver.row_goal(frame) for frames in self.frames.values() for frame in frames
+        ]
         seen: set[Goal] = set()
         while goals:
             goal = goals.pop()
@@ -176,10 +184,12 @@ class Study:
             if isinstance(goal, Every | Some):
                 goals += reversed(goal.parts)
             elif isinstance(goal, RowsOf):
-                goals += [self.aims.row(goal.frame), goal.goal]
+                goals += [self.solver.row_goal(goal.frame), goal.goal]
             elif isinstance(goal, Bound) and goal.fixed not in ((), None, UNKNOWN):
                 values = goal.fixed if isinstance(goal.fixed, tuple) else (goal.fixed,)
-                if goal.op in ("eq", "in", "contains") or isinstance(values[0], int | float):
+                if goal.op in (Relation.EQ, Relation.IN, Relation.CONTAINS) or isinstance(
+                    values[0], int | float
+                ):
                     found.setdefault((goal.table, goal.column), []).extend(values)
         return {key: tuple(values) for key, values in found.items()}
 

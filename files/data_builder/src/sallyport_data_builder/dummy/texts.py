@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from sallyport_data_builder.dummy.chance import Chance
-from sallyport_data_builder.model.types import CODES, MULTI_CODES
+from sallyport_data_builder.schemas.types import CODES, MULTI_CODES
 
 FORMS = {
     "snomedct": "[1-9][0-9]{8}",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sallyport_data_builder.io.tables import OutputTable
-from sallyport_data_builder.model.types import INT64, parse_date
+from sallyport_data_builder.schemas.types import INT64, parse_date
 
 if TYPE_CHECKING:
     import pyarrow as pa

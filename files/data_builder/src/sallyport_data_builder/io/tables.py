@@ -21,7 +21,7 @@ COUNT = {"min": 0, "max": 2**31 - 1}
 
 
 class OutputColumn(NamedTuple):
-    """A column: its name, its type (one of model.types.ALL_TYPES) and what its values keep to.
+    """A column: its name, its type (one of schemas.types.ALL_TYPES) and what its values keep to.
 
     Of the constraints, `categories`, `range` and `not_null` decide the type in typed files.
     """

@@ -12,8 +12,8 @@ from typing import Any
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, wrap_bool
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model import types
-from sallyport_data_builder.model.types import check_code, place_of
+from sallyport_data_builder.schemas import types
+from sallyport_data_builder.schemas.types import check_code, place_of
 
 START_OF_CODE = re.compile(r"[A-Z][0-9X]{0,4}")  # of both systems that texts of many codes have
 

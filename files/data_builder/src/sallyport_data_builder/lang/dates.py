@@ -19,7 +19,7 @@ from sallyport_data_builder.lang.series import (
 )
 from sallyport_data_builder.memory import values
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model.types import parse_date
+from sallyport_data_builder.schemas.types import parse_date
 
 Interval = tuple[datetime.date, datetime.date]
 

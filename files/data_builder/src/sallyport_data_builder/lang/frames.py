@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast, overload
 from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
 from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, wrap
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model import types
 from sallyport_data_builder.model.nodes import Column, Frame, Order, Pick, Table, Where
+from sallyport_data_builder.schemas import types
 
 PYTHON_TYPES: dict[Any, str] = {python: name for name, python in types.SCALARS.items()}
 T = TypeVar("T", bound="BaseFrame")

@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sallyport_data_builder.errors import DataFileError, DefinitionError
+from sallyport_data_builder.io.targets import EXTENSIONS
 from sallyport_data_builder.lang.frames import PatientFrame, Series, columns_of
 from sallyport_data_builder.model.nodes import Inline
-from sallyport_data_builder.model.types import CODES, parse_date
+from sallyport_data_builder.schemas.types import CODES, parse_date
 
-EXTENSIONS = (".csv", ".csv.gz", ".arrow", ".parquet")
 FORM = 'Say what columns there are: columns={"name": str, ...}, or decorate a PatientFrame class.'
 Spec = tuple[tuple[str, str], ...]
 

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model import types
 from sallyport_data_builder.model.nodes import Node
 from sallyport_data_builder.model.nodes import Series as SeriesNode
+from sallyport_data_builder.schemas import types
 
 CLASSES: dict[str, type[BaseSeries]] = {}
 PARENTHESES = "Both sides need parentheses: (a == b) | (c == d)."

@@ -6,7 +6,9 @@ from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.memory.engine import Engine
+from sallyport_data_builder.model.layout import PlanError
 from sallyport_data_builder.model.nodes import Series, topological
+from sallyport_data_builder.model.plan import Plan, loads
 from sallyport_data_builder.model.roots import Dataset, Interval, Measures
 
 MEND = (
@@ -34,6 +36,16 @@ def _of_nobody(series: Series, interval: Interval | None) -> Any:
         if isinstance(node, Series) and node.domain is None:
             value = engine.value(node, 0, None)
     return value
+
+
+def load_plan(text: str) -> Plan:
+    """Read a plan; raise PlanError on anything that the writer of plans would not write."""
+    plan = loads(text)
+    try:
+        check_population(plan.root)
+    except DefinitionError as error:
+        raise PlanError(f"The plan is not valid: {error}") from None
+    return plan
 
 
 def check_population(root: Dataset | Measures) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 
 from sallyport_data_builder.model.nodes import Frame, Node, Series, require
 from sallyport_data_builder.model.rules import only_types
-from sallyport_data_builder.model.types import CODES, NUMBERS, ORDERED, SORTABLE
+from sallyport_data_builder.schemas.types import CODES, NUMBERS, ORDERED, SORTABLE
 
 FRAME_AGGREGATES = {"exists": "bool", "count": "int"}
 SERIES_AGGREGATES: dict[str, tuple[str, ...]] = {

@@ -19,7 +19,7 @@ from sallyport_data_builder.model.nodes import (
     Series,
     Where,
 )
-from sallyport_data_builder.model.types import parse_date
+from sallyport_data_builder.schemas.types import parse_date
 
 Indices = Mapping[Node, int]
 Nodes = Sequence[Node]

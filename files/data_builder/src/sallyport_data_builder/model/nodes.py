@@ -15,7 +15,7 @@ from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from sallyport_data_builder.errors import DefinitionError, nearest
-from sallyport_data_builder.model.types import ALL_TYPES, SORTABLE, check_value, title
+from sallyport_data_builder.schemas.types import ALL_TYPES, SORTABLE, check_value, title
 
 POOL: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
 PARAMETERS = ("interval_start", "interval_end")

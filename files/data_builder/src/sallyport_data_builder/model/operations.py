@@ -22,7 +22,7 @@ from sallyport_data_builder.model.roots import Measures as Measures
 from sallyport_data_builder.model.roots import Rows as Rows
 from sallyport_data_builder.model.rules import differing as differing
 from sallyport_data_builder.model.rules import only_types, same_types
-from sallyport_data_builder.model.types import (
+from sallyport_data_builder.schemas.types import (
     ALL_TYPES,
     MULTI_CODES,
     NUMBERS,

@@ -9,7 +9,6 @@ from typing import Any
 
 from sallyport_data_builder import __version__
 from sallyport_data_builder.errors import DefinitionError
-from sallyport_data_builder.memory.population import check_population
 from sallyport_data_builder.model import graph, rootlayout
 from sallyport_data_builder.model.graph import MAX_BYTES as MAX_BYTES
 from sallyport_data_builder.model.layout import PlanError, Ref
@@ -133,7 +132,6 @@ def _read(document: Any) -> Plan:
     word(document["engine"])
     nodes, files = graph.read(document)
     root = rootlayout.read(document, nodes)
-    check_population(root)
     claimed = tuple(word(item) for item in list_of(document["permissions_claimed"]))
     plan = Plan(root, claimed, _read_dummy(document["dummy"], nodes))
     graph.check_inputs(plan.nodes, files)

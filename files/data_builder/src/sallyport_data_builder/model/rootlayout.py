@@ -9,7 +9,7 @@ from sallyport_data_builder.model.layout import PlanError, Ref
 from sallyport_data_builder.model.nodes import Node, Series
 from sallyport_data_builder.model.roots import Dataset, Interval, Measure, Measures, Rows
 from sallyport_data_builder.model.tables import has_keys, list_of, pair, word
-from sallyport_data_builder.model.types import parse_date
+from sallyport_data_builder.schemas.types import parse_date
 
 ROOT_KEYS = {
     "dataset": {"population", "columns"},

@@ -18,7 +18,7 @@ from sallyport_data_builder.model.nodes import (
     require,
     topological,
 )
-from sallyport_data_builder.model.types import title
+from sallyport_data_builder.schemas.types import title
 
 Interval = tuple[datetime.date, datetime.date]
 MEASURE_COLUMNS = (

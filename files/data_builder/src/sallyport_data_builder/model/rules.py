@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.model.nodes import Series
-from sallyport_data_builder.model.types import CODES, NUMBERS, title
+from sallyport_data_builder.schemas.types import CODES, NUMBERS, title
 
 
 def same_types(parts: tuple[Series, ...], what: str) -> None:

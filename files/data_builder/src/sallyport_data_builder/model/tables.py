@@ -11,7 +11,7 @@ from sallyport_data_builder import schemas
 from sallyport_data_builder.errors import nearest
 from sallyport_data_builder.model.layout import PlanError, Scalar
 from sallyport_data_builder.model.nodes import Inline, Table
-from sallyport_data_builder.model.types import parse_date
+from sallyport_data_builder.schemas.types import parse_date
 
 Spec = tuple[tuple[str, str], ...]
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -55,6 +55,25 @@ def read_spec(value: Any) -> Spec:
     return tuple((word(key), word(kind)) for key, kind in map(pair, list_of(value)))
 
 
+def schema_table(schema: str, name: str) -> Table:
+    """Return the node of a table of an installed schema."""
+    spec = schemas.load(schema).tables[name]
+    return Table(schema, name, spec.rows, spec.types)
+
+
+def physical_name(table: Table) -> str:
+    """Return the name of a table's file, without the extension: two schemas may share it."""
+    return (
+        schemas.load(table.schema).tables[table.name].physical_name if table.schema else table.name
+    )
+
+
+def column_spec(table: Table, column: str) -> schemas.ColumnSpec:
+    """Return the constraints of a column."""
+    columns = schemas.load(table.schema).tables[table.name].columns if table.schema else {}
+    return columns.get(column, schemas.ColumnSpec(table.columns[column]))
+
+
 def write_table(table: Table) -> dict[str, Any]:
     """Return the JSON object of a table (PLAN-03)."""
     item = {"k": "Table", "schema": table.schema, "name": table.name, "rows": table.rows}
@@ -70,9 +89,9 @@ def read_table(item: Mapping[str, Any]) -> Table:
     tables = schemas.load(schema).tables
     if name not in tables:
         raise PlanError(f"schema {schema} has no table {name}.{nearest(name, tables)}")
-    if tables[name].node.rows != rows:
+    if tables[name].rows != rows:
         raise PlanError(f"{schema}.{name} has other rows")
-    return tables[name].node
+    return schema_table(schema, name)
 
 
 def write_inline(table: Inline, inputs: Sequence[Inline]) -> dict[str, Any]:

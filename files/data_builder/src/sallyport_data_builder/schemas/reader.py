@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sallyport_data_builder.errors import Failure, nearest
-from sallyport_data_builder.model.nodes import Table
-from sallyport_data_builder.model.types import ALL_TYPES, SCALARS
+from sallyport_data_builder.schemas.types import ALL_TYPES, SCALARS
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -21,7 +20,7 @@ TABLE_KEYS = {
 }  # fmt: skip
 RANGE_KEYS = {"min", "max", "step", "open_min", "open_max"}
 FLAGS = ("not_null", "unique", "first_of_month")
-TEXTS = ("physical_name", "permission", "activation_date", "methods", "description")
+TEXT_KEYS = ("physical_name", "permission", "activation_date", "methods", "description")
 
 
 class SchemaError(Failure):
@@ -49,13 +48,18 @@ class ColumnSpec:
 class TableSpec:
     """A standard table. `activation_date` is the column by which a backend may cut records off."""
 
-    node: Table
+    rows: str
     columns: Mapping[str, ColumnSpec]
     physical_name: str
     permission: str = ""
     activation_date: str = ""
     methods: str = ""
     description: str = ""
+
+    @property
+    def types(self) -> tuple[tuple[str, str], ...]:
+        """The names of the columns and their types."""
+        return tuple((name, column.type) for name, column in self.columns.items())
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def _table(schema: str, name: str, item: Any) -> TableSpec:
     _require(isinstance(item, dict), f"{place}: keys and values expected.")
     _known(item, TABLE_KEYS, place)
     _require(item.get("rows") in ("one", "many"), f"{place}: rows must be one or many.")
-    texts = {key: item.get(key, "") for key in TEXTS}
+    texts = {key: item.get(key, "") for key in TEXT_KEYS}
     for key, value in texts.items():
         _require(isinstance(value, str), f"{place}: {key} must be text.")
     listed = item.get("columns")
@@ -99,8 +103,7 @@ def _table(schema: str, name: str, item: Any) -> TableSpec:
     columns = {key: _column(f"{place}.{key}", key, value) for key, value in listed.items()}
     _check_references(place, texts["activation_date"], columns)
     texts["physical_name"] = texts["physical_name"] or name
-    spec = tuple((key, column.type) for key, column in columns.items())
-    return TableSpec(Table(schema, name, item["rows"], spec), columns, **texts)
+    return TableSpec(item["rows"], columns, **texts)
 
 
 def _check_references(place: str, activation: str, columns: Mapping[str, ColumnSpec]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
-from sallyport_data_builder.model.types import CODES, MULTI_CODES, Value
+from sallyport_data_builder.schemas.types import CODES, MULTI_CODES, Value
 from sallyport_data_builder.sql.portable import Outputs, Sets, grouping_sets
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pymysql.constants import FIELD_TYPE
 from sqlalchemy.dialects.mysql.base import MySQLCompiler
 from sqlalchemy.dialects.mysql.mariadb import loader
 
-from sallyport_data_builder.model.types import CODES, Value
+from sallyport_data_builder.schemas.types import CODES, Value
 from sallyport_data_builder.sql.dialect import TEXTS, TIGHT, Dialect, Element, Limits
 from sallyport_data_builder.sql.portable import Outputs, Sets, by_case, union_of_sets
 from sallyport_data_builder.sql.statements import CreateTableAs

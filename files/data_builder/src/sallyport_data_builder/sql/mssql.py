@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mssql.pymssql import MSDialect_pymssql
 from sqlalchemy.ext.compiler import compiles
 
-from sallyport_data_builder.model.types import Value
+from sallyport_data_builder.schemas.types import Value
 from sallyport_data_builder.sql.bits import BitCompiler
 from sallyport_data_builder.sql.dialect import TEXTS, Dialect, Element, Limits
 from sallyport_data_builder.sql.portable import by_case

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from sallyport_data_builder.model.types import Value
+from sallyport_data_builder.schemas.types import Value
 from sallyport_data_builder.sql.dialect import TIGHT, Dialect, Element, Limits
 from sallyport_data_builder.sql.portable import Outputs, Sets, union_of_sets
 from sallyport_data_builder.sql.statements import CreateTableAs

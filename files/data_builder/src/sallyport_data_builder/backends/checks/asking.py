@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sallyport_data_builder.backends.checks.subject import Subject
 from sallyport_data_builder.backends.standard import Standard
 from sallyport_data_builder.errors import DatabaseFailure, Failure
-from sallyport_data_builder.model.types import CODES, MULTI_CODES
+from sallyport_data_builder.schemas.types import CODES, MULTI_CODES
 from sallyport_data_builder.sql.dialect import Dialect
 from sallyport_data_builder.sql.run import Database, failures
 

@@ -13,8 +13,8 @@ from sallyport_data_builder.backends.checks.asking import Asker
 from sallyport_data_builder.backends.checks.report import Check
 from sallyport_data_builder.backends.checks.subject import Entry
 from sallyport_data_builder.errors import DatabaseFailure
-from sallyport_data_builder.model.types import CODES
 from sallyport_data_builder.schemas import ColumnSpec
+from sallyport_data_builder.schemas.types import CODES
 from sallyport_data_builder.sql.dialect import Dialect, Element
 
 FIRST_DAY = datetime.date(1900, 1, 1)

@@ -57,7 +57,7 @@ class Subject:
                 for spec in schemas.load(other).tables.values():
                     if schema and spec.physical_name == mapped.name:
                         columns |= spec.columns
-                        rows = "one" if spec.node.rows == "one" else rows
+                        rows = "one" if spec.rows == "one" else rows
             yield Entry(schema, name, mapped, columns, rows)
 
     def line(self, *path: str) -> str:

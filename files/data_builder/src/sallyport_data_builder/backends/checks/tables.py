@@ -11,7 +11,7 @@ from sallyport_data_builder.backends.checks.asking import MISSING, TEXTS, Asker
 from sallyport_data_builder.backends.checks.report import Check
 from sallyport_data_builder.backends.checks.subject import Entry
 from sallyport_data_builder.errors import DatabaseFailure
-from sallyport_data_builder.model.types import CODES
+from sallyport_data_builder.schemas.types import CODES
 
 LARGE = 100_000
 WRONG = {0: "ignores case", 1: "ignores spaces at the end"}

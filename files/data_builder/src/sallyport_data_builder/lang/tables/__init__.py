@@ -30,7 +30,7 @@ def _frame(schema: str, name: str, spec: schemas.TableSpec) -> BaseFrame:
     if spec.methods and spec.methods not in METHODS:
         known = nearest(spec.methods, METHODS)
         raise schemas.SchemaError(f"{schema}.{name}: there are no methods {spec.methods}.{known}")
-    one = spec.node.rows == "one"
+    one = spec.rows == "one"
     columns: dict[str, Any] = {
         key: Series(column.type, description=column.description)
         for key, column in spec.columns.items()
