@@ -76,7 +76,7 @@ def run(config: Mapping[str, Any], level: str) -> int:
     words = ["check-backend", config["backend"], "--json", "/reports/report.json"]
     words += ["--full"] if level == "full" else []
     with tempfile.TemporaryDirectory(prefix="check-", dir=config["state"]) as folder:
-        os.chown(folder, 10000, 10000)
+        os.chown(folder, config["sandbox"]["user"], config["sandbox"]["user"])
         name = f"data-builder-check-{level}"
         code = container.run(config, name, words, Path(folder)).returncode
         try:

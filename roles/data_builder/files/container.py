@@ -12,7 +12,11 @@ from urllib.parse import urlsplit
 
 CONFIG = Path("/etc/sallyport/data_builder/check.json")
 DOCKER = "/usr/bin/docker"
-JOB_USER = "10000:10000"
+LIMITS = {
+    "pids-limit": 100, "memory": "1g", "memory-swap": "1g", "shm-size": "64m",
+    "ulimit": "fsize=67108864:67108864",
+}  # fmt: skip
+"""Limits of its own: a check needs less than a job."""
 UNREACHABLE, TIME_OUT = 3, 124
 """Exit codes: the data builder's own for a database that cannot be reached, and timeout(1)'s."""
 
@@ -28,6 +32,22 @@ class NotStartedError(Exception):
 def configuration() -> dict[str, Any]:
     """Return what the role wrote down."""
     return dict(json.loads(CONFIG.read_text(encoding="utf-8")))
+
+
+def options(sandbox: Mapping[str, Any], seccomp: str) -> list[str]:
+    """Return the options of a job's container, as the runner has them, for `docker run`.
+
+    `sandbox` is the runner's sandbox.json, `seccomp` the path of its profile of system calls.
+    """
+    user = sandbox["user"]
+    listed = [f"user={user}:{user}", f"security-opt=seccomp={seccomp}"]
+    for name, value in sandbox["options"].items():
+        option = {"ipc_mode": "ipc"}.get(name, name.replace("_", "-"))
+        listed += [f"{option}={item}" for item in (value if isinstance(value, list) else [value])]
+    listed += [f"ulimit={name}={limit}:{limit}" for name, limit in sandbox["ulimits"].items()]
+    listed += [f"dns-opt={option}" for option in sandbox["dns_opt"]]
+    listed += [f"network={sandbox['database_network']}", f"tmpfs=/tmp:{sandbox['tmpfs']},size=64m"]
+    return [f"--{option}".replace("=True", "=true") for option in listed]
 
 
 def command(
@@ -47,11 +67,9 @@ def command(
     } | ({} if reports is None else {str(reports): "/reports"})
     return [
         DOCKER, "run", "--rm", "--pull=missing", f"--name={name}",
-        f"--user={JOB_USER}", "--read-only", "--cap-drop=ALL", "--init",
-        "--security-opt=no-new-privileges:true", "--ipc=none", "--pids-limit=100",
-        "--memory=1g", "--memory-swap=1g", "--tmpfs=/tmp:rw,nosuid,nodev,size=64m",
-        f"--network={config['network']}", f"--dns={config['dns']}", "--dns-opt=timeout:1",
-        "--dns-opt=attempts:1", f"--add-host={host}:{address}",
+        *options(config["sandbox"], config["seccomp"]),
+        *(f"--{name}={value}" for name, value in LIMITS.items()),
+        f"--dns={config['dns']}", f"--add-host={host}:{address}",
         "--env=HOME=/tmp", "--env=DATABASE_URL_FILE=/run/database_url",
         *(f"--volume={source}:{target}" for source, target in mounts.items()),
         config["image"], "data-builder", *words,

@@ -3,17 +3,20 @@
 import contextlib
 import ctypes
 import json
+import multiprocessing
 import os
 import resource
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 CLONE_NEWUSER = 0x10000000
 IO_URING_SETUP = 425
 MEBIBYTE = 2**20
+SHARED = Path("/dev", "shm")
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -73,6 +76,22 @@ def thread() -> bool:
     return started.wait(5)
 
 
+def processes() -> list[str]:
+    """Return which of Python's means of working with several processes work."""
+    works = []
+    with contextlib.suppress(OSError), multiprocessing.Lock():
+        works.append("lock")
+    with contextlib.suppress(OSError):
+        queue: multiprocessing.Queue[int] = multiprocessing.Queue()
+        queue.put(1)
+        works.append(f"queue {queue.get(timeout=20)}")
+    with contextlib.suppress(OSError), multiprocessing.Pool(2) as pool:
+        works.append(f"pool {pool.map(abs, [-1, -2])}")
+    with contextlib.suppress(OSError), ProcessPoolExecutor(2) as executor:
+        works.append(f"executor {list(executor.map(abs, [-3]))}")
+    return works
+
+
 def status(name: str) -> str:
     """Return a value of /proc/self/status."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -94,7 +113,9 @@ FOUND = {
     "children": children(100),
     "thread": thread(),
     "memory": forked(lambda: bytearray(512 * MEBIBYTE)),
-    "shared_memory": Path("/dev", "shm").exists(),
+    "shared_memory": write(f"{SHARED}/probe", 4),
+    "large_shared_memory": write(f"{SHARED}/probe", 12),
+    "processes": processes(),
     "core": resource.getrlimit(resource.RLIMIT_CORE)[1],
     "resolvers": Path("/etc/resolv.conf").read_text(),
     "hosts": Path("/etc/hosts").read_text(),

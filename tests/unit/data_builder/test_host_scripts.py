@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 
-FOLDER = Path(__file__).parents[3] / "roles/data_builder/files"
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "roles/data_builder/files"
+SANDBOX = json.loads((ROOT / "files/runner/src/sallyport_runner/sandbox.json").read_text("utf-8"))
 
 
 def load(name: str) -> Any:
@@ -36,8 +39,9 @@ def config(tmp_path: Path) -> dict[str, Any]:
     url = tmp_path / "url"
     url.write_text("postgresql://jobs:secret@127.0.0.1/hospital\n", encoding="utf-8")
     return {
-        "backend": "hospital", "image": "proxy/databuilder:v1", "network": "jobrunner-db",
-        "dns": "10.0.0.9", "backends": "/etc/b", "database_url_file": str(url),
+        "backend": "hospital", "image": "proxy/databuilder:v1", "sandbox": SANDBOX,
+        "seccomp": "/opt/seccomp.json", "dns": "10.0.0.9", "backends": "/etc/b",
+        "database_url_file": str(url),
         "logs": str(tmp_path / "logs"), "state": "/var/s", "metrics": "/var/m", "time_limit": 9,
     }  # fmt: skip
 
@@ -46,7 +50,9 @@ def test_the_container_has_one_network_one_name_and_no_rights(config: dict[str, 
     words = container.command(config, "a-name", ["check-backend", "x"], Path("/var/s/x"))
     assert words[-3:] == ["data-builder", "check-backend", "x"]
     for word in (
-        "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true",
+        "--read-only=true", "--init=true", "--cap-drop=ALL", "--ipc=private", "--ulimit=core=0:0",
+        "--security-opt=seccomp=/opt/seccomp.json", "--oom-score-adj=500",
+        "--security-opt=no-new-privileges:true",
         "--user=10000:10000", "--network=jobrunner-db", "--dns=10.0.0.9", "--name=a-name",
         "--add-host=127.0.0.1:127.0.0.1", "--volume=/etc/b:/backends:ro",
         f"--volume={config['database_url_file']}:/run/database_url:ro",

@@ -29,6 +29,7 @@ class Engine:
         self.created: list[dict[str, Any]] = []
         self.fault: int | None = None
         self.pull_error = ""
+        self.memory: dict[str, Any] = {"usage": 4096}
         self.lose_before: str | None = None
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> Answer:
@@ -80,7 +81,7 @@ class Engine:
             return 204, None
         if what == "stats":
             usage = {"cpu_usage": {"total_usage": 2_500_000_000}}
-            return 200, {"cpu_stats": usage, "memory_stats": {"usage": 4096}}
+            return 200, {"cpu_stats": usage, "memory_stats": self.memory}
         return 200, container
 
     def _create(self, name: str, body: dict[str, Any]) -> Answer:

@@ -66,6 +66,7 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "job_time_limit": "3600",
         "job_pids_limit": "500",
         "job_tmp_size": "1073741824",
+        "job_shm_size": "67108864",
         "job_disk_limit": "10737418240",
         "disk_free_floor": "0",
         "database_url_file": str(base / "database_url"),

@@ -263,6 +263,7 @@ def settings(base: Path, **values: Any) -> Settings:
         "job_time_limit": 3600,
         "job_pids_limit": 500,
         "job_tmp_size": 1024**3,
+        "job_shm_size": 64 * MEBIBYTE,
         "job_disk_limit": 10 * 1024**3,
         "disk_free_floor": 0,
         "database_url": Secret("postgresql://jobs:hidden-password@127.0.0.1/hospital"),

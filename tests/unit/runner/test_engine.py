@@ -33,6 +33,7 @@ SPEC = ContainerSpec(
     memory=8 * 1024**2,
     pids=10,
     tmp_size=4096,
+    shm_size=2048,
     file_size=8192,
 )
 
@@ -66,6 +67,7 @@ def test_a_container_is_made_and_started_as_specified(
     assert (host["NetworkMode"], host["ReadonlyRootfs"], host["Init"]) == ("none", True, True)
     assert (host["CapDrop"], host["PidsLimit"], host["NanoCpus"]) == (["ALL"], 10, 2 * 10**9)
     assert (host["Memory"], host["MemorySwap"]) == (8 * 1024**2, 8 * 1024**2)
+    assert (host["IpcMode"], host["ShmSize"]) == ("private", 2048)
     (mount,) = host["Mounts"]
     assert (mount["Type"], mount["Source"], mount["ReadOnly"]) == ("bind", "/srv/x", False)
     assert executor.status("os-job-x") == ContainerStatus(
@@ -235,6 +237,26 @@ def test_figures_and_networks(engine: Engine, executor: DockerExecutor) -> None:
     assert not executor.network_exists("jobrunner-db")
     engine.networks |= {"jobrunner-db"}
     assert executor.network_exists("jobrunner-db")
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        ({"usage": 4096}, 4096),
+        ({"usage": 4096, "stats": {}}, 4096),
+        ({"usage": 4096, "stats": {"total_inactive_file": 1000, "inactive_file": 9}}, 3096),
+        ({"usage": 4096, "stats": {"inactive_file": 1000, "file": 2000, "shmem": 500}}, 3096),
+        ({"usage": 4096, "stats": {"inactive_file": 5000}}, 0),
+        ({"usage": 4096, "stats": None}, 4096),
+        ({}, 0),
+    ],
+)
+def test_memory_is_counted_without_page_cache(
+    engine: Engine, executor: DockerExecutor, figures: dict[str, Any], expected: int
+) -> None:
+    engine.add("a", LABELS)
+    engine.memory = figures
+    assert executor.usage("a") == Usage(cpu_seconds=2.5, memory=expected)
 
 
 CALLS: dict[str, Callable[[DockerExecutor], object]] = {

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from sallyport_runner.models import ContainerSpec, Mount
-from sallyport_runner.services.running.engine import SECCOMP, _creation, _moment
+from sallyport_runner.profile import SECCOMP
+from sallyport_runner.services.running.engine import _creation, _moment
 
 SPEC = ContainerSpec(
     name="os-job-x",
@@ -22,6 +23,7 @@ SPEC = ContainerSpec(
     memory=1024,
     pids=10,
     tmp_size=4096,
+    shm_size=2048,
     file_size=8192,
 )
 
@@ -34,7 +36,8 @@ def test_everything_is_closed_by_default() -> None:
     assert made["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in made["security_opt"]
     assert made["read_only"]
-    assert made["ipc_mode"] == "none"
+    assert (made["ipc_mode"], made["shm_size"]) == ("private", 2048)
+    assert made["oom_score_adj"] > 0
     assert made["memswap_limit"] == made["mem_limit"] == 1024
     assert made["pids_limit"] == 10
     assert "size=4096" in "".join(made["tmpfs"].values())

@@ -30,7 +30,7 @@ class Watched:
         self._store = store
         spec = ContainerSpec(
             name=self.job.container, image="x", command=[], environment={}, labels={}, mounts=[],
-            cpus=1.0, memory=1, pids=1, tmp_size=1, file_size=1,
+            cpus=1.0, memory=1, pids=1, tmp_size=1, shm_size=1, file_size=1,
         )  # fmt: skip
         self.executor.start(spec)
         self._supervision = Supervision(

@@ -179,6 +179,7 @@ class ContainerSpec:
     memory: int
     pids: int
     tmp_size: int
+    shm_size: int
     file_size: int
 
 
@@ -223,7 +224,7 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Figures of a running container: CPU seconds so far, memory in bytes."""
+    """Figures of a running container: CPU seconds so far, memory without page cache in bytes."""
 
     cpu_seconds: float
     memory: int

@@ -20,7 +20,7 @@ _CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _POSITIVE = (
     "poll_interval", "job_loop_interval", "stats_poll_interval", "image_pull_timeout",
     "max_workers", "max_db_workers", "job_cpu_count", "job_memory_limit", "job_time_limit",
-    "job_pids_limit", "job_tmp_size", "job_disk_limit", "level4_max_filesize",
+    "job_pids_limit", "job_tmp_size", "job_shm_size", "job_disk_limit", "level4_max_filesize",
 )  # fmt: skip
 _NOT_NEGATIVE = ("long_poll", "disk_free_floor", "level4_max_csv_rows")
 
@@ -56,6 +56,7 @@ class Settings:
     job_time_limit: int
     job_pids_limit: int
     job_tmp_size: int
+    job_shm_size: int
     job_disk_limit: int
     disk_free_floor: int
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.paths import write_atomic
+from sallyport_runner.profile import JOB_USER
 from sallyport_runner.services.outputs import trees
-
-JOB_OWNER = (10000, 10000)
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Volume:
 class Volumes:
     """All volumes, below one folder of the high-privacy tree."""
 
-    def __init__(self, base: Path, owner: tuple[int, int] = JOB_OWNER) -> None:
+    def __init__(self, base: Path, owner: tuple[int, int] = (JOB_USER, JOB_USER)) -> None:
         self._base, self._owner = base, owner
 
     def of(self, job_id: str) -> Volume:

@@ -1,4 +1,4 @@
-"""The executor over Docker Engine: the whole sandbox of a job stands in `_creation`."""
+"""The executor over Docker Engine; `_creation` and `sandbox.json` are the sandbox of a job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import functools
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -14,14 +13,13 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig, Mount, Ulimit
+from urllib3.exceptions import HTTPError
 
 from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Usage
+from sallyport_runner.profile import JOB_USER, LOG_FILE_SIZE, LOG_FILES, SANDBOX, SECCOMP
 from sallyport_runner.services.executor import ImageError, TransientError
 
-JOB_USER = "10000:10000"
-SECCOMP = Path(__file__).parents[2] / "seccomp.json"
 CALL_TIMEOUT = 15
-LOG_TAIL = 100_000
 _NO_IMAGE = ("manifest unknown", "not found", "denied", "unauthorized")
 
 
@@ -35,7 +33,7 @@ def _faults() -> Iterator[None]:
     except APIError as error:
         text = f"the container engine answered {error.status_code}: {error.explanation}"
         raise TransientError(text) from error
-    except (DockerException, requests.RequestException) as error:
+    except (DockerException, requests.RequestException, HTTPError) as error:
         raise TransientError(f"the container engine is away: {type(error).__name__}") from error
 
 
@@ -130,8 +128,7 @@ class DockerExecutor:
         except NotFound:
             return None
         cpu = figures.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
-        memory = figures.get("memory_stats", {}).get("usage", 0)
-        return Usage(cpu_seconds=cpu / 1e9, memory=int(memory))
+        return Usage(cpu_seconds=cpu / 1e9, memory=_memory(figures.get("memory_stats", {})))
 
     def kill(self, name: str) -> None:
         """See Executor."""
@@ -163,7 +160,7 @@ class DockerExecutor:
         found = self._container(name)
         if found is not None:
             with _faults():
-                yield from found.logs(stream=True, timestamps=True, tail=LOG_TAIL)
+                yield from found.logs(stream=True, timestamps=True)
 
 
 def _judge_pull(error: str) -> None:
@@ -172,6 +169,16 @@ def _judge_pull(error: str) -> None:
         raise ImageError(f"the registry refuses the image: {error}")
     if error:
         raise TransientError(f"the image was not pulled: {error}")
+
+
+def _memory(figures: dict[str, Any]) -> int:
+    """Return the bytes that a container needs: its usage without page cache that may be dropped.
+
+    Control groups name that part `total_inactive_file` (version 1) or `inactive_file` (version 2).
+    """
+    details = figures.get("stats") or {}
+    cache = details.get("total_inactive_file", details.get("inactive_file", 0))
+    return max(int(figures.get("usage", 0)) - int(cache), 0)
 
 
 def _same_run(found: dict[str, str], wanted: dict[str, str]) -> bool:
@@ -204,34 +211,39 @@ def _creation(spec: ContainerSpec) -> dict[str, Any]:
     if "sha256:" not in spec.image:
         raise ValueError("an image is run by the digest of its content only")
     return {
+        **SANDBOX["options"],
         "image": spec.image,
         "command": spec.command,
         "name": spec.name,
         "environment": spec.environment,
         "labels": spec.labels,
-        "user": JOB_USER,
+        "user": f"{JOB_USER}:{JOB_USER}",
         "working_dir": "/workspace",
-        "init": True,
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true", f"seccomp={SECCOMP.read_text('utf-8')}"],
-        "read_only": True,
-        "tmpfs": {"/tmp": f"rw,nosuid,nodev,mode=1777,size={spec.tmp_size}"},  # noqa: S108 (inside)
+        "security_opt": [
+            *SANDBOX["options"]["security_opt"],
+            f"seccomp={SECCOMP.read_text('utf-8')}",
+        ],
+        "tmpfs": {"/tmp": f"{SANDBOX['tmpfs']},size={spec.tmp_size}"},  # noqa: S108 (inside)
         "mounts": [
             Mount(mount.target, mount.source, type="bind", read_only=mount.read_only)
             for mount in spec.mounts
         ],
-        "ipc_mode": "none",
+        "shm_size": spec.shm_size,
         "pids_limit": spec.pids,
         "mem_limit": spec.memory,
         "memswap_limit": spec.memory,
         "nano_cpus": int(spec.cpus * 1e9),
-        "oom_score_adj": 500,
         "ulimits": [
-            Ulimit(name="core", soft=0, hard=0),
-            Ulimit(name="fsize", soft=spec.file_size, hard=spec.file_size),
+            Ulimit(name=name, soft=limit, hard=limit)
+            for name, limit in (SANDBOX["ulimits"] | {"fsize": spec.file_size}).items()
         ],
         "log_config": LogConfig(
-            type="local", config={"max-size": "20m", "max-file": "200", "compress": "true"}
+            type="local",
+            config={
+                "max-size": str(LOG_FILE_SIZE),
+                "max-file": str(LOG_FILES),
+                "compress": "true",
+            },
         ),
         **_network(spec),
     }
@@ -244,6 +256,6 @@ def _network(spec: ContainerSpec) -> dict[str, Any]:
     return {
         "network": spec.network,
         "dns": [spec.dns],
-        "dns_opt": ["timeout:1", "attempts:1"],
+        "dns_opt": SANDBOX["dns_opt"],
         "extra_hosts": spec.hosts,
     }
