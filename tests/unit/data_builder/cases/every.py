@@ -7,6 +7,7 @@ from tests.unit.data_builder.cases import (
     brought,
     core,
     dates,
+    extremes,
     found,
     frames,
     logic,
@@ -15,6 +16,18 @@ from tests.unit.data_builder.cases import (
     texts,
 )
 
-MODULES = (logic, numbers, dates, texts, frames, aggregates, core, methods, brought, found)
+MODULES = (
+    logic,
+    numbers,
+    dates,
+    extremes,
+    texts,
+    frames,
+    aggregates,
+    core,
+    methods,
+    brought,
+    found,
+)
 CASES = [case for module in MODULES for case in module.CASES]
 BY_NAME = {case.name: case for case in CASES}

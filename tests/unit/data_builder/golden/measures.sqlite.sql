@@ -25,7 +25,7 @@ FROM (SELECT practice_registrations.patient_id AS patient_id, practice_registrat
 FROM practice_registrations) AS t JOIN scratch.sp_golden_2 AS i ON 1 = 1 
 WHERE t.start_date <= i.interval_start AND (t.end_date >= i.interval_start OR t.end_date IS NULL)) AS r GROUP BY r.patient_id, r.n;
 -- population of each interval
-CREATE TEMPORARY TABLE sp_golden_6 AS SELECT i.n AS n, coalesce(j2.v1, 0) AS m0, coalesce(j2.v2, 0) AS m1, p.c2 AS g0, CASE WHEN (CAST(CAST(STRFTIME('%m', i.interval_start) AS INTEGER) AS BIGINT) * 100 + CAST(CAST(STRFTIME('%d', i.interval_start) AS INTEGER) AS BIGINT) < CAST(CAST(STRFTIME('%m', p.c3) AS INTEGER) AS BIGINT) * 100 + CAST(CAST(STRFTIME('%d', p.c3) AS INTEGER) AS BIGINT)) THEN (CAST(CAST(STRFTIME('%Y', i.interval_start) AS INTEGER) AS BIGINT) - CAST(CAST(STRFTIME('%Y', p.c3) AS INTEGER) AS BIGINT)) - 1 ELSE CAST(CAST(STRFTIME('%Y', i.interval_start) AS INTEGER) AS BIGINT) - CAST(CAST(STRFTIME('%Y', p.c3) AS INTEGER) AS BIGINT) END AS g1 
+CREATE TEMPORARY TABLE sp_golden_6 AS SELECT i.n AS n, coalesce(j2.v1, 0) AS m0, coalesce(j2.v2, 0) AS m1, p.c2 AS g0, whole_years(p.c3, i.interval_start) AS g1 
 FROM scratch.sp_golden_1 AS p JOIN scratch.sp_golden_2 AS i ON 1 = 1 JOIN scratch.sp_golden_5 AS j1 ON j1.patient_id = p.patient_id AND j1.n = i.n LEFT OUTER JOIN scratch.sp_golden_4 AS j2 ON j2.patient_id = p.patient_id AND j2.n = i.n 
 WHERE coalesce(j1.v1, 0) = 1 AND (p.c1 > i.interval_start OR p.c1 IS NULL);
 DROP TABLE IF EXISTS scratch.sp_golden_1;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Column, Node, Series
@@ -23,8 +23,10 @@ def repeats(node: Node) -> int:
         return 1 if node.op == "days" else 3
     if isinstance(node, op.Arithmetic):
         return {"floordiv": 5, "pow": 3}.get(node.op, 1)
-    if isinstance(node, op.Extreme | op.Convert):
+    if isinstance(node, op.Convert | op.Contains):
         return 2
+    if isinstance(node, op.Compare):  # a database without truth values writes a condition twice
+        return 2 if node.left.type == "bool" else 1
     return 2 if isinstance(node, op.Member) and not isinstance(node.among, op.Constants) else 1
 
 
@@ -50,25 +52,32 @@ def beneath(roots: Iterable[Series]) -> list[Series]:
 
 
 def levels(
-    roots: Sequence[Series], kept: Sequence[Series] = (), deepest: int = 50
+    roots: Sequence[Series],
+    kept: Sequence[Series] = (),
+    deepest: int = 50,
+    depth: int = LARGEST,
 ) -> list[list[Series]]:
     """Return what to compute beforehand: the first list needs nothing, later ones the earlier.
 
     `kept` are computed in any case. The lists are as many as derived tables may be nested: when
-    there would be more, only larger expressions are worth one.
+    there would be more, only larger expressions are worth one. `depth` is how deep calls may be
+    nested in an expression.
     """
     heavy = HEAVY
-    while len(found := _levels(roots, kept, heavy)) > deepest and heavy < LARGEST:
+    while len(found := _levels(roots, kept, heavy, depth)) > deepest and heavy < LARGEST:
         heavy *= 4
     return found
 
 
-def _levels(roots: Sequence[Series], kept: Sequence[Series], heavy: int) -> list[list[Series]]:
+def _levels(
+    roots: Sequence[Series], kept: Sequence[Series], heavy: int, depth: int
+) -> list[list[Series]]:
     """The size of an expression counts what SQL would write; a computed one is one column."""
     nodes = beneath([*roots, *kept])
     uses = _uses(nodes, [*roots, *kept])
     wanted = set(kept)
     size: dict[Series, int] = {}
+    deep: dict[Series, int] = {}
     level: dict[Series, int] = {}
     chosen: dict[int, list[Series]] = {}
     for node in nodes:
@@ -76,11 +85,24 @@ def _levels(roots: Sequence[Series], kept: Sequence[Series], heavy: int) -> list
         level[node] = max((level[part] for part in inner), default=0)
         total = 1 + repeats(node) * sum(size[part] for part in inner)
         size[node] = min(total, LARGEST)
-        often = uses[node] > 1 and size[node] >= heavy
+        deep[node] = 1 + max((deep[part] for part in inner), default=0)
+        often = (uses[node] > 1 and size[node] >= heavy) or deep[node] > depth
         if not is_leaf(node) and (often or node in wanted):
             chosen.setdefault(level[node], []).append(node)
-            level[node], size[node] = level[node] + 1, 1
+            level[node], size[node], deep[node] = level[node] + 1, 1, 1
     return [chosen[number] for number in sorted(chosen)]
+
+
+def frontier(roots: Iterable[Series], computed: Set[Node]) -> set[Series]:
+    """Return the computed series that the roots are made from, those beneath them left out."""
+    seen: set[Series] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack += () if node in computed else parts(node)
+    return {node for node in seen if node in computed}
 
 
 def _uses(nodes: Sequence[Series], roots: Sequence[Series]) -> dict[Series, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -62,6 +61,8 @@ class Dialect:
     fused_picks = False
     # How deep derived tables may be nested.
     nesting = 40
+    # How deep calls may be nested in an expression.
+    depth = 200
     # Whether rows that are grouped in several ways are better stored first.
     stores_grid = True
     # Whether `copy` works.
@@ -69,6 +70,11 @@ class Dialect:
 
     # The database's own names of the types that a standard column may arrive in.
     native: Mapping[str, tuple[str, ...]] = {}
+
+    @property
+    def nested(self) -> tuple[int, int]:
+        """How deep derived tables and calls may be nested."""
+        return self.nesting, self.depth
 
     def compiler(self) -> sa.Dialect:
         """Return what renders statements where there is no connection."""
@@ -170,10 +176,23 @@ class Dialect:
         """Return the days from start to end."""
         raise NotImplementedError
 
-    def whole_years(self, start: Element, end: Element) -> Element | None:
-        """Return the years of SEM-18 where there is a quick way, for ends that are not earlier."""
-        del start, end
-        return None
+    def date_diff(self, op: str, start: Element, end: Element) -> Element:
+        """Return the whole months or years from start to end (SEM-18)."""
+        twelve, hundred = self.literal(12, "int"), self.literal(100, "int")
+        part = {
+            name: (self.date_part(name, start), self.date_part(name, end))
+            for name in ("year", "month", "day")
+        }
+        difference = part["year"][1] - part["year"][0]
+        if op == "months":
+            difference = difference * twelve + part["month"][1] - part["month"][0]
+            before = part["day"][1] < part["day"][0]
+        else:
+            first, last = (
+                month * hundred + day for month, day in zip(part["month"], part["day"], strict=True)
+            )
+            before = last < first
+        return sa.case((before, difference - self.literal(1, "int")), else_=difference)
 
     def date_part(self, op: str, date: Element) -> Element:
         """Return year, month or day."""
@@ -200,20 +219,37 @@ class Dialect:
         """Divide ints, cut towards zero."""
         return sa.type_coerce(left.op("/", precedence=TIGHT)(right), self.types["int"])
 
+    def floor_quotient(self, left: Element, right: Element) -> Element:
+        """Divide ints, rounded towards minus infinity; NULL for a division by zero (SEM-14).
+
+        Integer division cuts towards zero: one less where the signs differ.
+        """
+        zero, one = self.literal(0, "int"), self.literal(1, "int")
+        right = sa.func.nullif(right, zero)
+        quotient = self.int_quotient(left, right)
+        inexact = (left - quotient * right) != zero
+        differ = sa.or_(sa.and_(left < zero, right > zero), sa.and_(left > zero, right < zero))
+        return sa.case((sa.and_(inexact, differ), quotient - one), else_=quotient)
+
     def power(self, left: Element, right: Element) -> Element:
-        """Raise to a power; the caller keeps out what has no answer."""
-        return sa.func.power(left, right, type_=self.types["float"])
+        """Raise to a power; NULL where the answer is not a real number (SEM-15)."""
+        zero = self.literal(0.0, "float")
+        no_answer = sa.or_(
+            sa.and_(left == zero, right < zero),
+            sa.and_(left < zero, right != sa.func.floor(right)),
+        )
+        answer = sa.func.power(left, right, type_=self.types["float"])
+        return sa.case((no_answer, sa.null()), else_=answer)
 
-    def extreme(self, op: str, parts: Sequence[Element]) -> Element:
-        """Return the least or greatest that is not NULL (SEM-06), pair by pair."""
+    def extreme(self, op: str, parts: Sequence[Element], kind: str) -> Element:
+        """Return the least or greatest that is not NULL (SEM-06).
 
-        def better(left: Element, right: Element) -> Element:
-            wins = left <= right if op == "least" else left >= right
-            return sa.case(
-                (left.is_(None), right), (right.is_(None), left), (wins, left), else_=right
-            )
-
-        return reduce(better, parts)
+        Each part occurs once, or nested calls would double a statement at every level.
+        """
+        listed = sa.values(sa.column("value", self.types[kind]), name="parts")
+        rows = listed.data([(part,) for part in parts])
+        function = sa.func.min if op == "least" else sa.func.max
+        return sa.select(function(rows.c.value, type_=self.types[kind])).scalar_subquery()
 
     def contains(self, text: Element, needle: Element) -> Element:
         """Tell whether a text holds another, literally (SEM-13)."""

@@ -95,6 +95,7 @@ class DuckDB(Dialect):
 
     errors = (sa.exc.SQLAlchemyError, duckdb.Error)
     fused_picks = True
+    nesting = 100
     stores_grid = False
 
     def compiler(self) -> sa.Dialect:
@@ -199,9 +200,9 @@ class DuckDB(Dialect):
         """`/` is division of floats here."""
         return sa.type_coerce(left.op("//", precedence=15)(right), sa.BigInteger)
 
-    def extreme(self, op: str, parts: Sequence[Element]) -> Element:
+    def extreme(self, op: str, parts: Sequence[Element], kind: str) -> Element:
         """These functions ignore NULL."""
-        return cast(Element, getattr(sa.func, op)(*parts, type_=parts[0].type))
+        return cast(Element, getattr(sa.func, op)(*parts, type_=self.types[kind]))
 
     def contains(self, text: Element, needle: Element) -> Element:
         """No pattern, so no escapes."""

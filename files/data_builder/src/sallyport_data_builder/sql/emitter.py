@@ -255,4 +255,4 @@ class Emitter:
         parts = self._all(node.parts, scope)
         if node.type == "str":
             parts = [self.dialect.text_key(part) for part in parts]
-        return self.dialect.extreme(node.op, parts)
+        return self.dialect.extreme(node.op, parts, node.type)

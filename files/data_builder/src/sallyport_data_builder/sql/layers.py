@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from sallyport_data_builder.model.nodes import Node, Series
 from sallyport_data_builder.plan.presence import when_true
-from sallyport_data_builder.plan.shared import beneath, leaves, levels
+from sallyport_data_builder.plan.shared import beneath, frontier, leaves, levels
 from sallyport_data_builder.sql.dialect import Element
 from sallyport_data_builder.sql.emitter import Emitter
 from sallyport_data_builder.sql.scope import INTERVAL, Scope
@@ -26,7 +26,7 @@ def computed(
     Without such a part, and with nothing that is kept, the scope stays as it is and `where`
     is for the caller to apply.
     """
-    found = levels(roots, kept, emitter.dialect.nesting)
+    found = levels(roots, kept, *emitter.dialect.nested)
     if not found:
         return scope
     plain = [node for node in leaves([*roots, *kept]) if node not in found[0]]
@@ -36,13 +36,16 @@ def computed(
     select = sa.select(scope.base.c.patient_id, *columns).select_from(scope.from_clause())
     names: dict[Node, str] = {node: f"x{n}" for n, node in enumerate(first)}
     inner = _over(emitter, select.where(*where), names, scope)
-    for nodes in found[1:]:
-        added = [
-            emitter.expression(node, inner).label(f"x{n}")
-            for n, node in enumerate(nodes, start=len(names))
-        ]
-        names |= {node: f"x{n}" for n, node in enumerate(nodes, start=len(names))}
-        inner = _over(emitter, sa.select(*inner.base.c, *added), names, scope)
+    for place, nodes in enumerate(found[1:], start=1):
+        added: dict[Node, str] = {node: f"x{n}" for n, node in enumerate(nodes, start=len(names))}
+        later = [node for each in found[place + 1 :] for node in each]
+        needed = frontier([*roots, *kept, *later], {*names, *added})
+        passed = {node: name for node, name in names.items() if node in needed}
+        columns = [inner.base.c.patient_id, *_interval(inner)]
+        columns += [inner.base.c[name] for name in passed.values()]
+        columns += [emitter.expression(node, inner).label(name) for node, name in added.items()]
+        names |= added
+        inner = _over(emitter, sa.select(*columns), passed | added, scope)
     return inner
 
 
@@ -63,7 +66,7 @@ def members(
     if not shared:
         return scope, [emitter.expression(part, scope) for part in conditions]
     every = [*conditions, *roots]
-    often = {node for nodes in levels(every, kept, emitter.dialect.nesting) for node in nodes}
+    often = {node for nodes in levels(every, kept, *emitter.dialect.nested) for node in nodes}
     early = [part for part in conditions if often.isdisjoint(beneath([part]))]
     asked = [emitter.expression(part, scope) for part in early]
     inner = computed(emitter, scope, every, kept, asked)

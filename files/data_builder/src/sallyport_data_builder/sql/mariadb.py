@@ -22,6 +22,17 @@ NOT_AVAILABLE = (1146, 1054, 1049)
 TOO_COMPLEX = (1436, 1116, 1117, 1118, 1390, 2020, 1153)
 BINARY = "utf8mb4_nopad_bin"
 CODE, WIDE = 250, 70_000  # characters
+NUMBERS = ("int", "float")
+# What sorts after, or before, every value of a type; text has a digit put before it.
+OUTSIDE = {
+    ("least", "int"): f"'{2**63}'",
+    ("greatest", "int"): f"'{-(2**63) - 1}'",
+    ("least", "float"): "1.7976931348623157e308",
+    ("greatest", "float"): "-1.7976931348623157e308",
+    ("least", "str"): "'2'",
+    ("greatest", "str"): "'0'",
+}
+WIDE_INT = sa.Numeric(20, 0)
 BOOLEANS = {True: "TRUE", False: "FALSE"}
 TYPES = {value: name.lower() for name, value in vars(FIELD_TYPE).items() if name.isupper()}
 
@@ -181,6 +192,27 @@ class MariaDB(Dialect):
     def int_quotient(self, left: Element, right: Element) -> Element:
         """`/` gives a decimal."""
         return sa.type_coerce(left.op("DIV", precedence=TIGHT)(right), sa.BigInteger)
+
+    def extreme(self, op: str, parts: Sequence[Element], kind: str) -> Element:
+        """Put what no value can be in the place of NULL, then take it out.
+
+        The one exception is the largest double, which counts as NULL here.
+        """
+        function = sa.func.least if op == "least" else sa.func.greatest
+        stand_in: Element = sa.literal_column(OUTSIDE[op, kind if kind in NUMBERS else "str"])
+        if kind == "int":
+            parts, stand_in = (
+                [sa.cast(part, WIDE_INT) for part in parts],
+                sa.cast(stand_in, WIDE_INT),
+            )
+        elif kind != "float":
+            parts = [sa.func.concat("1", part) for part in parts]
+        present = [sa.func.coalesce(part, stand_in) for part in parts]
+        best: Element = sa.func.nullif(function(*present) if present[1:] else present[0], stand_in)
+        if kind in NUMBERS:
+            return sa.cast(best, self.types[kind])
+        text = sa.func.substring(best, 2, type_=self.types["str"])
+        return sa.cast(text, sa.Date) if kind == "date" else text
 
     def contains(self, text: Element, needle: Element) -> Element:
         """No pattern, so no escapes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +27,17 @@ def by_case(
         str(aggregate.name), sa.distinct(kept) if distinct else kept, type_=aggregate.type
     )
     return made
+
+
+def in_groups(
+    parts: Sequence[ColumnElement[Any]],
+    most: int,
+    function: Callable[[Sequence[ColumnElement[Any]]], ColumnElement[Any]],
+) -> ColumnElement[Any]:
+    """Apply an associative function that takes only so many arguments to any number of parts."""
+    while len(parts) > most:
+        parts = [function(parts[start : start + most]) for start in range(0, len(parts), most)]
+    return function(parts)
 
 
 def _keys(sets: Sets) -> list[str]:

@@ -39,6 +39,7 @@ class PostgreSQL(Dialect):
 
     errors = (sa.exc.SQLAlchemyError, psycopg.Error)
     fused_picks = True
+    nesting = 100
     copies = True
 
     def compiler(self) -> sa.Dialect:
@@ -180,10 +181,14 @@ class PostgreSQL(Dialect):
         """A function of floats: EXTRACT makes a numeric, which is slow."""
         return sa.cast(sa.func.date_part(op, date), sa.BigInteger)
 
-    def whole_years(self, start: Element, end: Element) -> Element | None:
-        """The years of an age."""
+    def date_diff(self, op: str, start: Element, end: Element) -> Element:
+        """The years of an age are quick, and right where the end is not earlier."""
+        whole = super().date_diff(op, start, end)
+        if op != "years":
+            return whole
         age = sa.func.age(sa.cast(end, sa.DateTime()), sa.cast(start, sa.DateTime()))
-        return sa.cast(sa.func.date_part("year", age), sa.BigInteger)
+        years = sa.cast(sa.func.date_part("year", age), sa.BigInteger)
+        return sa.case((start <= end, years), else_=whole)
 
     def date_floor(self, op: str, date: Element) -> Element:
         """date_trunc, which gives a timestamp."""
@@ -193,9 +198,9 @@ class PostgreSQL(Dialect):
         """A cast would round."""
         return sa.cast(sa.func.trunc(number), sa.BigInteger)
 
-    def extreme(self, op: str, parts: Sequence[Element]) -> Element:
+    def extreme(self, op: str, parts: Sequence[Element], kind: str) -> Element:
         """These functions ignore NULL."""
-        return cast(Element, getattr(sa.func, op)(*parts, type_=parts[0].type))
+        return cast(Element, getattr(sa.func, op)(*parts, type_=self.types[kind]))
 
     def contains(self, text: Element, needle: Element) -> Element:
         """No pattern, so no escapes."""

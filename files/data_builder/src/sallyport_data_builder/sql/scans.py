@@ -80,7 +80,7 @@ class Scans:
         predicates = [frame.predicate for chain in filters for frame in chain]
         values = [series for output in relation.outputs for series in output.values]
         roots = list(dict.fromkeys([*predicates, *values]))
-        shared = {node for nodes in levels(roots, (), self._dialect.nesting) for node in nodes}
+        shared = {node for nodes in levels(roots, (), *self._dialect.nested) for node in nodes}
         formula = any_of(filters)
         late = not shared.isdisjoint(beneath(predicates))
         if formula is not None and not late:

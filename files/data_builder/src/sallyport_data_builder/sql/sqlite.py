@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -13,13 +12,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from sallyport_data_builder.schemas.types import Value
+from sallyport_data_builder.sql import sqlite_functions
 from sallyport_data_builder.sql.dialect import TIGHT, Dialect, Element, Limits
-from sallyport_data_builder.sql.portable import Outputs, Sets, union_of_sets
+from sallyport_data_builder.sql.portable import Outputs, Sets, in_groups, union_of_sets
 from sallyport_data_builder.sql.statements import CreateTableAs
 
 BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_INTERRUPT")
 MISSING = ("no such table", "no such column", "unable to open database file")
 LARGE = ("SQLITE_TOOBIG", "SQLITE_NOMEM", "SQLITE_FULL")
+MOST_ARGUMENTS = 100
 COMPLEX = ("too many", "at most", "parser stack overflow", "Expression tree is too large")
 
 
@@ -28,6 +29,7 @@ class SQLite(Dialect):
 
     name = "sqlite"
     nesting = 8
+    depth = 6
     limits = Limits(parameters=32_766, joins=60, columns=2_000, identifier=255, literals=5_000)
 
     def compiler(self) -> sa.Dialect:
@@ -49,8 +51,7 @@ class SQLite(Dialect):
         engine = sa.create_engine("sqlite://", creator=opened, poolclass=sa.NullPool)
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
-            driver.create_function("floor", 1, _strict(math.floor), deterministic=True)
-            driver.create_function("power", 2, _strict(math.pow), deterministic=True)
+            sqlite_functions.register(driver)
             yield connection
 
     def cancel(self, connection: sa.Connection) -> None:
@@ -92,14 +93,11 @@ class SQLite(Dialect):
         return sa.literal(value, self.types[kind])
 
     def date_add(self, op: str, date: Element, amount: Element) -> Element:
-        """Overflow into the next month is cut back to its first day."""
+        """Days by SQLite's own function, months by ours."""
+        if op == "months":
+            return sa.func.add_months(date, amount, type_=sa.Date())
         modifier = sa.cast(amount, sa.Text).op("||", precedence=TIGHT)(f" {op}")
-        moved = sa.func.date(date, modifier, type_=sa.Date())
-        if op == "days":
-            return moved
-        overflown = self.date_part("day", moved) != self.date_part("day", date)
-        first = sa.func.date(moved, "start of month", type_=sa.Date())
-        return sa.case((overflown, first), else_=moved)
+        return sa.func.date(date, modifier, type_=sa.Date())
 
     def date_diff_days(self, start: Element, end: Element) -> Element:
         """Julian days of midnights differ by whole numbers."""
@@ -114,6 +112,26 @@ class SQLite(Dialect):
         """A cast cuts."""
         return sa.cast(number, sa.BigInteger)
 
+    def extreme(self, op: str, parts: Sequence[Element], kind: str) -> Element:
+        """A function of ours: those of SQLite give NULL if one argument is."""
+        function = {"least": sa.func.least_of, "greatest": sa.func.greatest_of}[op]
+        return in_groups(
+            parts, MOST_ARGUMENTS, lambda group: function(*group, type_=self.types[kind])
+        )
+
+    def floor_quotient(self, left: Element, right: Element) -> Element:
+        """A function of ours, in which each operand is written once."""
+        return sa.func.floor_divide(left, right, type_=self.types["int"])
+
+    def power(self, left: Element, right: Element) -> Element:
+        """A function of ours, which knows what has no answer; some builds have none."""
+        return sa.func.power(left, right, type_=self.types["float"])
+
+    def date_diff(self, op: str, start: Element, end: Element) -> Element:
+        """Functions of ours."""
+        function = {"months": sa.func.whole_months, "years": sa.func.whole_years}[op]
+        return function(start, end, type_=self.types["int"])
+
     def contains(self, text: Element, needle: Element) -> Element:
         """LIKE would ignore case."""
         return sa.func.instr(text, needle) > 0
@@ -121,8 +139,3 @@ class SQLite(Dialect):
     def grouping(self, rows: sa.FromClause, sets: Sets, outputs: Outputs) -> sa.Select[Any]:
         """There are no grouping sets."""
         return union_of_sets(rows, sets, outputs)
-
-
-def _strict(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that gives NULL for NULL; some builds lack the mathematical ones."""
-    return lambda *values: None if None in values else function(*values)

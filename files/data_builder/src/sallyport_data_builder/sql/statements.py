@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.functions import FunctionElement
 
 
 def full_name(compiler: Any, name: str, schema: str) -> str:
@@ -52,6 +53,17 @@ def _index(element: CreateIndex, compiler: Any, **_options: Any) -> str:
     table = full_name(compiler, element.name, element.schema)
     column, name = quote(element.column), quote(f"{element.name}_{element.column}")
     return f"CREATE {element.kind} INDEX {name} ON {table} ({column})"
+
+
+class ArrayOf(FunctionElement[Any]):
+    """An array of expressions."""
+
+    inherit_cache = False
+
+
+@compiles(ArrayOf)
+def _array(element: ArrayOf, compiler: Any, **options: Any) -> str:
+    return f"ARRAY[{compiler.process(element.clauses, **options)}]"
 
 
 class _OnTable(Executable, ClauseElement):

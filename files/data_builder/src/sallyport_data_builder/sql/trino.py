@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ import trino
 from trino.sqlalchemy.dialect import TrinoDialect
 
 from sallyport_data_builder.sql.dialect import TEXTS, Dialect, Element, Limits
-from sallyport_data_builder.sql.statements import Analyze, CreateTableAs
+from sallyport_data_builder.sql.portable import in_groups
+from sallyport_data_builder.sql.statements import Analyze, ArrayOf, CreateTableAs
 
+MOST_ARGUMENTS = 250
 TRANSIENT = ("SERVER_SHUTTING_DOWN", "SERVER_STARTING_UP", "CLUSTER_OUT_OF_MEMORY")
 NOT_AVAILABLE = ("TABLE_NOT_FOUND", "COLUMN_NOT_FOUND", "SCHEMA_NOT_FOUND", "CATALOG_NOT_FOUND")
 TOO_COMPLEX = ("QUERY_TEXT_TOO_LARGE", "QUERY_HAS_TOO_MANY_STAGES", "COMPILER_ERROR")
@@ -111,6 +113,16 @@ class Trino(Dialect):
     def to_int(self, number: Element) -> Element:
         """A cast would round."""
         return sa.cast(sa.func.truncate(number), sa.BigInteger)
+
+    def extreme(self, op: str, parts: Sequence[Element], kind: str) -> Element:
+        """Of an array without its NULLs; the functions of arguments give NULL if one is."""
+        function = sa.func.array_min if op == "least" else sa.func.array_max
+        known: Element = sa.literal_column("x -> x IS NOT NULL")
+
+        def best(group: Sequence[Element]) -> Element:
+            return function(sa.func.filter(ArrayOf(*group), known), type_=self.types[kind])
+
+        return in_groups(parts, MOST_ARGUMENTS, best)
 
     def contains(self, text: Element, needle: Element) -> Element:
         """No pattern, so no escapes."""
