@@ -43,7 +43,7 @@ def computed(
         passed = {node: name for node, name in names.items() if node in needed}
         columns = [inner.base.c.patient_id, *_interval(inner)]
         columns += [inner.base.c[name] for name in passed.values()]
-        columns += [emitter.expression(node, inner).label(name) for node, name in added.items()]
+        columns += [emitter.expression(node, inner).label(added[node]) for node in nodes]
         names |= added
         inner = _over(emitter, sa.select(*columns), passed | added, scope)
     return inner
