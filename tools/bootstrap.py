@@ -1,7 +1,8 @@
-"""Set up a machine that has only Debian or Ubuntu, root, make, git and Python 3.11 or newer.
+"""Set up a machine that has only Debian or Ubuntu, make, git and Python 3.11 or newer.
 
-Installs the pinned tools into `.venv`, missing Debian packages in one transaction, and starts
-Docker Engine where none answers. A second run changes nothing and takes a second.
+Installs the pinned tools into `.venv`; the profile `tools` does nothing else and needs no root.
+The others also install missing Debian packages in one transaction, and start Docker Engine where
+none answers. A second run changes nothing and takes a second.
 """
 
 from __future__ import annotations
@@ -32,16 +33,31 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 """What Debian asks before it starts a service whose package is being installed."""
 
 
-def check_machine() -> None:
-    """Stop with the mending command if a prerequisite is missing."""
+def check_machine(profile: str) -> None:
+    """Stop with the command to run if a prerequisite is missing; only an engine needs root."""
     if sys.version_info < (3, 11):  # noqa: UP036 (this runs on whatever Python the machine has)
         stop("Python 3.11 or newer is needed; run: apt-get install python3.11 python3.11-venv")
+    if not shutil.which("git"):
+        stop("git is missing; run: sudo apt-get install git")
+    if profile == "tools":
+        check_owner()
+        return
     if os.geteuid() != 0:
-        stop("root is needed to run Docker Engine; run: sudo make ...")
+        stop("root is needed to install packages and start Docker Engine; run: sudo make ...")
     if not shutil.which("apt-get"):
         stop("this machine has no apt-get; use Debian 12 or Ubuntu 24.04 or newer.")
-    if not shutil.which("git"):
-        stop("git is missing; run: apt-get install git")
+
+
+def check_owner() -> None:
+    """Stop if this user cannot change what an earlier run of another user has left."""
+    for folder in (VENV, BUILD):
+        if folder.exists() and not os.access(folder, os.W_OK):
+            stop(
+                f"{folder.name} belongs to another user. Run: sudo chown -R $USER {folder},"
+                " and go on without sudo."
+            )
+    if not VENV.exists() and not _has_ensurepip():
+        stop("python3-venv is missing; run: sudo apt-get install python3-venv")
 
 
 def missing_packages(wanted: list[str]) -> list[str]:
@@ -69,7 +85,7 @@ def install_packages(profile: str) -> None:
         with _nothing_started():
             run(
                 ["apt-get", "install", "-y", "--no-install-recommends", *missing],
-                "Read build/log/apt.log and mend the package state (apt-get -f install).",
+                "Read build/log/apt.log and repair the package state (apt-get -f install).",
                 log=log,
                 env=quiet,
             )
@@ -153,7 +169,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profile", choices=["tools", *PACKAGES], help="what will be run")
     profile = parser.parse_args().profile
-    check_machine()
+    check_machine(profile)
     if profile != "tools":
         install_packages(profile)
     make_environment()
