@@ -17,7 +17,7 @@ from pathlib import Path
 import debian
 import distributions
 import packing
-from console import BUILD, ROOT, Words, output, run, timed
+from console import BUILD, ROOT, Words, output, run, stop, timed
 
 SOURCES = ROOT / "files/images"
 LABEL = "org.sallyport.image"
@@ -31,11 +31,12 @@ JOB_PACKAGES = ("python3-minimal", "python3", "ca-certificates")
 
 @dataclass(frozen=True)
 class JobImage:
-    """A job image: its folder, the name that studies use, and what it holds of ours."""
+    """A job image: its folder, the names that studies use, and what it holds of ours."""
 
     folder: str
     reference: str
     ours: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     def distributions(self) -> list[str]:
         """Return the distributions that go into it, or none while the main one is not there."""
@@ -58,7 +59,7 @@ class JobImage:
 
 JOB_IMAGES = (
     JobImage("python_v2", "python:v2"),
-    JobImage("databuilder_v1", "databuilder:v1", ("data_builder", "ehrql_alias")),
+    JobImage("databuilder_v1", "databuilder:v1", ("data_builder", "ehrql_alias"), ("ehrql:v1",)),
 )
 
 
@@ -159,11 +160,41 @@ def job_image(image: JobImage) -> None:
     stamp.write_text(tag)
 
 
+def push(image: JobImage, target: str) -> None:
+    """Push a job image to `registry/namespace` under each of its names.
+
+    The engine's own credentials are used (`docker login`), and its own list of trusted authorities.
+    """
+    tag = (BUILD / f"images/{image.folder}.tag").read_text(encoding="utf-8")
+    for reference in (image.reference, *image.aliases):
+        name = f"{target.rstrip('/')}/{reference}"
+        with timed(f"push {name}"):
+            run(["docker", "tag", tag, name], "Is Docker Engine running?")
+            advice = f"Log in to the registry first: docker login {target.partition('/')[0]}"
+            run(["docker", "push", "--quiet", name], advice, log=BUILD / "log/push.log")
+
+
+def check_engine() -> None:
+    """Stop with the command to run if images cannot be built here."""
+    if output(["docker", "info", "--format", "{{.ServerVersion}}"]) is None:
+        stop(
+            "Docker Engine does not answer this user. Run: sudo apt-get install docker.io"
+            " && sudo usermod -aG docker $USER, then log in again."
+        )
+    if not shutil.which("mmdebstrap"):
+        stop("mmdebstrap is missing. Run: sudo apt-get install mmdebstrap uidmap")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build what is asked for; `build/host-image` and `build/host-python` say what hosts are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["host", "jobs"], nargs="+")
-    what = parser.parse_args(arguments).what
+    parser.add_argument("--push", metavar="REGISTRY/NAMESPACE", help="push the job images there")
+    options = parser.parse_args(arguments)
+    if options.push and "/" not in options.push.strip("/"):
+        stop(f"--push {options.push} lacks the namespace: write registry.example.org/namespace.")
+    check_engine()
+    what = options.what
     BUILD.mkdir(exist_ok=True)
     if "host" in what:
         tag = host_image()
@@ -175,6 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for image in JOB_IMAGES:
             if image.ready():
                 job_image(image)
+                if options.push:
+                    push(image, options.push)
     return 0
 
 
