@@ -75,9 +75,14 @@ def run(
                 words, cwd=cwd, env=environment, stdout=stream, stderr=stream, check=False
             ).returncode
         if code:
-            print("".join(log.read_text(errors="replace").splitlines(keepends=True)[-30:]))
+            show_end(log)
     if code:
         stop(f"{' '.join(words[:3])} ended with {code}. {advice}")
+
+
+def show_end(log: Path) -> None:
+    """Print the last thirty lines of a log."""
+    print("".join(log.read_text(errors="replace").splitlines(keepends=True)[-30:]))
 
 
 def output(command: Sequence[str | Path], cwd: Path = ROOT) -> str | None:

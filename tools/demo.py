@@ -12,6 +12,7 @@ import rig
 from console import BUILD, ROOT, Words, run, stop
 from journey import PEOPLE, Journey
 from places import Places
+from progress import watch
 
 BIN = Path(sys.executable).parent
 TOOLS = ROOT / "tools"
@@ -29,18 +30,17 @@ def build() -> None:
     play("secrets", "playbooks/operations/generate_secrets.yml")
 
 
-def play(title: str, playbook: str) -> None:
-    """Run a playbook on the demo inventory; its words go to a log."""
+def play(title: str, playbook: str, *, watched: bool = False) -> None:
+    """Run a playbook on the demo inventory, with its output in a log; `watched` shows progress."""
     command: Words = [BIN / "ansible-playbook", *INVENTORY, playbook]
     log = BUILD / f"log/demo-{title}.log"
     environment = {"SALLYPORT_RIG": "demo", "SALLYPORT_RIG_NUMBER": rig.NUMBERS["demo"]}
     environment |= {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    run(
-        command,
-        f"Read {log.relative_to(ROOT)}, mend it, and run make demo again.",
-        log=log,
-        env=environment,
-    )
+    advice = f"Read {log.relative_to(ROOT)}, fix the error, and run make demo again."
+    if watched:
+        watch(command, advice, log, environment)
+    else:
+        run(command, advice, log=log, env=environment)
 
 
 def hosts() -> None:
@@ -50,7 +50,7 @@ def hosts() -> None:
 
 def deploy() -> None:
     """Converge the site."""
-    play("site", "site.yml")
+    play("site", "site.yml", watched=True)
 
 
 class Walk:
