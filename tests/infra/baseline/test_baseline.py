@@ -70,5 +70,15 @@ def test_files_of_people_are_not_for_everybody(host: Host) -> None:
     assert host.check_output("bash -lc umask") == "0027"
 
 
+def test_the_time_comes_from_the_proxy_and_nobody_is_served(host: Host) -> None:
+    """A container cannot set its clock, so chrony only watches here."""
+    assert host.service("chrony").is_running
+    assert host.service("chrony").is_enabled
+    (source,) = host.check_output("chronyc -n -c sources").splitlines()
+    assert source.split(",")[2].endswith(".1.30")
+    assert host.run("chronyc -h 127.0.0.1 tracking").rc != 0
+    assert ":123 " not in host.check_output("ss --udp --listening --numeric --no-header")
+
+
 def test_the_clock_shows_utc(host: Host) -> None:
     assert host.check_output("date +%Z") == "UTC"

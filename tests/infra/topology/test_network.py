@@ -55,6 +55,17 @@ def test_the_runner_host_has_no_way_to_the_internet(rig: Rig) -> None:
     assert not reaches(rig("runner"), at("0.10"), 443)
 
 
+@pytest.mark.parametrize("name", ["jobs", "runner", "database"])
+def test_hosts_get_the_time_from_the_proxy_alone(rig: Rig, name: str) -> None:
+    """Answers came over UDP 123; the control is that these hosts serve nobody, the proxy does."""
+    (source,) = rig(name).check_output("chronyc -n -c sources").splitlines()
+    fields = source.split(",")
+    assert fields[2] == at("1.30")
+    assert int(fields[5], 8) > 0, "the proxy never answered"
+    assert "\nport 0\n" in rig(name).file("/etc/chrony/chrony.conf").content_string
+    assert "\nport 0\n" not in rig("proxy").file("/etc/chrony/chrony.conf").content_string
+
+
 def test_the_database_host_opens_no_connection_but_for_packages(rig: Rig) -> None:
     assert reaches(rig("database"), at("1.30"), 443)
     assert not reaches(rig("database"), at("1.20"), 443)
