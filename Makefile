@@ -56,7 +56,7 @@ e2e: ## the topology scenario and the end-to-end tests
 	$(TOOLS)/bootstrap.py test
 	$(PYTHON) tools/suite.py --only e2e
 
-mutants: ## remove each control of README's threat table and see its test fail
+mutants: ## remove each control of docs/threats.md and check that its test fails
 	$(TOOLS)/bootstrap.py test
 	$(PYTHON) tools/suite.py --only mutants
 
@@ -64,8 +64,9 @@ bench: ## measure against hand-written peers: make bench PART=data_builder
 	$(TOOLS)/bootstrap.py tools
 	$(PYTHON) -m tests.bench.$(PART)
 
-images: ## build the host image and the job images
-	$(PYTHON) tools/images.py host jobs
+images: ## build the job images, and push them: make images PUSH=registry/namespace
+	$(TOOLS)/bootstrap.py tools
+	$(PYTHON) tools/images.py jobs $(if $(PUSH),--push $(PUSH))
 
 wheels: ## build what hosts install, without a package index
 	$(PYTHON) tools/wheels.py

@@ -17,7 +17,7 @@ COMPILE = [
 
 def lock(source: Path, target: Path, *options: str) -> None:
     """Compile one requirements file."""
-    run([*COMPILE, *options, source, "-o", target], "Mend the requirement that uv names.")
+    run([*COMPILE, *options, source, "-o", target], "Correct the requirement that uv names.")
 
 
 def main() -> int:

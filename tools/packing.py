@@ -31,7 +31,7 @@ def build_ours(name: str, folder: Path) -> Path:
             work,
         ]
         log = BUILD / f"log/wheel-{name}.log"
-        run(command, f"Mend files/{name}/pyproject.toml.", log=log, env=EPOCH)
+        run(command, f"Correct files/{name}/pyproject.toml.", log=log, env=EPOCH)
         return Path(shutil.move(str(next(out.glob("*.whl"))), folder))
 
 

@@ -29,7 +29,8 @@ LOGS = BUILD / "log"
 REPORTS = BUILD / "reports"
 KEPT = "topology"
 """The scenario whose hosts the end-to-end tests use."""
-ALONE = {KEPT, "single_host", "default"}
+LONG = (KEPT, "single_host", "install")
+ALONE = {*LONG, "default"}
 PLAIN = ["-p", "no:socket"]
 PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
 WHY = re.compile(r"fatal: |FAILED |ERROR |CRITICAL |E  |\* +\[")
@@ -50,7 +51,7 @@ def only_one() -> Iterator[None]:
 
 def python(*words: str | Path) -> None:
     """Run a program of ours with the tools' own Python."""
-    run([sys.executable, *words], "Mend what is named above.")
+    run([sys.executable, *words], "Fix the errors above.")
 
 
 def layer(name: str, folder: str, *options: str) -> None:
@@ -146,7 +147,7 @@ def reasons(name: str) -> str:
 def every_scenario() -> list[str]:
     """Return the scenarios of the tree, the long ones first."""
     names = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
-    long = [name for name in (KEPT, "single_host") if name in names]
+    long = [name for name in LONG if name in names]
     return [*long, *(name for name in names if name not in ALONE)]
 
 

@@ -12,6 +12,7 @@ import pytest
 from commands import commands, on_hosts, on_the_controller
 from repository import ROOT
 from test_inventories import filled
+from walkthrough import installation
 
 from sallyport_client import cli
 
@@ -21,6 +22,9 @@ TOPOLOGY = "molecule/topology/molecule.yml"
 HERE = "tests/contract/test_commands.py::test_an_operator_walks_through_the_pages"
 CLONED = "tests/contract/test_commands.py::test_a_clone_has_what_the_next_commands_need"
 JOURNEY = "tests/e2e/test_journey.py"
+INSTALL = "tests/infra/install/test_install.py"
+WALKED = {line for step in installation() if step.kind == "sh" for line in step.text.splitlines()}
+"""What the scenario `install` types, from the first line of install.md to a published table."""
 
 # What really runs a command: a test, a scenario, or the suite itself. Those with HERE are run as
 # they stand; of the others this module checks the options, the playbook or the recipe.
@@ -36,11 +40,17 @@ RUN_BY = {
     "ansible localhost -i inventories/mysite -e @inventories/mysite/group_vars/all/vault.yml"
     " -m ansible.builtin.debug -a var=vault_job_server_admin_password": HERE,
     ". .venv/bin/activate": HERE,
-    "python3 tools/bootstrap.py tools": "Makefile",
+    "python3 tools/bootstrap.py tools": f"{INSTALL}::test_the_controller_needed_no_root",
     f"{SITE} site.yml": TOPOLOGY,
     f"{SITE} site.yml --ask-become-pass": "molecule/single_host/molecule.yml",
     f"{SITE} site.yml --check --diff --ask-become-pass": "molecule/single_host/molecule.yml",
+    f"{SITE} site.yml --tags runner --ask-become-pass": (
+        f"{INSTALL}::test_a_tag_deploys_its_component_and_nothing_else"
+    ),
     f"{SITE} playbooks/proxy.yml": TOPOLOGY,
+    "make images PUSH=registry.example.org/northmoor": (
+        f"{INSTALL}::test_job_images_are_pushed_to_a_registry"
+    ),
     f"{OPERATIONS}/remove_component.yml -e component=proxy -e confirm=proxy": (
         "tests/infra/single_host/test_way_back.py::test_a_component_is_removed_and_its_state_stays"
     ),
@@ -67,7 +77,9 @@ RECIPES = [command for command in RUN_BY if command.startswith("make ")]
 
 def test_each_command_is_run_by_a_test_that_is_there() -> None:
     """What is typed on hosts is run as it stands, by the test that this one looks for."""
-    assert set(on_the_controller()) == set(RUN_BY)
+    assert set(on_the_controller()) - WALKED == set(RUN_BY) - WALKED
+    follows = (ROOT / INSTALL).with_name("conftest.py").read_text()
+    assert "for step in installation():" in follows
     assert on_hosts()
     tests = ROOT / "tests/infra/single_host/test_commands.py"
     assert 'parametrize("command", on_hosts())' in tests.read_text()

@@ -60,6 +60,8 @@ def filled(name: str, folder: Path) -> Path:
         for old, new in REPLACED.items():
             text = text.replace(old, new)
         path.write_text(text, encoding="utf-8")
+    (copy / "backends").mkdir()
+    shutil.copy(ROOT / "roles/data_builder/files/backends/hospital.toml", copy / "backends")
     text, _ = complete("", wanted(DECLARED, "own").values())
     replace(copy / "group_vars/all/vault.yml", text.encode())
     return copy

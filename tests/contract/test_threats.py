@@ -1,4 +1,4 @@
-"""README's threat section: each claim names a test that exists and a mutant that breaks it."""
+"""The threat table: each claim names a test that exists and a mutant that breaks it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,25 @@ from repository import ROOT
 ROW = re.compile(
     r"^\| (?P<claim>[^|]+) \| `(?P<test>[^`|]+)` \| (?P<broken>[^|]+) \|$", re.MULTILINE
 )
+README_ROW = re.compile(r"^\| (?P<claim>[^|]+) \| `(?P<test>tests/[^`|]+)` \|$", re.MULTILINE)
 MUTANTS = tomllib.loads((ROOT / "tests/mutants.toml").read_text())["mutant"]
 
 
 def rows() -> list[dict[str, str]]:
     """Return the rows of the threat table."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Threats")[2]
-    return [match.groupdict() for match in ROW.finditer(section.partition("\n## ")[0])]
+    page = (ROOT / "docs/threats.md").read_text(encoding="utf-8")
+    return [match.groupdict() for match in ROW.finditer(page)]
 
 
 def test_the_table_is_found() -> None:
     assert len(rows()) >= 5
+
+
+def test_the_readme_shows_five_rows_of_the_table() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = README_ROW.findall(readme)
+    assert len(shown) == 5
+    assert set(shown) <= {(row["claim"], row["test"]) for row in rows()}
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row["claim"])
