@@ -11,7 +11,7 @@ from typing import Any
 
 from console import ROOT
 
-OURS = "sallyport-"
+OURS = re.compile(r"sallyport-([a-z-]+)(?:\[([a-z,]+)\])?")
 LIBRARIES = ("common", "records", "study", "disclosure")
 
 
@@ -32,28 +32,33 @@ def components() -> list[str]:
     return [name for name in names() if name not in LIBRARIES]
 
 
-def _split(name: str) -> tuple[list[str], list[str]]:
-    ours, theirs = [], []
-    for requirement in project(name).get("dependencies", []):
-        if requirement.startswith(OURS):
-            word = re.split(r"[=<>~! ]", requirement)[0]
-            ours.append(word.removeprefix(OURS).replace("-", "_"))
-        else:
-            theirs.append(requirement)
-    return ours, theirs
+def _libraries(name: str) -> dict[str, set[str]]:
+    """Return the libraries that a distribution names, each with the extras it asks for."""
+    matches = [OURS.match(text) for text in project(name).get("dependencies", [])]
+    return {
+        match[1].replace("-", "_"): set(filter(None, (match[2] or "").split(",")))
+        for match in matches
+        if match
+    }
 
 
 def own_parts(name: str) -> list[str]:
     """Return a component's folder and those of the libraries that it needs, directly or not."""
-    found = [name]
-    for library in _split(name)[0]:
-        found += [part for part in own_parts(library) if part not in found]
-    return found
+    parts = [name]
+    for library in _libraries(name):
+        parts += [part for part in own_parts(library) if part not in parts]
+    return parts
 
 
 def third_party(name: str) -> list[str]:
-    """Return the third-party requirements of a component and of its libraries."""
-    return sorted({item for part in own_parts(name) for item in _split(part)[1]})
+    """Return the third-party requirements of a component, of its libraries and of their extras."""
+    parts = own_parts(name)
+    requirements = [text for part in parts for text in project(part).get("dependencies", [])]
+    for part in parts:
+        for library, extras in _libraries(part).items():
+            optional = project(library).get("optional-dependencies", {})
+            requirements += [text for extra in extras for text in optional[extra]]
+    return sorted({text for text in requirements if not OURS.match(text)})
 
 
 def sources(name: str) -> list[Path]:

@@ -7,9 +7,9 @@ import pytest
 from tests.unit.job_server.rig import PASSWORD, Rig
 from tests.unit.job_server.test_sessions import code, rita, with_codes
 
+from sallyport_common.throttle import PER_ACCOUNT
 from sallyport_job_server.models import Problem
 from sallyport_job_server.services import one_time_codes
-from sallyport_job_server.services.throttle import LIMIT
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_code_that_logged_in_does_not_turn_codes_off(rig: Rig) -> None:
 def test_guessing_a_code_to_turn_codes_off_is_slowed_down(rig: Rig) -> None:
     secret = with_codes(rig)
     browser = rig.browser("rita")
-    for _ in range(LIMIT):
+    for _ in range(PER_ACCOUNT):
         wrong = browser.post("/settings/totp/confirm/", {"code": code(secret, 9)})
         assert wrong.status_code == 400
     right = browser.post("/settings/totp/confirm/", {"code": code(secret)})

@@ -308,9 +308,9 @@ def test_every_form_needs_the_token_of_its_own_session(
     for token in ("", "x" * 43, CSRF.upper(), "é"):
         refused = browser.send(world.fill(path), form | {"csrf_token": token})
         assert refused.status_code == 403
-        assert "The page was open for too long" in refused.text
+        assert "This page is out of date" in refused.text
     done = browser.send(world.fill(path), form | {"csrf_token": CSRF})
-    assert "The page was open for too long" not in done.text
+    assert "This page is out of date" not in done.text
     assert done.status_code in answers
 
 

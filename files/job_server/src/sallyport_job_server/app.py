@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 
 from sallyport_common import health
+from sallyport_common.web import configure_sessions
 from sallyport_job_server.services.bundle import build
 from sallyport_job_server.settings import Settings
 from sallyport_job_server.views import (
@@ -30,14 +31,9 @@ LARGEST_BODY = 17 * 1024 * 1024
 def create_app(settings: Settings, hasher: PasswordHasher | None = None) -> Flask:
     """Build the application; the database is migrated beforehand, by the command."""
     app = Flask(__name__)
+    lifetime = timedelta(seconds=settings.session_lifetime)
+    configure_sessions(app, "sallyport", settings.secret_key, lifetime)
     app.config.update(
-        SECRET_KEY=settings.secret_key.reveal(),
-        SESSION_COOKIE_NAME="__Host-sallyport",
-        SESSION_COOKIE_SECURE=True,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=timedelta(seconds=settings.session_lifetime),
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         RELEASES_REDIRECT=settings.releases_redirect,
         PUBLIC_URL=settings.url.rstrip("/"),
@@ -61,4 +57,4 @@ def _register(app: Flask) -> None:
     app.register_blueprint(classic_releases.blueprint, url_prefix="/api/v2")
     app.register_blueprint(api.blueprint, url_prefix="/api/v1")
     filters.install(app)
-    security.install(app)
+    security.SHELL.install(app)

@@ -5,37 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sallyport_common.errors import SallyportError
-
-
-class Problem(SallyportError):
-    """A request that cannot be served as asked; its text is for the person who asked."""
-
-    status = 400
-
-
-class UnauthenticatedError(Problem):
-    """Nobody, or nobody we know, is asking."""
-
-    status = 401
-
-
-class ForbiddenError(Problem):
-    """The person or program is known and may not do this."""
-
-    status = 403
-
-
-class NotFoundError(Problem):
-    """There is no such thing, or it is not shown to this person."""
-
-    status = 404
-
-
-class ConflictError(Problem):
-    """The thing exists already and differs."""
-
-    status = 409
+from sallyport_common.problems import ConflictError as ConflictError
+from sallyport_common.problems import ForbiddenError as ForbiddenError
+from sallyport_common.problems import NotFoundError as NotFoundError
+from sallyport_common.problems import Problem as Problem
+from sallyport_common.problems import TooManyError as TooManyError
+from sallyport_common.problems import UnauthenticatedError as UnauthenticatedError
+from sallyport_common.problems import UnavailableError as UnavailableError
 
 
 class AlreadyUploadedError(Problem):
@@ -44,18 +20,6 @@ class AlreadyUploadedError(Problem):
     def __init__(self, text: str, file_id: str) -> None:
         super().__init__(text)
         self.file_id = file_id
-
-
-class UnavailableError(Problem):
-    """The database cannot be used now; the cause says why, to the journal and the command."""
-
-    status = 503
-
-
-class TooManyError(Problem):
-    """Too many failures in a short time."""
-
-    status = 429
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, abort, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from sallyport_common import health
+from sallyport_common.web import configure_sessions
 from sallyport_release_hatch.services.hatch import Hatch, build
 from sallyport_release_hatch.settings import Settings
-from sallyport_release_hatch.views import api, errors, login, outbox, requests, security, web
+from sallyport_release_hatch.views import api, login, outbox, requests, security, web
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -24,20 +26,16 @@ def create_app(settings: Settings, hatch: Hatch | None = None) -> Flask:
     """Build the application for people and clients; tests pass services of their own."""
     app = Flask(__name__)
     app.config.update(
-        SECRET_KEY=settings.secret_key.reveal(),
-        SESSION_COOKIE_NAME="__Host-hatch",
-        SESSION_COOKIE_SECURE=True,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=LARGEST_FORM,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
+    lifetime = timedelta(seconds=settings.session_lifetime)
+    configure_sessions(app, "hatch", settings.secret_key, lifetime)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     services = hatch or build(settings)
     app.extensions["hatch"] = services
     app.before_request(_keep_metrics_inside)
-    security.install(app)
-    errors.install(app)
+    security.SHELL.install(app)
     checks = {"database": services.database.check, "workspaces": services.workspaces.check}
     version = health.package_version(DISTRIBUTION)
     app.register_blueprint(health.blueprint("release_hatch", version, checks))

@@ -10,6 +10,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
+from sallyport_common import throttle
 from sallyport_job_server.models import (
     Backend,
     ConflictError,
@@ -20,7 +21,6 @@ from sallyport_job_server.models import (
 )
 from sallyport_job_server.roles import GLOBAL_ROLES, Permission, Role
 from sallyport_job_server.services import access, checks, clock, one_time_codes
-from sallyport_job_server.services.throttle import Throttle
 from sallyport_job_server.storage import backends, projects, tables, users
 from sallyport_job_server.storage.database import Change, Database, add, put
 
@@ -30,20 +30,22 @@ REFUSED = "The user name, the password or the code is wrong."
 class Accounts:
     """The use cases around people's accounts."""
 
-    def __init__(self, database: Database, hasher: PasswordHasher, throttle: Throttle) -> None:
-        self._database, self._hasher, self._throttle = database, hasher, throttle
+    def __init__(
+        self, database: Database, hasher: PasswordHasher, brake: throttle.Throttle
+    ) -> None:
+        self._database, self._hasher, self._throttle = database, hasher, brake
 
     def log_in(self, username: str, password: str, code: str, address: str) -> User:
         """Return the account; raise UnauthenticatedError, the same for every reason."""
-        names = (f"user:{username[:100].lower()}", f"address:{address}")
-        self._throttle.check(*names)
+        subjects = (throttle.account(username), throttle.address(address))
+        self._throttle.check(*subjects)
         with self._database.read() as connection:
             user = users.by_name(connection, username)
         known = self._matches(user, password)
         if user is None or not known or not user.is_active or not self._code_is_right(user, code):
-            self._throttle.failed(*names)
+            self._throttle.failed(*subjects)
             raise UnauthenticatedError(REFUSED)
-        self._throttle.succeeded(names[0])
+        self._throttle.succeeded(subjects[0])
         with self._database.change(user.username) as change:
             change.record("user.log_in", user.username, address=address)
         return user
@@ -179,10 +181,10 @@ class Accounts:
 
     def change_password(self, user: User, current: str, new: str, address: str) -> None:
         """Set a new password; every session of the account ends."""
-        names = (f"password:{user.username.lower()}", f"address:{address}")
-        self._throttle.check(*names)
+        subjects = (throttle.account(user.username, "password"), throttle.address(address))
+        self._throttle.check(*subjects)
         if not self._matches(user, current):
-            self._throttle.failed(*names)
+            self._throttle.failed(*subjects)
             raise Problem("The present password is wrong.")
         self._set_password(user.username, user, new)
 
@@ -205,13 +207,13 @@ class Accounts:
 
     def set_totp(self, user: User, secret: str | None, code: str) -> None:
         """Turn one-time codes on (with a code of the new secret) or off (with one of the old)."""
-        name = f"totp:{user.username.lower()}"
-        self._throttle.check(name)
+        subject = throttle.account(user.username, "totp")
+        self._throttle.check(subject)
         if secret and user.totp_secret:
             raise Problem("One-time codes are on already; turn them off first.")
         step = one_time_codes.matching_step(secret or user.totp_secret or "", code)
         if step is None or (not secret and not self._code_is_right(user, code)):
-            self._throttle.failed(name)
+            self._throttle.failed(subject)
             raise Problem("The code is wrong, or was used already; it changes every 30 seconds.")
         with self._database.change(user.username) as change:
             put(change.connection, tables.users, user.id, totp_secret=secret, totp_step=step)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 
 from sallyport_common import tokens
+from sallyport_common.throttle import Throttle
 from sallyport_job_server.services.access_tokens import AccessTokens
 from sallyport_job_server.services.accounts import Accounts
 from sallyport_job_server.services.audit import Audit
@@ -20,9 +21,9 @@ from sallyport_job_server.services.releases import Releases
 from sallyport_job_server.services.repositories import Repositories
 from sallyport_job_server.services.signer import Signer
 from sallyport_job_server.services.snapshots import Snapshots
-from sallyport_job_server.services.throttle import Throttle
 from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.settings import Settings
+from sallyport_job_server.storage import users
 from sallyport_job_server.storage.database import Database
 from sallyport_job_server.storage.files import ReleaseStore
 
@@ -50,7 +51,7 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     """Build the services; tests pass a hasher that is fast."""
     database = Database(settings.database_url, settings.database_password, settings.ca_file)
     watcher = Watcher(database)
-    throttle = Throttle(database)
+    throttle = Throttle(users.FailedAttempts(database))
     repositories = Repositories(
         settings.forges, settings.allowed_organisations, settings.ca_file, settings.git_timeout
     )

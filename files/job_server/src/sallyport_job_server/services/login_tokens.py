@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from sallyport_common.settings import Secret
+from sallyport_common.throttle import Throttle, account
 from sallyport_job_server.models import Backend, ForbiddenError, NotFoundError, User
 from sallyport_job_server.roles import Permission, permissions_of
 from sallyport_job_server.services import clock
-from sallyport_job_server.services.throttle import Throttle
 from sallyport_job_server.storage import backends, projects, tables, users
 from sallyport_job_server.storage.database import Database, add
 
@@ -64,13 +64,14 @@ class LoginTokens:
 
     def redeem(self, backend: Backend, name: str, token: str) -> dict[str, Any]:
         """Use a token up and return the person; raise ForbiddenError, the same for every fault."""
-        self._throttle.check(f"hatch:{name[:100].lower()}")
+        subject = account(name, "hatch")
+        self._throttle.check(subject)
         with self._database.change(f"backend:{backend.slug}") as change:
             user = users.by_name_or_email(change.connection, name)
             if user and self._use(change.connection, user, token):
                 change.record("login_token.use", user.username, backend=backend.slug)
                 return self._person(change.connection, backend, user)
-        self._throttle.failed(f"hatch:{name[:100].lower()}")
+        self._throttle.failed(subject)
         raise ForbiddenError(REFUSED)
 
     def _use(self, connection: Connection, user: User, token: str) -> bool:

@@ -133,6 +133,6 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except (DataError, OverflowError, UnicodeEncodeError):
-        raise Problem("A text or a number of this request cannot be kept.") from None
+        raise Problem("The request contains a value that cannot be stored.") from None
     except OperationalError as error:
         raise UnavailableError("The database does not answer; try again in a minute.") from error

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
 
+from sallyport_common.protocol import parse_utc, utc_text
+from sallyport_common.throttle import WINDOW
 from sallyport_job_server.models import AccessToken, User
 from sallyport_job_server.storage import tables
-from sallyport_job_server.storage.database import fetch_all, fetch_one
+from sallyport_job_server.storage.database import Database, fetch_all, fetch_one
 
 _users = tables.users
+_failures = tables.failures
 
 
 def by_name(connection: Connection, username: str) -> User | None:
@@ -87,17 +90,42 @@ def drop_login_tokens(connection: Connection, user_id: int) -> None:
     connection.execute(delete(tables.login_tokens).where(tables.login_tokens.c.user_id == user_id))
 
 
-def failures(connection: Connection, name: str) -> tuple[int, str] | None:
-    """Return how often something failed, and since when."""
-    table = tables.failures
-    row = connection.execute(select(table).where(table.c.name == name)).first()
-    return (int(row._mapping["count"]), row.since) if row else None
+class FailedAttempts:
+    """Counts failed attempts by subject, in one row each; see `sallyport_common.throttle`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def count(self, subject: str, since: float) -> int:
+        """Return how often a subject failed, if its first failure was after `since`."""
+        with self._database.read() as connection:
+            return self._current(connection, subject, since)[0]
+
+    def add(self, subject: str, moment: float) -> None:
+        """Count a failure; the window starts with the first."""
+        with self._database.change("system") as change:
+            number, start = self._current(change.connection, subject, moment - WINDOW)
+            values = {"count": number + 1, "since": start or utc_text(_utc(moment))}
+            self._drop(change.connection, subject)
+            change.connection.execute(insert(_failures).values(name=subject, **values))
+
+    def forget(self, subject: str) -> None:
+        """Drop the failures of a subject."""
+        with self._database.change("system") as change:
+            self._drop(change.connection, subject)
+
+    @staticmethod
+    def _drop(connection: Connection, subject: str) -> None:
+        connection.execute(delete(_failures).where(_failures.c.name == subject))
+
+    @staticmethod
+    def _current(connection: Connection, subject: str, since: float) -> tuple[int, str]:
+        query = select(_failures.c.count, _failures.c.since).where(_failures.c.name == subject)
+        row = connection.execute(query).first()
+        if row is None or parse_utc(row[1]) <= _utc(since):
+            return 0, ""
+        return int(row[0]), str(row[1])
 
 
-def set_failures(connection: Connection, name: str, count: int, since: str) -> None:
-    """Keep how often something failed; 0 forgets it."""
-    table = tables.failures
-    connection.execute(delete(table).where(table.c.name == name))
-    if count:
-        values: dict[str, Any] = {"name": name, "count": count, "since": since}
-        connection.execute(insert(table).values(values))
+def _utc(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, UTC)

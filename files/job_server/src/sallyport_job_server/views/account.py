@@ -5,13 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.web import check_csrf, client_address, local_path
 from sallyport_job_server.models import Problem, UnauthenticatedError
 from sallyport_job_server.services import one_time_codes
 from sallyport_job_server.views.context import (
-    address,
-    check_csrf,
     me,
-    safe_target,
     services,
     session_user,
     start_session,
@@ -26,7 +24,7 @@ ISSUER = "Sallyport"
 @blueprint.get("/login/")
 def log_in() -> ResponseReturnValue:
     """Show the log-in page."""
-    target = safe_target(request.args.get("next", "/"))
+    target = local_path(request.args.get("next", "/"))
     if session_user():
         return redirect(target)
     return render_template("login.html", target=target, username="")
@@ -36,10 +34,10 @@ def log_in() -> ResponseReturnValue:
 def log_in_now() -> ResponseReturnValue:
     """Log a person in and lead them to where they wanted to go."""
     form = request.form
-    target, username = safe_target(form.get("next", "/")), form.get("username", "")
+    target, username = local_path(form.get("next", "/")), form.get("username", "")
     try:
         user = services().accounts.log_in(
-            username, form.get("password", ""), form.get("totp", ""), address()
+            username, form.get("password", ""), form.get("totp", ""), client_address()
         )
     except Problem as problem:
         page = render_template("login.html", target=target, username=username, problem=problem)
@@ -100,7 +98,7 @@ def change_password() -> ResponseReturnValue:
     """Set a new password; other sessions end."""
     user, form = me(), request.form
     services().accounts.change_password(
-        user, form.get("current", ""), form.get("new", ""), address()
+        user, form.get("current", ""), form.get("new", ""), client_address()
     )
     session.clear()
     flash("The password was changed; log in with the new one.")

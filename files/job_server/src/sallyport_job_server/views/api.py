@@ -7,11 +7,12 @@ from typing import Any
 from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.web import client_address
 from sallyport_job_server.models import Job, JobRequest, ReleaseFile, User, Workspace
 from sallyport_job_server.services.job_requests import RequestView
 from sallyport_job_server.views import api_fields as fields
 from sallyport_job_server.views.bodies import read
-from sallyport_job_server.views.context import absolute, address, services
+from sallyport_job_server.views.context import absolute, services
 from sallyport_job_server.views.openapi import document
 
 blueprint = Blueprint("api", __name__)
@@ -68,7 +69,9 @@ def openapi() -> ResponseReturnValue:
 def create_token() -> ResponseReturnValue:
     """Make an access token from user name and password."""
     body = read(fields.TOKEN)
-    user = services().accounts.log_in(body["username"], body["password"], body["totp"], address())
+    user = services().accounts.log_in(
+        body["username"], body["password"], body["totp"], client_address()
+    )
     return {"token": services().access_tokens.create(user, body["label"] or "api")}, 201
 
 

@@ -9,13 +9,14 @@ from flask.typing import ResponseReturnValue
 from werkzeug.http import http_date, parse_options_header
 
 from sallyport_common.protocol import parse_utc
+from sallyport_common.web import check_csrf
 from sallyport_job_server.models import AlreadyUploadedError, Backend, Problem, ReleaseFile, User
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.services.file_list import LIMIT, TOO_LARGE, read_details, read_files
 from sallyport_job_server.services.previews import IMAGES
 from sallyport_job_server.storage.files import ReleaseStore
 from sallyport_job_server.views.bodies import Fields, json_body, read, text
-from sallyport_job_server.views.context import absolute, check_csrf, services, session_user
+from sallyport_job_server.views.context import absolute, services, session_user
 
 blueprint = Blueprint("classic_releases", __name__)
 

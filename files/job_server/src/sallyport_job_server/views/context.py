@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 import time
 from typing import Any, cast
 
-from flask import abort, current_app, g, redirect, request, session, url_for
+from flask import abort, current_app, g, redirect, session, url_for
 from werkzeug.wrappers import Response
 
-from sallyport_job_server.models import ForbiddenError, User
+from sallyport_common.web import requested_path
+from sallyport_job_server.models import User
 from sallyport_job_server.services.bundle import Services
-
-UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 def services() -> Services:
     """Return the services of this application."""
     return cast(Services, current_app.extensions["sallyport"])
-
-
-def address() -> str:
-    """Return the client's address, as the reverse proxy reports it."""
-    return request.remote_addr or "local"
 
 
 def start_session(user: User) -> None:
@@ -61,32 +54,9 @@ def me() -> User:
     """Return who is logged in; others are sent to the log-in page and come back afterwards."""
     user = session_user()
     if user is None:
-        target = request.full_path.rstrip("?") if request.method == "GET" else "/"
-        abort(_to_log_in(target))
+        abort(_to_log_in(requested_path()))
     return user
 
 
 def _to_log_in(target: str) -> Response:
     return redirect(url_for("account.log_in", next=target))
-
-
-def csrf_token() -> str:
-    """Return the token that every form of this session carries."""
-    if "csrf" not in session:
-        session["csrf"] = secrets.token_urlsafe(32)
-    return cast(str, session["csrf"])
-
-
-def check_csrf() -> None:
-    """Raise ForbiddenError when a change was not sent by one of our own pages."""
-    if request.method not in UNSAFE:
-        return
-    given = request.form.get("csrf_token") or request.headers.get("X-CSRF-Token") or ""
-    if not hmac.compare_digest(given.encode(), str(session.get("csrf", "-")).encode()):
-        raise ForbiddenError("The page was open for too long; go back, reload it and try again.")
-
-
-def safe_target(target: str) -> str:
-    """Return where to go after log-in: a path of this site, else the start page."""
-    good = target.startswith("/") and not target.startswith(("//", "/\\"))
-    return target if good and "\n" not in target and "\r" not in target else "/"

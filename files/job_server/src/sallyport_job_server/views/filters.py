@@ -1,4 +1,4 @@
-"""What templates may call: dates, sizes, the CSRF token, who is logged in."""
+"""What templates may call: dates, sizes, who is logged in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Flask
 
 from sallyport_common.protocol import parse_utc
 from sallyport_job_server.roles import Permission, permissions_of
-from sallyport_job_server.views.context import csrf_token, session_user
+from sallyport_job_server.views.context import session_user
 
 NOTHING = "-"
 
@@ -55,6 +55,4 @@ def _is_staff() -> bool:
 def install(app: Flask) -> None:
     """Hand these to the templates of an application."""
     app.jinja_env.filters.update(moment=moment, size=size, words=words)
-    app.jinja_env.globals.update(
-        csrf_token=csrf_token, session_user=session_user, is_staff=_is_staff, duration=duration
-    )
+    app.jinja_env.globals.update(session_user=session_user, is_staff=_is_staff, duration=duration)

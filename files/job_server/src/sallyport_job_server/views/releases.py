@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.web import check_csrf
 from sallyport_job_server.models import NotFoundError, ReleaseFile
 from sallyport_job_server.services.previews import preview
 from sallyport_job_server.views.classic_releases import send
-from sallyport_job_server.views.context import check_csrf, me, services
+from sallyport_job_server.views.context import me, services
 
 blueprint = Blueprint("releases", __name__)
 blueprint.before_request(check_csrf)

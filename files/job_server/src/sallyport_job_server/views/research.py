@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.web import check_csrf
 from sallyport_job_server.models import Problem
 from sallyport_job_server.roles import PROJECT_ROLES
-from sallyport_job_server.views.context import check_csrf, me, services
+from sallyport_job_server.views.context import me, services
 from sallyport_study import ProjectError
 
 blueprint = Blueprint("research", __name__)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.web import check_csrf
 from sallyport_job_server.models import NotFoundError
 from sallyport_job_server.roles import GLOBAL_ROLES, Permission, permissions_of
 from sallyport_job_server.services.audit import PAGE
 from sallyport_job_server.services.backend_access import Scope
-from sallyport_job_server.views.context import check_csrf, me, services
+from sallyport_job_server.views.context import me, services
 
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 blueprint.before_request(check_csrf)

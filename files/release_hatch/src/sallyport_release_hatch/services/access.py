@@ -7,18 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sallyport_common import throttle
 from sallyport_common.tokens import digest
-from sallyport_release_hatch.models import HatchError, Identity, NotAllowedError
+from sallyport_release_hatch.models import Identity, NotAllowedError
 from sallyport_release_hatch.services.job_server import JobServer, JobServerUnreachableError
-from sallyport_release_hatch.storage.database import Database, SessionRow
-
-WINDOW = 15 * 60
-PER_USER = 5
-PER_ADDRESS = 20
-
-
-class ThrottledError(HatchError):
-    """Too many failed log-ins; the next attempt has to wait."""
+from sallyport_release_hatch.storage.database import Database, FailedLogins, SessionRow
 
 
 @dataclass(frozen=True)
@@ -43,31 +36,26 @@ class Access:
     ) -> None:
         self._database, self._job_server = database, job_server
         self._limits, self._clock = limits, clock
+        self._throttle = throttle.Throttle(FailedLogins(database), clock)
 
     def log_in(self, user: str, token: str, address: str) -> str:
-        """Return a new session's secret; raise NotAllowedError, ThrottledError or Unreachable."""
-        now, subjects = self._clock(), (f"user:{user.lower()[:150]}", f"address:{address[:60]}")
-        self._refuse_hasty(subjects, now)
+        """Return a new session's secret; raise NotAllowedError, TooManyError or Unreachable."""
+        now, subjects = self._clock(), (throttle.account(user), throttle.address(address))
+        self._throttle.check(*subjects)
         body = self._job_server.authenticate(user, token)
         if body is None:
+            self._throttle.failed(*subjects)
             with self._database.write() as transaction:
-                for subject in subjects:
-                    transaction.sessions.add_failure(subject, now)
                 transaction.record("-", "login_refused", subjects[0])
             raise NotAllowedError("That name and log-in token were not accepted.")
         secret = secrets.token_urlsafe(32)
         username = Identity.from_wire(body).username
+        self._throttle.succeeded(subjects[0])
         with self._database.write() as transaction:
             transaction.sessions.remove_created_before(now - self._limits.lifetime)
             transaction.sessions.add(digest(secret), username, body, now)
             transaction.record(username, "login", f"user:{username}")
         return secret
-
-    def _refuse_hasty(self, subjects: tuple[str, str], now: float) -> None:
-        with self._database.write() as transaction:
-            counts = [transaction.sessions.failures_since(s, now - WINDOW) for s in subjects]
-        if counts[0] >= PER_USER or counts[1] >= PER_ADDRESS:
-            raise ThrottledError("Too many failed log-ins. Wait a quarter of an hour.")
 
     def log_out(self, secret: str) -> None:
         """End a session."""

@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 import requests
 
-from sallyport_release_hatch.models import HatchError, Identity
+from sallyport_common.problems import UnavailableError
+from sallyport_release_hatch.models import Identity
 
 log = logging.getLogger(__name__)
 
 
-class JobServerUnreachableError(HatchError):
+class JobServerUnreachableError(UnavailableError):
     """The job server gave no usable answer; nothing is known about the person."""
 
 

@@ -153,6 +153,11 @@ class SessionTable:
         )
         return int(self._connection.execute(query).scalar_one())
 
+    def forget_failures(self, subject: str) -> None:
+        """Drop the failed attempts of a subject."""
+        column = tables.login_failures.c
+        self._connection.execute(delete(tables.login_failures).where(column.subject == subject))
+
 
 @dataclass(frozen=True)
 class EventRow:
@@ -198,3 +203,25 @@ class EventTable:
         """Try a notification again later."""
         query = update(tables.events).where(tables.events.c.id == identifier)
         self._connection.execute(query.values(attempts=tables.events.c.attempts + 1, due=due))
+
+
+class FailedLogins:
+    """Counts failed log-ins, a row each; see `sallyport_common.throttle`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def count(self, subject: str, since: float) -> int:
+        """Return how often a subject failed after a moment."""
+        with self._database.write() as transaction:
+            return transaction.sessions.failures_since(subject, since)
+
+    def add(self, subject: str, moment: float) -> None:
+        """Count a failure."""
+        with self._database.write() as transaction:
+            transaction.sessions.add_failure(subject, moment)
+
+    def forget(self, subject: str) -> None:
+        """Drop the failures of a subject."""
+        with self._database.write() as transaction:
+            transaction.sessions.forget_failures(subject)

@@ -7,19 +7,13 @@ from http import HTTPStatus
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.problems import Problem
+from sallyport_common.web import check_csrf, client_address, local_path
 from sallyport_release_hatch.models import NotAllowedError
-from sallyport_release_hatch.services.access import ThrottledError
-from sallyport_release_hatch.services.job_server import JobServerUnreachableError
 from sallyport_release_hatch.views import hatch
-from sallyport_release_hatch.views.security import local_target, refuse_forgery
 
 blueprint = Blueprint("login", __name__)
-blueprint.before_request(refuse_forgery)
-STATUS = {
-    NotAllowedError: HTTPStatus.FORBIDDEN,
-    ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
-    JobServerUnreachableError: HTTPStatus.SERVICE_UNAVAILABLE,
-}
+blueprint.before_request(check_csrf)
 
 
 @blueprint.get("/login")
@@ -36,13 +30,12 @@ def log_in() -> ResponseReturnValue:
     try:
         if not user or not token:
             raise NotAllowedError("Enter your name and the three words.")
-        secret = hatch().access.log_in(user, token, request.remote_addr or "-")
-    except tuple(STATUS) as error:
-        page = render_template("login.html", problem=str(error), user=user)
-        return page, STATUS[type(error)]
+        secret = hatch().access.log_in(user, token, client_address())
+    except Problem as error:
+        return render_template("login.html", problem=str(error), user=user), error.status
     session.clear()
     session["sid"] = secret
-    return redirect(local_target(request.args.get("next", "/")), HTTPStatus.SEE_OTHER)
+    return redirect(local_path(request.args.get("next", "/")), HTTPStatus.SEE_OTHER)
 
 
 @blueprint.post("/logout")

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.web import check_csrf
 from sallyport_release_hatch.models import (
     AUTHOR_STATES,
     REVIEW_STATES,
@@ -18,11 +19,11 @@ from sallyport_release_hatch.models import (
 from sallyport_release_hatch.services.requesting import Description
 from sallyport_release_hatch.services.viewing import own_vote, present
 from sallyport_release_hatch.views import hatch
-from sallyport_release_hatch.views.security import refuse_forgery, require_log_in, viewer
+from sallyport_release_hatch.views.security import require_log_in, viewer
 from sallyport_release_hatch.views.web import image_response, show_content
 
 blueprint = Blueprint("requests", __name__)
-blueprint.before_request(refuse_forgery)
+blueprint.before_request(check_csrf)
 blueprint.before_request(require_log_in)
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.web import check_csrf
 from sallyport_release_hatch.services.viewing import Content, present
 from sallyport_release_hatch.views import hatch
 from sallyport_release_hatch.views.security import (
     CONTENT_POLICY,
-    refuse_forgery,
     require_log_in,
     viewer,
 )
 
 blueprint = Blueprint("web", __name__)
-blueprint.before_request(refuse_forgery)
+blueprint.before_request(check_csrf)
 blueprint.before_request(require_log_in)
 front = Blueprint("front", __name__)
 
