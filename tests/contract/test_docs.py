@@ -33,6 +33,26 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
     assert not [name for name in missing if "vault.yml" not in name]
 
 
+def test_pictures_are_there_and_small() -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(shown) == 2
+    assert {ROOT / name for name in shown} == set((ROOT / "docs/images").iterdir())
+    for name in shown:
+        assert 10_000 < (ROOT / name).stat().st_size < 150_000, name
+
+
+def test_the_index_of_the_documents_names_every_page() -> None:
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT) for path in PAGES]
+    missing = [
+        str(page)
+        for page in pages
+        if page.parts[0] == "docs" and page.name != "README.md" and page.parts[1] != "adr"
+        if f"`{page}`" not in index
+    ]
+    assert not missing
+
+
 def test_every_make_target_that_a_page_names_exists() -> None:
     targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from console import BUILD
+from console import BUILD, ROOT
 from journey import Journey
 from places import Places
 
 CHROMIUM = "/usr/bin/chromium"
 SCREENSHOTS = BUILD / "screenshots"
+PICTURES = ROOT / "docs/images"
+"""README's pictures; a run with SALLYPORT_PICTURES=1 takes them again."""
+PICTURE = (1100, 760)
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 FITS = "document.scrollingElement.scrollWidth <= innerWidth"
 TABLE = "output/conditions.csv"
@@ -85,6 +88,10 @@ def look(page: Page, name: str = "") -> None:
         assert page.evaluate(FITS), f"{page.url} is wider than {width} pixels"
         if name:
             page.screenshot(path=SCREENSHOTS / f"{name}-{size}.png", full_page=True)
+    if name and os.environ.get("SALLYPORT_PICTURES"):
+        width, height = PICTURE
+        page.set_viewport_size({"width": width, "height": height})
+        page.screenshot(path=PICTURES / f"{name}.png")
 
 
 def enter_hatch(page: Page, journey: Journey, name: str) -> None:
