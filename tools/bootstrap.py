@@ -110,7 +110,7 @@ def _has_ensurepip() -> bool:
 
 
 def engine_answers() -> bool:
-    """Tell whether a Docker Engine can be used."""
+    """Return whether a Docker Engine can be used."""
     return bool(output(["docker", "info", "--format", "{{.ServerVersion}}"]))
 
 

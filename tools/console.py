@@ -25,7 +25,7 @@ def stop(sentence: str, code: int = 1) -> NoReturn:
 
 
 def agreed_in_advance() -> bool:
-    """Tell whether the environment answers questions: ASSUME_YES=1, or CI=true."""
+    """Return whether the environment answers questions: ASSUME_YES=1, or CI=true."""
     return not YES.isdisjoint(
         {os.environ.get("ASSUME_YES", "").lower(), os.environ.get("CI", "").lower()}
     )

@@ -82,7 +82,7 @@ def reference(roles: list[Path]) -> str:
 
 
 def pages() -> Iterator[tuple[Path, str]]:
-    """Give every generated page with its content."""
+    """Yield every generated page with its content."""
     roles = sorted(path.parents[1] for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
     for role in roles:
         yield role / "README.md", role_page(role)

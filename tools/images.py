@@ -53,7 +53,7 @@ class JobImage:
         return [path for path in paths if path.exists()]
 
     def ready(self) -> bool:
-        """Tell whether what it is made from exists and is locked."""
+        """Return whether what it is made from exists and is locked."""
         return bool(self.requirements())
 
 
@@ -77,7 +77,7 @@ def digest_of(*parts: str | Path) -> str:
 
 
 def exists(tag: str) -> bool:
-    """Tell whether the engine has an image of this tag."""
+    """Return whether the engine has an image of this tag."""
     return output(["docker", "image", "inspect", "--format", "{{.Id}}", tag]) is not None
 
 

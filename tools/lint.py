@@ -13,7 +13,7 @@ BIN = Path(sys.executable).parent
 
 
 def shell_scripts() -> list[str]:
-    """Return the tracked files that start with a shell's name; a template is no script yet."""
+    """Return the tracked files that start with a shell's name; a template is not a script."""
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()

@@ -44,7 +44,7 @@ def lines(text: str) -> Iterator[Source]:
 
 
 def sources(release: str) -> Iterator[Source]:
-    """Give every source of this machine that is for its release."""
+    """Yield every source of this machine that is for its release."""
     for path in debian.package_sources(release):
         read = stanzas if path.suffix == ".sources" else lines
         for address, suites, components in read(path.read_text(encoding="utf-8")):

@@ -77,7 +77,7 @@ def on_rig(mutant: Mutant) -> tuple[int, int]:
 
 
 def judge(mutant: Mutant) -> bool:
-    """Run one mutant and print its line; tell whether the test did its work."""
+    """Run one mutant and print its line; return whether the test failed as it should."""
     started = time.monotonic()
     before, after = (in_source if "file" in mutant else on_rig)(mutant)
     good = (before, after) == (0, 1)

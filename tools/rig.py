@@ -18,7 +18,7 @@ NUMBERS = {"demo": "77", "test": "78", "test-a": "79", "test-b": "80"}
 
 
 def listed(command: Sequence[str]) -> list[str]:
-    """Return the words that a docker listing prints; stop if there is no engine to ask."""
+    """Return the words that a docker listing prints; stop if no engine answers."""
     found = output(["docker", *command])
     if found is None:
         stop("Docker Engine does not answer, so nothing was removed; start it and try again.")
