@@ -6,7 +6,6 @@ text of the page stands for what; nothing else is changed.
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import re
@@ -158,10 +157,13 @@ class Operator:
         return dict(yaml.safe_load(shown))
 
 
-def prepare_home(home: Path, database_password: str) -> None:
+def prepare_home(home: Path, database: Places) -> None:
     """Give the operator what a person has: a key, an editor's habits, a vault password, DNS."""
     home.joinpath(".sallyport-vault").write_text("the vault's password")
-    secret = json.dumps({"vault_database_job_password": database_password})
+    password = database.secrets["vault_database_job_password"]
+    secret = f"vault_database_job_password: {password}"
+    authority = database.secrets["vault_certificate_authority_certificate"]
+    home.joinpath("database-ca.pem").write_text(authority)
     editor = home / "editor"
     editor.write_text(f"#!/bin/sh\ncat > \"$1\" <<'END'\n{secret}\nEND\n")
     editor.chmod(0o755)

@@ -35,8 +35,8 @@ echo '{LOGIN} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{LOGIN}
     host.check_output("sh -euc %s", script)
 
 
-def provide_database() -> str:
-    """Run a hospital's database on its host, which belongs to no site; return the password."""
+def provide_database() -> None:
+    """Run a hospital's database, with an authority of its own, on a host that no site knows."""
     ways = [f"sallyport-{RIG}-internet", f"sallyport-{RIG}-database"]
     subprocess.run(["docker", "network", "connect", *ways], check=True)
     playbook = str(Path(sys.executable).with_name("ansible-playbook"))
@@ -47,7 +47,6 @@ def provide_database() -> str:
     )
     subprocess.run(["docker", "network", "disconnect", *ways], check=True)
     assert done.returncode == 0, done.stdout[-4000:]
-    return str(Places(RIG).secrets["vault_database_job_password"])
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +58,7 @@ def operator() -> Iterator[Operator]:
     subprocess.run(["useradd", "--create-home", *groups, "--shell", "/bin/bash", USER], check=True)
     repository = home / "sallyport.git"
     subprocess.run(["git", "clone", "--quiet", "--bare", str(ROOT), str(repository)], check=True)
-    prepare_home(home, str(Places(RIG).secrets["vault_database_job_password"]))
+    prepare_home(home, Places(RIG))
     operator = Operator(home, repository)
     subprocess.run(["chown", "-R", f"{USER}:", str(home)], check=True)
     yield operator
