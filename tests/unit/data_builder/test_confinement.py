@@ -253,3 +253,22 @@ def test_a_folder_of_tables_is_read_by_a_confined_process() -> None:
     words = ["generate-dataset", DATASET, "--dsn", "tables", "--output", "deep/er/a.parquet"]
     subprocess.run([sys.executable, "-c", program, *words], check=True)
     assert [path.name for path in Path("deep/er").iterdir()] == ["a.parquet"]
+
+
+def test_numpy_and_pandas_work_in_a_confined_definition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        "import numpy as np, pandas as pd",
+        "from ehrql import create_dataset",
+        "from ehrql.tables.core import patients",
+        "frame = pd.read_csv('ages.csv').groupby('sex').age.max()",
+        "dataset = create_dataset()",
+        "dataset.define_population(patients.age_on('2020-01-01') > np.arange(19).max())",
+        "dataset.x = patients.age_on('2020-01-01') < frame['f']",
+    ]
+    Path("ages.csv").write_text("sex,age\nf,70\nm,60\nf,80\n")
+    Path("study.py").write_text("\n".join(lines))
+    plan = parent.compile_definition(Path("study.py"), [], Request.DATASET, "always")
+    assert [name for name, _series in plan.dataset.columns] == ["x"]

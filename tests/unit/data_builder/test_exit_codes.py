@@ -258,6 +258,46 @@ def test_13_for_an_assurance_test_that_fails(capfd: pytest.CaptureFixture[str]) 
     assert not Path("b.csv").exists()
 
 
+PUBLISHED = """
+from dataset import dataset
+test_data = {
+    1: {
+        "patients": {"sex": "male", "date_of_birth": "1990-01-01"},
+        "clinical_events": [{"date": "2020-01-01"}, {"numeric_value": 3}],
+        "expected_in_population": True,
+        "expected_columns": {"sex": "male", "died": None},
+    },
+    2: {"medications": [], "expected_in_population": False},
+}
+"""
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize(
+    ("old", "new", "code", "message"),
+    [
+        ("", "", 0, "assurance: 2 patients as expected"),
+        ('"sex": "male", "died"', '"sex": "female", "died"', 13, "'female' was expected"),
+        ('"patients"', '"patient"', 10, "'patient' is not a table of the dataset. Did you mean"),
+        ('"numeric_value"', '"number"', 10, "clinical_events has no number."),
+        ("[]", "3", 10, "medications takes a dictionary, or a list of them"),
+        ('"1990-01-01"', '"1990"', 10, "'1990' is not a date"),
+    ],
+)
+def test_an_assurance_test_may_name_tables(
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    old: str,
+    new: str,
+    code: int,
+    message: str,
+) -> None:
+    caplog.set_level("INFO", logger="data_builder")
+    Path("analysis/test_dataset.py").write_text(PUBLISHED.replace(old, new, 1))
+    assert cli.main(["assure", "analysis/test_dataset.py"]) == code
+    assert message in capfd.readouterr().err + caplog.text
+
+
 @pytest.mark.usefixtures("study")
 @pytest.mark.parametrize(
     ("old", "new", "message"),

@@ -280,7 +280,7 @@ def create_dummy_tables(
             outputs.write(None, table, rows)
     else:
         outputs.write_all(target, tables)
-    LOG.info("%s dummy tables for %s patients", len(tables), plan.population_size)
+    LOG.info("%s dummy tables for %s patients", len(tables), len(generator.patients()))
 
 
 def dump_sql(settings: Settings, plan: Plan, output: str | None) -> None:

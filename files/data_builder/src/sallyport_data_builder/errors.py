@@ -70,6 +70,17 @@ class DatabaseFailure(Failure):
         self.code = code
 
 
+def refuse_private(name: str) -> None:
+    """Raise for a name of ehrQL's own internals; an AttributeError for Python's own names."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if name.startswith("_"):
+        raise UnknownNameError(
+            f"{name} is an internal part of ehrQL that this data builder does not have. Use the "
+            "documented methods of series and tables."
+        )
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ` Did you mean …?` or the list of what there is, to end an error with."""
     names = sorted(set(known))

@@ -21,6 +21,26 @@ CASES = cases(
         "SEM-01 or with a constant true": (p.b | True, [T] * 9),
         "SEM-01 or with a constant false": (False | p.b, [T, T, T, F, F, F, N, N, N]),
         "SEM-01 and of three": (p.b & p.c & (p.b == p.c), [T, F, N, F, F, F, N, F, N]),
+        "SEM-04 None in a case is NULL": (
+            case(when(p.b).then(None), when(p.c).then(1), otherwise=2),
+            [N, N, N, 1, 2, 2, 1, 2, 2],
+        ),
+        "SEM-04 None in the last case is NULL": (
+            case(when(p.b).then("x"), when(p.c).then(None), otherwise="y"),
+            ["x", "x", "x", N, "y", "y", N, "y", "y"],
+        ),
+        "SEM-04 None with a series is NULL": (
+            case(when(p.b).then(p.c), when(p.c).then(None), otherwise=None),
+            [T, F, N, N, N, N, N, N, N],
+        ),
+        "SEM-04 only otherwise is not None": (
+            case(when(p.b).then(None), otherwise=1.5),
+            [N, N, N, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5],
+        ),
+        "SEM-04 None in a mapping is NULL": (
+            p.b.map_values({True: None, False: "f"}, default="x"),
+            [N, N, N, "f", "f", "f", "x", "x", "x"],
+        ),
         "SEM-01 or of three": (p.b | p.c | p.b.is_null(), [T, T, T, T, F, N, T, T, T]),
         "SEM-01 and within or": (
             (p.b & p.c) | (~p.b & ~p.c),

@@ -99,7 +99,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "when without then": (
         'case(when(patients.sex == "male"))',
-        "A when(...) lacks its then(...). " + FORM,
+        "A when(...) has no then(...). " + FORM,
     ),
     "otherwise inside case": (
         'case(when(patients.sex == "male").then(1).otherwise(2))',
@@ -184,7 +184,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "difference compared": (
         '("2020-01-01" - patients.date_of_birth) > 3',
-        "A difference of dates is no number. Ask it for a number: (end - start).days, "
+        "A difference of dates is not a number. Ask it for a number: (end - start).days, "
         ".weeks, .months or .years.",
     ),
     "unit of a difference": (
@@ -194,7 +194,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "None": (
         "patients.sex == None",
-        "None is no value to compare with: use is_null() or is_not_null().",
+        "None cannot be compared: use is_null() or is_not_null().",
     ),
     "a number for text": (
         "patients.sex == 1",
@@ -251,7 +251,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "text in is_in": (
         'patients.sex.is_in("male")',
-        "is_in needs a list, a codelist or a series with many values; str was given.",
+        "is_in needs a list, a codelist or a series with many values, not str.",
     ),
     "DOM-04 is_in one value": (
         "patients.sex.is_in(patients.sex)",
@@ -293,21 +293,21 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "when of text": (
         "when(patients.sex)",
-        "when needs a true-or-false series, <str series, one value per patient> was given. " + FORM,
+        "when needs a true-or-false series, not <str series, one value per patient>. " + FORM,
     ),
     "multi-code equality": (
         'from ehrql.tables.tpp import apcs; apcs.all_diagnoses == "I219"',
-        "This text holds many codes, so it is equal to none: use contains(code) or "
+        "This text holds many codes, so it never equals one: use contains(code) or "
         "contains_any_of(codes).",
     ),
     "multi-code membership": (
         'from ehrql.tables.tpp import apcs; apcs.all_diagnoses.is_in(["I219"])',
-        "This text holds many codes, so it is equal to none: use contains(code) or "
+        "This text holds many codes, so it never equals one: use contains(code) or "
         "contains_any_of(codes).",
     ),
     "part of no code": (
         'from ehrql.tables.tpp import apcs; apcs.all_diagnoses.contains("I21.9")',
-        "'I21.9' is no ICD-10 code and no start of one.",
+        "'I21.9' is not a code of this column, nor the beginning of one: it holds ICD-10 codes.",
     ),
     "code of a list": (
         'events.snomedct_code.is_in(["195967001", "I219"])',

@@ -21,11 +21,12 @@ MORE: dict[str, tuple[str, str]] = {
     ),
     "own table of no type": (
         "from ehrql.tables import Series; Series(list)",
-        "list is no type of a column. Use bool, int, float, str, date, or a class of ehrql.codes.",
+        "list is not a type of a column. Use bool, int, float, str, date, or a class of "
+        "ehrql.codes.",
     ),
     "dummy data size": (
-        "dataset.configure_dummy_data(population_size=0)",
-        "population_size must be a positive whole number, not 0.",
+        "dataset.configure_dummy_data(population_size=-1)",
+        "population_size must be a whole number of at least 0, not -1.",
     ),
     "rows of a table": (
         'table_from_rows([(1,)], columns={"a": int})',
@@ -160,7 +161,7 @@ MORE: dict[str, tuple[str, str]] = {
     "interval of numbers": (
         'create_measures().define_measure("a", patients.exists_for_patient(), '
         "patients.exists_for_patient(), None, [(1, 2)])",
-        "A date was expected, int was given.",
+        "A date was expected, not int.",
     ),
     "no intervals": (
         'create_measures().define_measure("a", patients.exists_for_patient(), '
@@ -219,7 +220,7 @@ MORE: dict[str, tuple[str, str]] = {
     ),
     "timeout of text": (
         'dataset.configure_dummy_data(timeout="60")',
-        "timeout must be a positive whole number, not '60'.",
+        "timeout must be a whole number of at least 1, not '60'.",
     ),
     "multiplied text": ("patients.sex * 2", "* does not work on str."),
     "divided date": (
@@ -245,11 +246,11 @@ MORE: dict[str, tuple[str, str]] = {
     ),
     "date and time": (
         "import datetime; events.date > datetime.datetime(2020, 1, 1)",
-        "A series or a constant was expected, datetime was given. Use its date().",
+        "A series or a constant of type date was expected, not datetime. Use its date().",
     ),
     "something else": (
         "events.date == object()",
-        "A series or a constant was expected, object was given.",
+        "A series or a constant of type date was expected, not object.",
     ),
     "infinite number": ('events.numeric_value > float("inf")', "A float must be finite."),
     "int beyond 64 bits": ("events.count_for_patient() > 2**70", "An int must fit 64 bits."),
@@ -263,10 +264,10 @@ MORE: dict[str, tuple[str, str]] = {
     ),
     "text in case": ('case("male")', "case takes when(...).then(...) only. " + FORM),
     "None in case": (
-        'case(when(patients.sex == "male").then(None), otherwise=1)',
-        "A case cannot give None; leave it to otherwise. " + FORM,
+        'case(when(patients.sex == "male").then(None), otherwise=None)',
+        "case needs at least one value that is not None.",
     ),
-    "case of nothing": ("case()", "case needs at least one value. " + FORM),
+    "case of nothing": ("case()", "case needs at least one when(...).then(...). " + FORM),
     "rows as text": (
         'table_from_rows("1,2")',
         "table_from_rows needs a list of rows, each a tuple of values.",
@@ -318,7 +319,7 @@ MORE: dict[str, tuple[str, str]] = {
     ),
     "a difference as a condition": (
         "not (events.date - events.date)",
-        "A difference of dates is no number. Ask it for a number: (end - start).days, "
+        "A difference of dates is not a number. Ask it for a number: (end - start).days, "
         ".weeks, .months or .years.",
     ),
 }

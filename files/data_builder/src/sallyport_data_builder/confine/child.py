@@ -30,6 +30,9 @@ CONFINED = (
 )
 
 
+COMMA = " There is a comma too many at the end of a line, if this tuple was not intended."
+
+
 def study_place(error: BaseException, root: Path) -> str:
     """Return the lines of the study, and of nothing else, that led to an error."""
     if isinstance(error, SyntaxError):
@@ -63,6 +66,8 @@ def compile_file(file: Path, request: Request, parameters: list[str]) -> dict[st
         told, code = f"{study_place(error, root)}{error}", error.code
     except (Exception, SystemExit) as error:
         hint = CONFINED if isinstance(error, PermissionError) else ""
+        if isinstance(error, TypeError | AttributeError) and "'tuple'" in str(error):
+            hint = f".{COMMA}"
         told = f"{study_place(error, root)}{type(error).__name__}: {error}{hint}"
         code = DefinitionError.code
     raise Stopped(told, code)

@@ -1,12 +1,14 @@
-"""Says a condition in words close to those of a definition, for an error."""
+"""Describes a condition in words close to those of a definition, for an error."""
 
 from __future__ import annotations
 
 from functools import singledispatch
+from weakref import WeakKeyDictionary
 
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import (
     Column,
+    Inline,
     Node,
     Parameter,
     Pick,
@@ -22,101 +24,112 @@ SIGNS = {
     "mul": "*", "div": "/", "floordiv": "//", "pow": "**", "and": "&", "or": "|",
 }  # fmt: skip
 LONGEST = 300
+TEXTS: WeakKeyDictionary[Node, str] = WeakKeyDictionary()
 
 
-def described(node: Node) -> str:
-    """Return a condition in words, cut off where it gets too long."""
-    text = said(node)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+def text_of(node: Node) -> str:
+    """Return a condition in words, cut off where it gets too long.
+
+    Each part is described once and cut off: a pick that uses earlier picks twice would double the
+    text at every step.
+    """
+    if node not in TEXTS:
+        text = _text(node)
+        TEXTS[node] = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return TEXTS[node]
 
 
 @singledispatch
-def said(node: Node) -> str:
-    """Return a node in words; by default its operation and its parts."""
+def _text(node: Node) -> str:
     name = getattr(node, "op", type(node).__name__.lower())
-    return f"{name}({', '.join(map(said, node.children))})"
+    return f"{name}({', '.join(map(text_of, node.children))})"
 
 
-@said.register
+@_text.register
 def _table(node: Table) -> str:
     return node.name
 
 
-@said.register
+@_text.register
+def _inline(node: Inline) -> str:
+    return f'table_from_file("{node.source}")' if node.source else "table_from_rows(...)"
+
+
+@_text.register
 def _where(node: Where) -> str:
     filters = [part.predicate for part in chain(node.domain) if isinstance(part, Where)]
-    return f"{base_table(node).name}.where({' & '.join(map(said, reversed(filters)))})"
+    return f"{base_table(node).name}.where({' & '.join(map(text_of, reversed(filters)))})"
 
 
-@said.register
+@_text.register
 def _pick(node: Pick) -> str:
     rows = node.frame.domain
-    return f"{node.op} of {said(rows) if rows is not None else ''}"
+    return f"{node.op} of {text_of(rows) if rows is not None else ''}"
 
 
-@said.register
+@_text.register
 def _column(node: Column) -> str:
     frame = node.frame
-    return f"{base_table(frame).name if frame.domain is not None else said(frame)}.{node.name}"
+    return f"{base_table(frame).name if frame.domain is not None else text_of(frame)}.{node.name}"
 
 
-@said.register
+@_text.register
 def _literal(node: op.Literal) -> str:
     return f'"{node.value}"' if isinstance(node.value, str) else str(node.value)
 
 
-@said.register
+@_text.register
 def _parameter(node: Parameter) -> str:
     return f"INTERVAL.{node.name.removeprefix('interval_')}_date"
 
 
-@said.register
+@_text.register
 def _constants(node: op.Constants) -> str:
     shown = ", ".join(map(str, node.values[:3]))
     return f"{{{shown}{', …' if len(node.values) > 3 else ''}}}"
 
 
-@said.register
+@_text.register
 def _compare(node: op.Compare) -> str:
-    return f"({said(node.left)} {SIGNS[node.op]} {said(node.right)})"
+    return f"({text_of(node.left)} {SIGNS[node.op]} {text_of(node.right)})"
 
 
-@said.register(op.Logic)
-@said.register(op.Arithmetic)
+@_text.register(op.Logic)
+@_text.register(op.Arithmetic)
 def _operator(node: op.Logic | op.Arithmetic) -> str:
     if len(node.parts) == 1:
-        return f"{node.op} {said(node.parts[0])}"
-    return f"({f' {SIGNS[node.op]} '.join(map(said, node.parts))})"
+        return f"{node.op} {text_of(node.parts[0])}"
+    return f"({f' {SIGNS[node.op]} '.join(map(text_of, node.parts))})"
 
 
-@said.register
+@_text.register
 def _is_null(node: op.IsNull) -> str:
-    return f"{said(node.source)} is missing"
+    return f"{text_of(node.source)} is missing"
 
 
-@said.register
+@_text.register
 def _member(node: op.Member) -> str:
-    return f"{said(node.source)} is in {said(node.among)}"
+    return f"{text_of(node.source)} is in {text_of(node.among)}"
 
 
-@said.register
+@_text.register
 def _contains(node: op.Contains) -> str:
-    return f"{said(node.text)} contains {said(node.needle)}"
+    return f"{text_of(node.text)} contains {text_of(node.needle)}"
 
 
-@said.register
+@_text.register
 def _difference(node: op.DateDiff) -> str:
-    return f"({said(node.end)} - {said(node.start)}).{node.op}"
+    return f"({text_of(node.end)} - {text_of(node.start)}).{node.op}"
 
 
-@said.register
+@_text.register
 def _added(node: op.DateAdd) -> str:
-    return f"{said(node.date)} + {node.op}({said(node.amount)})"
+    return f"{text_of(node.date)} + {node.op}({text_of(node.amount)})"
 
 
-@said.register
+@_text.register
 def _aggregate(node: op.Aggregate) -> str:
-    return f"{said(node.source)} {node.op.replace('_', ' ')}"
+    return f"{text_of(node.source)} {node.op.replace('_', ' ')}"
 
 
 def conditions(series: Series) -> list[Series]:

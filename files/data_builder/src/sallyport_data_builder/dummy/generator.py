@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
-from sallyport_data_builder.dummy.describe import conditions, described
+from sallyport_data_builder.dummy.describe import conditions, text_of
 from sallyport_data_builder.dummy.patients import Patients
 from sallyport_data_builder.dummy.person import Facts
+from sallyport_data_builder.dummy.required import required_inputs
 from sallyport_data_builder.dummy.study import INTERVAL, Study
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.io.tables import OutputTable
@@ -22,6 +24,7 @@ from sallyport_data_builder.sql.inline import rows_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
+LOG = logging.getLogger("data_builder")
 CHUNK = 4_000
 MOST_COPIES = 32
 MOST_ATTEMPTS = 2_000
@@ -40,15 +43,21 @@ class Candidate:
 
 
 class Generator:
-    """Makes patients until each number has one in the population."""
+    """Makes patients until each number has one in the population, or no more can be made."""
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self._study, self._clock = Study(plan), clock
-        self._size, self._timeout = plan.population_size, plan.dummy.timeout
+        self._timeout = plan.dummy.timeout
         self.make: Callable[[int, int], Facts] = Patients(self._study).make
-        self._found: dict[int, Facts] = {}
-        # Who is in tables that the study brings;.
-        self._own = {row[0] for node in self._study.inputs for row in rows_of(node)}
+        self._patients: dict[int, Facts] | None = None
+        # Who is in tables that the study brings, and who is in all that the population requires.
+        rows = {node: {row[0] for row in rows_of(node)} for node in self._study.inputs}
+        self._own = set().union(*rows.values())
+        needed = required_inputs(self._study.condition, self._study.inputs)
+        self._possible = set.intersection(*(rows[node] for node in needed)) if needed else None
+        self._wanted = plan.population_size
+        limit = self._wanted if self._possible is None else len(self._possible)
+        self._size = min(self._wanted, limit)
 
     def tables(self) -> list[OutputTable]:
         """Return the tables that there are rows for, with the columns that are used (DUM-09)."""
@@ -56,52 +65,60 @@ class Generator:
 
     def read(self, table: OutputTable) -> Iterator[pa.RecordBatch]:
         """Return the rows of a table, as a file of it would be read; patients are made first."""
-        found = self.patients()
-        people = [Candidate(patient, patient, found[patient]) for patient in sorted(found)]
+        rows = self.patients()
+        people = [Candidate(patient, patient, rows[patient]) for patient in sorted(rows)]
         return (_batch(table, part) for part in _chunks(iter(people), CHUNK))
 
     def patients(self) -> dict[int, Facts]:
-        """Return the rows of each patient by table: exactly as many as asked for (DUM-02)."""
-        if not self._found:
-            self._find()
-        return self._found
+        """Return the rows of each patient by table (DUM-02).
 
-    def _find(self) -> None:
-        """Try patients; one who is not in the population is made anew."""
+        They are as many as asked for, or fewer with a warning; DefinitionError if there is none.
+        """
+        if self._patients is None:
+            self._patients = self._made() if self._wanted else {}
+        return self._patients
+
+    def _made(self) -> dict[int, Facts]:
+        """Try patients; one who is not in the population is made again."""
         ids = self._ids()
         pending = dict.fromkeys(islice(ids, self._size), 0)
         deadline = self._clock() + self._timeout
-        found: dict[int, Facts] = {}
-        tried = 0
-        while pending:
-            for candidates in _chunks(self._round(pending), CHUNK):
-                accepted = self._accepted(candidates, self._study.condition)
-                tried += len(candidates)
-                for each in candidates:
-                    if each.number in accepted:
-                        found.setdefault(each.patient, each.facts)
-                if self._clock() > deadline and len(found) < self._size:
-                    reason = f"in {self._timeout} seconds"
-                    raise self._too_hard(len(found), candidates, reason)
-            hopeless = tried >= FIRST_LOOK and not found and not self._own
-            for patient in self._given_up(pending, found, hopeless):
-                if patient not in self._own:
-                    raise self._too_hard(len(found), candidates, f"after {tried} tries")
+        accepted: dict[int, Facts] = {}
+        last: Sequence[Candidate] = ()
+        tried, late = 0, False
+        while pending and not late:
+            for last in _chunks(self._round(pending), CHUNK):
+                numbers = self._accepted(last, self._study.condition)
+                tried += len(last)
+                for each in last:
+                    if each.number in numbers:
+                        accepted.setdefault(each.patient, each.facts)
+                late = self._clock() > deadline and len(accepted) < self._size
+                if late:
+                    break
+            hopeless = tried >= FIRST_LOOK and not accepted and not self._own
+            for patient in self._given_up(pending, accepted, hopeless):
                 del pending[patient]
-                pending[next(ids)] = 0
-        self._found = found
+                pending.update(dict.fromkeys(islice(ids, 1 if patient in self._own else 0), 0))
+        reason = f"in {self._timeout} seconds" if late else f"after {tried} tries"
+        if len(accepted) < self._wanted:
+            self._report(len(accepted), last, reason)
+        return accepted
 
     def _given_up(
-        self, pending: dict[int, int], found: dict[int, Facts], hopeless: bool
+        self, pending: dict[int, int], accepted: dict[int, Facts], hopeless: bool
     ) -> list[int]:
-        """Take out who was found; return who is not worth another try."""
-        for patient in [each for each in pending if each in found]:
+        """Take out who was accepted; return who is not worth another try."""
+        for patient in [each for each in pending if each in accepted]:
             del pending[patient]
         limit = OWN_ATTEMPTS if self._own else MOST_ATTEMPTS
         return [each for each, attempts in pending.items() if hopeless or attempts >= limit]
 
     def _ids(self) -> Iterator[int]:
         """Yield numbers of patients: those of the study's own tables first."""
+        if self._possible is not None:
+            yield from sorted(self._possible)
+            return
         yield from sorted(self._own)
         yield from count(max([0, *self._own]) + 1)
 
@@ -139,18 +156,36 @@ class Generator:
                 candidate.facts[INTERVAL.name] = [{"first": first, "last": last}]
         yield _batch(table, candidates)
 
-    def _too_hard(self, found: int, candidates: Sequence[Candidate], when: str) -> DefinitionError:
-        """Name the condition that the fewest of the last candidates meet."""
+    def _report(self, count: int, candidates: Sequence[Candidate], when: str) -> None:
+        """Warn of fewer patients than asked for; raise DefinitionError if there is none."""
+        some = f"{count} of {self._wanted} dummy patients"
+        if self._possible is not None and count == len(self._possible) and count:
+            names = ", ".join(
+                text_of(node) for node in required_inputs(self._study.condition, self._study.inputs)
+            )
+            LOG.warning(
+                "only %s: the population needs a row of %s, which has so many patients", some, names
+            )
+            return
+        hardest = self._hardest(candidates)
+        if count:
+            LOG.warning("only %s satisfy the population %s.%s", some, when, hardest)
+            return
+        raise DefinitionError(
+            f"No dummy patient satisfies the population {when}.{hardest} Check that the conditions "
+            "can be true together, or supply dummy tables with --dummy-tables."
+        )
+
+    def _hardest(self, candidates: Sequence[Candidate]) -> str:
+        """Return a sentence about the condition that the fewest of the last candidates meet."""
+        if not candidates:
+            return " The tables that it needs a row of share no patient."
         parts = conditions(self._study.condition)
         numbers = {candidate.number for candidate in candidates}
         met = [(len(self._accepted(candidates, part) & numbers), part) for part in parts]
         least, part = min(met, key=lambda pair: pair[0])
         share = f"{least} of {len(candidates)} tries met it"
-        return DefinitionError(
-            f"Only {found} of {self._size} dummy patients satisfy the population {when}. Hard to "
-            f"satisfy is {described(part)}: {share}. Check that the conditions can be true "
-            "together, or bring dummy tables of your own with --dummy-tables."
-        )
+        return f" Hard to satisfy is {text_of(part)}: {share}."
 
 
 def _chunks(candidates: Iterator[Candidate], size: int) -> Iterator[list[Candidate]]:

@@ -77,22 +77,22 @@ IMPOSSIBLE = Some((), ())
 
 def every(parts: Iterable[Goal]) -> Goal:
     """Join goals; what cannot be makes the whole impossible."""
-    found: list[Goal] = []
+    joined: dict[Goal, None] = {}
     for part in parts:
         if part is IMPOSSIBLE:
             return IMPOSSIBLE
-        found += part.parts if isinstance(part, Every) else [part]
-    if not found:
+        joined.update(dict.fromkeys(part.parts if isinstance(part, Every) else [part]))
+    if not joined:
         return ALWAYS
-    return found[0] if len(found) == 1 else Every(tuple(found))
+    return next(iter(joined)) if len(joined) == 1 else Every(tuple(joined))
 
 
 def some(parts: Iterable[Goal]) -> Goal:
     """Choose among goals; one that leaves a value missing is the common case in real data."""
-    found = [part for part in parts if part is not IMPOSSIBLE]
-    if not found:
+    choices = [part for part in parts if part is not IMPOSSIBLE]
+    if not choices:
         return IMPOSSIBLE
-    if len(found) == 1:
-        return found[0]
-    missing = (isinstance(part, Bound) and part.op == Relation.NULL for part in found)
-    return Some(tuple(found), tuple(LIKELY_MISSING if is_null else 1 for is_null in missing))
+    if len(choices) == 1:
+        return choices[0]
+    missing = (isinstance(part, Bound) and part.op == Relation.NULL for part in choices)
+    return Some(tuple(choices), tuple(LIKELY_MISSING if is_null else 1 for is_null in missing))

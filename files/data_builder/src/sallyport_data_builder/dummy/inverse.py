@@ -31,6 +31,7 @@ class Solver(Protocol):
     """Turns conditions into goals; what solves one operation asks it about the parts."""
 
     constants: Constants
+    relations: dict[tuple[Series, Relation, Node | None], Goal]
 
     def condition_goal(self, node: Series, value: bool) -> Goal:
         """Return what makes a condition true, or false."""
@@ -69,7 +70,10 @@ def relation_goal(solver: Solver, series: Series, relation: Relation, other: Nod
     if known is not UNKNOWN and other is not None:
         fixed = solver.constants.value(other)
         return ALWAYS if fixed is UNKNOWN or relation.holds(known, fixed) else IMPOSSIBLE
-    return solve(series, solver, relation, other)
+    key = (series, relation, other)
+    if key not in solver.relations:
+        solver.relations[key] = solve(series, solver, relation, other)
+    return solver.relations[key]
 
 
 @singledispatch

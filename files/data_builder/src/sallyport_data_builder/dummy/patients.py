@@ -67,6 +67,7 @@ class Patients:
         self._chance = Chance(0)
         self._person = Person(study.plan.root, study.inputs)
         self._wishes = Wishes()
+        self._walked: set[tuple[Goal, int]] = set()
         self._birth = self._last = 0
         self._death: int | None = None
 
@@ -76,7 +77,7 @@ class Patients:
         words = b"%b/%d/%d" % (study.seed, patient, attempt)
         self._chance.begin(int.from_bytes(hashlib.sha256(words).digest()[:8]))
         self._person.begin(patient, study.interval_of(patient))
-        self._wishes = Wishes()
+        self._wishes, self._walked = Wishes(), set()
         self._walk(study.population, None, True)
         for goal in study.wishes_of(patient, attempt):
             self._walk(goal, None, False)
@@ -95,18 +96,22 @@ class Patients:
 
     def _walk(self, goal: Goal, own: list[Bound] | None, hard: bool) -> None:
         """Note what a goal wants; bounds of the row that is meant go into `own`."""
-        if isinstance(goal, Every):
-            for part in goal.parts:
-                self._walk(part, own, hard)
-        elif isinstance(goal, Some):
-            if goal is not IMPOSSIBLE:
-                self._walk(self._choice(goal), own, hard)
+        if isinstance(goal, Every | Some):
+            self._walk_parts(goal, own, hard)
         elif isinstance(goal, Bound):
             self._bound(goal, own)
         elif isinstance(goal, Present):
             self._wishes.present.setdefault(goal.table, goal.wanted)
         elif isinstance(goal, RowsOf):
             self._rows(goal, hard)
+
+    def _walk_parts(self, goal: Every | Some, own: list[Bound] | None, hard: bool) -> None:
+        """Walk all parts, or one of them; goals share parts, so each is walked once for a row."""
+        if (goal, id(own)) in self._walked or goal is IMPOSSIBLE:
+            return
+        self._walked.add((goal, id(own)))
+        for part in goal.parts if isinstance(goal, Every) else [self._choice(goal)]:
+            self._walk(part, own, hard)
 
     def _choice(self, goal: Some) -> Goal:
         place = self._chance.below(sum(goal.weights))
@@ -152,11 +157,13 @@ class Patients:
         for table, column in study.births:
             born = {column: datetime.date.fromordinal(self._birth)}
             self._person.facts[table] = [dict.fromkeys(study.places[table].columns) | born]
+            self._person.changed()
         if self._dies():
             first = max(self._birth, min(latest - MARGIN + 1, today + AHEAD))
             days = (first, max(today + AHEAD, first), True)
             self._death = self._person_date(study.deaths, days) or self._chance.between(*days[:2])
         self._person.facts.clear()
+        self._person.changed()
         self._last = max(today + AHEAD, self._birth)
         if self._death is not None:
             self._last = max(self._death + MARGIN, self._birth)
@@ -233,6 +240,7 @@ class Patients:
         for name in place.columns:
             bounds = self._wishes.cells.get((place.name, name), ())
             row[name] = self._cell(place, name, bounds, row)
+            self._person.changed()
 
     def _cell(self, place: Place, name: str, bounds: Sequence[Bound], row: dict[str, Any]) -> Any:
         spec = place.columns[name]
@@ -271,7 +279,11 @@ class Patients:
                 if self._person.is_in(row, rows.frame):
                     break
             if wanted.hard or not self._is_unwanted(row, place.name, rows.frame):
-                facts.append(row)
+                self._add(facts, row)
+
+    def _add(self, facts: list[dict[str, Any]], row: dict[str, Any]) -> None:
+        facts.append(row)
+        self._person.changed()
 
     def _row(self, place: Place, bounds: Sequence[Bound]) -> dict[str, Any]:
         row: dict[str, Any] = dict.fromkeys(place.columns)
@@ -307,7 +319,7 @@ class Patients:
             row = self._row(place, [each for each in bounds if chance.random() < KEPT])
             self._person.during(study.interval_of(self._person.patient))
             if not self._is_unwanted(row, place.name, None):
-                facts.append(row)
+                self._add(facts, row)
 
     def _near(self, goal: Goal, bounds: list[Bound]) -> None:
         """Note the bounds of a row, and nothing about the patient."""

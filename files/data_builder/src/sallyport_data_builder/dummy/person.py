@@ -37,10 +37,18 @@ class Person(Engine):
         """Start with a patient who has no row yet."""
         self.patient, self.facts = patient, {}
         self.during(interval)
+        self.changed()
+
+    def changed(self) -> None:
+        """Drop what was computed from the rows: some have been added, or filled in."""
+        self.forget(self.patient)
 
     def during(self, interval: Interval | None) -> None:
         """Look at another interval of measures."""
-        self._parameters = dict(zip(PARAMETERS, interval or (), strict=False))
+        parameters = dict(zip(PARAMETERS, interval or (), strict=False))
+        if parameters != self._parameters:
+            self._parameters = parameters
+            self.changed()
 
     def _table(self, table: Table | Inline) -> Mapping[int, Sequence[Row]]:
         if isinstance(table, Inline):
@@ -54,6 +62,7 @@ class Person(Engine):
         if bound.fixed is not UNKNOWN or bound.other is None:
             return bound.fixed
         node = cast(Series, bound.other)
+        self._of_rows.clear()  # the row may have got a value since
         if node.domain is not None and row is None:
             return None
         try:
@@ -62,7 +71,8 @@ class Person(Engine):
             return None
 
     def is_in(self, row: Row, domain: Frame) -> bool:
-        """Tell whether a row passes all filters of a table."""
+        """Return whether a row passes all filters of a table."""
+        self._of_rows.clear()  # the row may have got a value since
         return all(
             self.value(part.predicate, self.patient, row) is True
             for part in reversed(list(chain(domain)))

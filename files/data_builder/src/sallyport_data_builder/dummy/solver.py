@@ -50,6 +50,9 @@ class GoalSolver:
         self.constants = Constants()
         self._conditions: dict[tuple[Node, bool], Goal] = {}
         self._rows: dict[Frame, Goal] = {}
+        self.relations: dict[tuple[Series, Relation, Node | None], Goal] = {}
+        self._nulls: dict[Node, Goal] = {}
+        self._presents: dict[Node, Goal] = {}
 
     def condition_goal(self, node: Series, value: bool) -> Goal:
         """Return what makes a condition true, or false: not NULL."""
@@ -143,20 +146,25 @@ class GoalSolver:
             return some(ways)
         return every(ways)
 
-    @singledispatchmethod
     def null_goal(self, node: Series) -> Goal:
         """Return what makes a value NULL."""
+        if node not in self._nulls:
+            self._nulls[node] = self._null(node)
+        return self._nulls[node]
+
+    @singledispatchmethod
+    def _null(self, node: Series) -> Goal:
         parts = [child for child in node.children if isinstance(child, Series)]
         return some(self.null_goal(part) for part in parts)
 
-    @null_goal.register(op.Literal)
-    @null_goal.register(op.IsNull)
-    @null_goal.register(Parameter)
+    @_null.register(op.Literal)
+    @_null.register(op.IsNull)
+    @_null.register(Parameter)
     def _not_null(self, node: Series) -> Goal:
         del node
         return IMPOSSIBLE
 
-    @null_goal.register
+    @_null.register
     def _column_null(self, node: Column) -> Goal:
         if isinstance(node.frame, Inline):
             return ALWAYS
@@ -171,52 +179,57 @@ class GoalSolver:
             return some([none, self.rows_goal(node.frame, 1, goal=bound)] if nullable else [none])
         return bound if nullable else Present(bound.table, False)
 
-    @null_goal.register
+    @_null.register
     def _cases_null(self, node: op.Cases) -> Goal:
         return some(
             goal if value is None else every([goal, self.null_goal(value)])
             for value, goal in self.branches(node)
         )
 
-    @null_goal.register
+    @_null.register
     def _extreme_null(self, node: op.Extreme) -> Goal:
         return every(self.null_goal(part) for part in node.parts)
 
-    @null_goal.register
+    @_null.register
     def _aggregate_null(self, node: op.Aggregate) -> Goal:
         if node.op in ("min", "max", "sum", "mean"):
             return self.rows_goal(cast(Frame, node.rows), 0, closed=True)
         return IMPOSSIBLE
 
-    @singledispatchmethod
     def present_goal(self, node: Series) -> Goal:
         """Return what makes a value not NULL."""
+        if node not in self._presents:
+            self._presents[node] = self._present(node)
+        return self._presents[node]
+
+    @singledispatchmethod
+    def _present(self, node: Series) -> Goal:
         return every(
             self.present_goal(child) for child in node.children if isinstance(child, Series)
         )
 
-    @present_goal.register(op.Literal)
-    @present_goal.register(op.IsNull)
-    @present_goal.register(Parameter)
+    @_present.register(op.Literal)
+    @_present.register(op.IsNull)
+    @_present.register(Parameter)
     def _constant_present(self, node: Series) -> Goal:
         del node
         return ALWAYS
 
-    @present_goal.register
+    @_present.register
     def _column_present(self, node: Column) -> Goal:
         return inverse.relation_goal(self, node, Relation.PRESENT, None)
 
-    @present_goal.register
+    @_present.register
     def _cases_present(self, node: op.Cases) -> Goal:
         return some(
             every([g, self.present_goal(value)]) for value, g in self.branches(node) if value
         )
 
-    @present_goal.register
+    @_present.register
     def _extreme_present(self, node: op.Extreme) -> Goal:
         return some(self.present_goal(part) for part in node.parts)
 
-    @present_goal.register
+    @_present.register
     def _aggregate_present(self, node: op.Aggregate) -> Goal:
         if node.op in ("min", "max", "sum", "mean", "collect"):
             source = cast(Series, node.source)

@@ -7,7 +7,7 @@ from typing import Any
 from sallyport_data_builder import __version__
 from sallyport_data_builder.errors import DefinitionError as Error
 from sallyport_data_builder.lang import absent
-from sallyport_data_builder.lang.codes import codelist_from_csv
+from sallyport_data_builder.lang.codelists import codelist_from_csv
 from sallyport_data_builder.lang.datasets import Dataset, claim_permissions, create_dataset
 from sallyport_data_builder.lang.dates import days, months, weeks, years
 from sallyport_data_builder.lang.debug import debug, show

@@ -1,4 +1,4 @@
-"""Names that ehrQL has and we have not: a study that uses one is told so, and what to use."""
+"""Names that ehrQL has and this data builder does not: the error says what to use instead."""
 
 from __future__ import annotations
 
@@ -9,45 +9,71 @@ from types import ModuleType
 from typing import Any
 
 from sallyport_data_builder import schemas
-from sallyport_data_builder.errors import UnknownModuleError, UnknownNameError, nearest
+from sallyport_data_builder.errors import (
+    DefinitionError,
+    UnknownModuleError,
+    UnknownNameError,
+    nearest,
+)
 
 ROOTS = (f"{__package__}.", "ehrql.")
 NAMES = {
     "Parameters": "Use get_parameter(...).",
-    "assurance": "Try a definition on small tables with --dummy-tables.",
+    "DummyDataConfig": "Use dataset.configure_dummy_data(...).",
+    "Parameter": "Use get_parameter(...), or INTERVAL in measures.",
+    "assurance": "Check a definition with the command `assure`.",
+    "compile": "Compile a definition with the command `compile`.",
+    "debugger": "Use `from ehrql import show`.",
+    "permissions": "Use `from ehrql import claim_permissions`.",
+    "query_model": "It is an internal part of ehrQL; use the names of ehrql and ehrql.tables.",
     "quiz": "There are no quizzes here.",
+    "quiz_answers": "There are no quizzes here.",
 }
 
 
-def refuse_name(name: str, known: Sequence[str]) -> Any:
-    """Raise for a name that a module of the language has not."""
-    hint = f" {NAMES[name]}" if name in NAMES else nearest(name, known)
+def refuse_name(name: str, names: Sequence[str]) -> Any:
+    """Raise UnknownNameError for a name that a package of the language does not have."""
+    hint = f" {NAMES[name]}" if name in NAMES else nearest(name, names)
     raise UnknownNameError(f"There is no {name} in this data builder.{hint}")
 
 
-class Refusing(MetaPathFinder):
-    """Comes after all others, and says of a module of the language that it is not here."""
+def refuse_import(name: str, module: str, names: Sequence[str]) -> Any:
+    """Raise for a name that a module of the language does not have.
 
-    def __init__(self, known: Sequence[str]) -> None:
-        self._known = known
+    Python asks for names with underscores on both sides itself. For others it must not be an
+    AttributeError: `from module import name` would turn that into an ImportError with a path of
+    ours.
+    """
+    if name.startswith("__"):
+        raise AttributeError(name)
+    hint = f" {NAMES[name]}" if name in NAMES else nearest(name, names)
+    raise DefinitionError(f"ehrql.{module} has no {name} in this data builder.{hint}")
+
+
+class Refusing(MetaPathFinder):
+    """The last finder: it refuses modules of the language that do not exist here."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> None:
-        """Raise UnknownModuleError for what would be a module of the language."""
+        """Raise UnknownModuleError for a module of the language."""
         del path, target
         root = next((root for root in ROOTS if fullname.startswith(root)), None)
         if root is None or fullname.rpartition(".")[2].startswith("__"):
             return
         name = fullname.removeprefix(root)
         if name.startswith("tables."):
-            found = nearest(name.removeprefix("tables.").removeprefix("beta."), schemas.names())
-            raise UnknownModuleError(f"There is no {name} in this data builder.{found}")
-        hint = f" {NAMES[name]}" if name in NAMES else nearest(name, self._known)
+            hint = nearest(name.removeprefix("tables.").removeprefix("beta."), schemas.names())
+            raise UnknownModuleError(f"There is no {name} in this data builder.{hint}")
+        first = name.partition(".")[0]
+        hint = f" {NAMES[first]}" if first in NAMES else nearest(name, self._names)
         raise UnknownModuleError(f"There is no {name} in this data builder.{hint}")
 
 
-def install(known: Sequence[str]) -> None:
-    """Answer for modules that are not here."""
+def install(names: Sequence[str]) -> None:
+    """Answer for modules that do not exist here."""
     sys.meta_path[:] = [item for item in sys.meta_path if not isinstance(item, Refusing)]
-    sys.meta_path.append(Refusing(known))
+    sys.meta_path.append(Refusing(names))

@@ -1,20 +1,26 @@
-"""Codes of coding systems, and codelists from files."""
+"""Codes of coding systems, and the series that hold them."""
 
 from __future__ import annotations
 
-import csv
 import re
-import sys
-from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError
-from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, wrap_bool
+from sallyport_data_builder.errors import DefinitionError as CodelistError
+from sallyport_data_builder.lang import absent
+from sallyport_data_builder.lang.codelists import codelist_from_csv, codelist_from_csv_lines
+from sallyport_data_builder.lang.constants import comma
+from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, logic, wrap_bool
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.schemas import types
 from sallyport_data_builder.schemas.types import check_code, place_of
 
+__all__ = [
+    "BNFCode", "BaseCode", "BaseMultiCodeString", "CTV3Code", "CodelistError", "DMDCode",
+    "ICD10Code", "ICD10MultiCodeString", "OPCS4Code", "OPCS4MultiCodeString", "SNOMEDCTCode",
+    "codelist_from_csv", "codelist_from_csv_lines",
+]  # fmt: skip
 START_OF_CODE = re.compile(r"[A-Z][0-9X]{0,4}")  # of both systems that texts of many codes have
 
 
@@ -22,6 +28,19 @@ class BaseCode(str):
     """A code that knows its system."""
 
     system: str
+
+    @property
+    def value(self) -> str:
+        """The code as plain text."""
+        return str.__str__(self)
+
+    def _to_primitive_type(self) -> str:
+        """Return the code as plain text, as published studies ask for it."""
+        return self.value
+
+    @classmethod
+    def _primitive_type(cls) -> type[str]:
+        return str
 
     def __new__(cls, value: str) -> BaseCode:
         check_code(cls.system, str(value))
@@ -64,27 +83,31 @@ class BNFCode(BaseCode):
     system = "bnf"
 
 
-class ICD10MultiCodeString(str):
+class BaseMultiCodeString(str):
+    """The type of columns that hold many codes in one text."""
+
+    system: str
+
+    @classmethod
+    def is_valid(cls, value: str) -> bool:
+        """Return whether a text may be looked for: a code, or the beginning of one."""
+        return START_OF_CODE.fullmatch(value) is not None
+
+    @classmethod
+    def _primitive_type(cls) -> type[str]:
+        return str
+
+
+class ICD10MultiCodeString(BaseMultiCodeString):
     """The type of columns that hold many ICD-10 codes."""
 
     system = "icd10_multi"
 
 
-class OPCS4MultiCodeString(str):
+class OPCS4MultiCodeString(BaseMultiCodeString):
     """The type of columns that hold many OPCS-4 codes."""
 
     system = "opcs4_multi"
-
-
-class ListedCode(str):
-    """A code that remembers its place in a codelist, for errors."""
-
-    origin: str
-
-    def __new__(cls, value: str, origin: str) -> ListedCode:
-        made = super().__new__(cls, value)
-        made.origin = origin
-        return made
 
 
 class CodeSeries(BaseSeries):
@@ -104,7 +127,7 @@ class MultiCodeSeries(BaseSeries):
 
     def _compare(self, _operation: str, _other: object) -> BoolSeries:
         raise DefinitionError(
-            "This text holds many codes, so it is equal to none: use contains(code) or "
+            "This text holds many codes, so it never equals one: use contains(code) or "
             "contains_any_of(codes)."
         )
 
@@ -113,54 +136,27 @@ class MultiCodeSeries(BaseSeries):
         return self._compare("eq", other)
 
     def contains(self, code: str) -> BoolSeries:
-        """Tell whether a code, or a prefix of one, is among the codes."""
+        """Return whether a code, or a prefix of one, is among the codes."""
         system = types.title(types.MULTI_CODES[self._node.type])
         if not isinstance(code, str) or START_OF_CODE.fullmatch(code) is None:
             raise DefinitionError(
-                f"{str(code)!r} is no {system} and no start of one{place_of(code)}."
+                f"{code!r} is not a code of this column, nor the beginning of one{place_of(code)}: "
+                f"it holds {system}s."
+                f"{comma(code)}"
             )
         return wrap_bool(op.Contains(self._node, op.Literal("str", str(code))))
 
     def contains_any_of(self, codes: Collection[str]) -> BoolSeries:
-        """Tell whether any of several codes is among the codes."""
+        """Return whether any of several codes is among the codes."""
         if isinstance(codes, str) or not isinstance(codes, Collection):
-            given = type(codes).__name__
-            raise DefinitionError(f"A list of codes or a codelist was expected, not {given}.")
-        found = wrap_bool(op.Literal("bool", False))
-        for code in codes:
-            found = found | self.contains(code)
-        return found
+            kind = type(codes).__name__
+            raise DefinitionError(f"A list of codes or a codelist was expected, not {kind}.")
+        parts = [op.Literal("bool", False), *(self.contains(code)._node for code in codes)]
+        return wrap_bool(logic("or", parts))
 
 
-def codelist_from_csv_lines(
-    lines: Iterable[str], column: str, category_column: str | None = None, name: str = "codelist"
-) -> Any:
-    """Return the codes of a CSV, or code to category; empty cells and spaces are dropped."""
-    reader = csv.DictReader(lines)
-    there = reader.fieldnames or []
-    for wanted in filter(None, (column, category_column)):
-        if wanted not in there:
-            columns = ", ".join(there)
-            raise DefinitionError(f"{name} has no column {wanted}; its columns are {columns}.")
-    found: dict[ListedCode, str] = {}
-    for number, row in enumerate(reader, start=2):
-        code = (row[column] or "").strip()
-        if code:
-            category = (row[category_column] or "").strip() if category_column else ""
-            found.setdefault(ListedCode(code, f"{name}, row {number}"), category)
-    if not found:
-        sys.stderr.write(f"warning: {name} has no codes in column {column}\n")
-    return found if category_column else list(found)
+__path__: list[str] = []  # a module beneath this one is refused with a sentence, see absent
 
 
-def codelist_from_csv(
-    filename: str | Path, *, column: str, category_column: str | None = None
-) -> Any:
-    """Read a codelist from a CSV file of the study."""
-    path = Path(filename)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            return codelist_from_csv_lines(stream, column, category_column, str(filename))
-    except FileNotFoundError:
-        advice = " Use forward slashes in paths." if "\\" in str(filename) else ""
-        raise DefinitionError(f"There is no codelist file {filename}.{advice}") from None
+def __getattr__(name: str) -> Any:
+    return absent.refuse_import(name, "codes", __all__)

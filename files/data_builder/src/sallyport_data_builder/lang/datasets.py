@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
+from sallyport_data_builder.lang.constants import comma
 from sallyport_data_builder.lang.dates import DateDifference
 from sallyport_data_builder.lang.frames import BaseFrame
 from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, described, wrap
@@ -52,9 +53,14 @@ class Definition:
         additional_population_constraint: Any = None,
     ) -> None:
         """Say how many dummy patients are made, in how many seconds at most, and with what."""
-        for name, value in (("population_size", population_size), ("timeout", timeout)):
-            if type(value) is not int or value < 1:
-                raise DefinitionError(f"{name} must be a positive whole number, not {value!r}.")
+        for name, value, least in (
+            ("population_size", population_size, 0),
+            ("timeout", timeout, 1),
+        ):
+            if type(value) is not int or value < least:
+                raise DefinitionError(
+                    f"{name} must be a whole number of at least {least}, not {value!r}."
+                )
         if population_size > DUMMY_MOST:
             raise DefinitionError(f"population_size must be at most {DUMMY_MOST:,}.")
         if legacy:
@@ -80,6 +86,7 @@ def condition(value: Any, what: str) -> Series:
         raise DefinitionError(
             f"{what} must be a true-or-false series with one value per patient, for example "
             f"patients.exists_for_patient(); {described(value)} was given."
+            f"{comma(value)}"
         )
     return one_per_patient(value, what)
 
@@ -159,7 +166,9 @@ class EventTable:
         if name in self._columns:
             raise DefinitionError(f"The column {place} was assigned before; choose another name.")
         if not isinstance(value, BaseSeries):
-            raise DefinitionError(f"{place} must be a series, {described(value)} was given.")
+            raise DefinitionError(
+                f"{place} must be a series, {described(value)} was given.{comma(value)}"
+            )
         common_domain([*self._columns.values(), value._node])
         self._columns[name] = value._node
 
@@ -182,7 +191,7 @@ def one_per_patient(value: Any, name: str) -> Series:
         columns = ", ".join(value._node.columns)
         raise DefinitionError(f"{name} is a whole frame; choose one of its columns: {columns}.")
     if not isinstance(value, BaseSeries):
-        advice = f" {value.WANTED}" if isinstance(value, DateDifference) else ""
+        advice = f" {value.WANTED}" if isinstance(value, DateDifference) else comma(value)
         raise DefinitionError(
             f"{name} must be a series with one value per patient; {described(value)} was given."
             f"{advice}"

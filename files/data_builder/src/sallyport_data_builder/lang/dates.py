@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError, UnknownNameError
+from sallyport_data_builder.lang.constants import comma, plain, unsuitable
 from sallyport_data_builder.lang.series import (
     BaseSeries,
     BoolSeries,
@@ -26,11 +27,12 @@ Interval = tuple[datetime.date, datetime.date]
 
 def as_date(value: object) -> datetime.date:
     """Return a date that a study wrote down, as text or as a date."""
-    if isinstance(value, str):
-        return parse_date(value)
-    if type(value) is datetime.date:
-        return value
-    raise DefinitionError(f"A date was expected, {type(value).__name__} was given.")
+    constant = plain(value)
+    if isinstance(constant, str):
+        return parse_date(constant)
+    if type(constant) is datetime.date:
+        return constant
+    raise unsuitable(value, "date")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +119,12 @@ def _moved(date: datetime.date, unit: str, amount: int) -> datetime.date:
 
 def _duration(unit: str) -> Callable[[Any], Duration]:
     def make(value: Any) -> Duration:
+        value = plain(value)
         whole = type(value) is int or (isinstance(value, BaseSeries) and value._node.type == "int")
         if not whole:
             raise DefinitionError(
                 f"{unit} needs a whole number or an int series; {described(value)} was given."
+                f"{comma(value)}"
             )
         return Duration(value, unit)
 
@@ -149,10 +153,10 @@ class DateDifference:
         raise UnknownNameError(f"A difference of dates has no {name}. {self.WANTED}")
 
     def __bool__(self) -> bool:
-        raise DefinitionError(f"A difference of dates is no number. {self.WANTED}")
+        raise DefinitionError(f"A difference of dates is not a number. {self.WANTED}")
 
     def __lt__(self, _other: object) -> Any:
-        raise DefinitionError(f"A difference of dates is no number. {self.WANTED}")
+        raise DefinitionError(f"A difference of dates is not a number. {self.WANTED}")
 
     __le__ = __gt__ = __ge__ = __lt__
 
@@ -187,31 +191,31 @@ class DateSeries(OrderedSeries):
     _advice = " A duration can be added or taken away, for example date + days(7)."
 
     def is_before(self, other: object) -> BoolSeries:
-        """Tell whether the date comes before another."""
+        """Return whether the date comes before another."""
         return self < other
 
     def is_on_or_before(self, other: object) -> BoolSeries:
-        """Tell whether the date is another or comes before it."""
+        """Return whether the date is another or comes before it."""
         return self <= other
 
     def is_after(self, other: object) -> BoolSeries:
-        """Tell whether the date comes after another."""
+        """Return whether the date comes after another."""
         return self > other
 
     def is_on_or_after(self, other: object) -> BoolSeries:
-        """Tell whether the date is another or comes after it."""
+        """Return whether the date is another or comes after it."""
         return self >= other
 
     def is_between_but_not_on(self, start: object, end: object) -> Any:
-        """Tell whether the date lies between two others, both left out."""
+        """Return whether the date lies between two others, both left out."""
         return (self > start) & (self < end)
 
     def is_on_or_between(self, start: object, end: object) -> Any:
-        """Tell whether the date lies between two others, both included."""
+        """Return whether the date lies between two others, both included."""
         return (self >= start) & (self <= end)
 
     def is_during(self, interval: Interval) -> Any:
-        """Tell whether the date lies in an interval, both ends included."""
+        """Return whether the date lies in an interval, both ends included."""
         return self.is_on_or_between(*interval)
 
     @property

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError
+from sallyport_data_builder.lang import absent
 from sallyport_data_builder.lang.datasets import Dataset, EventTable
 from sallyport_data_builder.lang.dates import DateDifference, Duration
 from sallyport_data_builder.lang.frames import BaseFrame
@@ -125,3 +126,10 @@ def _item(value: Any) -> Grid | str:
         advice = f" {value.WANTED}" if isinstance(value, DateDifference) else ""
         raise DefinitionError(f"{FORM}; {type(value).__name__} was given.{advice}")
     return repr(value)
+
+
+__path__: list[str] = []  # a module beneath this one is refused with a sentence, see absent
+
+
+def __getattr__(name: str) -> Any:
+    return absent.refuse_import(name, "debug", __all__)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast, overload
 
-from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
-from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, wrap
+from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest, refuse_private
+from sallyport_data_builder.lang.constants import comma
+from sallyport_data_builder.lang.series import BaseSeries, BoolSeries, described, wrap
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Column, Frame, Order, Pick, Table, Where
 from sallyport_data_builder.schemas import types
@@ -26,7 +27,7 @@ class Series:
         if kind not in types.ALL_TYPES:
             names = ", ".join(python.__name__ for python in PYTHON_TYPES)
             raise DefinitionError(
-                f"{getattr(type_, '__name__', type_)} is no type of a column. Use {names}, or a "
+                f"{getattr(type_, '__name__', type_)} is not a type of a column. Use {names}, or a "
                 "class of ehrql.codes."
             )
         self.kind, self.constraints, self.description = str(kind), constraints, description
@@ -88,8 +89,7 @@ class BaseFrame:
         return [*super().__dir__(), *self._node.columns]
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
+        refuse_private(name)
         if name in self._node.columns:
             return self._column(name)
         if self._rows == "one" and hasattr(EventFrame, name):
@@ -105,7 +105,7 @@ class BaseFrame:
         return wrap(Column(self._node, name))
 
     def exists_for_patient(self) -> BoolSeries:
-        """Tell whether a patient has a row."""
+        """Return whether a patient has a row."""
         return cast(BoolSeries, wrap(op.Aggregate("exists", self._node)))
 
     def count_for_patient(self) -> Any:
@@ -149,6 +149,7 @@ class EventFrame(BaseFrame):
                 given = type(key).__name__ if keys else "nothing"
                 raise DefinitionError(
                     f"sort_by needs columns, for example sort_by(events.date); {given} was given."
+                    f"{comma(key)}"
                 )
             node = Order(node, key._node)
         frame = cast(EventFrame, self)
@@ -183,8 +184,10 @@ def _condition(predicate: Any) -> BoolSeries:
     if isinstance(predicate, bool):
         return BoolSeries(op.Literal("bool", predicate))
     if not isinstance(predicate, BoolSeries):
-        given = repr(predicate) if isinstance(predicate, BaseSeries) else type(predicate).__name__
-        raise DefinitionError(f"A condition must be a true-or-false series, {given} was given.")
+        raise DefinitionError(
+            f"A condition must be a true-or-false series, {described(predicate)} was given."
+            f"{comma(predicate)}"
+        )
     return predicate
 
 

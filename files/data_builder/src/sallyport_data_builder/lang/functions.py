@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError, UnknownNameError
+from sallyport_data_builder.lang.constants import comma
 from sallyport_data_builder.lang.series import (
     BaseSeries,
     BoolSeries,
@@ -15,6 +16,9 @@ from sallyport_data_builder.lang.series import (
     described,
     to_node,
     wrap,
+)
+from sallyport_data_builder.lang.series import (
+    cases as series_cases,
 )
 from sallyport_data_builder.model import operations as op
 
@@ -51,7 +55,8 @@ def when(condition: Any) -> When:
     """Start a case with a condition."""
     if not isinstance(condition, BoolSeries):
         raise DefinitionError(
-            f"when needs a true-or-false series, {described(condition)} was given. {FORM}"
+            f"when needs a true-or-false series, not {described(condition)}."
+            f"{comma(condition) or f' {FORM}'}"
         )
     return When(condition)
 
@@ -60,28 +65,19 @@ def case(*cases: Any, otherwise: object = None) -> Any:
     """Return the value of the first case whose condition is true, else `otherwise`."""
     for item in cases:
         if isinstance(item, When):
-            raise DefinitionError(f"A when(...) lacks its then(...). {FORM}")
+            raise DefinitionError(f"A when(...) has no then(...). {FORM}")
         if not isinstance(item, WhenThen):
             raise DefinitionError(f"case takes when(...).then(...) only. {FORM}")
-    given = [item.value for item in cases if item.value is not None]
-    kind = _deciding_type([*given, otherwise])
-    pairs = tuple(
-        (item.condition._node, to_node(item.value, kind))
-        for item in cases
-        if item.value is not None
-    )
-    if len(pairs) != len(cases):
-        raise DefinitionError(f"A case cannot give None; leave it to otherwise. {FORM}")
-    return wrap(op.Cases(pairs, None if otherwise is None else to_node(otherwise, kind)))
+    if not cases:
+        raise DefinitionError(f"case needs at least one when(...).then(...). {FORM}")
+    pairs = [(item.condition._node, item.value) for item in cases]
+    return wrap(series_cases(pairs, otherwise, "case"))
 
 
 def _deciding_type(values: list[Any]) -> str:
     """Return the type of the first series, else of the first constant."""
-    known = [value for value in values if value is not None]
-    if not known:
-        raise DefinitionError(f"case needs at least one value. {FORM}")
-    series = [value for value in known if isinstance(value, BaseSeries)]
-    return constant_node((series or known)[0]).type
+    series = [value for value in values if isinstance(value, BaseSeries)]
+    return constant_node((series or values)[0]).type
 
 
 def _extreme(operation: str) -> Callable[..., Any]:
@@ -117,9 +113,9 @@ def get_parameter(name: str, type: Callable[[str], Any] = str, default: Any = MI
 
 def _parameter(name: str) -> str | None:
     words = sys.argv[1:]
-    for place, word in enumerate(words):
-        if word == f"--{name}" and place + 1 < len(words):
-            return words[place + 1]
+    for index, word in enumerate(words):
+        if word == f"--{name}" and index + 1 < len(words):
+            return words[index + 1]
         if word.startswith(f"--{name}="):
             return word.partition("=")[2]
     return None

@@ -9,6 +9,7 @@ from typing import Any
 
 from sallyport_data_builder.errors import DataFileError, DefinitionError
 from sallyport_data_builder.io.targets import EXTENSIONS
+from sallyport_data_builder.lang.constants import plain
 from sallyport_data_builder.lang.frames import PatientFrame, Series, columns_of
 from sallyport_data_builder.model.nodes import Inline
 from sallyport_data_builder.schemas.types import CODES, parse_date
@@ -60,16 +61,19 @@ def _row(row: Any, spec: Spec) -> tuple[Any, ...]:
         names = ", ".join(["patient_id", *(name for name, _kind in spec)])
         raise DefinitionError(f"A row must have the values {names}; {row!r} was given.")
     pairs = zip(row[1:], spec, strict=True)
-    return (row[0], *(_value(value, kind) for value, (_name, kind) in pairs))
+    return (plain(row[0]), *(_value(value, kind) for value, (_name, kind) in pairs))
 
 
 def _value(value: Any, kind: str) -> Any:
     """Return a value as its column has it: dates may be text, and ints may stand for floats."""
-    if kind == "date" and isinstance(value, str):
-        return parse_date(value)
-    if kind == "float" and type(value) is int:
-        return float(value)
-    return str(value) if kind in CODES and isinstance(value, str) else value
+    if value is None:
+        return None
+    constant = plain(value)
+    if kind == "date" and isinstance(constant, str):
+        return parse_date(constant)
+    if kind == "float" and type(constant) is int:
+        return float(constant)
+    return str(constant) if kind in CODES and isinstance(constant, str) else constant
 
 
 def _patient(row: tuple[Any, ...]) -> int:

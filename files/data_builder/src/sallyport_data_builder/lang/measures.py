@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sallyport_data_builder.errors import DefinitionError
+from sallyport_data_builder.lang import absent
 from sallyport_data_builder.lang.datasets import Definition, one_per_patient
 from sallyport_data_builder.lang.dates import DateSeries, Duration, as_date
 from sallyport_data_builder.memory.population import check_series
@@ -144,3 +145,10 @@ def _intervals(value: Any) -> tuple[tuple[datetime.date, datetime.date], ...]:
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise DefinitionError(f"{item!r} is no interval. {FORM}")
     return tuple(sorted({(as_date(start), as_date(end)) for start, end in value}))
+
+
+__path__: list[str] = []  # a module beneath this one is refused with a sentence, see absent
+
+
+def __getattr__(name: str) -> Any:
+    return absent.refuse_import(name, "measures", ["INTERVAL", "Measures", "create_measures"])

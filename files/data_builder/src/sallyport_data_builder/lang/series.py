@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Mapping
-from typing import Any, cast
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
+from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest, refuse_private
+from sallyport_data_builder.lang import constants
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Node
 from sallyport_data_builder.model.nodes import Series as SeriesNode
@@ -33,8 +34,7 @@ class BaseSeries:
         return f"<{types.title(self._node.type)} series, {rows}>"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
+        refuse_private(name)
         known = [word for word in dir(type(self)) if not word.startswith("_")]
         kind = types.title(self._node.type)
         raise UnknownNameError(f"A {kind} series has no {name}.{nearest(name, known)}")
@@ -60,8 +60,9 @@ class BaseSeries:
         return wrap_bool(op.Compare(operation, self._node, to_node(other, self._node.type)))
 
     def __and__(self, other: object) -> Any:
-        given = f"{described(self)} and {described(other)} were given"
-        raise DefinitionError(f"& and | combine true-or-false series; {given}. {PARENTHESES}")
+        sides = f"{described(self)} and {described(other)} were given"
+        advice = constants.comma(other) or f" {PARENTHESES}"
+        raise DefinitionError(f"& and | combine true-or-false series; {sides}.{advice}")
 
     def __or__(self, other: object) -> Any:
         return BaseSeries.__and__(self, other)
@@ -98,11 +99,11 @@ class BaseSeries:
     __le__ = __gt__ = __ge__ = __lt__
 
     def is_null(self) -> BoolSeries:
-        """Tell whether the value is missing."""
+        """Return whether the value is missing."""
         return wrap_bool(op.IsNull(self._node))
 
     def is_not_null(self) -> BoolSeries:
-        """Tell whether there is a value."""
+        """Return whether there is a value."""
         return ~self.is_null()
 
     def when_null_then(self, other: object) -> Any:
@@ -111,23 +112,22 @@ class BaseSeries:
         return wrap(op.Cases(((present, self._node),), to_node(other, self._node.type)))
 
     def is_in(self, other: object) -> BoolSeries:
-        """Tell whether the value is in a list, a codelist or another series."""
+        """Return whether the value is in a list, a codelist or another series."""
         return wrap_bool(op.Member(self._node, _members(other, self._node.type)))
 
     def is_not_in(self, other: object) -> BoolSeries:
-        """Tell whether the value is in none of them."""
+        """Return whether the value is in none of them."""
         return ~self.is_in(other)
 
     def map_values(self, mapping: Mapping[Any, Any], default: object = None) -> Any:
         """Replace each value by another; the default for all that are not mapped."""
         if not isinstance(mapping, Mapping) or not mapping:
             raise DefinitionError('A mapping with values is needed, for example {"old": "new"}.')
-        groups: dict[Any, list[Any]] = {}
+        groups: dict[tuple[type, Any], tuple[Any, list[Any]]] = {}
         for old, new in mapping.items():
-            groups.setdefault(new, []).append(old)
-        kind = constant_node(next(iter(groups))).type
-        pairs = tuple((self.is_in(olds)._node, to_node(new, kind)) for new, olds in groups.items())
-        return wrap(op.Cases(pairs, None if default is None else to_node(default, kind)))
+            groups.setdefault((type(new), new), (new, []))[1].append(old)
+        pairs = [(self.is_in(olds)._node, new) for new, olds in groups.values()]
+        return wrap(cases(pairs, default, "map_values"))
 
     def count_distinct_for_patient(self) -> Any:
         """Count different values."""
@@ -155,64 +155,63 @@ def wrap_bool(node: SeriesNode) -> BoolSeries:
 
 def constant_node(value: object) -> SeriesNode:
     """Return a constant, or a series, with the type that it has of itself."""
-    return value._node if isinstance(value, BaseSeries) else op.Literal(*_own(value))
+    return value._node if isinstance(value, BaseSeries) else op.Literal(*constants.typed(value))
 
 
 def to_node(value: object, kind: str) -> SeriesNode:
     """Return a constant as the type that a series beside it decides, or a series as it is."""
-    return value._node if isinstance(value, BaseSeries) else op.Literal(*_beside(value, kind))
+    return (
+        value._node if isinstance(value, BaseSeries) else op.Literal(*constants.beside(value, kind))
+    )
 
 
-def _own(value: object) -> tuple[str, types.Value]:
-    """Return a constant with the type that it has of itself."""
-    system = getattr(value, "system", None)
-    if isinstance(system, str):
-        return system, str(value)
-    for name, python in types.SCALARS.items():
-        if type(value) is python:
-            return name, cast(types.Value, value)
-    if value is None:
-        raise DefinitionError("None is no value to compare with: use is_null() or is_not_null().")
-    advice = " Use its date()." if isinstance(value, datetime.datetime) else ""
-    given = type(value).__name__
-    raise DefinitionError(f"A series or a constant was expected, {given} was given.{advice}")
-
-
-def _beside(value: object, kind: str) -> tuple[str, types.Value]:
-    """Return a constant with its type beside a series of a type."""
-    if isinstance(value, str) and not hasattr(value, "system"):
-        if kind == "date":
-            return "date", types.parse_date(value)
-        if kind in types.CODES:
-            types.check_code(kind, value)
-            return kind, str(value)
-    if type(value) is int and kind == "float":
-        return "float", float(value)
-    return _own(value)
+def cases(pairs: Sequence[tuple[SeriesNode, Any]], otherwise: object, what: str) -> SeriesNode:
+    """Return the value of the first condition that is true; a value of None is NULL."""
+    every = [*(value for _condition, value in pairs), otherwise]
+    values = [value for value in every if value is not None]
+    if not values:
+        raise DefinitionError(f"{what} needs at least one value that is not None.")
+    decisive = next((value for value in values if isinstance(value, BaseSeries)), values[0])
+    kind = constant_node(decisive).type
+    present = [(node, value) for node, value in pairs if value is not None]
+    example = to_node(present[0][1] if present else otherwise, kind)
+    null = op.Cases(((op.Literal("bool", False), example),), None)  # NULL that has a type
+    nodes = tuple((node, null if value is None else to_node(value, kind)) for node, value in pairs)
+    return op.Cases(nodes, None if otherwise is None else to_node(otherwise, kind))
 
 
 def _members(other: object, kind: str) -> Node:
     if isinstance(other, BaseSeries):
         return op.Aggregate("collect", other._node)
     if isinstance(other, str) or not isinstance(other, Collection):
-        given = type(other).__name__
         raise DefinitionError(
-            f"is_in needs a list, a codelist or a series with many values; {given} was given."
+            "is_in needs a list, a codelist or a series with many values, not "
+            f"{type(other).__name__}."
         )
-    found: set[types.Value] = set()
+    members: set[types.Value] = set()
     for item in other:
         if isinstance(item, BaseSeries):
-            raise DefinitionError("is_in needs a list of constants, or one series.")
-        own, value = _beside(item, kind)
+            advice = constants.comma(other)
+            raise DefinitionError(f"is_in needs a list of constants, or one series.{advice}")
+        own, value = constants.beside(item, kind)
         if own != kind:
             together = op.differing([kind, own])
             raise DefinitionError(f"is_in needs values of one type, {together}")
-        found.add(value)
-    return op.Constants(kind, tuple(sorted(found, key=_plain)))
+        members.add(value)
+    return op.Constants(kind, tuple(sorted(members, key=_sort_key)))
 
 
-def _plain(value: Any) -> tuple[Any]:
+def _sort_key(value: Any) -> tuple[Any]:
     return (value,)
+
+
+def logic(operation: str, sides: Iterable[SeriesNode]) -> SeriesNode:
+    """Return `and` or `or` of several conditions, flat and each once."""
+    parts: dict[SeriesNode, None] = {}
+    for node in sides:
+        same = isinstance(node, op.Logic) and node.op == operation
+        parts.update(dict.fromkeys(node.parts if isinstance(node, op.Logic) and same else (node,)))
+    return next(iter(parts)) if len(parts) == 1 else op.Logic(operation, tuple(parts))
 
 
 class BoolSeries(BaseSeries):
@@ -222,13 +221,9 @@ class BoolSeries(BaseSeries):
     _advice = " Convert it with as_int() first."
 
     def _logic(self, operation: str, other: object) -> BoolSeries:
-        if not isinstance(other, BoolSeries | bool):
+        if not isinstance(constants.plain(other), BoolSeries | bool):
             BaseSeries.__and__(self, other)
-        parts: list[SeriesNode] = []
-        for node in (self._node, to_node(other, "bool")):
-            same = isinstance(node, op.Logic) and node.op == operation
-            parts += node.parts if isinstance(node, op.Logic) and same else (node,)
-        return wrap_bool(op.Logic(operation, tuple(parts)))
+        return wrap_bool(logic(operation, [self._node, to_node(other, "bool")]))
 
     def __and__(self, other: object) -> Any:
         return self._logic("and", other)
@@ -341,10 +336,10 @@ class TextSeries(OrderedSeries):
     _kinds = ("str",)
 
     def contains(self, other: object) -> BoolSeries:
-        """Tell whether the text holds another text, literally."""
+        """Return whether the text holds another text, literally."""
         return wrap_bool(op.Contains(self._node, to_node(other, "str")))
 
 
 def is_constant_date(value: object) -> bool:
-    """Tell whether a value is a date that a study wrote down."""
+    """Return whether a value is a date that a study wrote down."""
     return isinstance(value, datetime.date | str)

@@ -1,11 +1,13 @@
 """Evaluates a dataset patient by patient, over tables that are lists of rows.
 
-Written to be read: every SQL engine is tested against it.
+Written to be read: every SQL engine is tested against it. A value that belongs to the patient is
+computed once per patient, also where the conditions of rows use it: otherwise picks that depend on
+earlier picks would take as many steps as rows to the power of their depth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import singledispatchmethod
 from typing import Any, cast
 
@@ -55,15 +57,23 @@ class Engine:
             grouped = self._rows.setdefault(key, {})
             for row in rows:
                 grouped.setdefault(row["patient_id"], []).append(row)
-        self._known: dict[tuple[Node, int], Any] = {}
+        self._patient: int | None = None
+        self._of_patient: dict[Node, Any] = {}
+        self._of_rows: dict[int, tuple[Row, dict[Node, Any]]] = {}
+        self._frames: dict[Frame, Sequence[Row]] = {}
+        self._members: dict[op.Constants, frozenset[Any]] = {}
+        self._shared: set[Node] = set()
         self._ties: dict[Node, list[str]] = {}
         for asked in ([root], beside):
             self._prepare(topological(asked))
 
     def _prepare(self, nodes: Sequence[Node]) -> None:
-        """Note the rows that are written out, and the columns that break ties, in order."""
+        """Note inline rows, the columns that break ties in order, and what has several parents."""
         used: dict[Node, set[str]] = {}
+        children: set[Node] = set()
         for node in nodes:
+            self._shared.update(children.intersection(node.children))
+            children.update(node.children)
             if isinstance(node, Column) and isinstance(node.frame, Pick):
                 used.setdefault(node.frame, set()).add(node.name)
             if isinstance(node, Inline) and not node.source:
@@ -90,40 +100,59 @@ class Engine:
             return self._rows.get((table.schema, table.name), {})
         return self._rows.get((INPUT, table.source) if table.source else table, {})
 
+    def forget(self, patient: int | None = None) -> None:
+        """Drop the values of the patient before, or of one whose rows have changed."""
+        self._patient = patient
+        for memo in (self._of_patient, self._of_rows, self._frames):
+            memo.clear()
+
     def included(self) -> list[int]:
         """Return the patients of the dataset: NULL is no member of it (SEM-21)."""
+        return list(self._included())
+
+    def _included(self) -> Iterator[int]:
         population = cast(op.Dataset, self._root).population
-        everybody = self.patients(population)
-        return [one for one in everybody if self.value(population, one, None) is True]
+        for patient in self.patients(population):
+            if self.value(population, patient, None) is True:
+                yield patient
 
     def results(self) -> list[dict[str, Any]]:
         """Return the rows of the dataset, by patient (SEM-21)."""
         columns = cast(op.Dataset, self._root).columns
         return [
-            {"patient_id": one, **{name: self.value(s, one, None) for name, s in columns}}
-            for one in self.included()
+            {"patient_id": patient, **{name: self.value(s, patient, None) for name, s in columns}}
+            for patient in self._included()
         ]
 
     def events(self, table: op.Rows) -> list[dict[str, Any]]:
         """Return the rows of an event table, by patient and then by the columns in order."""
-        found = [
-            {"patient_id": one, **{name: self.value(s, one, row) for name, s in table.columns}}
-            for one in self.included()
-            for row in self.rows(cast(Frame, table.rows), one)
+        rows = [
+            {"patient_id": patient, **{n: self.value(s, patient, row) for n, s in table.columns}}
+            for patient in self._included()
+            for row in self.rows(cast(Frame, table.rows), patient)
         ]
-        return sorted(found, key=lambda row: [values.sort_key(value) for value in row.values()])
+        return sorted(rows, key=lambda row: [values.sort_key(value) for value in row.values()])
 
     def rows(self, frame: Frame, patient: int) -> Sequence[Row]:
         """Return a patient's rows of a frame, in no order; of a pick, at most one."""
         if isinstance(frame, Table | Inline):
             return self._table(frame).get(patient, [])
+        if patient != self._patient:
+            self.forget(patient)
+        if frame not in self._frames:
+            self._frames[frame] = self._derived(frame, patient)
+        return self._frames[frame]
+
+    def _derived(self, frame: Frame, patient: int) -> Sequence[Row]:
+        """Return the rows of a frame that is made of another one."""
         if isinstance(frame, Pick):
             return self._picked(frame, patient)
         domain = cast(Frame, frame.domain)
-        if isinstance(domain, Where):
-            kept = self.rows(domain.frame, patient)
-            return [row for row in kept if self.value(domain.predicate, patient, row) is True]
-        return self.rows(domain, patient)
+        if domain is not frame:
+            return self.rows(domain, patient)
+        where = cast(Where, frame)
+        kept = self.rows(where.frame, patient)
+        return [row for row in kept if self.value(where.predicate, patient, row) is True]
 
     def _picked(self, pick: Pick, patient: int) -> Sequence[Row]:
         def rank(row: Row) -> tuple[Any, ...]:
@@ -149,13 +178,21 @@ class Engine:
     def value(self, node: Node, patient: int, row: Row | None) -> Any:
         """Return the value of a series for a patient; row is the current one of its domain.
 
-        What a patient has without a row is remembered, so that a shared part is computed once.
+        Values of the patient, and shared values of a row, are computed once.
         """
-        if row is not None:
+        if patient != self._patient:
+            self.forget(patient)
+        if row is None or cast(Series, node).domain is None:
+            return self._memoised(self._of_patient, node, None)
+        if node not in self._shared:
             return self._value(node, patient, row)
-        if (node, patient) not in self._known:
-            self._known[node, patient] = self._value(node, patient, None)
-        return self._known[node, patient]
+        _row, memo = self._of_rows.setdefault(id(row), (row, {}))
+        return self._memoised(memo, node, row)
+
+    def _memoised(self, memo: dict[Node, Any], node: Node, row: Row | None) -> Any:
+        if node not in memo:
+            memo[node] = self._value(node, cast(int, self._patient), row)
+        return memo[node]
 
     @singledispatchmethod
     def _value(self, node: Node, patient: int, row: Row | None) -> Any:
@@ -199,12 +236,12 @@ class Engine:
 
     @_value.register
     def _member(self, node: op.Member, patient: int, row: Row | None) -> Any:
-        among = node.among
-        if isinstance(among, op.Constants):
-            found: Sequence[Any] = among.values
-        else:
-            found = self.value(among, patient, None)
-        return values.member(self.value(node.source, patient, row), found)
+        among, value = node.among, self.value(node.source, patient, row)
+        if not isinstance(among, op.Constants):
+            return values.member(value, self.value(among, patient, None))
+        if among not in self._members:
+            self._members[among] = frozenset(among.values)
+        return values.member(value, self._members[among])
 
     @_value.register
     def _contains(self, node: op.Contains, patient: int, row: Row | None) -> Any:

@@ -6,7 +6,7 @@ import calendar
 import datetime
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 ONE_DAY = datetime.timedelta(days=1)
@@ -39,12 +39,14 @@ def logic_not(values: Sequence[bool | None]) -> bool | None:
 LOGIC = {"and": logic_and, "or": logic_or, "not": logic_not}
 
 
-def member(value: Any, among: Iterable[Any]) -> bool | None:
-    """Tell whether a value is in a set; an empty set holds nothing, not even NULL (SEM-03)."""
-    kept = [item for item in among if item is not None]
-    if not kept:
+def member(value: Any, among: Collection[Any]) -> bool | None:
+    """Return whether a value is in a set without NULL; an empty one holds not even NULL (SEM-03).
+
+    A collected series has no NULL, see `aggregate`.
+    """
+    if not among:
         return False
-    return None if value is None else value in kept
+    return None if value is None else value in among
 
 
 def true_div(left: Any, right: Any) -> float | None:

@@ -143,8 +143,8 @@ def _read_dummy(value: Any, nodes: list[Node]) -> DummyData:
     if not isinstance(value, dict) or not {"population_size"} <= set(value) <= allowed:
         raise PlanError("dummy holds population_size, and timeout and constraint if they were set")
     size, timeout = value["population_size"], value.get("timeout", TIMEOUT_DEFAULT)
-    if type(size) is not int or not 0 < size <= DUMMY_MOST:
-        raise PlanError("population_size is a positive int")
+    if type(size) is not int or not 0 <= size <= DUMMY_MOST:
+        raise PlanError("population_size is an int of at least 0")
     if type(timeout) is not int or timeout < 1:
         raise PlanError("timeout is a positive int")
     if "constraint" not in value:

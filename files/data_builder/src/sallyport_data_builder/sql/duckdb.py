@@ -112,7 +112,9 @@ class DuckDB(Dialect):
 
         def opened() -> Session:
             config: dict[str, Any] = {name: str(value) for name, value in settings.items()}
-            return Session(duckdb.connect(path, read_only=path != ":memory:", config=config))
+            driver = duckdb.connect(path, read_only=path != ":memory:", config=config)
+            driver.execute("SET enable_progress_bar = false")  # it goes to standard output
+            return Session(driver)
 
         sa.dialects.registry.register("duckdb", __name__, "DuckDialect")
         engine = sa.create_engine("duckdb://", creator=opened, poolclass=sa.NullPool)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 from sallyport_data_builder import schemas
 from sallyport_data_builder.errors import DefinitionError, UnknownNameError, nearest
+from sallyport_data_builder.lang import codes
 from sallyport_data_builder.lang.frames import (
     BaseFrame,
     Constraint,
@@ -17,6 +20,7 @@ from sallyport_data_builder.lang.frames import (
     build,
     table,
 )
+from sallyport_data_builder.lang.functions import case, when
 from sallyport_data_builder.lang.inline import table_from_file, table_from_rows
 from sallyport_data_builder.lang.methods import METHODS
 
@@ -24,6 +28,28 @@ __all__ = [
     "Constraint", "EventFrame", "PatientFrame", "Series", "table", "table_from_file",
     "table_from_rows",
 ]  # fmt: skip
+
+
+# What ehrQL's modules of tables hold besides tables; published studies import it from there.
+SHARED: dict[str, Any] = {
+    "Constraint": Constraint,
+    "EventFrame": EventFrame,
+    "PatientFrame": PatientFrame,
+    "Series": Series,
+    "case": case,
+    "datetime": datetime,
+    "table": table,
+    "when": when,
+    **{name: getattr(codes, name) for name in codes.__all__ if name.endswith(("Code", "String"))},
+}
+
+
+def get_tables_from_namespace(namespace: Any) -> Iterator[tuple[str, BaseFrame]]:
+    """Yield the tables of a module such as `ehrql.tables.core`, by name."""
+    for name in dir(namespace):
+        value = getattr(namespace, name)
+        if isinstance(value, BaseFrame):
+            yield name, value
 
 
 def _frame(schema: str, name: str, spec: schemas.TableSpec) -> BaseFrame:
@@ -54,6 +80,8 @@ class SchemaModule(ModuleType):
             return self.__dir__()
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in SHARED:
+            return SHARED[name]
         tables = schemas.load(self._schema).tables
         if name not in tables:
             hint = nearest(name, tables)
