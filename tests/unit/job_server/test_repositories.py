@@ -12,6 +12,7 @@ from tests.unit.job_server.rig import PROJECT, REPO, Study
 from sallyport_job_server.models import Problem
 from sallyport_job_server.services import repositories
 from sallyport_job_server.services.repositories import Repositories
+from sallyport_study import LARGEST_PROJECT_FILE
 
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
 UPSTREAM = {"github.com": "https://forge.example/", "code.example": "https://code.example"}
@@ -163,10 +164,10 @@ def test_a_forge_that_does_not_answer_is_given_up(
 def test_a_project_file_that_is_missing_or_too_large_is_said(
     local: Repositories, study: Study
 ) -> None:
-    study.commit("#" * repositories.LARGEST_PROJECT_FILE)
-    assert len(local.head(REPO, "main").project_yaml) == repositories.LARGEST_PROJECT_FILE
-    study.commit("#" * (repositories.LARGEST_PROJECT_FILE + 1))
-    with pytest.raises(Problem, match="is larger than 1 MiB"):
+    study.commit("#" * LARGEST_PROJECT_FILE)
+    assert len(local.head(REPO, "main").project_yaml) == LARGEST_PROJECT_FILE
+    study.commit("#" * (LARGEST_PROJECT_FILE + 1))
+    with pytest.raises(Problem, match="is larger than 4194304 bytes"):
         local.head(REPO, "main")
     study.remove_project()
     with pytest.raises(

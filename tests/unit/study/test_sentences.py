@@ -115,7 +115,7 @@ def test_the_document(text: str, sentence: str) -> None:
         ({"config": "text"}, "The 'config' of the action 'make' must be a mapping."),
         (
             {"config": "{2026-01-01: 1}"},
-            "The 'config' of the action 'make' holds a date or another value that JSON "
+            "The 'config' of the action 'make' contains a date or another value that JSON "
             "cannot express; put it in quotes.",
         ),
         ({"dummy_data_file": "[a]"}, "The 'dummy_data_file' of the action 'make' must be a path."),
@@ -141,11 +141,11 @@ def test_the_document(text: str, sentence: str) -> None:
         ),
         (
             {"outputs": "{highly_sensitive: {a: 5}}"},
-            "The action 'make' has the output '5', which is refused: it is not a text.",
+            "The action 'make' has the output '5', which is not allowed: it is not a string.",
         ),
         (
             {"outputs": "{highly_sensitive: {a: ''}}"},
-            "The action 'make' has the output '', which is refused: it is not a text.",
+            "The action 'make' has the output '', which is not allowed: it is not a string.",
         ),
         (
             {"outputs": "{highly_sensitive: {a: a.csv, b: a.csv}}"},
@@ -163,9 +163,9 @@ def test_one_action(keys: dict[str, str | None], sentence: str) -> None:
 @pytest.mark.parametrize(
     ("name", "good"),
     [
-        ("make", True), ("make_2-a", True), ("_", True), ("'1'", True), ("1", False),
-        ("'a b'", False), ("a.b", False), ("a/b", False), ("'é'", False), ("''", False),
-        ("null", False), ('"a\\n"', False),
+        ("make", True), ("make_2-a", True), ("_", True), ("'1'", True), ("a.b", True),
+        ("'a b'", False), (".a", False), ("a/b", False), ("'é'", False), ("''", False),
+        ('"a\\n"', False),
     ],
 )  # fmt: skip
 def test_names_of_actions(name: str, good: bool) -> None:
@@ -174,7 +174,27 @@ def test_names_of_actions(name: str, good: bool) -> None:
     else:
         (found,) = problems(action(name=name))
         assert found.startswith("The action name '")
-        assert found.endswith("' may hold only letters, digits, '_' and '-'.")
+        assert "' may contain only letters, digits, '_', '-' and" in found
+
+
+@pytest.mark.parametrize("name", ["2020", "1.5", "true", "null"])
+def test_a_name_that_yaml_reads_as_something_else_is_to_be_quoted(name: str) -> None:
+    (found,) = problems(action(name=name))
+    assert "is not a string in YAML; put it in quotes" in found
+    assert parse_project(action(name=f"'{name}'")).actions
+
+
+@pytest.mark.parametrize("key", ["needs", "config", "dummy_data_file"])
+def test_a_key_without_a_value_counts_as_left_out(key: str) -> None:
+    empty = {key: ""}
+    assert parse_project(action(**empty)).actions == parse_project(action()).actions
+
+
+def test_a_level_without_a_value_counts_as_left_out() -> None:
+    outputs = "{highly_sensitive: {a: a.csv}, moderately_sensitive: }"
+    assert len(parse_project(action(outputs=outputs)).actions["make"].outputs) == 1
+    (found,) = problems(action(outputs="{highly_sensitive: }"))
+    assert "needs 'outputs' with at least one of" in found
 
 
 @pytest.mark.parametrize("body", ["1", "[run]", "text", ""])
@@ -188,7 +208,7 @@ def test_run_all_is_a_name_for_all(version: str) -> None:
     text = action(version=version, name="run_all")
     if version == "3":
         text += "expectations: {population_size: 1}\n"
-    sentence = "An action may not be named 'run_all': the name stands for all actions."
+    sentence = "An action may not be named 'run_all': that name means all actions."
     if version == "5":
         assert problems(text) == (sentence,)
     else:

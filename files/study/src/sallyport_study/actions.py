@@ -12,7 +12,7 @@ from sallyport_study.levels import PrivacyLevel
 from sallyport_study.project import Action
 
 _KEYS = ("run", "outputs", "needs", "config", "dummy_data_file")
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _LEVELS = [level.value for level in PrivacyLevel]
 
 
@@ -27,10 +27,7 @@ class ActionReader:
     def read(self, name: Any, body: Any) -> Action | None:
         """Return the action; None when a problem was added instead."""
         before = len(self._problems)
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            self._problems.append(
-                f"The action name '{name}' may hold only letters, digits, '_' and '-'."
-            )
+        self._check_name(name)
         if not isinstance(body, dict):
             self._problems.append(
                 f"The action '{name}' must be a mapping with 'run' and 'outputs'."
@@ -41,8 +38,8 @@ class ActionReader:
             name=str(name),
             run=self._run(name, body.get("run")),
             outputs=self._outputs(name, body.get("outputs")),
-            needs=self._needs(name, body.get("needs", [])),
-            config=self._config(name, body.get("config", {})),
+            needs=self._needs(name, body.get("needs")),
+            config=self._config(name, body.get("config")),
             dummy_data_file=self._dummy_data_file(name, body.get("dummy_data_file")),
         )
         if len(self._problems) > before:
@@ -51,6 +48,17 @@ class ActionReader:
         self._problems += errors
         self._warnings += warnings
         return action
+
+    def _check_name(self, name: Any) -> None:
+        if not isinstance(name, str):
+            self._problems.append(
+                f"The action name {name} is not a string in YAML; put it in quotes: '{name}'."
+            )
+        elif not _NAME.fullmatch(name):
+            self._problems.append(
+                f"The action name '{name}' may contain only letters, digits, '_', '-' and, after "
+                f"the first character, '.'."
+            )
 
     def _check_keys(self, name: str, body: dict[Any, Any]) -> None:
         for key in body:
@@ -84,6 +92,8 @@ class ActionReader:
         return None
 
     def _needs(self, name: str, needs: Any) -> tuple[str, ...]:
+        if needs is None:
+            return ()
         if not isinstance(needs, list) or not all(isinstance(need, str) for need in needs):
             self._problems.append(
                 f"The 'needs' of the action '{name}' must be a list of action names."
@@ -92,6 +102,8 @@ class ActionReader:
         return tuple(dict.fromkeys(needs))
 
     def _config(self, name: str, config: Any) -> dict[str, Any]:
+        if config is None:
+            return {}
         if not isinstance(config, dict):
             self._problems.append(f"The 'config' of the action '{name}' must be a mapping.")
             return {}
@@ -99,7 +111,7 @@ class ActionReader:
             json.dumps(config)
         except TypeError:
             self._problems.append(
-                f"The 'config' of the action '{name}' holds a date or another value that JSON "
+                f"The 'config' of the action '{name}' contains a date or another value that JSON "
                 f"cannot express; put it in quotes."
             )
         return config
@@ -111,12 +123,14 @@ class ActionReader:
         return given
 
     def _outputs(self, name: str, outputs: Any) -> dict[PrivacyLevel, dict[str, str]]:
+        if isinstance(outputs, dict):
+            outputs = {level: named for level, named in outputs.items() if named is not None}
         if not isinstance(outputs, dict) or not outputs:
             self._problems.append(
                 f"The action '{name}' needs 'outputs' with at least one of {', '.join(_LEVELS)}."
             )
             return {}
-        found = {}
+        read = {}
         for level, named in outputs.items():
             if level not in _LEVELS:
                 hint = suggestion(str(level), _LEVELS)
@@ -124,8 +138,8 @@ class ActionReader:
                     f"The action '{name}' has an unknown privacy level '{level}'{hint}"
                 )
             else:
-                found[PrivacyLevel(level)] = self._patterns(name, PrivacyLevel(level), named)
-        return found
+                read[PrivacyLevel(level)] = self._patterns(name, PrivacyLevel(level), named)
+        return read
 
     def _patterns(self, name: str, level: PrivacyLevel, named: Any) -> dict[str, str]:
         if not isinstance(named, dict) or not named:
@@ -133,16 +147,17 @@ class ActionReader:
                 f"The '{level}' outputs of the action '{name}' must map names to file patterns."
             )
             return {}
-        found = {}
+        read = {}
         for key, pattern in named.items():
             reason = (
                 patterns.problem(pattern, level)
                 if isinstance(pattern, str) and pattern
-                else "it is not a text"
+                else "it is not a string"
             )
             if reason:
                 self._problems.append(
-                    f"The action '{name}' has the output '{pattern}', which is refused: {reason}."
+                    f"The action '{name}' has the output '{pattern}', which is not allowed: "
+                    f"{reason}."
                 )
-            found[str(key)] = str(pattern)
-        return found
+            read[str(key)] = str(pattern)
+        return read

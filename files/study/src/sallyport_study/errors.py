@@ -16,9 +16,19 @@ class ProjectError(SallyportError):
         self.problems = tuple(problems)
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the nearest known word, or a full stop."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+MOST_COMPARED = 100
+
+
+def suggestion(word: str, names: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the nearest name, or a full stop.
+
+    Comparing is slow: of many names only those that start like the word are compared.
+    """
+    candidates = list(names)
+    if len(candidates) > MOST_COMPARED:
+        alike = [name for name in candidates if name[:3] == word[:3]]
+        candidates = alike[:MOST_COMPARED]
+    near = difflib.get_close_matches(word, candidates, n=1)
     return f"; did you mean '{near[0]}'?" if near else "."
 
 

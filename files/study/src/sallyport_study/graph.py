@@ -1,50 +1,63 @@
-"""Dependencies between actions: names that do not exist, and circles."""
+"""Dependencies between actions: unknown names, circles, and the order in which actions run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 
 from sallyport_study.errors import suggestion
-from sallyport_study.project import Action
+
+MOST_CIRCLES = 20
+MOST_UNKNOWN = 100
 
 
-def unknown_needs(actions: Mapping[str, Action], known: Iterable[str]) -> list[str]:
-    """Return a sentence for each need that is no action, with the nearest name there is."""
-    names = list(known)
+def unknown_needs(needs: Mapping[str, Sequence[str]], names: Iterable[str]) -> list[str]:
+    """Return a sentence for each need that is not an action, with the nearest name there is."""
+    known = dict.fromkeys(names)
+    unknown = (
+        (name, need) for name, needed in needs.items() for need in needed if need not in known
+    )
     return [
         f"The action '{name}' needs '{need}', which is not an action of this file"
-        + suggestion(need, names)
+        + suggestion(need, known)
         if " " not in need
         else f"The action '{name}' needs '{need}'; separate the names with commas."
-        for name, action in actions.items()
-        for need in action.needs
-        if need not in names
+        for name, need in islice(unknown, MOST_UNKNOWN)
     ]
 
 
-def cycles(actions: Mapping[str, Action]) -> list[str]:
-    """Return a sentence for each circle of needs, naming the way round it once."""
-    done: set[str] = set()
-    found = []
-    for start in actions:
-        found += _walk(start, actions, done)
-    return [f"The actions need each other in a circle: {' -> '.join(circle)}." for circle in found]
+def circles(needs: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a sentence for each circle of needs, from the action that the file names first.
+
+    A circle is opened by forgetting one of its needs, until none is left: circles that share that
+    need appear as one.
+    """
+    left = {name: [need for need in needed if need in needs] for name, needed in needs.items()}
+    position = {name: number for number, name in enumerate(needs)}
+    ways: list[list[str]] = []
+    while len(ways) < MOST_CIRCLES and (way := _circle(left)):
+        left[way[0]].remove(way[1])
+        first = way.index(min(way, key=position.__getitem__))
+        ways.append([*way[first:-1], *way[: first + 1]])
+    ways.sort(key=lambda way: [position[name] for name in way])
+    return [f"The actions need each other in a circle: {' -> '.join(way)}." for way in ways]
 
 
-def _walk(start: str, actions: Mapping[str, Action], done: set[str]) -> list[list[str]]:
-    found: list[list[str]] = []
-    if start in done:
-        return found
-    path = [start]
-    pending = [iter(actions[start].needs)]
-    while path:
-        need = next(pending[-1], None)
-        if need is None:
-            done.add(path.pop())
-            pending.pop()
-        elif need in path:
-            found.append([*path[path.index(need) :], need])
-        elif need not in done and need in actions:
-            path.append(need)
-            pending.append(iter(actions[need].needs))
-    return found
+def _circle(needs: Mapping[str, Sequence[str]]) -> list[str]:
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
+
+
+def order(needs: Mapping[str, Sequence[str]], requested: Iterable[str]) -> list[str]:
+    """Return the requested actions and all that they need, each after its needs."""
+    pending = list(requested)
+    chosen: dict[str, Sequence[str]] = {}
+    for name in pending:
+        if name not in chosen:
+            chosen[name] = needs[name]
+            pending += needs[name]
+    return list(TopologicalSorter(chosen).static_order())

@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
-from sallyport_study import graph, strict_yaml
+from sallyport_common import strict_yaml
+from sallyport_study import graph
 from sallyport_study.actions import ActionReader
 from sallyport_study.errors import ProjectError, quoted, suggestion
 from sallyport_study.images import RUN_ALL
 from sallyport_study.project import LATEST, Action, Project
 
 _KEYS = ("version", "expectations", "actions")
+LARGEST_PROJECT_FILE = 4 * 1024 * 1024
+"""Bytes of a project.yaml: real ones reach 2.5 MB, and twice that is read in a few seconds."""
+KEPT_PROJECTS = 8
+MOST_PROBLEMS = 100
 
 
 def parse_project(text: str) -> Project:
-    """Return the project that a text describes; raise ProjectError listing every problem."""
-    document = strict_yaml.load(text)
+    """Return the project that a text describes; raise ProjectError listing every problem.
+
+    The projects read last are cached: a commit is run many times, and the text decides alone.
+    """
+    outcome = _outcome(text)
+    if isinstance(outcome, Project):
+        return outcome
+    raise ProjectError(outcome)
+
+
+@lru_cache(maxsize=KEPT_PROJECTS)
+def _outcome(text: str) -> Project | tuple[str, ...]:
+    try:
+        return _parse(text)
+    except ProjectError as error:
+        return error.problems
+
+
+def _parse(text: str) -> Project:
+    if len(text) > LARGEST_PROJECT_FILE:
+        raise ProjectError([f"The file is longer than {LARGEST_PROJECT_FILE} characters."])
+    try:
+        document = strict_yaml.load(text)
+    except strict_yaml.YamlError as error:
+        raise ProjectError(error.problems) from None
     if not isinstance(document, dict):
         raise ProjectError(
             ["project.yaml must be a mapping with the keys 'version' and 'actions'."]
@@ -38,7 +67,7 @@ class _Reader:
         population = self._population(version)
         actions = self._actions(version)
         if self._problems:
-            raise ProjectError(self._problems)
+            raise ProjectError(_shortened(self._problems))
         return Project(
             version=version,
             actions=actions,
@@ -76,11 +105,11 @@ class _Reader:
         return number
 
     def _population(self, version: float) -> int:
-        if version >= 4 and "expectations" in self._document:
-            self._problems.append("The key 'expectations' is not allowed from version 4 on.")
-        if version >= 4 or (version != 3 and "expectations" not in self._document):
-            return 1000
         given = self._document.get("expectations")
+        if version >= 4 and given is not None:
+            self._problems.append("The key 'expectations' is not allowed from version 4 on.")
+        if version >= 4 or (version != 3 and given is None):
+            return 1000
         if not isinstance(given, dict):
             self._problems.append("Version 3 needs 'expectations' with a 'population_size'.")
             return 1000
@@ -109,13 +138,13 @@ class _Reader:
                 actions[action.name] = action
         self._check_run_all(version, actions)
         self._check_duplicates(version, actions)
-        known = [str(name) for name in given]
-        self._problems += graph.unknown_needs(actions, known) or graph.cycles(actions)
+        needs = {action.name: action.needs for action in actions.values()}
+        self._problems += graph.unknown_needs(needs, map(str, given)) or graph.circles(needs)
         return actions
 
     def _check_run_all(self, version: float, actions: dict[str, Action]) -> None:
         if RUN_ALL in actions:
-            text = f"An action may not be named '{RUN_ALL}': the name stands for all actions."
+            text = f"An action may not be named '{RUN_ALL}': that name means all actions."
             (self._problems if version >= 5 else self._warnings).append(text)
 
     def _check_duplicates(self, version: float, actions: dict[str, Action]) -> None:
@@ -133,9 +162,16 @@ class _Reader:
             )
 
 
+def _shortened(problems: list[str]) -> list[str]:
+    if len(problems) <= MOST_PROBLEMS:
+        return problems
+    rest = len(problems) - MOST_PROBLEMS
+    return [*problems[:MOST_PROBLEMS], f"There are {rest} more problems."]
+
+
 def _groups(pairs: list[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    """Return the keys that stand in more than one pair, with the values they stand with."""
-    found: dict[str, list[str]] = {}
+    """Return the keys that occur in more than one pair, with the values beside them."""
+    groups: dict[str, list[str]] = {}
     for key, value in pairs:
-        found.setdefault(key, []).append(value)
-    return [(key, list(dict.fromkeys(v))) for key, v in found.items() if len(v) > 1]
+        groups.setdefault(key, []).append(value)
+    return [(key, list(dict.fromkeys(v))) for key, v in groups.items() if len(v) > 1]

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sallyport_study import images
+from sallyport_study import graph, images
 from sallyport_study.errors import ProjectError, suggestion
 from sallyport_study.levels import PrivacyLevel
 
 LATEST = 5.0
+MOST_UNKNOWN = 20
+"""Unknown names that are answered; each is compared with every name there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +59,21 @@ class Action:
 
     @property
     def is_database_action(self) -> bool:
-        """Tell whether the action may query the database."""
+        """Return whether the action may query the database."""
         return images.queries_database(self.image, self.arguments)
 
     @property
     def is_reusable_action(self) -> bool:
-        """Tell whether the first word names another repository's action, not an image."""
+        """Return whether the first word names another repository's action, not an image."""
         return self.image not in images.DOCKER_IMAGES
 
     @property
     def patterns(self) -> dict[str, PrivacyLevel]:
         """Map each output pattern to its level; of two levels the more sensitive one counts."""
-        found: dict[str, PrivacyLevel] = {}
+        levels: dict[str, PrivacyLevel] = {}
         for level in reversed(PrivacyLevel):
-            found |= dict.fromkeys(self.outputs.get(level, {}).values(), level)
-        return found
+            levels |= dict.fromkeys(self.outputs.get(level, {}).values(), level)
+        return levels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,36 +94,22 @@ class Project:
 
     def expand(self, requested: Iterable[str]) -> list[str]:
         """Return the actions asked for, run_all written out; raise ProjectError for others."""
-        wanted = list(requested)
-        unknown = [name for name in wanted if name not in self.names()]
+        names = list(dict.fromkeys(requested))
+        unknown = [name for name in names if name not in self.actions and name != images.RUN_ALL]
         if unknown:
             raise ProjectError(
                 [
                     f"There is no action '{name}' in project.yaml{suggestion(name, self.names())}"
-                    for name in unknown
+                    for name in unknown[:MOST_UNKNOWN]
                 ]
             )
-        names = self._all() if images.RUN_ALL in wanted else wanted
-        return list(dict.fromkeys(names))
+        return self._all() if images.RUN_ALL in names else names
 
     def order(self, requested: Iterable[str]) -> list[str]:
         """Return the requested actions and all they need, each after its needs."""
-        ordered: dict[str, None] = {}
-        for name in self.expand(requested):
-            self._visit(name, ordered)
-        return list(ordered)
+        return graph.order(self.needs, self.expand(requested))
 
-    def _visit(self, start: str, ordered: dict[str, None]) -> None:
-        stack = [(start, iter(self.actions[start].needs))]
-        while stack:
-            name, needs = stack[-1]
-            need = next(needs, None)
-            if need is None:
-                ordered.setdefault(name)
-                stack.pop()
-            elif need not in ordered:
-                stack.append((need, iter(self.actions[need].needs)))
-
-    def dependants(self, name: str) -> list[str]:
-        """Return the actions that need this one, directly or not, in the file's order."""
-        return [other for other in self.actions if other != name and name in self.order([other])]
+    @cached_property
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        """The names that each action needs."""
+        return {name: action.needs for name, action in self.actions.items()}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_job_server.models import Problem
+from sallyport_study import LARGEST_PROJECT_FILE
 
 _REPO = re.compile(
     r"https://(?P<host>[a-z0-9.-]{1,200})/"
@@ -22,7 +23,6 @@ _REPO = re.compile(
 )
 GIT = "/usr/bin/git"
 PROJECT_FILE = "project.yaml"
-LARGEST_PROJECT_FILE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ class Repositories:
         if size.returncode:
             raise Problem(f"{repo} has no {PROJECT_FILE} at the head of '{branch}' ({sha[:7]}).")
         if int(size.stdout) > LARGEST_PROJECT_FILE:
-            raise Problem(f"The {PROJECT_FILE} of {repo} is larger than 1 MiB.")
+            raise Problem(
+                f"The {PROJECT_FILE} of {repo} is larger than {LARGEST_PROJECT_FILE} bytes."
+            )
         text = self._git(folder, scheme, "cat-file", "blob", f"{sha}:{PROJECT_FILE}").stdout
         return Source(sha, text)
 

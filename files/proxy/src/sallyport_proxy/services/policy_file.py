@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from sallyport_common import strict_yaml
 from sallyport_common.errors import SettingsError
 from sallyport_proxy.policy import (
     ArchivePolicy,
@@ -22,7 +21,7 @@ from sallyport_proxy.policy import (
     Policy,
     RegistryPolicy,
 )
-from sallyport_proxy.services.strict_yaml import Fields, UniqueKeysLoader
+from sallyport_proxy.services.strict_yaml import Fields
 
 T = TypeVar("T")
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
@@ -41,8 +40,8 @@ def load_policy(path: Path, secrets: Path | None = None) -> Policy:
     With `secrets`, the folder of secret files, a credential without its file is a problem too.
     """
     try:
-        data = UniqueKeysLoader(path.read_bytes()).get_single_data()
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        data = strict_yaml.load(path.read_text(encoding="utf-8"))
+    except (OSError, strict_yaml.YamlError, UnicodeDecodeError) as error:
         raise SettingsError([f"{path}: {' '.join(str(error).split())}"]) from None
     problems: list[str] = []
     policy = _policy(Fields(data, "policy", problems))

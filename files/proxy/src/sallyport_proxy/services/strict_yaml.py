@@ -1,27 +1,9 @@
-"""Strict reading of YAML mappings: repeated, unknown and misshapen keys are all named."""
+"""Strict reading of mappings: missing, unknown and misshapen keys are all named."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from typing import Any
-
-import yaml
-
-
-class UniqueKeysLoader(yaml.SafeLoader):
-    """Safe YAML in which a key that stands twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Build a mapping; raise a MarkedYAMLError at a repeated key."""
-        seen: set[str] = set()
-        for key, _value in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key.value} stands twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 class Fields:

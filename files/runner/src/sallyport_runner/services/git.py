@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sallyport_common.errors import SallyportError
 from sallyport_runner.services.executor import TransientError
+from sallyport_study import LARGEST_PROJECT_FILE
 
 log = logging.getLogger(__name__)
 PUBLIC = "https://github.com/"
@@ -28,7 +29,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 TIMEOUT = 300
 ATTEMPTS = 5
 FIRST_PAUSE = 4.0
-MAX_FILE = 1_000_000
+MAX_FILE = LARGEST_PROJECT_FILE
 ALL_HISTORY = 2**31 - 1
 
 
