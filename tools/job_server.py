@@ -10,8 +10,6 @@ import requests
 from console import stop
 from places import Places
 
-FINAL = {"succeeded", "failed", "cancelled"}
-
 
 class JobServer:
     """One person's access to the job server."""
@@ -60,7 +58,7 @@ class JobServer:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             shown = dict(self.get(f"job-requests/{identifier}"))
-            if shown["status"] in FINAL:
+            if shown["final"]:
                 return shown
             time.sleep(1)
         stop(f"job request {identifier} has not ended after {seconds:.0f} s: {shown}")

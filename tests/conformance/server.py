@@ -15,6 +15,7 @@ import requests
 
 from sallyport_common import tokens
 from sallyport_common.protocol import utc_now_text
+from sallyport_job_server.models import Operator
 from sallyport_job_server.services.bundle import Services, build
 from sallyport_job_server.settings import PREFIX, Settings
 from sallyport_job_server.storage import backends, projects, tables, users
@@ -91,7 +92,12 @@ class Server:
         self.token(TOKEN)
         made = {
             name: services.accounts.create(
-                "test", username=name, fullname=name, email="", password=PASSWORD, roles=roles
+                Operator("test"),
+                username=name,
+                fullname=name,
+                email="",
+                password=PASSWORD,
+                roles=roles,
             )
             for name, roles in {"ada": ["admin"], "rita": []}.items()
         }
@@ -102,7 +108,7 @@ class Server:
     def token(self, *given: str) -> None:
         """Register backend tokens one after the other."""
         for one in given:
-            self.services.backends.ensure("test", "test", "Test", "", {"jobs": one})
+            self.services.backends.ensure(Operator("test"), "test", "Test", "", {"jobs": one})
 
     def _answers(self) -> bool:
         try:

@@ -67,7 +67,9 @@ class Handler(BaseHTTPRequestHandler):
             states = self.server.states
             state = states.pop(0) if len(states) > 1 else states[0]
             job = {"action": "describe", "status": state, "status_message": "as expected"}
-            body = {"identifier": "abc", "status": state, "sha": "c0ffee", "jobs": [job]}
+            final = state not in {"pending", "running"}
+            body: dict[str, Any] = {"identifier": "abc", "status": state, "sha": "c0ffee"}
+            body |= {"jobs": [job], "final": final}
             self._answer(200, json.dumps(body).encode())
 
 

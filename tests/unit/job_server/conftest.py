@@ -31,7 +31,7 @@ from tests.unit.job_server.worlds import World
 from tests.unit.postgres import PostgresServer
 
 from sallyport_job_server.app import create_app
-from sallyport_job_server.models import User
+from sallyport_job_server.models import Operator, User
 from sallyport_job_server.roles import Role
 from sallyport_job_server.services.bundle import Services, build
 from sallyport_job_server.settings import Settings
@@ -111,7 +111,7 @@ def _prepare(settings: Settings) -> None:
     services.database.migrate()
     people = {
         name: services.accounts.create(
-            "test",
+            Operator("test"),
             username=name,
             fullname=name.title(),
             email=f"{name}@example.org",
@@ -126,7 +126,9 @@ def _prepare(settings: Settings) -> None:
 
 def _fill(services: Services, people: dict[str, User]) -> None:
     ada = people["ada"]
-    services.backends.ensure("test", "hospital", "The Hospital", "https://hatch.example", TOKENS)
+    services.backends.ensure(
+        Operator("test"), "hospital", "The Hospital", "https://hatch.example", TOKENS
+    )
     services.directory.create_project(ada, "cardiology", "Heart study")
     services.directory.set_member(ada, "cardiology", "rita", [Role.RESEARCHER])
     services.directory.set_member(ada, "cardiology", "cora", [Role.COLLABORATOR])

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.job_server.rig import BOTH, PASSWORD, Rig
 
 from sallyport_common.throttle import PER_ACCOUNT, WINDOW, Throttle
-from sallyport_job_server.models import Problem, TooManyError, UnauthenticatedError
+from sallyport_job_server.models import Operator, Problem, TooManyError, UnauthenticatedError
 from sallyport_job_server.services import clock, one_time_codes
 from sallyport_job_server.storage.users import FailedAttempts
 
@@ -103,16 +103,16 @@ def test_a_bad_account_is_refused(rig: Rig, changes: dict[str, object], sentence
         "username": "nina", "fullname": "N", "email": "", "password": PASSWORD, "roles": [],
     }  # fmt: skip
     with pytest.raises(Problem, match=sentence):
-        rig.services.accounts.create("test", **(values | changes))
-    rig.services.accounts.create("test", **values)
+        rig.services.accounts.create(Operator("test"), **(values | changes))
+    rig.services.accounts.create(Operator("test"), **values)
 
 
 def test_administrators_are_ensured_once_and_keep_their_password(rig: Rig) -> None:
     wanted = [{"username": "root", "fullname": "Root", "password": PASSWORD}]
     accounts = rig.services.accounts
-    assert accounts.ensure_administrators(wanted) == {"root": "created"}
+    assert accounts.ensure_administrators(Operator(), wanted) == {"root": "created"}
     changed = [wanted[0] | {"password": "something else entirely"}]
-    assert accounts.ensure_administrators(changed) == {"root": "unchanged"}
+    assert accounts.ensure_administrators(Operator(), changed) == {"root": "unchanged"}
     assert accounts.log_in("root", PASSWORD, "", "local").roles == ["admin"]
 
 

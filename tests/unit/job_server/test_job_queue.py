@@ -12,6 +12,7 @@ from tests.unit.job_server.worlds import without_git
 from werkzeug.test import TestResponse
 
 from sallyport_common import tokens
+from sallyport_job_server.models import Operator
 
 ENGINES = BOTH
 
@@ -91,7 +92,7 @@ def test_a_request_is_listed_until_its_jobs_have_ended(rig: Rig) -> None:
 
 def test_a_backend_sees_and_changes_its_own_requests_only(rig: Rig) -> None:
     other = tokens.new_backend_token()
-    rig.services.backends.ensure("test", "clinic", "Clinic", "", {"jobs": other})
+    rig.services.backends.ensure(Operator("test"), "clinic", "Clinic", "", {"jobs": other})
     identifier = rig.submit()
     assert (rig.call("GET", "/job-requests/", other).json or {})["count"] == 0
     posted = [job(identifier, "make", "failed")]

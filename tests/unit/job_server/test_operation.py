@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, update
 from tests.unit.job_server.rig import BOTH, PASSWORD, TOKENS, Rig
 
-from sallyport_job_server.models import ForbiddenError, Problem
+from sallyport_job_server.models import ForbiddenError, Operator, Problem
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.storage import tables
 from sallyport_records.chain import Verdict
@@ -29,7 +29,7 @@ def test_two_tokens_of_a_scope_are_valid_while_one_replaces_the_other(rig: Rig) 
 
     def ensure(token: str) -> str:
         return backends.ensure(
-            "test", "hospital", "The Hospital", "https://hatch.example", {"jobs": token}
+            Operator("test"), "hospital", "The Hospital", "https://hatch.example", {"jobs": token}
         )
 
     assert ensure(first) == "unchanged"
@@ -40,9 +40,9 @@ def test_two_tokens_of_a_scope_are_valid_while_one_replaces_the_other(rig: Rig) 
     assert ensure(second) == "changed"
     assert (valid(second), valid(third)) == (True, True)
     with pytest.raises(Problem, match="in use for something else"):
-        backends.ensure("test", "clinic", "Clinic", "", {"jobs": second})
+        backends.ensure(Operator("test"), "clinic", "Clinic", "", {"jobs": second})
     with pytest.raises(Problem, match="shorter than"):
-        backends.ensure("test", "clinic", "Clinic", "", {"jobs": "tok"})
+        backends.ensure(Operator("test"), "clinic", "Clinic", "", {"jobs": "tok"})
 
 
 def test_the_chain_covers_changes_and_shows_an_edit(rig: Rig) -> None:

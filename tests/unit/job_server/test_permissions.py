@@ -26,6 +26,8 @@ from tests.unit.job_server.rig import (
 from tests.unit.job_server.worlds import CALLERS, NAME, TABLE, World
 from werkzeug.routing import Map
 
+from sallyport_job_server.models import Operator
+
 # Columns: nobody, mallory (in no project), rita (researcher), cora (collaborator), carl (checker),
 # paul (publication approver), ada (administrator).
 PAGES = """
@@ -287,7 +289,7 @@ def test_a_role_counts_from_the_moment_it_is_given_until_it_is_taken(world: Worl
 
 def test_a_backend_reads_the_statuses_of_its_own_jobs_only(world: World) -> None:
     rig, other = world.rig, "e" * 40
-    rig.services.backends.ensure("test", "clinic", "Clinic", "", {"jobs": other})
+    rig.services.backends.ensure(Operator("test"), "clinic", "Clinic", "", {"jobs": other})
     path = "/workspaces/heart/statuses/"
     assert rig.call("GET", path, other).json == {}
     assert rig.call("GET", path).json == {"make": "running"}

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.job_server.rig import Rig, job
 
 from sallyport_common.protocol import JobRow, utc_text
-from sallyport_job_server.models import Job, NotFoundError, Problem
+from sallyport_job_server.models import Job, NotFoundError, Outcome, Problem
 from sallyport_job_server.roles import (
     CLASSIC_NAMES,
     GLOBAL_ROLES,
@@ -21,7 +21,7 @@ from sallyport_job_server.roles import (
     permissions_of,
 )
 from sallyport_job_server.services import checks, clock
-from sallyport_job_server.services.job_requests import RequestView, status_of
+from sallyport_job_server.services.job_requests import RequestView, shown_status, status_of
 from sallyport_job_server.services.previews import MOST_ROWS, MOST_TEXT, preview
 from sallyport_job_server.views import filters
 from sallyport_job_server.views.classic_releases import _plain, media_type
@@ -51,10 +51,26 @@ def stored(action: str, status: str) -> Job:
 )
 def test_the_status_of_a_request_is_that_of_its_jobs(statuses: list[str], shown: str) -> None:
     jobs = [stored(f"a{number}", status) for number, status in enumerate(statuses)]
-    assert status_of(jobs) == shown
+    assert status_of({job.status for job in jobs}) == shown
     final = bool(statuses) and not {"pending", "running"} & set(statuses)
     request: Any = None
     assert RequestView(request, jobs).final is final
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "shown"),
+    [
+        ([("failed", "cancelled_by_user")], "cancelled"),
+        ([("failed", "cancelled_by_user"), ("succeeded", "succeeded")], "cancelled"),
+        ([("failed", "cancelled_by_user"), ("failed", "nonzero_exit")], "failed"),
+        ([("failed", "cancelled_by_user"), ("running", "executing")], "running"),
+        ([("failed", "nonzero_exit")], "failed"),
+    ],
+)
+def test_what_was_cancelled_is_not_shown_as_failed(
+    outcomes: list[tuple[str, str]], shown: str
+) -> None:
+    assert shown_status(Outcome(*outcome) for outcome in outcomes) == shown
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.unit.job_server.worlds import NAME, TABLE, upload
 from werkzeug.test import TestResponse
 
 from sallyport_common.tokens import is_ulid, new_ulid
-from sallyport_job_server.models import Problem, Release, ReleaseFile
+from sallyport_job_server.models import Operator, Problem, Release, ReleaseFile
 from sallyport_job_server.roles import Role
 
 ENGINES = BOTH
@@ -59,7 +59,7 @@ def test_an_interrupted_release_goes_on_where_it_stopped(rig: Rig) -> None:
 
 def test_a_repeated_announcement_keeps_who_made_it_first(rig: Rig) -> None:
     rig.services.accounts.create(
-        "test", username="cleo", fullname="Cleo", email="", password="x" * 12,
+        Operator("test"), username="cleo", fullname="Cleo", email="", password="x" * 12,
         roles=[Role.OUTPUT_CHECKER],
     )  # fmt: skip
     rig.services.accounts.add_to_backend(rig.people["ada"], "hospital", "cleo")
@@ -199,7 +199,7 @@ def test_a_published_set_is_frozen_and_a_removed_file_leaves_it(rig: Rig) -> Non
     rig.services.releases.delete(rig.people["carl"], first)
     assert public.get(f"/cardiology/heart/published/{first}/raw").status_code == 404
     assert [one["is_deleted"] for one in (public.get(index).json or {})["files"]] == [True]
-    with pytest.raises(Problem, match="Choose at least one file that is here"):
+    with pytest.raises(Problem, match="Select at least one available file"):
         rig.services.snapshots.create(rita, "heart", [first])
 
 

@@ -146,7 +146,7 @@ PAGES: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("ada", "/staff/backends/hospital/tokens/", {"scope": "all"}, 400,
      "&#39;all&#39; is not a scope; the scopes are jobs, review, publish, classic."),
     ("ada", "/staff/backends/none/tokens/", {"scope": "jobs"}, 404, "There is no backend"),
-    ("rita", "/workspaces/heart/snapshots/", {}, 400, "Choose at least one file that is here."),
+    ("rita", "/workspaces/heart/snapshots/", {}, 400, "Select at least one available file."),
     ("rita", "/workspaces/heart/snapshots/", {"file_ids": ["x"]}, 400,
      "The workspace has no file &#39;x&#39;."),
     ("paul", "/workspaces/heart/snapshots/99/publish/", {}, 404, "There is no such snapshot."),

@@ -9,6 +9,7 @@ from tests.unit.job_server.rig import SITE, TOKENS, Rig, file_entry, file_list
 from werkzeug.test import TestResponse
 
 from sallyport_common.tokens import new_ulid
+from sallyport_job_server.models import Operator
 
 TABLE = b"group,count\nyoung,10\nold,25\n"
 NAME = "output/table.csv"
@@ -132,7 +133,7 @@ def test_an_upload_is_kept_once_with_the_sentences_of_the_api(rig: Rig) -> None:
 
 def test_an_upload_from_another_backend_is_refused(rig: Rig) -> None:
     other = "e" * 40
-    rig.services.backends.ensure("test", "clinic", "Clinic", "", {"publish": other})
+    rig.services.backends.ensure(Operator("test"), "clinic", "Clinic", "", {"publish": other})
     release = create(rig, file_list(file_entry(NAME, TABLE))).headers["Release-Id"]
     path = f"/api/v2/releases/release/{release}"
     headers = {
@@ -181,7 +182,7 @@ def test_a_file_that_was_not_uploaded_says_so(rig: Rig) -> None:
     entry = (rita.get(f"/api/v2/releases/release/{release}").json or {})["files"][0]
     assert rita.get(entry["url"]).json == "File not yet uploaded"
     assert "on its way" in rita.get("/workspaces/heart/releases/").text
-    assert "on its way" in rita.get(f"/files/{entry['id']}/").text
+    assert "still being uploaded" in rita.get(f"/files/{entry['id']}/").text
 
 
 def test_the_workspace_index_has_the_newest_version_of_each_file(rig: Rig) -> None:

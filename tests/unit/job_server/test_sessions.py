@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from tests.unit.job_server.rig import CSRF, PASSWORD, SITE, Browser, Rig
 
 from sallyport_common.throttle import MESSAGE, PER_ACCOUNT, PER_ADDRESS, WINDOW, Throttle
-from sallyport_job_server.models import Problem, TooManyError, UnauthenticatedError
+from sallyport_job_server.models import Operator, Problem, TooManyError, UnauthenticatedError
 from sallyport_job_server.services import accounts, one_time_codes
 from sallyport_job_server.storage import users
 from sallyport_job_server.storage.users import FailedAttempts
@@ -57,7 +57,7 @@ def test_every_reason_of_a_refused_log_in_looks_alike(
 ) -> None:
     create, ada = rig.services.accounts.create, rig.people["ada"]
     for name in ("closed", "coded"):
-        create("test", username=name, fullname=name, email="", password=PASSWORD)
+        create(Operator("test"), username=name, fullname=name, email="", password=PASSWORD)
     rig.services.accounts.update(ada, "closed", roles=[], backend_slugs=[], is_active=False)
     secret = one_time_codes.new_secret()
     coded = rig.services.accounts.roles_of("coded")[0]

@@ -15,8 +15,7 @@ from sallyport_client.api import JobServer, ServerError
 from sallyport_client.settings import Settings
 from sallyport_common.errors import run_cli
 from sallyport_common.paths import check_relative
-
-FINAL = {"succeeded", "failed", "cancelled"}
+from sallyport_common.protocol import State
 
 
 def run() -> None:
@@ -80,10 +79,10 @@ def show(job_request: dict[str, Any]) -> None:
 
 def watch(server: JobServer, identifier: str, pause: float = 2.0) -> int:
     """Wait until a job request has ended; return 0 if it succeeded and 3 if it did not."""
-    while (found := server.job_request(identifier))["status"] not in FINAL:
+    while not (job_request := server.job_request(identifier))["final"]:
         time.sleep(pause)
-    show(found)
-    return 0 if found["status"] == "succeeded" else 3
+    show(job_request)
+    return 0 if job_request["status"] == State.SUCCEEDED else 3
 
 
 def released(server: JobServer, workspace: str) -> list[dict[str, Any]]:

@@ -7,8 +7,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-PROTOCOL_VERSION = 1
 ERROR_ACTION = "__error__"
+CLASSIC_DATABASES = {"default": "full"}
+"""The names that the first classic generation has for databases (`workspace.db`)."""
+DATABASES_BY_CLASSIC_NAME = {name: database for database, name in CLASSIC_DATABASES.items()}
+LONGEST_WAIT = 50.0
+"""Seconds that a request for the list of job requests may be held."""
+HEARTBEAT = 60.0
+"""Seconds after which a runner reports its jobs although none changed."""
+LONGEST_SILENCE = 5 * HEARTBEAT
+"""Seconds without a call after which a backend counts as lost."""
+LONGEST_IDENTIFIER, LONGEST_ACTION, LONGEST_STATUS_CODE = 100, 250, 50
+"""Characters of these fields of a job."""
 ENVELOPE_TYPE = "application/vnd.sallyport.job-request+json"
 
 
@@ -22,8 +32,11 @@ class State(enum.StrEnum):
 
     @property
     def final(self) -> bool:
-        """Tell whether a job in this state has ended."""
+        """Return whether a job in this state has ended."""
         return self in (State.SUCCEEDED, State.FAILED)
+
+
+OPEN_STATES = frozenset(state for state in State if not state.final)
 
 
 class StatusCode(enum.StrEnum):

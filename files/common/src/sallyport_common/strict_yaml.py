@@ -7,7 +7,8 @@ ansible-core instead: on the controller they cannot import our packages.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -16,6 +17,8 @@ from sallyport_common.errors import SallyportError
 MAX_NODES = 250_000
 """Values of a document, once aliases are followed."""
 MAX_DEPTH = 100
+_Event: TypeAlias = Any
+"""An event of libyaml; the attributes depend on its class, the stubs know none of the marks."""
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -65,14 +68,14 @@ class _Loader(yaml.CSafeLoader):
         if not self.check_event(yaml.StreamEndEvent):
             raise yaml.MarkedYAMLError(
                 problem="the file holds more than one document",
-                problem_mark=self.get_event().start_mark,
+                problem_mark=self._next().start_mark,
             )
         if self._duplicates:
             raise YamlError(*self._duplicates)
         return self.construct_document(node)
 
     def _node(self) -> yaml.Node:
-        event = self.get_event()
+        event = self._next()
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         before = self._count
@@ -88,6 +91,9 @@ class _Loader(yaml.CSafeLoader):
             self._sizes[id(node)] = self._count - before
         return node
 
+    def _next(self) -> _Event:
+        return self.get_event()
+
     def _add(self, nodes: int) -> None:
         self._count += nodes
         if self._count > MAX_NODES:
@@ -95,7 +101,7 @@ class _Loader(yaml.CSafeLoader):
                 f"The file is larger than {MAX_NODES} values once aliases are followed."
             )
 
-    def _alias(self, event: yaml.AliasEvent) -> yaml.Node:
+    def _alias(self, event: _Event) -> yaml.Node:
         node = self._anchors.get(event.anchor)
         if node is None:
             raise yaml.MarkedYAMLError(
@@ -107,7 +113,7 @@ class _Loader(yaml.CSafeLoader):
         self._add(self._sizes[id(node)])
         return node
 
-    def _anchor(self, event: yaml.NodeEvent, node: yaml.Node) -> None:
+    def _anchor(self, event: _Event, node: yaml.Node) -> None:
         if event.anchor in self._anchors:
             raise yaml.MarkedYAMLError(
                 problem=f"the anchor '{event.anchor}' is defined twice",
@@ -115,7 +121,7 @@ class _Loader(yaml.CSafeLoader):
             )
         self._anchors[event.anchor] = node
 
-    def _scalar(self, event: yaml.ScalarEvent) -> yaml.ScalarNode:
+    def _scalar(self, event: _Event) -> yaml.ScalarNode:
         value: str = event.value
         if "\0" in value:  # no command line and no database can hold it; only escapes write it
             raise YamlError(f"The text on line {event.start_mark.line + 1} contains a NUL.")
@@ -128,10 +134,14 @@ class _Loader(yaml.CSafeLoader):
         # Names of actions and options recur, and the resolver tries a dozen expressions.
         tag = self._tags.get((value, implicit))
         if tag is None:
-            tag = self._tags[value, implicit] = self.resolve(yaml.ScalarNode, value, implicit)
+            tag = self._tags[value, implicit] = self._tag(yaml.ScalarNode, value, implicit)
         return tag
 
-    def _collection(self, event: yaml.CollectionStartEvent) -> yaml.CollectionNode:
+    def _tag(self, kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
+        resolve: Callable[..., str] = self.resolve
+        return resolve(kind, value, implicit)
+
+    def _collection(self, event: _Event) -> yaml.CollectionNode:
         kind, fill, end = (
             (yaml.SequenceNode, self._items, yaml.SequenceEndEvent)
             if isinstance(event, yaml.SequenceStartEvent)
@@ -139,7 +149,7 @@ class _Loader(yaml.CSafeLoader):
         )
         tag = event.tag
         if tag is None or tag == "!":
-            tag = self.resolve(kind, None, event.implicit)
+            tag = self._tag(kind, None, event.implicit)
         node = kind(tag, [], event.start_mark, event.end_mark, event.flow_style)
         if event.anchor:
             self._anchor(event, node)

@@ -14,13 +14,13 @@ from typing import TypeAlias
 from sqlalchemy.exc import SQLAlchemyError
 
 from sallyport_common.errors import SallyportError, run_cli
-from sallyport_job_server.models import UnavailableError
+from sallyport_job_server.models import Operator, UnavailableError
 from sallyport_job_server.roles import GLOBAL_ROLES
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.services.bundle import Services, build
 from sallyport_job_server.settings import Settings
 
-ACTOR = "command line"
+ACTOR = Operator()
 
 Handler: TypeAlias = Callable[[Services, argparse.Namespace], None]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -178,7 +178,7 @@ def _ensure_backend(services: Services, options: argparse.Namespace) -> None:
 
 def _ensure_administrators(services: Services, options: argparse.Namespace) -> None:
     wanted = _people(options.file)
-    for name, result in services.accounts.ensure_administrators(wanted).items():
+    for name, result in services.accounts.ensure_administrators(ACTOR, wanted).items():
         print(f"{name}: {result}")
 
 

@@ -12,6 +12,9 @@ from sallyport_common.problems import Problem as Problem
 from sallyport_common.problems import TooManyError as TooManyError
 from sallyport_common.problems import UnauthenticatedError as UnauthenticatedError
 from sallyport_common.problems import UnavailableError as UnavailableError
+from sallyport_common.protocol import State, StatusCode
+
+CANCELLED = "cancelled"
 
 
 class AlreadyUploadedError(Problem):
@@ -37,6 +40,13 @@ class User:
     is_active: bool
     session_epoch: int
     created_at: str
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Whoever runs commands on the server itself: may do everything, as the database is theirs."""
+
+    username: str = "command line"
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,7 @@ class JobRequest:
     force_run_dependencies: bool
     codelists_ok: bool
     database_name: str
-    project_yaml: str
+    planned_actions: list[str] | None
     envelope: str
     created_at: str
     expires_at: str
@@ -144,7 +154,22 @@ class JobRequest:
 
 
 @dataclass(frozen=True)
-class Job:
+class Outcome:
+    """How a job went: its `status` and `status_code` on the wire."""
+
+    status: str
+    status_code: str
+
+    @property
+    def shown(self) -> str:
+        """What people are shown: the wire has no status for a job that was cancelled."""
+        if self.status == State.FAILED and self.status_code == StatusCode.CANCELLED_BY_USER:
+            return CANCELLED
+        return self.status
+
+
+@dataclass(frozen=True)
+class Job(Outcome):
     """One action's run as its runner last reported it."""
 
     id: int
@@ -152,8 +177,6 @@ class Job:
     job_request_id: int
     action: str
     run_command: str
-    status: str
-    status_code: str
     status_message: str
     created_at: str
     updated_at: str | None

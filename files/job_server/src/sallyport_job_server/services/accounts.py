@@ -15,6 +15,7 @@ from sallyport_job_server.models import (
     Backend,
     ConflictError,
     NotFoundError,
+    Operator,
     Problem,
     UnauthenticatedError,
     User,
@@ -78,7 +79,7 @@ class Accounts:
 
     def create(
         self,
-        actor: str,
+        actor: User | Operator,
         *,
         username: str,
         fullname: str,
@@ -87,6 +88,8 @@ class Accounts:
         roles: Iterable[str] = (),
     ) -> User:
         """Make an account; raise ConflictError when the name is taken."""
+        with self._database.read() as connection:  # before the password costs anything
+            access.require(connection, actor, Permission.USER_MANAGE)
         name = checks.username(username)
         values = {
             "username": name,
@@ -95,15 +98,20 @@ class Accounts:
             "password_hash": self._hasher.hash(checks.password(password)),
             "roles": checks.roles(roles, GLOBAL_ROLES),
         }
-        with self._database.change(actor) as change:
+        with self._database.change(actor.username) as change:
+            access.require(change.connection, actor, Permission.USER_MANAGE)
             if users.by_name(change.connection, name):
                 raise ConflictError(f"There is a user {name} already.")
             add(change.connection, tables.users, created_at=clock.now(), **values)
             change.record("user.create", name, roles=values["roles"])
             return _required(users.by_name(change.connection, name), username)
 
-    def ensure_administrators(self, wanted: Sequence[dict[str, Any]]) -> dict[str, str]:
+    def ensure_administrators(
+        self, actor: User | Operator, wanted: Sequence[dict[str, Any]]
+    ) -> dict[str, str]:
         """Make the administrators that are missing; what exists, passwords too, is left alone."""
+        with self._database.read() as connection:
+            access.require(connection, actor, Permission.USER_MANAGE)
         result = {}
         for person in wanted:
             name = checks.username(person["username"])
@@ -111,7 +119,7 @@ class Accounts:
                 found = users.by_name(connection, name)
             if found is None:
                 self.create(
-                    "command line",
+                    actor,
                     username=name,
                     fullname=person["fullname"],
                     email=person.get("email", ""),

@@ -6,7 +6,14 @@ import enum
 from collections.abc import Mapping
 
 from sallyport_common import tokens
-from sallyport_job_server.models import Backend, ForbiddenError, NotFoundError, Problem, User
+from sallyport_job_server.models import (
+    Backend,
+    ForbiddenError,
+    NotFoundError,
+    Operator,
+    Problem,
+    User,
+)
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, checks, clock
 from sallyport_job_server.storage import backends, tables, users
@@ -34,7 +41,12 @@ class Backends:
         self._database = database
 
     def ensure(
-        self, actor: str, slug: str, name: str, hatch_url: str, wanted: Mapping[str, str]
+        self,
+        actor: User | Operator,
+        slug: str,
+        name: str,
+        hatch_url: str,
+        wanted: Mapping[str, str],
     ) -> str:
         """Make or change a backend and its tokens; return created, changed or unchanged."""
         values = {
@@ -42,7 +54,8 @@ class Backends:
             "hatch_url": checks.https_address("address of the hatch", hatch_url),
         }
         slug = checks.slug("backend's name", slug)
-        with self._database.change(actor) as change:
+        with self._database.change(actor.username) as change:
+            access.require(change.connection, actor, Permission.BACKEND_MANAGE)
             found = backends.by_slug(change.connection, slug)
             if found is None:
                 made = {"slug": slug, "flags": {}, "created_at": clock.now(), **values}
@@ -69,7 +82,7 @@ class Backends:
             access.require(connection, user, Permission.BACKEND_MANAGE)
             if backends.by_slug(connection, checks.slug("backend's name", slug)):
                 raise Problem(f"There is a backend '{slug}' already.")
-        self.ensure(user.username, slug, name, hatch_url, {})
+        self.ensure(user, slug, name, hatch_url, {})
 
     def new_token(self, user: User, slug: str, scope: str) -> str:
         """Make a token and return it; the one before stays valid until the next."""

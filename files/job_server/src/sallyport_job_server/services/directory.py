@@ -107,21 +107,14 @@ class Directory:
     def projects_of(self, user: User) -> list[Project]:
         """Return the projects that a person may see."""
         with self._database.read() as connection:
-            return [
-                project
-                for project in projects.every_project(connection)
-                if access.sees(connection, user, project.id)
-            ]
+            shown = access.visibility(connection, user)
+            return [p for p in projects.every_project(connection) if shown(p.id)]
 
     def workspaces_of(self, user: User) -> list[Workspace]:
         """Return the workspaces that a person may see."""
-        shown = {project.id for project in self.projects_of(user)}
         with self._database.read() as connection:
-            return [
-                workspace
-                for workspace in projects.every_workspace(connection)
-                if workspace.project_id in shown
-            ]
+            shown = access.visibility(connection, user)
+            return [w for w in projects.every_workspace(connection) if shown(w.project_id)]
 
     def project(self, user: User, slug: str) -> ProjectView:
         """Return a project that the person may see; raise NotFoundError."""

@@ -41,7 +41,7 @@ def read_files(body: object) -> list[Listed]:
         raise Problem("The list 'files' is empty.")
     names = [file.name for file in files]
     if len(set(names)) != len(names):
-        raise Problem("A file stands in the list more than once.")
+        raise Problem("A file is listed more than once.")
     return files
 
 

@@ -5,35 +5,51 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sallyport_common.protocol import State
+from sallyport_common.protocol import (
+    LONGEST_ACTION,
+    LONGEST_IDENTIFIER,
+    LONGEST_STATUS_CODE,
+    State,
+)
 
 _Rule = tuple[tuple[str, ...], Callable[[dict[str, Any], str], bool], str]
+
+
+def _fits(value: object, longest: int) -> bool:
+    return not isinstance(value, str) or len(value) <= longest
+
 
 _RULES: tuple[_Rule, ...] = (
     (
         ("identifier", "job_request_id", "status", "created_at"),
         lambda row, name: isinstance(row.get(name), str) and row[name] != "",
-        "This field is required and must be a text.",
+        "This field is required and must be a string.",
     ),
     (
         ("action",),
         lambda row, name: isinstance(row.get(name), str),
-        "This field is required and must be a text.",
+        "This field is required and must be a string.",
     ),
     (
         ("identifier",),
-        lambda row, name: len(row[name]) <= 100 if isinstance(row.get(name), str) else True,
-        "This field may have at most 100 characters.",
+        lambda row, name: (
+            len(row[name]) <= LONGEST_IDENTIFIER if isinstance(row.get(name), str) else True
+        ),
+        f"This field may have at most {LONGEST_IDENTIFIER} characters.",
     ),
     (
         ("action",),
-        lambda row, name: len(row[name]) <= 250 if isinstance(row.get(name), str) else True,
-        "This field may have at most 250 characters.",
+        lambda row, name: (
+            len(row[name]) <= LONGEST_ACTION if isinstance(row.get(name), str) else True
+        ),
+        f"This field may have at most {LONGEST_ACTION} characters.",
     ),
     (
         ("status_code",),
-        lambda row, name: len(row[name]) <= 50 if isinstance(row.get(name), str) else True,
-        "This field may have at most 50 characters.",
+        lambda row, name: (
+            len(row[name]) <= LONGEST_STATUS_CODE if isinstance(row.get(name), str) else True
+        ),
+        f"This field may have at most {LONGEST_STATUS_CODE} characters.",
     ),
     (
         ("updated_at", "started_at", "completed_at"),
@@ -43,7 +59,7 @@ _RULES: tuple[_Rule, ...] = (
     (
         ("run_command", "status_code", "status_message"),
         lambda row, name: isinstance(row.get(name), str | None),
-        "This field must be a text.",
+        "This field must be a string.",
     ),
     (
         ("trace_context", "metrics"),

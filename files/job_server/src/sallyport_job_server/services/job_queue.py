@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sallyport_common.protocol import ERROR_ACTION, JobRow
+from sqlalchemy.engine import Connection
+
+from sallyport_common.protocol import CLASSIC_DATABASES, ERROR_ACTION, JobRow
 from sallyport_job_server.models import Backend, Job, JobRequest, NotFoundError
 from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.storage import backends, projects, requests, tables
 from sallyport_job_server.storage.database import Change, Database, add, put
 
 log = logging.getLogger(__name__)
-
-CLASSIC_DATABASES = {"default": "full"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class JobQueue:
             workspace = projects.workspace(connection, name)
             if workspace is None:
                 raise NotFoundError(f"There is no workspace '{name}'.")
-            return latest_statuses(requests.jobs_of_workspace(connection, workspace.id, backend.id))
+            return latest_statuses(connection, workspace.id, backend.id)
 
     def job_rows(self, backend: Backend, identifiers: Sequence[str]) -> list[dict[str, Any]]:
         """Return the stored rows of a backend's own requests, for a runner that lost its own."""
@@ -111,9 +111,12 @@ class JobQueue:
         return [job_row(job, names[job.job_request_id]) for job in found]
 
 
-def latest_statuses(jobs: Sequence[Job]) -> dict[str, str]:
-    """Return the last status of each action of jobs in the order of their making."""
-    return {job.action: job.status for job in jobs if job.action != ERROR_ACTION}
+def latest_statuses(
+    connection: Connection, workspace_id: int, backend_id: int | None = None
+) -> dict[str, str]:
+    """Return the last status of each action of a workspace."""
+    latest = requests.latest_outcomes(connection, workspace_id, backend_id)
+    return {action: last.status for action, last in latest.items() if action != ERROR_ACTION}
 
 
 def request_row(request: JobRequest) -> dict[str, Any]:

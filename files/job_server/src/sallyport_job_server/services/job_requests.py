@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sallyport_common.protocol import State
+from sqlalchemy.engine import Connection
+
+from sallyport_common.protocol import OPEN_STATES, State
 from sallyport_job_server.models import (
+    CANCELLED,
     Backend,
     ForbiddenError,
     Job,
     JobRequest,
     NotFoundError,
+    Outcome,
     Problem,
     User,
     Workspace,
@@ -23,7 +27,7 @@ from sallyport_job_server.services.repositories import Repositories
 from sallyport_job_server.services.signer import Signer
 from sallyport_job_server.storage import backends, requests, tables
 from sallyport_job_server.storage.database import Change, Database, add, put
-from sallyport_study import Action, Project, ProjectError, parse_project
+from sallyport_study import Action, ProjectError, parse_project
 
 DATABASE = "default"
 
@@ -53,29 +57,53 @@ class RequestView:
     @property
     def status(self) -> str:
         """The status shown for the whole request."""
-        return status_of(self.jobs)
+        return status_of({job.status for job in self.jobs})
+
+    @property
+    def shown(self) -> str:
+        """The status that people are shown, which may be cancelled."""
+        return shown_status(self.jobs)
+
+    @property
+    def ended(self) -> int:
+        """How many jobs have ended."""
+        return sum(State(job.status).final for job in self.jobs)
 
     @property
     def final(self) -> bool:
-        """Tell whether every job has ended."""
-        return bool(self.jobs) and all(State(job.status).final for job in self.jobs)
+        """Return whether every job has ended."""
+        return bool(self.jobs) and self.ended == len(self.jobs)
 
     @property
     def cancelling(self) -> bool:
-        """Tell whether everything that has not ended was cancelled."""
+        """Return whether everything that has not ended was cancelled."""
         open_actions = {job.action for job in self.jobs if not State(job.status).final}
         return bool(self.request.cancelled_actions) and open_actions <= set(
             self.request.cancelled_actions
         )
 
 
-def status_of(jobs: Sequence[Job]) -> str:
+@dataclass(frozen=True)
+class RequestLine:
+    """A job request in a list, with the status that people are shown."""
+
+    request: JobRequest
+    shown: str
+
+
+def status_of(statuses: Collection[str]) -> str:
     """Return the status of a request from those of its jobs; one that is under way is running."""
-    statuses = {job.status for job in jobs}
-    if len(statuses) <= 1:
-        return statuses.pop() if statuses else State.PENDING
-    under_way = statuses & {State.RUNNING, State.PENDING}
-    return State.RUNNING if under_way else State.FAILED
+    different = set(statuses)
+    if len(different) <= 1:
+        return different.pop() if different else State.PENDING
+    if different & OPEN_STATES:
+        return State.RUNNING
+    return State.FAILED if State.FAILED in different else CANCELLED
+
+
+def shown_status(outcomes: Iterable[Outcome]) -> str:
+    """Return the status of a request that people are shown: cancelled unless a job failed."""
+    return status_of({outcome.shown for outcome in outcomes})
 
 
 class JobRequests:
@@ -96,8 +124,8 @@ class JobRequests:
         """Read the project at the head of a workspace's branch; problems are part of the answer."""
         workspace, offered = self._runnable(user, workspace_name)
         with self._database.read() as connection:
-            jobs = requests.jobs_of_workspace(connection, workspace.id)
-        statuses = {job.action: job.status for job in jobs}
+            latest = requests.latest_outcomes(connection, workspace.id)
+        statuses = {action: last.shown for action, last in latest.items()}
         try:
             source = self._repositories.head(workspace.repo, workspace.branch)
         except Problem as problem:
@@ -140,7 +168,7 @@ class JobRequests:
         wanted = list(dict.fromkeys(actions))
         if not wanted:
             raise Problem("Choose at least one action.")
-        parse_project(source.project_yaml).expand(wanted)
+        planned = parse_project(source.project_yaml).order(wanted)
         request = {
             "identifier": self._new_identifier(),
             "sha": source.sha,
@@ -153,7 +181,11 @@ class JobRequests:
             "expires_at": clock.until(self._lifetime),
         }
         with self._database.change(user.username) as change:
-            self._keep(change, user, workspace, chosen[0], request, source.project_yaml)
+            study: dict[str, object] = {
+                "project_yaml": source.project_yaml,
+                "planned_actions": planned,
+            }
+            self._keep(change, user, workspace, chosen[0], request, study)
             kept = requests.by_identifier(change.connection, str(request["identifier"]))
         return _required(kept, str(request["identifier"]))
 
@@ -164,7 +196,7 @@ class JobRequests:
         workspace: Workspace,
         backend: Backend,
         request: dict[str, object],
-        project_yaml: str,
+        study: dict[str, object],
     ) -> None:
         names = {
             "backend": backend.slug,
@@ -180,9 +212,9 @@ class JobRequests:
             backend_id=backend.id,
             created_by_id=user.id,
             cancelled_actions=[],
-            project_yaml=project_yaml,
             envelope=self._signer.envelope(request | names),
             **request,
+            **study,
         )
         change.touch(backend.id)
         change.record("job_request.create", str(request["identifier"]), **request, **names)
@@ -215,34 +247,34 @@ class JobRequests:
 
     def history(
         self, user: User, workspace_name: str, search: str, page: int, size: int
-    ) -> list[RequestView]:
+    ) -> list[RequestLine]:
         """Return one page of a workspace's requests, newest first."""
         with self._database.read() as connection:
             workspace = access.visible_workspace(connection, user, workspace_name)
             found = requests.of_workspace(
                 connection, workspace.id, search=search, limit=size, offset=(page - 1) * size
             )
-            return [
-                RequestView(request, requests.jobs_of(connection, [request.id]))
-                for request in found
-            ]
+            return _lines(connection, found)
 
-    def latest(self, workspaces: Sequence[Workspace], limit: int) -> list[RequestView]:
+    def latest(self, workspaces: Sequence[Workspace], limit: int) -> list[RequestLine]:
         """Return the newest requests of workspaces that the caller may see."""
         with self._database.read() as connection:
             found = requests.latest(connection, [one.id for one in workspaces], limit)
-            return [
-                RequestView(request, requests.jobs_of(connection, [request.id]))
-                for request in found
-            ]
+            return _lines(connection, found)
+
+    def project_yaml(self, request: JobRequest) -> str:
+        """Return the project.yaml of a request that the caller may see."""
+        with self._database.read() as connection:
+            return requests.project_yaml(connection, request.id)
 
     def cancel(self, user: User, identifier: str, actions: Iterable[str] | None) -> RequestView:
         """Ask for some actions, or all, to be stopped; doing it twice changes nothing."""
         view = self.look(user, identifier)
         if not view.may_cancel:
             raise ForbiddenError("Only who made a request, or who may cancel jobs, can cancel it.")
-        wanted = unfinished(view) if actions is None else list(actions)
-        known = set(unfinished(view)) | {job.action for job in view.jobs}
+        unfinished = self._unfinished(view)
+        wanted = unfinished if actions is None else list(actions)
+        known = {*unfinished, *(job.action for job in view.jobs)}
         unknown = [name for name in wanted if name not in known]
         if unknown:
             raise Problem(f"This request has no action '{unknown[0]}'.")
@@ -271,16 +303,22 @@ class JobRequests:
     def statuses(self, workspace: Workspace) -> dict[str, str]:
         """Return the latest status of each action of a workspace."""
         with self._database.read() as connection:
-            jobs = requests.jobs_of_workspace(connection, workspace.id)
-        return latest_statuses(jobs)
+            return latest_statuses(connection, workspace.id)
+
+    def _unfinished(self, view: RequestView) -> list[str]:
+        """Return the actions that may still run: without jobs yet, whatever the runner may make."""
+        if view.jobs:
+            return sorted({job.action for job in view.jobs if not State(job.status).final})
+        planned = view.request.planned_actions
+        if planned is None:  # a request from before they were kept
+            project = parse_project(self.project_yaml(view.request))
+            planned = project.order(view.request.requested_actions)
+        return sorted(planned)
 
 
-def unfinished(view: RequestView) -> list[str]:
-    """Return the actions that may still run: without jobs yet, whatever the runner may make."""
-    if view.jobs:
-        return sorted({job.action for job in view.jobs if not State(job.status).final})
-    project: Project = parse_project(view.request.project_yaml)
-    return sorted({*project.order(view.request.requested_actions)})
+def _lines(connection: Connection, found: Sequence[JobRequest]) -> list[RequestLine]:
+    outcomes = requests.outcomes(connection, [request.id for request in found])
+    return [RequestLine(request, shown_status(outcomes.get(request.id, ()))) for request in found]
 
 
 def _required(request: JobRequest | None, identifier: str) -> JobRequest:

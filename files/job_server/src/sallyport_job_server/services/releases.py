@@ -49,6 +49,7 @@ class Releases:
         wanted = details.get("airlock_id")
         identifier = wanted if isinstance(wanted, str) and is_ulid(wanted) else new_ulid()
         with self._database.change(user.username) as change:
+            access.require(change.connection, user, Permission.RELEASE_FILE_UPLOAD)
             workspace = projects.workspace(change.connection, workspace_name)
             if workspace is None:
                 raise NotFoundError(f"There is no workspace '{workspace_name}'.")
@@ -80,6 +81,7 @@ class Releases:
     ) -> ReleaseFile:
         """Keep the bytes of an announced file, once; raise Problem with the API's sentences."""
         with self._database.read() as connection:
+            access.require(connection, user, Permission.RELEASE_FILE_UPLOAD)
             release = _required(releases.by_id(connection, release_id), release_id)
             listed = releases.files_of_release(connection, release_id)
         if not data:
@@ -104,6 +106,7 @@ class Releases:
 
     def _keep(self, backend: Backend, user: User, file: ReleaseFile, data: bytes) -> None:
         with self._database.change(user.username) as change:
+            access.require(change.connection, user, Permission.RELEASE_FILE_UPLOAD)
             present = releases.file(change.connection, file.id)
             if present is None or present.uploaded_at:
                 raise AlreadyUploadedError(
@@ -126,6 +129,7 @@ class Releases:
     def review(self, user: User, release_id: str, files: Sequence[Listed]) -> None:
         """Keep reviews; each file must be in the release with the same hash."""
         with self._database.change(user.username) as change:
+            access.require(change.connection, user, Permission.RELEASE_FILE_UPLOAD)
             _required(releases.by_id(change.connection, release_id), release_id)
             listed = {f.name: f for f in releases.files_of_release(change.connection, release_id)}
             for file in files:
@@ -144,8 +148,11 @@ class Releases:
         with self._database.read() as connection:
             workspace = access.visible_workspace(connection, user, name)
             _may_view(connection, user, workspace.project_id)
+            files: dict[str, list[ReleaseFile]] = {}
+            for file in releases.files_of_workspace(connection, workspace.id):
+                files.setdefault(file.release_id, []).append(file)
             return [
-                (release, releases.files_of_release(connection, release.id))
+                (release, files.get(release.id, []))
                 for release in releases.of_workspace(connection, workspace.id)
             ]
 

@@ -32,7 +32,7 @@ class Snapshots:
                 raise Problem(f"The workspace has no file '{unknown[0]}'.")
             kept = sorted(one for one in wanted if _is_here(files[one]))
             if not kept:
-                raise Problem("Choose at least one file that is here.")
+                raise Problem("Select at least one available file.")
             key = hashlib.sha256("\n".join(kept).encode()).hexdigest()
             present = releases.snapshot_with_key(change.connection, workspace.id, key)
             if present:
@@ -91,9 +91,10 @@ class Snapshots:
         """Return a workspace's snapshots with their files, newest first."""
         with self._database.read() as connection:
             workspace = access.visible_workspace(connection, user, workspace_name)
+            files = releases.files_of_snapshots(connection, workspace.id)
             return [
-                (one, releases.files_of_snapshot(connection, one.id))
-                for one in releases.snapshots(connection, workspace.id)
+                (snapshot, files.get(snapshot.id, []))
+                for snapshot in releases.snapshots(connection, workspace.id)
             ]
 
 

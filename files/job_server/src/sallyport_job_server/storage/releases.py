@@ -113,6 +113,20 @@ def files_of_snapshot(connection: Connection, number: int) -> list[ReleaseFile]:
     return fetch_all(connection, query.where(_inside.c.snapshot_id == number), ReleaseFile)
 
 
+def files_of_snapshots(connection: Connection, workspace_id: int) -> dict[int, list[ReleaseFile]]:
+    """Return the files of each of a workspace's snapshots, by its number."""
+    query = (
+        _FILES.join(_inside, _inside.c.file_id == _files.c.id)
+        .where(_releases.c.workspace_id == workspace_id)
+        .add_columns(_inside.c.snapshot_id)
+    )
+    files: dict[int, list[ReleaseFile]] = {}
+    for row in connection.execute(query):
+        values = dict(row._mapping)
+        files.setdefault(values.pop("snapshot_id"), []).append(ReleaseFile(**values))
+    return files
+
+
 def is_public(connection: Connection, file_id: str) -> bool:
     """Tell whether a file is in a published snapshot."""
     query = (

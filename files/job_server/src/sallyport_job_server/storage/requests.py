@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.engine import Connection
 
-from sallyport_job_server.models import Job, JobRequest
+from sallyport_common.protocol import OPEN_STATES
+from sallyport_job_server.models import Job, JobRequest, Outcome
 from sallyport_job_server.storage import tables
 from sallyport_job_server.storage.database import fetch_all, fetch_one
 
@@ -15,7 +16,7 @@ _jobs, _requests, _workspaces = tables.jobs, tables.job_requests, tables.workspa
 
 _REQUESTS = (
     select(
-        *(column for column in _requests.c),
+        *(column for column in _requests.c if column.name != "project_yaml"),
         _workspaces.c.name.label("workspace"),
         _workspaces.c.created_at.label("workspace_created_at"),
         _workspaces.c.repo,
@@ -42,7 +43,7 @@ def listed(connection: Connection, backend_id: int) -> list[JobRequest]:
     """Return what a runner must see: requests without jobs or with one that has not ended."""
     own = _jobs.c.job_request_id == _requests.c.id
     started = exists().where(own)
-    active = exists().where(and_(own, _jobs.c.status.in_(("pending", "running"))))
+    active = exists().where(and_(own, _jobs.c.status.in_(OPEN_STATES)))
     query = _REQUESTS.where(_requests.c.backend_id == backend_id, or_(~started, active))
     return fetch_all(connection, query, JobRequest)
 
@@ -86,16 +87,34 @@ def job(connection: Connection, identifier: str) -> Job | None:
     return fetch_one(connection, select(_jobs).where(_jobs.c.identifier == identifier), Job)
 
 
-def jobs_of_workspace(
+def latest_outcomes(
     connection: Connection, workspace_id: int, backend_id: int | None = None
-) -> list[Job]:
-    """Return every job of a workspace, or of one backend in it, oldest first."""
-    query = (
-        select(_jobs)
+) -> dict[str, Outcome]:
+    """Return how each action of a workspace, or of one backend in it, went last, oldest first."""
+    last = (
+        select(func.max(_jobs.c.id))
         .join(_requests, _requests.c.id == _jobs.c.job_request_id)
         .where(_requests.c.workspace_id == workspace_id)
-        .order_by(_jobs.c.id)
+        .group_by(_jobs.c.action)
     )
     if backend_id is not None:
-        query = query.where(_requests.c.backend_id == backend_id)
-    return fetch_all(connection, query, Job)
+        last = last.where(_requests.c.backend_id == backend_id)
+    query = select(_jobs.c.action, _jobs.c.status, _jobs.c.status_code)
+    rows = connection.execute(query.where(_jobs.c.id.in_(last)).order_by(_jobs.c.id))
+    return {row.action: Outcome(row.status, row.status_code) for row in rows}
+
+
+def outcomes(connection: Connection, request_ids: Sequence[int]) -> dict[int, set[Outcome]]:
+    """Return how the jobs of several requests went, each combination once."""
+    columns = (_jobs.c.job_request_id, _jobs.c.status, _jobs.c.status_code)
+    query = select(*columns).where(_jobs.c.job_request_id.in_(request_ids)).distinct()
+    found: dict[int, set[Outcome]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.job_request_id, set()).add(Outcome(row.status, row.status_code))
+    return found
+
+
+def project_yaml(connection: Connection, request_id: int) -> str:
+    """Return the project.yaml of a request's commit; up to megabytes, so that no list has it."""
+    query = select(_requests.c.project_yaml).where(_requests.c.id == request_id)
+    return str(connection.execute(query).scalar_one())

@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from sallyport_common.protocol import LONGEST_ACTION, LONGEST_IDENTIFIER, LONGEST_STATUS_CODE
 from sallyport_records.chain import Chain
 
 METADATA = MetaData(
@@ -164,6 +165,7 @@ job_requests = Table(
     Column("codelists_ok", Boolean, nullable=False),
     Column("database_name", String(100), nullable=False),
     Column("project_yaml", Text, nullable=False),
+    Column("planned_actions", JSON(none_as_null=True)),
     Column("envelope", Text, nullable=False),
     _of("users", "created_by_id"),
     _time("created_at"),
@@ -174,12 +176,12 @@ jobs = Table(
     "jobs",
     METADATA,
     _id(),
-    Column("identifier", String(100), nullable=False, unique=True),
+    Column("identifier", String(LONGEST_IDENTIFIER), nullable=False, unique=True),
     _of("job_requests", "job_request_id"),
-    Column("action", String(250), nullable=False),
+    Column("action", String(LONGEST_ACTION), nullable=False),
     Column("run_command", Text, nullable=False),
     Column("status", String(20), nullable=False, index=True),
-    Column("status_code", String(50), nullable=False),
+    Column("status_code", String(LONGEST_STATUS_CODE), nullable=False),
     Column("status_message", Text, nullable=False),
     _time("created_at"),
     _time("updated_at", optional=True),

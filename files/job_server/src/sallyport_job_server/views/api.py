@@ -79,8 +79,7 @@ def create_token() -> ResponseReturnValue:
 def create_user() -> ResponseReturnValue:
     """Make an account."""
     user, body = _user(), read(fields.USER)
-    services().accounts.everyone(user)  # refuses who may not manage accounts
-    made = services().accounts.create(user.username, **body)
+    made = services().accounts.create(user, **body)
     return {"username": made.username, "fullname": made.fullname, "roles": made.roles}, 201
 
 

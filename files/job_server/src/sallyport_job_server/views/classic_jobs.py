@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from sallyport_common.protocol import JobRow, parse_utc, utc_text
+from sallyport_common.protocol import LONGEST_WAIT, JobRow, parse_utc, utc_text
 from sallyport_job_server.models import Backend, Problem
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.services.job_checks import problems_of
@@ -17,7 +17,6 @@ from sallyport_job_server.views.context import services, session_user
 
 blueprint = Blueprint("classic_jobs", __name__)
 
-LONGEST_WAIT = 50.0
 _TIMES = ("created_at", "updated_at", "started_at", "completed_at")
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from flask import Flask
 
-from sallyport_common.protocol import parse_utc
+from sallyport_common.protocol import OPEN_STATES, parse_utc
 from sallyport_job_server.roles import Permission, permissions_of
 from sallyport_job_server.views.context import session_user
 
@@ -55,4 +55,9 @@ def _is_staff() -> bool:
 def install(app: Flask) -> None:
     """Hand these to the templates of an application."""
     app.jinja_env.filters.update(moment=moment, size=size, words=words)
-    app.jinja_env.globals.update(session_user=session_user, is_staff=_is_staff, duration=duration)
+    app.jinja_env.globals.update(
+        session_user=session_user,
+        is_staff=_is_staff,
+        duration=duration,
+        open_states=OPEN_STATES,
+    )

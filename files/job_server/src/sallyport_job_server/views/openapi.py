@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from sallyport_common.protocol import State
 from sallyport_job_server.views import api_fields as fields
 from sallyport_job_server.views.bodies import Fields, schema
 
@@ -27,7 +28,7 @@ JOB = _object(
     identifier=_TEXT,
     action=_TEXT,
     run_command=_TEXT,
-    status={"enum": ["pending", "running", "succeeded", "failed"]},
+    status={"enum": [str(state) for state in State]},
     status_code=_TEXT,
     status_message=_TEXT,
     created_at=_TEXT,

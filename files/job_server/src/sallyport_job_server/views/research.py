@@ -121,7 +121,8 @@ def submit(name: str) -> ResponseReturnValue:
 def job_request(identifier: str) -> ResponseReturnValue:
     """Show a job request and its jobs; the page renews itself until all have ended."""
     view = services().job_requests.look(me(), identifier)
-    return render_template("job_request.html", view=view)
+    project_yaml = services().job_requests.project_yaml(view.request)
+    return render_template("job_request.html", view=view, project_yaml=project_yaml)
 
 
 @blueprint.get("/job-requests/<identifier>/status.json")

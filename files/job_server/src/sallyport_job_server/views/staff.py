@@ -35,7 +35,7 @@ def create_user() -> ResponseReturnValue:
     """Make an account."""
     form = request.form
     made = services().accounts.create(
-        me().username,
+        me(),
         username=form.get("username", ""),
         fullname=form.get("fullname", ""),
         email=form.get("email", ""),

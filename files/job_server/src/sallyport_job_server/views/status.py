@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.protocol import LONGEST_SILENCE
 from sallyport_job_server.roles import PROJECT_ROLES, classic, permissions_of
 from sallyport_job_server.services import clock
 from sallyport_job_server.services.backend_access import Scope
@@ -12,13 +13,10 @@ from sallyport_job_server.views.context import services
 
 blueprint = Blueprint("status", __name__)
 
-ALERT_AFTER = 300
-"""Seconds of silence after which a backend counts as lost; a runner calls at least every 60."""
-
 
 def is_lost(last_seen_at: str | None) -> bool:
     """Tell whether a backend was silent for too long."""
-    return last_seen_at is None or clock.seconds_since(last_seen_at) > ALERT_AFTER
+    return last_seen_at is None or clock.seconds_since(last_seen_at) > LONGEST_SILENCE
 
 
 @blueprint.get("/status/")

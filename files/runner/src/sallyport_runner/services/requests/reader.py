@@ -17,12 +17,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sallyport_common.errors import SettingsError
-from sallyport_common.protocol import ENVELOPE_TYPE, parse_utc
+from sallyport_common.protocol import DATABASES_BY_CLASSIC_NAME, ENVELOPE_TYPE, parse_utc
 from sallyport_records import dsse, keys
 from sallyport_runner.models import JobRequest
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-CLASSIC_DATABASES = {"full": "default"}
 _IDENTIFIER = re.compile(r"[a-z0-9]{16}")
 _PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 
@@ -146,4 +145,4 @@ def _words(value: Any) -> list[str]:
 
 
 def _database(value: Any) -> str:
-    return CLASSIC_DATABASES.get(str(value), str(value))
+    return DATABASES_BY_CLASSIC_NAME.get(str(value), str(value))

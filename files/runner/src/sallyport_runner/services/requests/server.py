@@ -10,14 +10,14 @@ from typing import Any
 from requests import JSONDecodeError, RequestException, Response, codes
 
 from sallyport_common import http
-from sallyport_common.protocol import JobRow, State
+from sallyport_common.protocol import LONGEST_WAIT, JobRow, State
 from sallyport_runner.services.requests import outgoing
 from sallyport_runner.services.requests.outgoing import Flags
 from sallyport_runner.settings import Settings
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
-MAX_WAIT = 50
+MAX_WAIT = int(LONGEST_WAIT)
 MAX_IDENTIFIERS = 50
 """Requests whose jobs are asked for in one question, for the sake of the address's length."""
 _NOT_THERE = frozenset({codes.not_found, codes.method_not_allowed})

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from sallyport_common.protocol import utc_now_text
+from sallyport_common.protocol import HEARTBEAT, utc_now_text
 from sallyport_runner.models import JobRequest
 from sallyport_runner.services import metrics
 from sallyport_runner.services.requests import outgoing
@@ -19,7 +19,6 @@ from sallyport_runner.services.requests.server import Listing
 from sallyport_runner.storage import Store
 
 log = logging.getLogger(__name__)
-HEARTBEAT = 60.0
 
 
 class Server(Protocol):

@@ -1,0 +1,162 @@
+"""Every method of a service that changes something asks who acts, and refuses who may not."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import textwrap
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.unit.job_server.rig import Rig
+
+from sallyport_common.tokens import new_ulid
+from sallyport_job_server.models import ForbiddenError, NotFoundError, Operator, User
+from sallyport_job_server.services.bundle import Services
+from sallyport_job_server.services.file_list import Listed
+from sallyport_job_server.storage import audit
+
+EXEMPT = {
+    "accounts.log_in": "who logs in is not known yet; the password decides",
+    "access_tokens.create": "everybody has tokens of their own account",
+    "access_tokens.revoke": "a person's own tokens only; others look like missing ones",
+    "accounts.change_password": "a person's own account; the present password decides",
+    "accounts.set_totp": "a person's own account; the code decides",
+    "accounts.session_user": "reads",
+    "login_tokens.redeem": "a backend, whose token's scope the caller checked",
+    "backends.seen": "a backend, about itself",
+    "job_queue.receive": "a backend, about its own requests; rows of others are not kept",
+    "audit.hatch_event": "a backend, whose token's scope the caller checked",
+}
+"""Methods that change something and check no permission of a person, with the reason."""
+
+
+def _changes(method: Callable[..., object]) -> bool:
+    """Return whether a method opens a transaction, itself or through helpers of its class."""
+    pending, seen = [method.__name__], set[str]()
+    kind = type(getattr(method, "__self__", None))
+    while pending:
+        name = pending.pop()
+        function = getattr(kind, name, None)
+        if name in seen or not inspect.isfunction(function):
+            continue
+        seen.add(name)
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                if node.attr == "change" and ast.unparse(node.value) == "self._database":
+                    return True
+                if isinstance(node.value, ast.Name) and node.value.id == "self":
+                    pending.append(node.attr)
+    return False
+
+
+SERVICES = (
+    "accounts", "access_tokens", "login_tokens", "hatch_tokens", "backends", "directory",
+    "job_requests", "job_queue", "releases", "snapshots", "audit",
+)  # fmt: skip
+
+
+def _changing(services: Services) -> Iterator[tuple[str, Callable[..., object]]]:
+    for field in SERVICES:
+        service = getattr(services, field)
+        for name, method in inspect.getmembers(service, inspect.ismethod):
+            if not name.startswith("_") and _changes(method):
+                yield f"{field}.{name}", method
+
+
+PASSWORD = "another long password"
+DATA = b"n\n10\n"
+FILE = Listed(
+    "a.csv",
+    hashlib.sha256(DATA).hexdigest(),
+    len(DATA),
+    "2026-11-23T06:15:04Z",
+    {},
+    {"status": "APPROVED"},
+)
+CALLS: dict[str, tuple[str, Callable[[Rig, Any], object]]] = {
+    "accounts.create": ("ada", lambda rig, who: rig.services.accounts.create(
+        who, username="new", fullname="New", email="", password=PASSWORD)),
+    "accounts.ensure_administrators": ("ada", lambda rig, who:
+        rig.services.accounts.ensure_administrators(
+            who, [{"username": "root", "fullname": "Root", "password": PASSWORD}])),
+    "accounts.update": ("ada", lambda rig, who: rig.services.accounts.update(
+        who, "cora", roles=[], backend_slugs=[], is_active=True)),
+    "accounts.add_to_backend": ("ada", lambda rig, who:
+        rig.services.accounts.add_to_backend(who, "hospital", "cora")),
+    "accounts.reset_password": ("ada", lambda rig, who:
+        rig.services.accounts.reset_password(who, "cora", PASSWORD)),
+    "backends.ensure": ("ada", lambda rig, who:
+        rig.services.backends.ensure(who, "clinic", "Clinic", "", {})),
+    "backends.create": ("ada", lambda rig, who:
+        rig.services.backends.create(who, "clinic", "Clinic", "")),
+    "backends.new_token": ("ada", lambda rig, who:
+        rig.services.backends.new_token(who, "hospital", "jobs")),
+    "directory.create_project": ("ada", lambda rig, who:
+        rig.services.directory.create_project(who, "lungs", "Lungs")),
+    "directory.set_member": ("ada", lambda rig, who:
+        rig.services.directory.set_member(who, "cardiology", "carl", ["collaborator"])),
+    "directory.create_workspace": ("rita", lambda rig, who:
+        rig.services.directory.create_workspace(
+            who, name="second", project="cardiology",
+            repo="https://github.com/demo-org/study", branch="main")),
+    "directory.archive": ("rita", lambda rig, who:
+        rig.services.directory.archive(who, "heart", archived=True)),
+    "job_requests.create": ("rita", lambda rig, who: rig.services.job_requests.create(
+        who, workspace_name="heart", backend_slug="hospital", actions=["make"])),
+    "job_requests.cancel": ("rita", lambda rig, who:
+        rig.services.job_requests.cancel(who, rig.submit(), None)),
+    "job_requests.rerun": ("rita", lambda rig, who:
+        rig.services.job_requests.rerun(who, rig.submit())),
+    "releases.create": ("carl", lambda rig, who: _release(rig, who)),
+    "releases.upload": ("carl", lambda rig, who: rig.services.releases.upload(
+        rig.services.backends.by_slug("hospital"), who,
+        _release(rig, rig.people["carl"]), "a.csv", DATA)),
+    "releases.review": ("carl", lambda rig, who: rig.services.releases.review(
+        who, _release(rig, rig.people["carl"]), [FILE])),
+    "login_tokens.create": ("rita", lambda rig, who: rig.services.login_tokens.create(who)),
+    "hatch_tokens.create": ("rita", lambda rig, who:
+        rig.services.hatch_tokens.create(who, "heart", "hospital")),
+}  # fmt: skip
+"""Who may make each call, and the call."""
+ELSEWHERE = {
+    "releases.delete": "test_permissions.py",
+    "snapshots.create": "test_permissions.py",
+    "snapshots.publish": "test_permissions.py",
+}
+"""Calls that need uploaded files; the matrix of test_permissions.py makes them as every person."""
+
+
+def _release(rig: Rig, who: User) -> str:
+    backend = rig.services.backends.by_slug("hospital")
+    return rig.services.releases.create(
+        backend, who, "heart", [FILE], {"airlock_id": new_ulid()}
+    ).id
+
+
+def test_every_changing_method_takes_who_acts_or_has_its_reason(rig: Rig) -> None:
+    methods = dict(_changing(rig.services))
+    assert set(methods) <= {*EXEMPT, *CALLS, *ELSEWHERE}
+    assert {*CALLS, *ELSEWHERE} <= set(methods) | {"job_requests.rerun"}
+    assert len(methods) > 20
+    for name in set(methods) - set(EXEMPT):
+        kinds = typing.get_type_hints(methods[name]).values()
+        assert User in kinds or (User | Operator) in kinds, name
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_changing_method_refuses_who_may_not_and_serves_who_may(rig: Rig, name: str) -> None:
+    allowed, call = CALLS[name]
+    nobody = rig.services.accounts.create(
+        Operator(), username="nobody", fullname="Nobody", email="", password=PASSWORD
+    )
+    with pytest.raises((ForbiddenError, NotFoundError)):
+        call(rig, nobody)
+    with rig.services.database.read() as connection:
+        rows = audit.page(connection, event="", limit=1000, before=None)
+    assert [row.event for row in rows if row.actor == "nobody"] == []
+    call(rig, rig.people[allowed])
