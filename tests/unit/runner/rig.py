@@ -15,21 +15,16 @@ from typing import Any, TypeVar
 
 from sallyport_common.database import create_engine
 from sallyport_common.settings import Secret
+from sallyport_runner.flags import Flags
 from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Job, JobRequest, Usage
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.git import Code, Git
-from sallyport_runner.services.outputs.archive import Archive
-from sallyport_runner.services.outputs.finalise import Finaliser
-from sallyport_runner.services.outputs.publish import Publisher
 from sallyport_runner.services.outputs.volumes import Volumes
-from sallyport_runner.services.requests.admission import Admission
-from sallyport_runner.services.requests.outgoing import Flags
-from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.services.requests.server import Listing
 from sallyport_runner.services.requests.sync import Reporter, SyncState
+from sallyport_runner.services.running.background import Background, Step
+from sallyport_runner.services.running.parts import Outside, build
 from sallyport_runner.services.running.runs import Runs
-from sallyport_runner.services.running.stages import Stages
-from sallyport_runner.services.running.supervision import Supervision
 from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage.sql import SqlStore, open_database
@@ -95,6 +90,7 @@ class MemoryExecutor:
     images: set[str] = field(default_factory=lambda: {"python:v2", "ehrql:v1"})
     started: list[ContainerSpec] = field(default_factory=list)
     away: bool = False
+    unready: bool = False
     held: bool = False
 
     def _check(self) -> None:
@@ -103,6 +99,8 @@ class MemoryExecutor:
 
     def fetch_image(self, name: str, digest: str | None) -> Image:
         self._check()
+        if self.unready:
+            raise TransientError("the registry does not answer")
         if name not in self.images:
             raise ImageError(name)
         reference = f"registry/{name}@{digest or 'sha256:' + 'a' * 64}"
@@ -172,9 +170,14 @@ class MemoryExecutor:
 class Immediate:
     """Implements Background: each step is done when it is asked for."""
 
-    def take(self, key: str, work: Callable[[], T]) -> T | None:
-        assert key
+    def take(self, owner: str, step: Step, work: Callable[[], T]) -> T | None:
+        assert owner
+        assert step
         return work()
+
+    def busy(self, owner: str) -> bool:
+        assert owner
+        return False
 
 
 @dataclass
@@ -185,7 +188,7 @@ class Posts:
     listing: Listing = field(default_factory=lambda: Listing([], None))
     rows: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str | None] = field(default_factory=list)
-    sent_flags: Flags = field(default_factory=dict)
+    sent_flags: Flags = field(default_factory=Flags)
 
     def requests(self, etag: str | None, flags: Flags) -> Listing:
         self.asked.append(etag)
@@ -312,35 +315,28 @@ class Runner:
         )
         self.executor = MemoryExecutor(lambda: self.now)
         self.server = Posts()
+        self.background: Background = Immediate()
         self.volumes = Volumes(self.settings.volumes, (os.getuid(), os.getgid()))
         self.restart()
 
     def restart(self) -> None:
         """Make everything anew that lives in the process alone."""
-        known, background = self.settings, Immediate()
+        known, background = self.settings, self.background
         self.store = empty_store(known.workdir)
         self.reporter = Reporter(self.server, self.store, SyncState(), lambda: self.now)
-        source = Git(
-            known.workdir / "repos", known.github_proxy, known.ca_file, lambda _seconds: None
+        outside = Outside(
+            settings=known,
+            store=self.store,
+            executor=self.executor,
+            volumes=self.volumes,
+            background=background,
+            changed=self.reporter.wake,
+            clock=lambda: self.now,
         )
-        recovery = Recovery(Archive(known), self.executor, self.volumes)
-        admission = Admission(known, self.store, source, recovery)
-        clock = lambda: self.now  # noqa: E731 (the rig's clock)
-        self.finaliser = Finaliser(known, self.executor, self.volumes, Publisher(known))
+        parts = build(outside)
+        self.finaliser = parts.finaliser
         self.sweeper = Sweeper(known.backend, self.store, self.executor, self.volumes)
-        self.runs = Runs(
-            known,
-            self.store,
-            self.executor,
-            admission,
-            Stages(known, self.store, self.executor, source, admission, self.volumes),
-            self.finaliser,
-            Supervision(known, self.store, self.executor, self.volumes, background, clock),
-            self.volumes,
-            background,
-            self.reporter.wake,
-            clock,
-        )
+        self.runs = Runs(parts)
 
     def request(self, identifier: str, sha: str, *actions: str, **values: Any) -> JobRequest:
         """Put a request into the store, as the sync loop does."""

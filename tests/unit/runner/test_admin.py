@@ -28,7 +28,6 @@ from sallyport_runner.models import Stop
 from sallyport_runner.services.control import Control, UnknownJobError
 from sallyport_runner.services.requests.sync import SyncState
 from sallyport_runner.settings import PREFIX, Settings
-from sallyport_runner.storage import PAUSED
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def test_the_verbs(
     runner.request("a", sha, "make")
     runner.passes(3)
     assert call(path, "pause") == 0
-    assert runner.store.flags()[PAUSED][0] == "true"
+    assert runner.store.flags().paused
     assert call(path, "unpause") == 0
     assert call(path, "db-maintenance", "on") == 0
     assert call(path, "status") == 0

@@ -47,7 +47,7 @@ def test_every_problem_of_the_project_is_reported(runner: Runner) -> None:
     runner.request("a", runner.study.commit({"project.yaml": text}), "make")
     runner.passes(1)
     problem = runner.job(ERROR_ACTION).problem
-    assert problem.startswith("ProjectError: ")
+    assert "Error" not in problem
     assert "'mkae'" in problem
     assert "'../raw.csv'" in problem
 
@@ -73,8 +73,17 @@ def test_old_codelists_stop_extraction_only(runner: Runner, sha: str) -> None:
     assert runner.job("make", good)
 
 
-def test_a_reusable_action_is_refused_by_name(runner: Runner) -> None:
-    text = PROJECT.replace("python:v2 make.py", "cohort-joiner:v1 x")
+@pytest.mark.parametrize(
+    ("image", "part"),
+    [
+        ("cohort-joiner:v1", "'cohort-joiner:v1', which this backend does not have. Its images"),
+        ("pyhton:v2", "'pyhton:v2', which this backend does not have; did you mean 'python'?"),
+    ],
+)
+def test_an_unknown_image_is_named_with_a_suggestion(runner: Runner, image: str, part: str) -> None:
+    text = PROJECT.replace("python:v2 make.py", f"{image} x")
     runner.request("a", runner.study.commit({"project.yaml": text}), "make")
     runner.passes(1)
-    assert "'cohort-joiner:v1'" in runner.job(ERROR_ACTION).problem
+    problem = runner.job(ERROR_ACTION).problem
+    assert part in problem
+    assert "cohortextractor, " in problem

@@ -12,10 +12,10 @@ import pytest
 from tests.unit.runner.rig import PROJECT, Container, Runner
 
 from sallyport_common.protocol import StatusCode
+from sallyport_runner.flags import Flag
 from sallyport_runner.models import Phase, Reason
 from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.services.running.sandbox import Sandbox
-from sallyport_runner.storage import MANUAL_MAINTENANCE
 
 HOME = "/" + "tmp"
 DATABASE_URL = "postgresql://jobs:hidden-password@127.0.0.1/hospital"
@@ -26,7 +26,7 @@ def test_maintenance_resets_database_jobs(runner: Runner, sha: str) -> None:
     runner.request("a", sha, "extract")
     runner.passes(3)
     assert runner.job("extract").code is StatusCode.EXECUTING
-    runner.store.set_flag(MANUAL_MAINTENANCE, "on", "2026-11-24T00:00:00Z")
+    runner.store.set_flag(Flag.MANUAL_MAINTENANCE, True, "2026-11-24T00:00:00Z")
     runner.passes(2)
     job = runner.job("extract")
     assert (job.code, job.attempt) == (StatusCode.WAITING_DB_MAINTENANCE, 2)

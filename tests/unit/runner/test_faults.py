@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.rig import Container, Runner, make
+from tests.unit.runner.rig import PROJECT, Container, Runner, make
 
-from sallyport_common.protocol import ERROR_ACTION, StatusCode
+from sallyport_common.protocol import ERROR_ACTION, State, StatusCode
+from sallyport_runner.flags import Flag
 from sallyport_runner.models import ContainerSpec, ContainerStatus, JobRequest, Reason, Stop
-from sallyport_runner.services.executor import ImageError
+from sallyport_runner.services.executor import ImageError, TransientError
+from sallyport_runner.services.requests import outgoing
 from sallyport_runner.services.requests.admission import Admission
+from sallyport_runner.services.running import retries
+from sallyport_runner.services.running.background import SHORT, Threads
 from sallyport_runner.services.running.retries import MAX_TRIES
-from sallyport_runner.storage import PAUSED
 
 pytestmark = pytest.mark.live
 NOW = "2026-11-24T00:00:00Z"
@@ -64,15 +69,120 @@ def test_a_request_that_breaks_the_runner_ends_and_the_next_one_runs(
     runner.passes(5)
     (job,) = runner.store.jobs_of([first.identifier])
     assert (job.action, job.code) == (ERROR_ACTION, StatusCode.INTERNAL_ERROR)
-    assert "could not look at the request" in job.problem
+    assert "could not process this request" in job.problem
     assert "a fault of ours" in caplog.text
     assert "a fault of ours" not in job.problem
     assert runner.job("make").code is StatusCode.SUCCEEDED
 
 
+@pytest.mark.parametrize("tries", [MAX_TRIES - 1, MAX_TRIES])
+def test_code_that_stays_out_of_reach_ends_the_request_after_some_tries(
+    tmp_path: Path, tries: int
+) -> None:
+    runner = Runner(tmp_path, github_proxy="http://127.0.0.1:9")
+    request = runner.request("a", runner.study.head, "make")
+    runner.passes(tries, seconds=100)
+    jobs = runner.store.jobs_of([request.identifier])
+    assert len(jobs) == (tries == MAX_TRIES)
+    if jobs:
+        row = outgoing.job_row(jobs[0])
+        assert (row["action"], row["status"]) == (ERROR_ACTION, "failed")
+        assert row["status_message"].endswith(".")
+        assert "Error" not in row["status_message"]
+    runner.settings = replace(runner.settings, github_proxy=f"file://{tmp_path}/forge")
+    runner.restart()  # the control: the proxy answers again
+    runner.passes(6)
+    ends = {job.action for job in runner.store.jobs_of([request.identifier])}
+    assert ends == ({"make"} if tries < MAX_TRIES else {ERROR_ACTION})
+
+
+def test_a_fault_of_a_slow_step_counts_although_passes_come_between(
+    runner: Runner, sha: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(_admission: Admission, request: JobRequest) -> bool:
+        time.sleep(2 * SHORT)
+        raise TransientError(request.identifier)
+
+    monkeypatch.setattr(Admission, "admit", slow)
+    monkeypatch.setattr(retries, "MAX_TRIES", 3)
+    runner.background = Threads()
+    runner.restart()
+    request = runner.request("a", sha, "make")
+    deadline = time.monotonic() + 20
+    while not runner.store.jobs_of([request.identifier]) and time.monotonic() < deadline:
+        runner.passes(1, seconds=30)
+        time.sleep(SHORT)
+    (job,) = runner.store.jobs_of([request.identifier])
+    assert (job.action, job.code) == (ERROR_ACTION, StatusCode.INTERNAL_ERROR)
+
+
+def test_ten_repositories_that_hang_do_not_hold_up_another_request(
+    runner: Runner, sha: str
+) -> None:
+    """Reading HEAD of a hanging repository blocks git until somebody opens the pipe."""
+    pipes = []
+    for number in range(10):
+        folder = runner.base / f"forge/demo-org/hangs{number}"
+        (folder / "objects").mkdir(parents=True)
+        (folder / "refs").mkdir()
+        os.mkfifo(folder / "HEAD")
+        pipes.append(folder / "HEAD")
+    runner.background = Threads()
+    runner.restart()
+    for number in range(10):
+        repo = f"https://github.com/demo-org/hangs{number}"
+        runner.request(f"h{number}", sha, "make", repo=repo, workspace=f"hangs{number}")
+    good = runner.request("z", sha, "make", created_at="2026-11-25T00:00:00Z")
+    try:
+        begin = time.monotonic()
+        while not runner.executor.started and time.monotonic() < begin + 60:
+            runner.passes(1)
+        assert [spec.labels["workspace"] for spec in runner.executor.started] == ["ws"]
+        assert runner.job("make", good).state is not State.PENDING
+        waiting = {request.workspace for request in runner.store.new_requests()}
+        assert waiting == {f"hangs{number}" for number in range(10)}
+    finally:
+        for pipe in pipes:
+            os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))
+
+
+def test_a_retry_is_said_while_it_is_waited_for(runner: Runner, sha: str) -> None:
+    runner.request("a", sha, "make")
+    runner.executor.unready = True
+    runner.passes(2)
+    job = runner.job("make")
+    assert (job.code, job.reason) == (StatusCode.PREPARING, Reason.RETRY)
+    assert outgoing.job_row(job)["status_message"].startswith("Retrying")
+    runner.executor.unready = False
+    runner.passes(3, seconds=10)
+    assert runner.job("make").code is StatusCode.SUCCEEDED
+
+
+def test_a_tag_that_the_registry_lacks_is_named(runner: Runner) -> None:
+    text = PROJECT.replace("python:v2 make.py", "python:v9 make.py")
+    runner.request("a", runner.study.commit({"project.yaml": text}), "make")
+    runner.passes(3)
+    job = runner.job("make")
+    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_IMAGE)
+    assert outgoing.job_row(job)["status_message"].endswith("check its name and tag: python:v9")
+
+
+@pytest.mark.parametrize("change", ["force push", "deleted branch"])
+def test_history_that_changed_is_said_in_a_sentence(runner: Runner, sha: str, change: str) -> None:
+    if change == "force push":
+        runner.study.git("commit", "--quiet", "--amend", "--allow-empty", "-m", "rewritten")
+    else:
+        runner.study.git("branch", "--move", "main", "other")
+    runner.request("a", sha, "make")
+    runner.passes(2)
+    message = outgoing.job_row(runner.job(ERROR_ACTION))["status_message"]
+    assert "branch" in message
+    assert "Error" not in message
+
+
 @pytest.mark.parametrize("killed", [True, False])
 def test_a_waiting_job_can_be_killed_or_cancelled(runner: Runner, sha: str, killed: bool) -> None:
-    runner.store.set_flag(PAUSED, "true", NOW)
+    runner.store.set_flag(Flag.PAUSED, True, NOW)
     request = runner.request("a", sha, "make")
     runner.passes(2)
     if killed:
@@ -150,11 +260,11 @@ def test_a_job_for_a_database_that_the_runner_has_not_is_refused(tmp_path: Path)
 def test_code_that_is_gone_from_the_forge_before_the_job_is_prepared_is_said(
     runner: Runner, sha: str
 ) -> None:
-    runner.store.set_flag(PAUSED, "true", NOW)
+    runner.store.set_flag(Flag.PAUSED, True, NOW)
     runner.request("a", sha, "make")
     runner.passes(2)
     runner.study.git("commit", "--quiet", "--amend", "--allow-empty", "-m", "another history")
-    runner.store.set_flag(PAUSED, None, NOW)
+    runner.store.set_flag(Flag.PAUSED, False, NOW)
     runner.passes(3)
     job = runner.job("make")
     assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_CODE)

@@ -10,11 +10,11 @@ from tests.unit.runner.made import TIME, fill, job
 from tests.unit.runner.rig import settings
 
 from sallyport_common.protocol import StatusCode
+from sallyport_runner.flags import Flag
 from sallyport_runner.models import Reason
 from sallyport_runner.services.running.queue import Queue
 from sallyport_runner.services.running.retries import LONGEST, MAX_TRIES, Retries
 from sallyport_runner.services.running.sandbox import Sandbox
-from sallyport_runner.storage import MAINTENANCE, MANUAL_MAINTENANCE, MODE, PAUSED
 from sallyport_runner.storage.sql import SqlStore
 
 
@@ -66,20 +66,20 @@ def test_what_awaited_jobs_mean(
     awaited = [job(number, code=state) for number, state in enumerate(states, start=2)]
     waiting = job(1, wait_for=[one.id for one in awaited])
     fill(store, waiting, *awaited)
-    assert queue(store, tmp_path).place(waiting) == (code, Reason.NONE)
+    assert queue(store, tmp_path).waits_for(waiting) == (code, Reason.NONE)
 
 
 @pytest.mark.parametrize(
     ("values", "flags", "requires_db", "expected"),
     [
         ({}, {}, False, StatusCode.PREPARING),
-        ({}, {PAUSED: "true"}, False, StatusCode.PAUSED),
-        ({}, {PAUSED: None}, False, StatusCode.PREPARING),
-        ({}, {MODE: MAINTENANCE}, True, StatusCode.WAITING_DB_MAINTENANCE),
-        ({}, {MODE: MAINTENANCE}, False, StatusCode.PREPARING),
-        ({}, {MODE: None}, True, StatusCode.PREPARING),
-        ({}, {MANUAL_MAINTENANCE: "on"}, True, StatusCode.WAITING_DB_MAINTENANCE),
-        ({"backend": "test"}, {MANUAL_MAINTENANCE: "on"}, True, StatusCode.PREPARING),
+        ({}, {Flag.PAUSED: True}, False, StatusCode.PAUSED),
+        ({}, {Flag.PAUSED: False}, False, StatusCode.PREPARING),
+        ({}, {Flag.MODE: True}, True, StatusCode.WAITING_DB_MAINTENANCE),
+        ({}, {Flag.MODE: True}, False, StatusCode.PREPARING),
+        ({}, {Flag.MODE: False}, True, StatusCode.PREPARING),
+        ({}, {Flag.MANUAL_MAINTENANCE: True}, True, StatusCode.WAITING_DB_MAINTENANCE),
+        ({"backend": "test"}, {Flag.MANUAL_MAINTENANCE: True}, True, StatusCode.PREPARING),
         ({"max_workers": 1}, {}, False, StatusCode.WAITING_ON_WORKERS),
         ({"max_workers": 2}, {}, False, StatusCode.PREPARING),
         ({"max_db_workers": 1}, {}, True, StatusCode.WAITING_ON_DB_WORKERS),
@@ -91,21 +91,21 @@ def test_what_holds_a_job_back(
     store: SqlStore,
     tmp_path: Path,
     values: dict[str, Any],
-    flags: dict[str, str | None],
+    flags: dict[Flag, bool],
     requires_db: bool,
     expected: StatusCode,
 ) -> None:
     waiting = job(1, requires_db=requires_db)
     fill(store, waiting, job(2, code=StatusCode.EXECUTING, requires_db=True))
-    for name, value in flags.items():
-        store.set_flag(name, value, TIME)
-    assert queue(store, tmp_path, **values).place(waiting)[0] is expected
+    for flag, on in flags.items():
+        store.set_flag(flag, on, TIME)
+    assert queue(store, tmp_path, **values).waits_for(waiting)[0] is expected
 
 
 def test_too_little_disk_holds_everything_back(store: SqlStore, tmp_path: Path) -> None:
     fill(store, job(1))
     full = queue(store, tmp_path, disk_free_floor=2**62)
-    assert full.place(job(1)) == (StatusCode.WAITING_ON_WORKERS, Reason.DISK_SPACE)
+    assert full.waits_for(job(1)) == (StatusCode.WAITING_ON_WORKERS, Reason.DISK_SPACE)
 
 
 def test_pauses_grow_to_a_limit_and_end() -> None:

@@ -11,10 +11,10 @@ import pytest
 from tests.unit.runner.rig import PROJECT, Container, Runner, make
 
 from sallyport_common.protocol import StatusCode
+from sallyport_runner.flags import Flag
 from sallyport_runner.models import Reason, Stop
 from sallyport_runner.services.running.retries import MAX_TRIES
-from sallyport_runner.services.running.runs import MAX_ATTEMPTS
-from sallyport_runner.storage import PAUSED
+from sallyport_runner.services.running.transitions import MAX_ATTEMPTS
 
 pytestmark = pytest.mark.live
 
@@ -281,13 +281,13 @@ def test_a_wildcard_never_reaches_logs_and_manifest(runner: Runner) -> None:
 def test_a_newer_run_of_a_need_takes_no_inputs_away(runner: Runner, sha: str) -> None:
     runner.request("a", sha, "make")
     runner.passes(6)
-    runner.store.set_flag(PAUSED, "true", "2026-11-24T00:00:00Z")
+    runner.store.set_flag(Flag.PAUSED, True, "2026-11-24T00:00:00Z")
     runner.request("b", sha, "table")
     runner.passes(2)
     runner.request("c", sha, "make")
     runner.passes(2)
     assert runner.job("make").code is StatusCode.PAUSED
-    runner.store.set_flag(PAUSED, None, "2026-11-24T00:00:00Z")
+    runner.store.set_flag(Flag.PAUSED, False, "2026-11-24T00:00:00Z")
     runner.store.update(runner.job("make").id, wait_for=[runner.job("table").id])
     runner.passes(6)
     assert runner.job("table").code is StatusCode.SUCCEEDED
@@ -372,11 +372,11 @@ def test_an_engine_that_is_away_loses_nothing(runner: Runner, sha: str) -> None:
 
 
 def test_pause_holds_pending_jobs_only(runner: Runner, sha: str) -> None:
-    runner.store.set_flag(PAUSED, "true", "2026-11-24T00:00:00Z")
+    runner.store.set_flag(Flag.PAUSED, True, "2026-11-24T00:00:00Z")
     runner.request("a", sha, "make")
     runner.passes(3)
     assert runner.job("make").code is StatusCode.PAUSED
-    runner.store.set_flag(PAUSED, None, "2026-11-24T00:00:00Z")
+    runner.store.set_flag(Flag.PAUSED, False, "2026-11-24T00:00:00Z")
     runner.passes(4)
     assert runner.job("make").code is StatusCode.SUCCEEDED
 

@@ -17,6 +17,8 @@ from tests.unit.runner.rig import Runner, settings
 from sallyport_common.errors import SettingsError
 from sallyport_common.protocol import ENVELOPE_TYPE, utc_text
 from sallyport_records import dsse, keys
+from sallyport_runner.flags import Flag, Flags
+from sallyport_runner.models import Reason
 from sallyport_runner.services.requests.reader import RefusedRequestError, RequestReader, load_keys
 from sallyport_runner.services.requests.server import JobServer, Listing, ServerError
 from sallyport_runner.services.requests.sync import Listener, SyncState
@@ -236,7 +238,7 @@ def test_a_change_during_the_post_is_posted_again(runner: Runner, sha: str) -> N
     job = runner.job("make")
     runner.store.acknowledge({job.id: job.revision})
     assert runner.store.requests_to_post(heartbeat=False) == []
-    runner.store.update(job.id, reason="")
+    runner.store.update(job.id, reason=Reason.NONE)
     runner.store.acknowledge({job.id: job.revision})
     assert runner.store.requests_to_post(heartbeat=False) == ["a" * 16]
 
@@ -277,7 +279,7 @@ def upstream(tmp_path: Path) -> Iterator[tuple[JobServer, type[_Handler]]]:
 
 def test_the_wire_form(upstream: tuple[JobServer, type[_Handler]]) -> None:
     client, handler = upstream
-    flags = {"paused": ("true", "2026-11-24T00:00:00Z"), "alive": (None, "x")}
+    flags = Flags({Flag.PAUSED: ("true", "2026-11-24T00:00:00Z")})
     handler.answer = (200, {"ETag": '"7"'}, b'{"results": []}')
     assert client.requests(None, flags) == Listing([], '"7"')
     handler.answer = (304, {}, b"")
@@ -289,7 +291,7 @@ def test_the_wire_form(upstream: tuple[JobServer, type[_Handler]]) -> None:
     assert second[0].endswith("?backend=hospital&wait=50")
     assert second[1]["If-None-Match"] == '"7"'
     handler.answer = (200, {}, b'{"status": "success"}')
-    client.post([{"identifier": "x"}], {})
+    client.post([{"identifier": "x"}], Flags())
     assert handler.seen[-1][0] == "/api/v2/jobs/"
     assert json.loads(handler.seen[-1][2]) == [{"identifier": "x"}]
 
@@ -310,11 +312,11 @@ def test_strange_answers_are_faults_of_the_server(
     client, handler = upstream
     handler.answer = answer
     with pytest.raises(ServerError):
-        client.requests(None, {})
+        client.requests(None, Flags())
     assert len(handler.seen) == 1
 
 
 def test_a_server_that_is_away_is_a_fault(tmp_path: Path) -> None:
     known = replace(settings(tmp_path), job_server_endpoint="http://127.0.0.1:9/api/v2")
     with pytest.raises(ServerError, match="not reached"):
-        JobServer(known, "test").requests(None, {})
+        JobServer(known, "test").requests(None, Flags())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -143,22 +142,6 @@ def test_the_summary_of_a_log() -> None:
     ]
     empty = SUMMARY | {"outputs": {}, "level4_excluded_files": {}}
     assert joblog.summary(empty).decode().endswith("outputs:\n  (no outputs)\n")
-
-
-@pytest.mark.parametrize(
-    ("chunks", "text"),
-    [
-        ([b"ab", b"cd"], "abcd"),
-        ([b"abcde"], "abcd\n(the rest of the log was left out)\n"),
-        ([b"abc", b"def", b"g"], "abcd\n(the rest of the log was left out)\n"),
-        ([], ""),
-    ],
-)
-def test_a_log_has_a_limit(chunks: list[bytes], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joblog, "MAX_BYTES", 4)
-    target = io.BytesIO()
-    joblog.copy_output(target, chunks)
-    assert target.getvalue().decode() == text
 
 
 def test_a_manifest_keeps_what_it_does_not_know(tmp_path: Path) -> None:

@@ -17,27 +17,19 @@ from sallyport_common.loop import Heart, Stopper, notify, run_loop, watchdog_int
 from sallyport_runner.app import NAME, create_app
 from sallyport_runner.services.control import Control
 from sallyport_runner.services.executor import TransientError
-from sallyport_runner.services.git import Git
-from sallyport_runner.services.outputs.archive import Archive
-from sallyport_runner.services.outputs.finalise import Finaliser
-from sallyport_runner.services.outputs.publish import Publisher
 from sallyport_runner.services.outputs.volumes import Volumes
-from sallyport_runner.services.requests.admission import Admission
 from sallyport_runner.services.requests.reader import RequestReader, load_keys
-from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.services.requests.server import JobServer, ServerError
 from sallyport_runner.services.requests.sync import Listener, Reporter, SyncState
 from sallyport_runner.services.running.background import Threads
 from sallyport_runner.services.running.engine import DockerExecutor
+from sallyport_runner.services.running.parts import Outside, build
 from sallyport_runner.services.running.runs import Runs
-from sallyport_runner.services.running.stages import Stages
-from sallyport_runner.services.running.supervision import Supervision
 from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage.sql import SqlStore, open_database
 
 log = logging.getLogger(__name__)
-STEP_THREADS = 4
 HEART_LIMIT = 300.0
 SWEEP_INTERVAL = 60.0
 REPORT_INTERVAL = 5.0
@@ -62,30 +54,19 @@ class Daemon:
             self._sync,
             self._reporter.wake,
         )
-        self._background = Threads(STEP_THREADS)
         volumes = Volumes(settings.volumes)
-        self._runs = self._make_runs(executor, volumes)
+        outside = Outside(
+            settings=settings,
+            store=self._store,
+            executor=executor,
+            volumes=volumes,
+            background=Threads(),
+            changed=self._reporter.wake,
+        )
+        self._runs = Runs(build(outside))
         self._sweeper = Sweeper(settings.backend, self._store, executor, volumes)
         self._control = Control(
             settings.backend, self._store, executor, self._sync, self._reporter.wake
-        )
-
-    def _make_runs(self, executor: DockerExecutor, volumes: Volumes) -> Runs:
-        settings, store = self._settings, self._store
-        source = Git(settings.workdir / "repos", settings.github_proxy, settings.ca_file)
-        recovery = Recovery(Archive(settings), executor, volumes)
-        admission = Admission(settings, store, source, recovery)
-        return Runs(
-            settings,
-            store,
-            executor,
-            admission,
-            Stages(settings, store, executor, source, admission, volumes),
-            Finaliser(settings, executor, volumes, Publisher(settings)),
-            Supervision(settings, store, executor, volumes, self._background),
-            volumes,
-            self._background,
-            self._reporter.wake,
         )
 
     def run(self) -> None:
@@ -149,4 +130,4 @@ class Daemon:
 
     def _check_loops(self) -> None:
         if not self._heart.alive():
-            raise RuntimeError("a loop stands still")
+            raise RuntimeError("a loop has stalled")

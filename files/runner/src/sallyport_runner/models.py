@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from sallyport_common.protocol import State, StatusCode, state_of
 
@@ -38,6 +38,7 @@ class Reason(enum.StrEnum):
     STOPPING = "stopping"
     DISK_SPACE = "disk_space"
     RETRY = "retry"
+    GAVE_UP = "gave_up"
     OUT_OF_MEMORY = "out_of_memory"
     TIME_LIMIT = "time_limit"
     DISK_LIMIT = "disk_limit"
@@ -138,13 +139,45 @@ class Job:
 
     @property
     def active(self) -> bool:
-        """Tell whether the job has not ended."""
+        """Return whether the job has not ended."""
         return not self.state.final
+
+    @property
+    def run_key(self) -> str:
+        """Names this attempt: what a step of an earlier one returns does not count for it."""
+        return f"{self.id} {self.attempt}"
 
     @property
     def container(self) -> str:
         """The name of the container of the present phase; the name is the lock."""
         return container_name(self.id, self.phase)
+
+
+class JobDetails(TypedDict, total=False):
+    """Fields of a job that change on its way, beside code and reason."""
+
+    wait_for: list[str]
+    problem: str
+    unmatched: list[str]
+    attempt: int
+    phase: Phase
+    epoch: int
+    image: str
+    files: dict[str, str]
+    run_record: str
+    stop: Stop
+    started_at: str | None
+    completed_at: str | None
+    container_started: float
+    metrics: dict[str, float]
+
+
+class JobChanges(JobDetails, total=False):
+    """Everything about a job that the store may change."""
+
+    code: StatusCode
+    reason: Reason
+    updated_at: str
 
 
 def container_name(job_id: str, phase: Phase) -> str:
@@ -196,12 +229,12 @@ class ContainerStatus:
 
     @property
     def running(self) -> bool:
-        """Tell whether the container is alive."""
+        """Return whether the container is alive."""
         return self.state in {"running", "paused", "restarting"}
 
     @property
     def killed(self) -> bool:
-        """Tell whether it ended as containers do when engine or host go down under them."""
+        """Return whether it ended as containers do when engine or host go down under them."""
         return self.exit_code in KILLED_EXITS and not self.out_of_memory
 
     def label(self, name: str) -> str:
@@ -218,7 +251,7 @@ class Image:
 
     @property
     def has_phases(self) -> bool:
-        """Tell whether the image compiles study code apart from reaching the database."""
+        """Return whether the image compiles study code apart from reaching the database."""
         return self.labels.get("org.sallyport.phases") == "compile,execute"
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from sallyport_common.errors import SallyportError
 from sallyport_common.protocol import utc_now_text
+from sallyport_runner.flags import Flag
 from sallyport_runner.models import Job, Stop
 from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.requests.sync import SyncState
-from sallyport_runner.storage import MANUAL_MAINTENANCE, PAUSED, Store
+from sallyport_runner.storage import Store
 
 SHOWN = 50
 
@@ -38,8 +39,8 @@ class Control:
         flags = self._store.flags()
         return {
             "backend": self._backend,
-            "paused": flags.get(PAUSED, (None, ""))[0] == "true",
-            "db_maintenance": flags.get(MANUAL_MAINTENANCE, (None, ""))[0] == "on",
+            "paused": flags.paused,
+            "db_maintenance": flags.manual_maintenance,
             "jobs": self._store.counts(),
             "sync": {
                 "last_contact": self._sync.last_contact,
@@ -65,22 +66,22 @@ class Control:
 
     def pause(self, on: bool) -> None:
         """Start no further job, or go on."""
-        self._flag(PAUSED, "true" if on else None)
+        self._flag(Flag.PAUSED, on)
 
     def maintenance(self, on: bool) -> None:
         """Close the database for jobs, or open it again."""
-        self._flag(MANUAL_MAINTENANCE, "on" if on else None)
+        self._flag(Flag.MANUAL_MAINTENANCE, on)
 
-    def _flag(self, name: str, value: str | None) -> None:
-        self._store.set_flag(name, value, utc_now_text())
+    def _flag(self, flag: Flag, on: bool) -> None:
+        self._store.set_flag(flag, on, utc_now_text())
         self._wake()
 
     def kill(self, partial: str) -> Job:
         """Stop a job for good; part of its id is enough. Raises UnknownJobError."""
-        found = [job for job in self._store.active_jobs() if partial and partial in job.id]
-        if len(found) != 1:
-            number = "No active job has" if not found else "More than one active job has"
+        jobs = [job for job in self._store.active_jobs() if partial and partial in job.id]
+        if len(jobs) != 1:
+            number = "More than one active job has" if jobs else "No active job has"
             raise UnknownJobError(f"{number} '{partial}' in its id.")
-        job = self._store.update(found[0].id, stop=Stop.ADMIN)
+        job = self._store.update(jobs[0].id, stop=Stop.ADMIN)
         self._wake()
         return job

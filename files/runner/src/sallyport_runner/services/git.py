@@ -27,7 +27,7 @@ _REPOSITORY = re.compile(
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 TIMEOUT = 300
-ATTEMPTS = 5
+ATTEMPTS = 1
 FIRST_PAUSE = 4.0
 MAX_FILE = LARGEST_PROJECT_FILE
 ALL_HISTORY = 2**31 - 1
@@ -35,6 +35,10 @@ ALL_HISTORY = 2**31 - 1
 
 class CodeError(SallyportError):
     """Repository, branch or commit of a request are not acceptable."""
+
+
+class CodeUnavailableError(TransientError):
+    """The code could not be fetched now; the text is a fixed sentence, as in CodeError."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Every sentence that the runner says about a job; none of them holds a value of the study."""
+"""Every sentence that the runner says about a job; none contains a value of the study."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ CODES = {
     StatusCode.WAITING_ON_DEPENDENCIES: "Waiting on dependencies",
     StatusCode.WAITING_ON_WORKERS: "Waiting for a free worker",
     StatusCode.WAITING_ON_DB_WORKERS: "Waiting for a free database worker",
-    StatusCode.WAITING_ON_REBOOT: "Interrupted by a restart of the backend; starts again",
+    StatusCode.WAITING_ON_REBOOT: "Interrupted by a restart of the backend; the job is restarted",
     StatusCode.PREPARING: "Preparing code, inputs and image",
     StatusCode.PREPARED: "Prepared and ready to run",
     StatusCode.EXECUTING: "Executing job on the backend",
-    StatusCode.EXECUTED: "Executed; outputs are about to be recorded",
+    StatusCode.EXECUTED: "Executed; waiting to record outputs",
     StatusCode.FINALIZING: "Recording outputs",
     StatusCode.FINALIZED: "Outputs recorded",
     StatusCode.SUCCEEDED: "Completed successfully",
-    StatusCode.DEPENDENCY_FAILED: "Not started: an action that it needs failed",
+    StatusCode.DEPENDENCY_FAILED: "Not started because an action that it needs failed",
     StatusCode.NONZERO_EXIT: "The command ended with an error; see the log in the workspace",
     StatusCode.CANCELLED_BY_USER: "Cancelled by user",
     StatusCode.UNMATCHED_PATTERNS: "No file matched some output patterns; the log lists new files",
@@ -30,28 +30,32 @@ CODES = {
 }
 
 REASONS = {
-    Reason.NOTHING_TO_DO: "All actions have already completed or are under way",
+    Reason.NOTHING_TO_DO: "All actions have already completed or are in progress",
     Reason.WITHHELD: (
         "Completed successfully; some moderately sensitive outputs were withheld from review, "
         "with the reason beside each in the workspace"
     ),
     Reason.STOPPING: "Cancelled; the job is being stopped",
     Reason.DISK_SPACE: "Waiting: the backend has too little free disk space",
-    Reason.RETRY: "Waiting for another try after a temporary fault of the backend",
+    Reason.RETRY: "Retrying after a temporary fault of the backend",
+    Reason.GAVE_UP: (
+        "The backend could not start the job after several tries; "
+        "its administrators can see the details"
+    ),
     Reason.OUT_OF_MEMORY: "The job ran out of memory",
     Reason.TIME_LIMIT: "The job was stopped at its time limit",
-    Reason.DISK_LIMIT: "The job was stopped because it wrote more than it may",
+    Reason.DISK_LIMIT: "The job was stopped because it exceeded the disk limit",
     Reason.NO_DATABASE: "This backend has no database",
     Reason.NO_NETWORK: "The database network of the backend is missing",
     Reason.NO_INPUT: "An output of a needed action is missing; run that action again",
-    Reason.NO_IMAGE: "The image cannot be had from the registry",
-    Reason.NO_CODE: "The code of the study cannot be had, or its commit left the branch",
-    Reason.BAD_PLAN: "The compiled plan of the study was refused",
+    Reason.NO_IMAGE: "The image could not be pulled from the registry; check its name and tag",
+    Reason.NO_CODE: "The study code could not be fetched, or the commit is no longer on the branch",
+    Reason.BAD_PLAN: "The compiled query plan was rejected",
     Reason.TOO_MANY_ATTEMPTS: "The job was interrupted too often",
-    Reason.NO_RECORD: "Completed successfully; the backend has no record of its outputs any more",
-    Reason.DB_TRANSIENT: "A temporary database error; run the action again",
-    Reason.DB_IMPORT: "Data is not available now; run the action again later",
-    Reason.DB_PROBLEM: "A database error; see the log in the workspace",
+    Reason.NO_RECORD: "Completed successfully; the backend no longer has a record of its outputs",
+    Reason.DB_TRANSIENT: "Temporary database error; run the action again",
+    Reason.DB_IMPORT: "The data is not available at the moment; run the action again later",
+    Reason.DB_PROBLEM: "Database error; see the log in the workspace",
     Reason.BAD_ARGUMENTS: "The command's arguments are wrong; see the log in the workspace",
     Reason.TOO_COMPLEX: "The query is too complex for the database",
     Reason.BAD_DEFINITION: "The definition has an error; see the log in the workspace",

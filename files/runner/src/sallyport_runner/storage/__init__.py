@@ -1,18 +1,12 @@
-"""What the services ask of a store. Implementations hold SQL and nothing else."""
+"""What the services need of a store. Implementations hold SQL and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol, Unpack
 
-from sallyport_runner.models import Job, JobRequest
-
-PAUSED = "paused"
-MODE = "mode"
-MANUAL_MAINTENANCE = "manual-db-maintenance"
-MAINTENANCE = "db-maintenance"
-ALIVE = "alive"
-"""Not a flag for the job server: when the run loop was last heard."""
+from sallyport_runner.flags import Flag, Flags
+from sallyport_runner.models import Job, JobChanges, JobRequest
 
 
 class Store(Protocol):
@@ -25,13 +19,13 @@ class Store(Protocol):
         """Return a request."""
 
     def new_requests(self) -> list[JobRequest]:
-        """Return the requests whose jobs were not made yet, oldest first."""
+        """Return the requests that are not admitted yet, oldest first."""
 
     def admit(self, identifier: str, jobs: Sequence[Job], actions: Sequence[str]) -> None:
         """Keep the jobs of a request in one step; nothing happens when it has been admitted."""
 
     def cancel(self, identifier: str, actions: Sequence[str], now: str) -> bool:
-        """Note cancelled actions and mark their active jobs; tell whether anything changed."""
+        """Note cancelled actions and mark their active jobs; return whether anything changed."""
 
     def job(self, identifier: str) -> Job | None:
         """Return a job."""
@@ -51,20 +45,26 @@ class Store(Protocol):
     def requests_to_post(self, heartbeat: bool) -> list[str]:
         """Return requests with jobs that the server lacks, or, for a heartbeat, active jobs."""
 
-    def update(self, identifier: str, **values: Any) -> Job:
+    def update(self, identifier: str, **changes: Unpack[JobChanges]) -> Job:
         """Change fields of a job, raise its revision and return it."""
 
-    def note(self, identifier: str, **values: Any) -> None:
+    def note(self, identifier: str, **changes: Unpack[JobChanges]) -> None:
         """Change fields of a job that need not be posted at once."""
 
     def acknowledge(self, revisions: dict[str, int]) -> None:
         """Note which revision of each job the server has."""
 
-    def flags(self) -> dict[str, tuple[str | None, str]]:
-        """Return value and time of change by name of flag."""
+    def flags(self) -> Flags:
+        """Return the flags of the backend."""
 
-    def set_flag(self, name: str, value: str | None, now: str) -> None:
+    def set_flag(self, flag: Flag, on: bool, now: str) -> None:
         """Set or clear a flag."""
+
+    def last_alive(self) -> str | None:
+        """Return when the run loop last noted that it is alive, in wire form."""
+
+    def note_alive(self, now: str) -> None:
+        """Note that the run loop is alive."""
 
     def counts(self) -> dict[str, int]:
         """Return the number of jobs by status code."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import Row, and_, func, insert, or_, select, update
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 
 from sallyport_common.database import create_engine, migrate, read, write
 from sallyport_common.protocol import StatusCode, state_of
-from sallyport_runner.models import Job, JobRequest, Phase, Reason, Stop
+from sallyport_runner.flags import Flag, Flags
+from sallyport_runner.models import Job, JobChanges, JobRequest, Phase, Reason, Stop
 from sallyport_runner.storage.tables import flags, job_requests, jobs
 
+ALIVE = "alive"
+"""A row among the flags that is none: when the run loop was last alive."""
 FINAL_CODES = [code for code in StatusCode if state_of(code).final]
 
 
@@ -153,17 +156,17 @@ class SqlStore:
         with read(self._engine) as connection:
             return [row.request_id for row in connection.execute(query)]
 
-    def update(self, identifier: str, **values: Any) -> Job:
+    def update(self, identifier: str, **changes: Unpack[JobChanges]) -> Job:
         """See Store."""
-        changed = {"revision": jobs.c.revision + 1} | values
+        changed = {"revision": jobs.c.revision + 1, **changes}
         with write(self._engine) as connection:
             connection.execute(update(jobs).where(jobs.c.id == identifier).values(changed))
             return _job(connection.execute(select(jobs).where(jobs.c.id == identifier)).one())
 
-    def note(self, identifier: str, **values: Any) -> None:
+    def note(self, identifier: str, **changes: Unpack[JobChanges]) -> None:
         """See Store."""
         with write(self._engine) as connection:
-            connection.execute(update(jobs).where(jobs.c.id == identifier).values(values))
+            connection.execute(update(jobs).where(jobs.c.id == identifier).values(**changes))
 
     def acknowledge(self, revisions: dict[str, int]) -> None:
         """See Store."""
@@ -172,21 +175,31 @@ class SqlStore:
                 newer = and_(jobs.c.id == identifier, jobs.c.posted < revision)
                 connection.execute(update(jobs).where(newer).values(posted=revision))
 
-    def flags(self) -> dict[str, tuple[str | None, str]]:
+    def flags(self) -> Flags:
         """See Store."""
         with read(self._engine) as connection:
-            rows = connection.execute(select(flags)).all()
-        return {row.name: (row.value, row.changed_at) for row in rows}
+            rows = connection.execute(select(flags).where(flags.c.name.in_(list(Flag)))).all()
+        return Flags({Flag(row.name): (row.value, row.changed_at) for row in rows})
 
-    def set_flag(self, name: str, value: str | None, now: str) -> None:
+    def set_flag(self, flag: Flag, on: bool, now: str) -> None:
         """See Store."""
-        with write(self._engine) as connection:
-            self._set(connection, name, {"value": value, "changed_at": now})
+        self._set(flag, {"value": flag.on_value if on else None, "changed_at": now})
 
-    def _set(self, connection: Connection, name: str, values: dict[str, str | None]) -> None:
-        changed = connection.execute(update(flags).where(flags.c.name == name).values(values))
-        if not changed.rowcount:
-            connection.execute(insert(flags).values(values | {"name": name}))
+    def last_alive(self) -> str | None:
+        """See Store."""
+        with read(self._engine) as connection:
+            query = select(flags.c.changed_at).where(flags.c.name == ALIVE)
+            return connection.execute(query).scalar()
+
+    def note_alive(self, now: str) -> None:
+        """See Store."""
+        self._set(ALIVE, {"value": None, "changed_at": now})
+
+    def _set(self, name: str, values: dict[str, str | None]) -> None:
+        with write(self._engine) as connection:
+            changed = connection.execute(update(flags).where(flags.c.name == name).values(values))
+            if not changed.rowcount:
+                connection.execute(insert(flags).values(values | {"name": name}))
 
     def counts(self) -> dict[str, int]:
         """See Store."""

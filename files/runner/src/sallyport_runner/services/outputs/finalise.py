@@ -25,7 +25,7 @@ from sallyport_runner.models import (
 from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.outputs import inspection, joblog, plan, trees
 from sallyport_runner.services.outputs.archive import RECORD, Archive, read_record
-from sallyport_runner.services.outputs.publish import Publisher
+from sallyport_runner.services.outputs.publish import PrivacyTrees
 from sallyport_runner.services.outputs.volumes import Volume, Volumes
 from sallyport_runner.services.sentences import DATABASE_EXITS, sentence
 from sallyport_runner.settings import Settings
@@ -42,11 +42,11 @@ class Finaliser:
         settings: Settings,
         executor: Executor,
         volumes: Volumes,
-        publisher: Publisher,
+        privacy_trees: PrivacyTrees,
         now: Callable[[], str] = utc_now_text,
     ) -> None:
         self._archive, self._executor, self._volumes = Archive(settings), executor, volumes
-        self._publisher, self._now = publisher, now
+        self._trees, self._now = privacy_trees, now
         self._lock = threading.Lock()
 
     def finalise(self, job: Job, request: JobRequest, status: ContainerStatus | None) -> Outcome:
@@ -111,7 +111,7 @@ class Finaliser:
         if unmatched and fresh:
             metadata["hint"] = "Files that were written and match nothing: " + ", ".join(fresh)
         metadata["outputs"] = matched
-        metadata["level4_excluded_files"] = self._publisher.publish(job, request, root, matched)
+        metadata["level4_excluded_files"] = self._trees.publish(job, request, root, matched)
 
     def _write(self, folder: Path, job: Job, metadata: Metadata) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ class Finaliser:
             log.write(joblog.summary(metadata))
             _store(log, folder, "logs.txt")
             if job.stop not in {Stop.CANCELLED, Stop.ADMIN}:
-                for workspace in self._publisher.workspaces(job.workspace):
+                for workspace in self._trees.workspaces(job.workspace):
                     _store(log, workspace, f"metadata/{job.action}.log")
         if metadata["plan_sha256"]:
             write_atomic(folder / plan.NAME, plan.read_plan(self._volumes.of(job.id).plan))

@@ -16,7 +16,7 @@ from sallyport_runner.settings import Settings
 from sallyport_study import PrivacyLevel
 
 
-class Publisher:
+class PrivacyTrees:
     """Copies outputs to the high tree, and what may be reviewed to the medium tree."""
 
     def __init__(self, settings: Settings) -> None:

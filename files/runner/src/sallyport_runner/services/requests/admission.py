@@ -16,6 +16,8 @@ from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 from sallyport_study import RUN_ALL, Action, Project, ProjectError, parse_project
+from sallyport_study.errors import suggestion
+from sallyport_study.images import DOCKER_IMAGES
 
 log = logging.getLogger(__name__)
 _WORKSPACE = re.compile(r"[A-Za-z0-9_-]+")
@@ -101,15 +103,9 @@ class Admission:
         """Raise for jobs that this backend cannot run."""
         if not request.codelists_ok and any(job.requires_db for job in jobs.values()):
             raise StaleCodelistsError("The study's codelists are out of date.")
-        unsupported = [name for name in jobs if project.actions[name].is_reusable_action]
-        if unsupported:
-            raise ProjectError(
-                [
-                    f"The action '{name}' uses '{jobs[name].words[0]}', which is none of the "
-                    f"images of this backend."
-                    for name in unsupported
-                ]
-            )
+        unknown = [name for name in jobs if project.actions[name].is_reusable_action]
+        if unknown:
+            raise ProjectError([_unknown_image(name, jobs[name].words[0]) for name in unknown])
 
     def _needed(
         self, request: JobRequest, project: Project, latest: dict[str, Job]
@@ -140,6 +136,14 @@ class Admission:
                 reached.add(name)
                 pending += [need for need in project.actions[name].needs if need in chosen]
         return [name for name in chosen if name in reached]
+
+
+def _unknown_image(action: str, image: str) -> str:
+    hint = suggestion(image.partition(":")[0], DOCKER_IMAGES)
+    return (
+        f"The action '{action}' uses the image '{image}', which this backend does not have{hint} "
+        f"Its images are {', '.join(sorted(DOCKER_IMAGES))}."
+    )
 
 
 def _job(request: JobRequest, action: Action, awaited: list[str]) -> Job:
@@ -177,7 +181,7 @@ def failed_job(request: JobRequest, error: SallyportError) -> Job:
     """Return the job that stands for a request that cannot be run."""
     stale = isinstance(error, StaleCodelistsError)
     code = StatusCode.STALE_CODELISTS if stale else StatusCode.INTERNAL_ERROR
-    return _ended(request, ERROR_ACTION, code, problem=f"{type(error).__name__}: {error}")
+    return _ended(request, ERROR_ACTION, code, problem=str(error))
 
 
 def nothing_to_do(request: JobRequest) -> Job:

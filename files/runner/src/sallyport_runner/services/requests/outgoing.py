@@ -2,8 +2,8 @@
 
 Identifiers, actions, state, code, our own fixed sentences, patterns that project.yaml spells out,
 times, CPU and memory figures. Never file names, hints, log lines, exit codes, exception texts,
-row counts or hashes of files. A request that was refused carries the sentences about its own
-project.yaml, repository or branch.
+row counts or hashes of files. A request that was rejected, and a job whose code could not be
+fetched, carry the sentences about their own project.yaml, repository or branch.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from sallyport_common.protocol import ERROR_ACTION, JobRow, StatusCode
-from sallyport_runner.models import Job
+from sallyport_runner.flags import Flags
+from sallyport_runner.models import Job, Reason
 from sallyport_runner.services.sentences import sentence
 
 METRICS = (
@@ -19,11 +20,10 @@ METRICS = (
     "mem_mb_sample", "mem_mb_cumsum", "mem_mb_mean", "mem_mb_peak",
 )  # fmt: skip
 MAX_MESSAGE = 4000
-Flags = dict[str, tuple[str | None, str]]
 
 
 def _message(job: Job) -> str:
-    if job.action == ERROR_ACTION and job.problem:
+    if job.problem and (job.action == ERROR_ACTION or job.reason is Reason.NO_CODE):
         return job.problem[:MAX_MESSAGE]
     if job.server_message and not job.active:
         return job.server_message  # the server's own words, word for word
@@ -31,6 +31,8 @@ def _message(job: Job) -> str:
     if job.code is StatusCode.UNMATCHED_PATTERNS:
         spelled_out = [pattern for pattern in job.unmatched if pattern in job.outputs]
         text += f": {', '.join(spelled_out)}"
+    if job.reason is Reason.NO_IMAGE and job.words:
+        text += f": {job.words[0]}"
     return text[:MAX_MESSAGE]
 
 
@@ -56,9 +58,7 @@ def job_row(job: Job) -> dict[str, Any]:
 
 def flags(values: Flags) -> dict[str, dict[str, str | None]]:
     """Return the content of the Flags header."""
-    shown = ("mode", "paused", "manual-db-maintenance")
     return {
-        name: {"v": value, "ts": changed_at}
-        for name, (value, changed_at) in values.items()
-        if name in shown
+        flag.value: {"v": value, "ts": changed_at}
+        for flag, (value, changed_at) in values.values.items()
     }

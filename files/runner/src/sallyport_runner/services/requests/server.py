@@ -11,8 +11,8 @@ from requests import JSONDecodeError, RequestException, Response, codes
 
 from sallyport_common import http
 from sallyport_common.protocol import LONGEST_WAIT, JobRow, State
+from sallyport_runner.flags import Flags
 from sallyport_runner.services.requests import outgoing
-from sallyport_runner.services.requests.outgoing import Flags
 from sallyport_runner.settings import Settings
 
 CONNECT_TIMEOUT = 10.0

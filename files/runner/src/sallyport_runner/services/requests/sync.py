@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from sallyport_common.protocol import HEARTBEAT, utc_now_text
+from sallyport_runner.flags import Flags
 from sallyport_runner.models import JobRequest
 from sallyport_runner.services import metrics
 from sallyport_runner.services.requests import outgoing
-from sallyport_runner.services.requests.outgoing import Flags
 from sallyport_runner.services.requests.reader import RefusedRequestError, RequestReader
 from sallyport_runner.services.requests.server import Listing
 from sallyport_runner.storage import Store

@@ -10,9 +10,9 @@ from sallyport_common.protocol import State, StatusCode
 from sallyport_runner.models import Job, Reason
 from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.settings import Settings
-from sallyport_runner.storage import MAINTENANCE, MANUAL_MAINTENANCE, MODE, PAUSED, Store
+from sallyport_runner.storage import Store
 
-Place = tuple[StatusCode, Reason]
+Waiting = tuple[StatusCode, Reason]
 
 
 class Queue:
@@ -32,35 +32,28 @@ class Queue:
             default=None,
         )
 
-    def maintenance(self) -> bool:
-        """Tell whether the database is closed for jobs."""
-        flags = self._store.flags()
-        return (
-            flags.get(MODE, (None, ""))[0] == MAINTENANCE
-            or flags.get(MANUAL_MAINTENANCE, (None, ""))[0] == "on"
-        )
-
-    def place(self, job: Job) -> Place:
+    def waits_for(self, job: Job) -> Waiting:
         """Return PREPARING when the job may start, else what it waits for."""
-        if self._store.flags().get(PAUSED, (None, ""))[0] == "true":
+        flags = self._store.flags()
+        if flags.paused:
             return StatusCode.PAUSED, Reason.NONE
-        if self._sandbox.uses_database(job) and self.maintenance():
+        if self._sandbox.uses_database(job) and flags.maintenance:
             return StatusCode.WAITING_DB_MAINTENANCE, Reason.NONE
         return self._needs(job) or self._room(job) or (StatusCode.PREPARING, Reason.NONE)
 
-    def _needs(self, job: Job) -> Place | None:
-        states = {found.state for id in job.wait_for if (found := self._store.job(id))}
+    def _needs(self, job: Job) -> Waiting | None:
+        states = {need.state for id in job.wait_for if (need := self._store.job(id))}
         if State.FAILED in states:
             return StatusCode.DEPENDENCY_FAILED, Reason.NONE
         if states - {State.SUCCEEDED}:
             return StatusCode.WAITING_ON_DEPENDENCIES, Reason.NONE
         return None
 
-    def _room(self, job: Job) -> Place | None:
-        running = [one for one in self._store.active_jobs() if one.state is State.RUNNING]
+    def _room(self, job: Job) -> Waiting | None:
+        running = [active for active in self._store.active_jobs() if active.state is State.RUNNING]
         if len(running) >= self._settings.max_workers:
             return StatusCode.WAITING_ON_WORKERS, Reason.NONE
-        with_database = sum(1 for one in running if self._sandbox.uses_database(one))
+        with_database = sum(self._sandbox.uses_database(active) for active in running)
         if self._sandbox.uses_database(job) and with_database >= self._settings.max_db_workers:
             return StatusCode.WAITING_ON_DB_WORKERS, Reason.NONE
         free = shutil.disk_usage(self._settings.high_privacy_storage_base).free

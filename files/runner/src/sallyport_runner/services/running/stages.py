@@ -17,11 +17,11 @@ from sallyport_runner.storage import Store
 
 
 class StageError(Exception):
-    """A step cannot be done and another try would not help; `reason` says why."""
+    """A step failed for good; `reason` says why, `problem` is a sentence that may leave."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
-        super().__init__(detail or reason.value)
-        self.reason = reason
+    def __init__(self, reason: Reason, detail: str = "", problem: str = "") -> None:
+        super().__init__(detail or problem or reason.value)
+        self.reason, self.problem = reason, problem
 
 
 class Stages:
@@ -71,15 +71,15 @@ class Stages:
             repository = self._source.fetch(self._admission.check(request))
             self._source.check_out(repository, request.sha, volume.workspace)
         except CodeError as error:
-            raise StageError(Reason.NO_CODE, str(error)) from error
+            raise StageError(Reason.NO_CODE, problem=str(error)) from error
 
     def _inputs(self, job: Job, volume: Volume) -> None:
         """Copy the outputs of needed actions: of their latest job, else what the manifest has."""
         latest = self._store.latest_jobs(job.workspace)
         root = self._settings.high_privacy_storage_base / "workspaces" / job.workspace
         for need in job.needs:
-            known = latest[need].files if need in latest else {}
-            files = known or self._archive.outputs(job.workspace, need)
+            recorded = latest[need].files if need in latest else {}
+            files = recorded or self._archive.outputs(job.workspace, need)
             if not files:
                 raise StageError(Reason.NO_INPUT, f"{need}: no outputs are recorded")
             for path in files:
@@ -92,8 +92,7 @@ class Stages:
     def hand_plan_over(self, job: Job) -> bool:
         """Check the plan and make the workspace of the execute phase; answer True."""
         volume = self._volumes.of(job.id)
-        if not self._executor.network_exists(self._settings.database_access_network):
-            raise StageError(Reason.NO_NETWORK)
+        self.check_network(job)
         volume.add(volume.execution)
         try:
             for path, digest in read_inputs(volume.plan):

@@ -9,7 +9,7 @@ from sallyport_runner.models import Job, Phase, Stop
 from sallyport_runner.services.executor import Executor, TransientError
 from sallyport_runner.services.outputs import trees
 from sallyport_runner.services.outputs.volumes import Volumes
-from sallyport_runner.services.running.background import Background
+from sallyport_runner.services.running.background import Background, Step
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 
@@ -54,7 +54,7 @@ class Supervision:
             return Stop.NONE
         volume = self._volumes.of(job.id)
         folder = volume.execution if job.phase is Phase.EXECUTE else volume.workspace
-        size = self._background.take(f"size {job.id}", lambda: trees.size_of(folder))
+        size = self._background.take(job.run_key, Step.SIZE, lambda: trees.size_of(folder))
         if size is None:
             return Stop.NONE
         self._disk_due[job.id] = now + DISK_EVERY

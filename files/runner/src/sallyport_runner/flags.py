@@ -1,0 +1,48 @@
+"""The flags of a backend: names and values are those of the job protocol's Flags header."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class Flag(enum.StrEnum):
+    """A flag by its name on the wire; `on_value` is the value that means it is on."""
+
+    MODE = "mode"
+    PAUSED = "paused"
+    MANUAL_MAINTENANCE = "manual-db-maintenance"
+
+    @property
+    def on_value(self) -> str:
+        """The value of the flag when it is on; any other value, and None, mean off."""
+        return _ON[self]
+
+
+_ON = {Flag.MODE: "db-maintenance", Flag.PAUSED: "true", Flag.MANUAL_MAINTENANCE: "on"}
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The flags as the store has them: value and time of the last change, in wire form."""
+
+    values: Mapping[Flag, tuple[str | None, str]] = field(default_factory=dict)
+
+    @property
+    def paused(self) -> bool:
+        """Whether no further job may start."""
+        return self._on(Flag.PAUSED)
+
+    @property
+    def manual_maintenance(self) -> bool:
+        """Whether an operator closed the database for jobs."""
+        return self._on(Flag.MANUAL_MAINTENANCE)
+
+    @property
+    def maintenance(self) -> bool:
+        """Whether the database is closed for jobs, by an operator or by the backend's mode."""
+        return self.manual_maintenance or self._on(Flag.MODE)
+
+    def _on(self, flag: Flag) -> bool:
+        return flag in self.values and self.values[flag][0] == flag.on_value

@@ -1,0 +1,105 @@
+"""Keeps the fault of one job or request from touching the others.
+
+A fault that may pass is retried after a pause, which is a time in `Retries` and never a sleep.
+After a limited number of tries the job or the request ends with a sentence.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from sallyport_common.protocol import StatusCode
+from sallyport_runner.models import Job, JobRequest, Reason
+from sallyport_runner.services.executor import ImageError, TransientError
+from sallyport_runner.services.git import CodeUnavailableError
+from sallyport_runner.services.requests.admission import RequestError, failed_job
+from sallyport_runner.services.running.parts import Parts
+from sallyport_runner.services.running.retries import Retries
+from sallyport_runner.services.running.stages import StageError
+from sallyport_runner.services.running.transitions import Transitions
+
+log = logging.getLogger(__name__)
+NOT_BEGUN = frozenset({StatusCode.PREPARING, StatusCode.PREPARED})
+"""Codes of jobs that lose nothing when they end; work that is done is worth any number of tries."""
+UNAVAILABLE = (
+    "The backend could not process this request after several tries. Submit it again later, or "
+    "ask the backend's administrators, who can see the details."
+)
+
+
+class Guard:
+    """Runs steps of jobs and requests, and decides what a fault means."""
+
+    def __init__(self, parts: Parts, transitions: Transitions, retries: Retries) -> None:
+        self._store, self._changed = parts.store, parts.changed
+        self._background = parts.background
+        self._transitions, self._retries = transitions, retries
+
+    def job(self, job: Job, work: Callable[[], None]) -> None:
+        """Take a step of a job, unless it waits for a retry."""
+        if not self._retries.due(job.id):
+            return
+        try:
+            work()
+        except TransientError as error:
+            self._retry(job, error)
+        except StageError as error:
+            log.warning("job refused: %s", error, extra={"job": job.id})
+            self._fail(job, error.reason, error.problem)
+        except ImageError as error:
+            log.warning("image not available: %s", error, extra={"job": job.id})
+            self._fail(job, Reason.NO_IMAGE)
+        except Exception:  # a daemon outlives the fault of one job
+            log.exception("internal error", extra={"job": job.id})
+            self._fail(job, Reason.NONE)
+        else:
+            self._succeeded(job.id, job.run_key)
+
+    def request(self, request: JobRequest, work: Callable[[], None]) -> None:
+        """Admit a request, unless it waits for a retry."""
+        key = request.identifier
+        if not self._retries.due(key):
+            return
+        try:
+            work()
+        except TransientError as error:
+            if not self._retries.fail(key):
+                log.warning("admission is retried: %s", error, extra={"request": key})
+                return
+            log.exception("admission failed after several tries", extra={"request": key})
+            self._refuse(request, error)
+        except Exception as error:  # a daemon outlives the fault of one request
+            log.exception("internal error", extra={"request": key})
+            self._refuse(request, error)
+        else:
+            self._succeeded(key, key)
+
+    def _succeeded(self, key: str, owner: str) -> None:
+        """Forget earlier faults, unless a slow step has yet to end."""
+        if not self._background.busy(owner):
+            self._retries.clear(key)
+
+    def _retry(self, job: Job, error: TransientError) -> None:
+        last = self._retries.fail(job.id)
+        if last and job.code in NOT_BEGUN:
+            log.exception("job failed after several tries", extra={"job": job.id})
+            if isinstance(error, CodeUnavailableError):
+                self._fail(job, Reason.NO_CODE, str(error))
+            else:
+                self._fail(job, Reason.GAVE_UP)
+            return
+        log.warning("step is retried: %s", error, extra={"job": job.id})
+        current = self._store.job(job.id)
+        if current is not None and current.code is StatusCode.PREPARING:
+            self._transitions.set(current, current.code, Reason.RETRY)
+
+    def _fail(self, job: Job, reason: Reason, problem: str = "") -> None:
+        self._transitions.end(job.id, StatusCode.INTERNAL_ERROR, reason, problem=problem)
+
+    def _refuse(self, request: JobRequest, error: Exception) -> None:
+        """End a request with one job that says why; only fixed sentences may leave."""
+        public = str(error) if isinstance(error, CodeUnavailableError) else UNAVAILABLE
+        self._store.admit(request.identifier, [failed_job(request, RequestError(public))], [])
+        self._retries.clear(request.identifier)
+        self._changed()

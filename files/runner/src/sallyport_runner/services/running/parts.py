@@ -1,0 +1,70 @@
+"""The collaborators of the run loop, put together in one place for the daemon and for tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sallyport_runner.services.executor import Executor
+from sallyport_runner.services.git import Git
+from sallyport_runner.services.outputs.archive import Archive
+from sallyport_runner.services.outputs.finalise import Finaliser
+from sallyport_runner.services.outputs.publish import PrivacyTrees
+from sallyport_runner.services.outputs.volumes import Volumes
+from sallyport_runner.services.requests.admission import Admission
+from sallyport_runner.services.requests.recovery import Recovery
+from sallyport_runner.services.running.background import Background
+from sallyport_runner.services.running.queue import Queue
+from sallyport_runner.services.running.sandbox import Sandbox
+from sallyport_runner.services.running.stages import Stages
+from sallyport_runner.services.running.supervision import Supervision
+from sallyport_runner.settings import Settings
+from sallyport_runner.storage import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """What the run loop gets from outside; a test replaces the engine, the threads and the clock.
+
+    `changed` is called whenever a job changes; `clock` returns seconds since 1970.
+    """
+
+    settings: Settings
+    store: Store
+    executor: Executor
+    volumes: Volumes
+    background: Background
+    changed: Callable[[], None]
+    clock: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts(Outside):
+    """The collaborators of the run loop."""
+
+    sandbox: Sandbox
+    queue: Queue
+    admission: Admission
+    stages: Stages
+    finaliser: Finaliser
+    supervision: Supervision
+
+
+def build(outside: Outside) -> Parts:
+    """Return the parts for what comes from outside."""
+    settings, store, executor = outside.settings, outside.store, outside.executor
+    volumes, sandbox = outside.volumes, Sandbox(settings)
+    source = Git(settings.workdir / "repos", settings.github_proxy, settings.ca_file)
+    admission = Admission(settings, store, source, Recovery(Archive(settings), executor, volumes))
+    return Parts(
+        **vars(outside),
+        sandbox=sandbox,
+        queue=Queue(settings, store, sandbox),
+        admission=admission,
+        stages=Stages(settings, store, executor, source, admission, volumes),
+        finaliser=Finaliser(settings, executor, volumes, PrivacyTrees(settings)),
+        supervision=Supervision(
+            settings, store, executor, volumes, outside.background, outside.clock
+        ),
+    )
