@@ -43,6 +43,8 @@ class Engine:
             return self.fault, {"message": "the engine is unwell"}
         if self.lose_before and self.calls[-1].endswith(self.lose_before):
             self.containers.clear()
+        if words == ["info"]:
+            return 200, {"DockerRootDir": "/var/lib/docker"}
         query = {name: values[0] for name, values in parse_qs(place.query).items()}
         if words[0] == "containers":
             return self._containers(method, words[1:], query, body)
@@ -106,8 +108,20 @@ class Engine:
                 return NOTHING
             self.images[name] = {"Id": "sha256:1", "Config": {"Labels": {"made": "pulled"}}}
             return 200, {}
+        if words == ["json"]:
+            return 200, [{"Id": name} | image for name, image in self.images.items()]
+        if method == "DELETE":
+            return self._remove_image("/".join(words))
         found = self.images.get("/".join(words[:-1]))
         return (200, found) if found else (404, {"message": "No such image: x"})
+
+    def _remove_image(self, name: str) -> Answer:
+        if name not in self.images:
+            return NOTHING
+        if any(container["Config"].get("Image") == name for container in self.containers.values()):
+            return 409, {"message": "conflict: a container uses the image"}
+        del self.images[name]
+        return 200, []
 
     def add(self, name: str, labels: dict[str, str], state: str = "running", **values: Any) -> None:
         """Add a container; its name is its id."""

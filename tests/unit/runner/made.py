@@ -59,6 +59,7 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "docker_proxy": "docker-proxy.example.org/sallyport",
         "image_digests": '{"python:v2": "sha256:' + "a" * 64 + '"}',
         "image_pull_timeout": "1200",
+        "image_keep_days": "30",
         "max_workers": "4",
         "max_db_workers": "2",
         "job_cpu_count": "2.5",

@@ -16,7 +16,15 @@ from typing import Any, TypeVar
 from sallyport_common.database import create_engine
 from sallyport_common.settings import Secret
 from sallyport_runner.flags import Flags
-from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Job, JobRequest, Usage
+from sallyport_runner.models import (
+    ContainerSpec,
+    ContainerStatus,
+    Image,
+    Job,
+    JobRequest,
+    StoredImage,
+    Usage,
+)
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.git import Code, Git
 from sallyport_runner.services.outputs.volumes import Volumes
@@ -87,10 +95,11 @@ class MemoryExecutor:
     labels: dict[str, str] = field(default_factory=dict)
     containers: dict[str, Container] = field(default_factory=dict)
     networks: set[str] = field(default_factory=lambda: {"jobrunner-db"})
-    images: set[str] = field(default_factory=lambda: {"python:v2", "ehrql:v1"})
+    registry: set[str] = field(default_factory=lambda: {"python:v2", "ehrql:v1"})
     started: list[ContainerSpec] = field(default_factory=list)
     away: bool = False
     unready: bool = False
+    data: Path = Path("/")
     held: bool = False
 
     def _check(self) -> None:
@@ -101,10 +110,21 @@ class MemoryExecutor:
         self._check()
         if self.unready:
             raise TransientError("the registry does not answer")
-        if name not in self.images:
+        if name not in self.registry:
             raise ImageError(name)
         reference = f"registry/{name}@{digest or 'sha256:' + 'a' * 64}"
         return Image(reference=reference, labels=self.labels)
+
+    def images(self) -> list[StoredImage]:
+        return []
+
+    def remove_image(self, reference: str) -> bool:
+        assert reference
+        return True
+
+    def data_folder(self) -> Path:
+        self._check()
+        return self.data
 
     def network_exists(self, name: str) -> bool:
         return name in self.networks
@@ -259,6 +279,7 @@ def settings(base: Path, **values: Any) -> Settings:
         "docker_proxy": "proxy.example.org/sallyport",
         "image_digests": {},
         "image_pull_timeout": 60,
+        "image_keep_days": 30,
         "max_workers": 4,
         "max_db_workers": 2,
         "job_cpu_count": 2.0,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.unit.runner.engine import Engine, serve
 
-from sallyport_runner.models import ContainerSpec, ContainerStatus, Mount, Usage
+from sallyport_runner.models import ContainerSpec, ContainerStatus, Mount, StoredImage, Usage
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.running.engine import DockerExecutor
 
@@ -259,6 +259,43 @@ def test_memory_is_counted_without_page_cache(
     assert executor.usage("a") == Usage(cpu_seconds=2.5, memory=expected)
 
 
+def image(*digests: str, tags: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return an image as the engine lists it."""
+    return {
+        "RepoDigests": list(digests),
+        "RepoTags": list(tags),
+        "Created": "1970-01-01T00:01:00Z",
+        "Config": {"Labels": {}},
+    }
+
+
+def test_only_images_that_were_pulled_by_digest_are_ours(
+    engine: Engine, executor: DockerExecutor
+) -> None:
+    ours, other = f"proxy/r@{DIGEST}", f"elsewhere/r@{DIGEST}"
+    engine.images = {
+        "ours": image(ours),
+        "tagged": image(f"proxy/tagged@{DIGEST}", tags=("proxy/tagged:v1",)),
+        "foreign": image(other),
+        "both": image(f"proxy/both@{DIGEST}", other),
+        "prefix": image(f"proxy2/r@{DIGEST}"),
+        "built": image(),
+    }
+    assert executor.images() == [StoredImage(reference=ours, created=60.0)]
+    assert executor.data_folder() == Path("/var/lib/docker")
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_an_image_that_a_container_uses_stays(
+    engine: Engine, executor: DockerExecutor, used: bool
+) -> None:
+    engine.add("a", LABELS)
+    engine.containers["a"]["Config"]["Image"] = IMAGE if used else "another"
+    assert executor.remove_image(IMAGE) != used
+    assert (IMAGE in engine.images) == used
+    assert executor.remove_image("proxy/none@sha256:0")
+
+
 CALLS: dict[str, Callable[[DockerExecutor], object]] = {
     "start": lambda executor: executor.start(SPEC),
     "status": lambda executor: executor.status("a"),
@@ -270,6 +307,9 @@ CALLS: dict[str, Callable[[DockerExecutor], object]] = {
     "logs": lambda executor: list(executor.logs("a")),
     "network": lambda executor: executor.network_exists("a"),
     "image": lambda executor: executor.fetch_image("python:v2", None),
+    "images": lambda executor: executor.images(),
+    "remove image": lambda executor: executor.remove_image(IMAGE),
+    "folder": lambda executor: executor.data_folder(),
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from tests.unit.runner.made import TIME, fill, job
-from tests.unit.runner.rig import settings
+from tests.unit.runner.rig import MemoryExecutor, settings
 
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.flags import Flag
@@ -15,13 +17,21 @@ from sallyport_runner.models import Reason
 from sallyport_runner.services.running.queue import Queue
 from sallyport_runner.services.running.retries import LONGEST, MAX_TRIES, Retries
 from sallyport_runner.services.running.sandbox import Sandbox
+from sallyport_runner.services.running.space import Space
 from sallyport_runner.storage.sql import SqlStore
+
+
+class Usage(NamedTuple):
+    """Free space, as shutil tells it."""
+
+    free: int
 
 
 def queue(store: SqlStore, base: Path, **values: Any) -> Queue:
     """Return a queue over a store."""
     known = settings(base, **values)
-    return Queue(known, store, Sandbox(known))
+    executor = MemoryExecutor(lambda: 0.0)
+    return Queue(known, store, Sandbox(known), Space(known, executor))
 
 
 def test_the_order_of_pending_jobs(store: SqlStore, tmp_path: Path) -> None:
@@ -106,6 +116,30 @@ def test_too_little_disk_holds_everything_back(store: SqlStore, tmp_path: Path) 
     fill(store, job(1))
     full = queue(store, tmp_path, disk_free_floor=2**62)
     assert full.waits_for(job(1)) == (StatusCode.WAITING_ON_WORKERS, Reason.DISK_SPACE)
+
+
+@pytest.mark.parametrize("name", ["high", "medium", "work", "engine", "temporary"])
+def test_every_file_system_of_jobs_has_to_have_space(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = settings(tmp_path, disk_free_floor=1000)
+    for folder in ("engine", "temporary"):
+        (tmp_path / folder).mkdir()
+    executor = MemoryExecutor(lambda: 0.0, data=tmp_path / "engine")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    free = {tmp_path / name: 999}
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(free.get(folder, 1000)))
+    space = Space(known, executor)
+    assert space.short() == tmp_path / name
+    assert space.short() == tmp_path / name
+    assert [vars(record)["folder"] for record in caplog.records] == [str(tmp_path / name)]
+    free.clear()
+    assert space.short() is None
+
+
+def test_an_engine_that_is_away_is_left_out(tmp_path: Path) -> None:
+    executor = MemoryExecutor(lambda: 0.0, away=True)
+    assert Space(settings(tmp_path), executor).short() is None
 
 
 def test_pauses_grow_to_a_limit_and_end() -> None:

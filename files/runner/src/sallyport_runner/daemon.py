@@ -23,6 +23,7 @@ from sallyport_runner.services.requests.server import JobServer, ServerError
 from sallyport_runner.services.requests.sync import Listener, Reporter, SyncState
 from sallyport_runner.services.running.background import Threads
 from sallyport_runner.services.running.engine import DockerExecutor
+from sallyport_runner.services.running.images import ImagePruner
 from sallyport_runner.services.running.parts import Outside, build
 from sallyport_runner.services.running.runs import Runs
 from sallyport_runner.services.running.sweeper import Sweeper
@@ -64,6 +65,7 @@ class Daemon:
             changed=self._reporter.wake,
         )
         self._runs = Runs(build(outside))
+        self._pruner = ImagePruner(settings.image_keep_days, self._store, executor, time.time)
         self._sweeper = Sweeper(settings.backend, self._store, executor, volumes)
         self._control = Control(
             settings.backend, self._store, executor, self._sync, self._reporter.wake
@@ -75,7 +77,7 @@ class Daemon:
         self._start("listen", self._listen, 0.0)
         self._start("report", self._report, 0.0)
         self._start("run", self._runs.step, self._settings.job_loop_interval)
-        self._start("sweep", self._sweeper.step, SWEEP_INTERVAL)
+        self._start("sweep", self._sweep, SWEEP_INTERVAL)
         notify("READY=1")
         log.info("runner started", extra={"backend": self._settings.backend})
         pause = watchdog_interval() or 1.0
@@ -111,6 +113,10 @@ class Daemon:
         held = self._listener.step()
         least = SHORTEST_POLL if held else self._settings.poll_interval
         self._stopper.wait(max(0.0, least - (time.monotonic() - begin)))
+
+    def _sweep(self) -> None:
+        self._sweeper.step()
+        self._pruner.step()
 
     def _report(self) -> None:
         self._reporter.wait(REPORT_INTERVAL)

@@ -256,6 +256,14 @@ class Image:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoredImage:
+    """An image that was pulled by digest, and when it was built, in seconds since 1970."""
+
+    reference: str
+    created: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Usage:
     """Figures of a running container: CPU seconds so far, memory without page cache in bytes."""
 

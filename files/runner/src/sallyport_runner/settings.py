@@ -19,8 +19,9 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _POSITIVE = (
     "poll_interval", "job_loop_interval", "stats_poll_interval", "image_pull_timeout",
-    "max_workers", "max_db_workers", "job_cpu_count", "job_memory_limit", "job_time_limit",
-    "job_pids_limit", "job_tmp_size", "job_shm_size", "job_disk_limit", "level4_max_filesize",
+    "image_keep_days", "max_workers", "max_db_workers", "job_cpu_count", "job_memory_limit",
+    "job_time_limit", "job_pids_limit", "job_tmp_size", "job_shm_size", "job_disk_limit",
+    "level4_max_filesize",
 )  # fmt: skip
 _NOT_NEGATIVE = ("long_poll", "disk_free_floor", "level4_max_csv_rows")
 
@@ -48,6 +49,7 @@ class Settings:
     docker_proxy: str
     image_digests: dict[str, str]
     image_pull_timeout: int
+    image_keep_days: int
 
     max_workers: int
     max_db_workers: int

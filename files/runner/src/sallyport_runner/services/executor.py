@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
-from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Usage
+from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, StoredImage, Usage
 
 
 class TransientError(Exception):
@@ -22,8 +23,17 @@ class Executor(Protocol):
     def fetch_image(self, name: str, digest: str | None) -> Image:
         """Pull `name:tag` by digest (the registry's own when none is given); name its content."""
 
+    def images(self) -> list[StoredImage]:
+        """Return the images that were pulled by digest from our registry and have no tag."""
+
+    def remove_image(self, reference: str) -> bool:
+        """Remove an image by its reference; return False when a container uses it."""
+
+    def data_folder(self) -> Path:
+        """Return the folder in which the engine keeps images and containers."""
+
     def network_exists(self, name: str) -> bool:
-        """Tell whether a network of this name exists."""
+        """Return whether a network of this name exists."""
 
     def start(self, spec: ContainerSpec) -> None:
         """Create and start a container; one of the same name, attempt and phase is adopted."""

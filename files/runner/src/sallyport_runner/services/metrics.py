@@ -11,4 +11,7 @@ REFUSED_REQUESTS = Counter(
     "sallyport_runner_refused_requests", "Requests that were not acted upon.", ["reason"]
 )
 STRAYS = Counter("sallyport_runner_strays", "Containers removed as leftovers.")
-FREE_BYTES = Gauge("sallyport_runner_free_bytes", "Free space of the high-privacy tree.")
+FREE_BYTES = Gauge(
+    "sallyport_runner_free_bytes", "Free space of each file system that jobs use.", ["folder"]
+)
+PRUNED_IMAGES = Counter("sallyport_runner_pruned_images", "Superseded job images removed.")

@@ -66,5 +66,8 @@ class Store(Protocol):
     def note_alive(self, now: str) -> None:
         """Note that the run loop is alive."""
 
+    def image_uses(self) -> dict[str, str]:
+        """Return when a job last used each image, in wire form, by reference."""
+
     def counts(self) -> dict[str, int]:
         """Return the number of jobs by status code."""

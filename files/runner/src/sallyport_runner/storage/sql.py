@@ -201,6 +201,16 @@ class SqlStore:
             if not changed.rowcount:
                 connection.execute(insert(flags).values(values | {"name": name}))
 
+    def image_uses(self) -> dict[str, str]:
+        """See Store."""
+        query = (
+            select(jobs.c.image, func.max(jobs.c.updated_at))
+            .where(jobs.c.image != "", jobs.c.updated_at.is_not(None))
+            .group_by(jobs.c.image)
+        )
+        with read(self._engine) as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     def counts(self) -> dict[str, int]:
         """See Store."""
         query = select(jobs.c.code, func.count()).group_by(jobs.c.code)

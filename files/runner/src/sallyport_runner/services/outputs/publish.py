@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from sallyport_runner.services.outputs.manifest import Entry, Manifest
 from sallyport_runner.services.outputs.trees import Copied
 from sallyport_runner.settings import Settings
 from sallyport_study import PrivacyLevel
+
+log = logging.getLogger(__name__)
+MAX_NAME = 255
+"""Bytes of a file's name that Linux file systems take."""
 
 
 class PrivacyTrees:
@@ -34,6 +39,12 @@ class PrivacyTrees:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
         return folders
+
+    def remove_partial(self) -> None:
+        """Remove what copies left that were cut off; for the start, when nothing is copied."""
+        for folder in (self._high, self._medium):
+            if folder.exists() and (number := trees.remove_partial(folder)):
+                log.warning("incomplete copies removed", extra={"number": number})
 
     def publish(
         self, job: Job, request: JobRequest, root: Path, matched: dict[str, str]
@@ -70,6 +81,10 @@ class PrivacyTrees:
     ) -> Checked:
         """Check a file of the high tree and copy it from the same descriptor, or withdraw it."""
         note = f"{path}.txt"
+        if level == PrivacyLevel.MODERATE and len(os.fsencode(Path(note).name)) > MAX_NAME:
+            # There would be no room for the note that says why a file is withheld.
+            trees.remove_beneath(medium, path)
+            return Checked((f"The file's name has more than {MAX_NAME - 4} bytes.",))
         if level != PrivacyLevel.MODERATE:
             trees.remove_beneath(medium, path)
             return Checked()

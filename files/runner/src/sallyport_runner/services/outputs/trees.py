@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import stat
 import subprocess
@@ -15,6 +16,8 @@ from typing import BinaryIO
 
 from sallyport_common.paths import CHUNK, UnsafePathError, check_relative
 
+PARTIAL = re.compile(r"\.[0-9a-f]{16}\.part")
+"""Names of copies that are not complete."""
 MAX_DEPTH = 40
 MAX_FILES = 200_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -86,6 +89,14 @@ def _copy(source: BinaryIO, target: BinaryIO) -> Copied:
         target.write(block)
     target.flush()
     return Copied(digest.hexdigest(), size)
+
+
+def remove_partial(root: Path) -> int:
+    """Remove what copies that were cut off left anywhere below `root`; return how many files."""
+    partial = [path for path in root.rglob(".*.part") if PARTIAL.fullmatch(path.name)]
+    for path in partial:
+        path.unlink(missing_ok=True)
+    return len(partial)
 
 
 def make_folder(root: Path, relative: str) -> None:

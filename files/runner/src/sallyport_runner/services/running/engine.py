@@ -6,6 +6,8 @@ import contextlib
 import functools
 from collections.abc import Iterator
 from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -15,7 +17,7 @@ from docker.models.containers import Container
 from docker.types import LogConfig, Mount, Ulimit
 from urllib3.exceptions import HTTPError
 
-from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, Usage
+from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, StoredImage, Usage
 from sallyport_runner.profile import JOB_USER, LOG_FILE_SIZE, LOG_FILES, SANDBOX, SECCOMP
 from sallyport_runner.services.executor import ImageError, TransientError
 
@@ -86,6 +88,34 @@ class DockerExecutor:
                 _judge_pull(str(event.get("error") or ""))
             found = patient.images.get(reference)
         return Image(reference=reference, labels=found.labels)
+
+    def images(self) -> list[StoredImage]:
+        """See Executor."""
+        with _faults():
+            images = self._client.images.list()
+        return [
+            StoredImage(reference=reference, created=_moment(image.attrs.get("Created", "")))
+            for image in images
+            for reference in _own_references(image.attrs, f"{self._registry}/")
+        ]
+
+    def remove_image(self, reference: str) -> bool:
+        """See Executor."""
+        with _faults():
+            try:
+                self._client.images.remove(reference)
+            except NotFound:
+                return True
+            except APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT:
+                    raise
+                return False
+        return True
+
+    def data_folder(self) -> Path:
+        """See Executor."""
+        with _faults():
+            return Path(self._client.info()["DockerRootDir"])
 
     def network_exists(self, name: str) -> bool:
         """See Executor."""
@@ -179,6 +209,13 @@ def _memory(figures: dict[str, Any]) -> int:
     details = figures.get("stats") or {}
     cache = details.get("total_inactive_file", details.get("inactive_file", 0))
     return max(int(figures.get("usage", 0)) - int(cache), 0)
+
+
+def _own_references(attributes: dict[str, Any], prefix: str) -> list[str]:
+    """Return an image's references by digest where all are ours and none is a tag."""
+    digests = attributes.get("RepoDigests") or []
+    ours = not attributes.get("RepoTags") and all(text.startswith(prefix) for text in digests)
+    return list(digests) if ours else []
 
 
 def _same_run(found: dict[str, str], wanted: dict[str, str]) -> bool:

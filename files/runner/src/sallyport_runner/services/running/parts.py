@@ -17,6 +17,7 @@ from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.services.running.background import Background
 from sallyport_runner.services.running.queue import Queue
 from sallyport_runner.services.running.sandbox import Sandbox
+from sallyport_runner.services.running.space import Space
 from sallyport_runner.services.running.stages import Stages
 from sallyport_runner.services.running.supervision import Supervision
 from sallyport_runner.settings import Settings
@@ -47,6 +48,7 @@ class Parts(Outside):
     queue: Queue
     admission: Admission
     stages: Stages
+    privacy_trees: PrivacyTrees
     finaliser: Finaliser
     supervision: Supervision
 
@@ -57,13 +59,15 @@ def build(outside: Outside) -> Parts:
     volumes, sandbox = outside.volumes, Sandbox(settings)
     source = Git(settings.workdir / "repos", settings.github_proxy, settings.ca_file)
     admission = Admission(settings, store, source, Recovery(Archive(settings), executor, volumes))
+    privacy_trees = PrivacyTrees(settings)
     return Parts(
         **vars(outside),
         sandbox=sandbox,
-        queue=Queue(settings, store, sandbox),
+        queue=Queue(settings, store, sandbox, Space(settings, executor)),
         admission=admission,
         stages=Stages(settings, store, executor, source, admission, volumes),
-        finaliser=Finaliser(settings, executor, volumes, PrivacyTrees(settings)),
+        privacy_trees=privacy_trees,
+        finaliser=Finaliser(settings, executor, volumes, privacy_trees),
         supervision=Supervision(
             settings, store, executor, volumes, outside.background, outside.clock
         ),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Set
 
 from sallyport_common.protocol import State, StatusCode
 from sallyport_runner.models import Job, Reason
 from sallyport_runner.services.running.sandbox import Sandbox
+from sallyport_runner.services.running.space import Space
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 
@@ -18,8 +18,9 @@ Waiting = tuple[StatusCode, Reason]
 class Queue:
     """Orders pending jobs and says what holds them back."""
 
-    def __init__(self, settings: Settings, store: Store, sandbox: Sandbox) -> None:
-        self._settings, self._store, self._sandbox = settings, store, sandbox
+    def __init__(self, settings: Settings, store: Store, sandbox: Sandbox, space: Space) -> None:
+        self._settings, self._store = settings, store
+        self._sandbox, self._space = sandbox, space
 
     def next(self, seen: Set[str]) -> Job | None:
         """Return the pending job to look at: workspaces share, database jobs go first, then age."""
@@ -56,7 +57,6 @@ class Queue:
         with_database = sum(self._sandbox.uses_database(active) for active in running)
         if self._sandbox.uses_database(job) and with_database >= self._settings.max_db_workers:
             return StatusCode.WAITING_ON_DB_WORKERS, Reason.NONE
-        free = shutil.disk_usage(self._settings.high_privacy_storage_base).free
-        if free < self._settings.disk_free_floor:
+        if self._space.short() is not None:
             return StatusCode.WAITING_ON_WORKERS, Reason.DISK_SPACE
         return None

@@ -7,7 +7,6 @@ idempotent: after a restart it is simply taken again.
 from __future__ import annotations
 
 import functools
-import shutil
 from datetime import UTC, datetime
 
 from sallyport_common.protocol import StatusCode, parse_utc, utc_now_text
@@ -42,6 +41,7 @@ class Runs:
         self._transitions = Transitions(parts, retries)
         self._guard = Guard(parts, self._transitions, retries)
         self._away = self._time_away()
+        parts.privacy_trees.remove_partial()
         self._next_alive = 0.0
         self._steps = {
             StatusCode.PREPARING: self._preparing,
@@ -91,8 +91,6 @@ class Runs:
         metrics.JOBS.clear()
         for code, number in self._parts.store.counts().items():
             metrics.JOBS.labels(code).set(number)
-        base = self._parts.settings.high_privacy_storage_base
-        metrics.FREE_BYTES.set(shutil.disk_usage(base).free)
 
     def _request(self, job: Job) -> JobRequest:
         request = self._parts.store.request(job.request_id)
