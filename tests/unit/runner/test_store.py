@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_type_hints
 
 from alembic import command
 from alembic.config import Config
@@ -10,8 +11,9 @@ from sqlalchemy import create_engine, text
 from tests.unit.runner.made import TIME, fill, job
 
 from sallyport_common.protocol import StatusCode
-from sallyport_runner.models import Reason
+from sallyport_runner.models import Job, JobChanges, Reason
 from sallyport_runner.storage.sql import SqlStore, open_database
+from sallyport_runner.storage.tables import jobs
 
 
 def test_a_request_is_admitted_once(store: SqlStore) -> None:
@@ -95,3 +97,11 @@ def test_a_database_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -
     request = SqlStore(open_database(path)).request("a" * 16)
     assert request
     assert request.reported == []
+
+
+def test_every_change_is_of_a_field_of_jobs_with_its_type() -> None:
+    fields, changes = get_type_hints(Job), get_type_hints(JobChanges)
+    assert changes.keys() <= fields.keys()
+    for name in changes.keys() - {"updated_at"}:  # never cleared once it is set
+        assert changes[name] == fields[name], name
+    assert set(jobs.c.keys()) == fields.keys()

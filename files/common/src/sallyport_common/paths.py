@@ -65,11 +65,9 @@ def _open_at(folder: int, name: str, flags: int) -> int:
 def sha256_file(stream: BinaryIO) -> str:
     """Return the SHA-256 of a stream from its start, in hexadecimal; rewinds it."""
     stream.seek(0)
-    digest = hashlib.sha256()
-    while chunk := stream.read(CHUNK):
-        digest.update(chunk)
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()
     stream.seek(0)
-    return digest.hexdigest()
+    return digest
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o640) -> None:
