@@ -6,12 +6,14 @@ import atexit
 import functools
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tests.unit.runner.study import PROJECT as PROJECT
+from tests.unit.runner.study import Study as Study
 
 from sallyport_common.database import create_engine
 from sallyport_common.settings import Secret
@@ -36,21 +38,6 @@ from sallyport_runner.services.running.runs import Runs
 from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage.sql import SqlStore, open_database
-
-PROJECT = """
-version: 5
-actions:
-  make:
-    run: python:v2 make.py
-    outputs: {highly_sensitive: {raw: output/raw.csv}}
-  table:
-    run: python:v2 table.py
-    needs: [make]
-    outputs: {moderately_sensitive: {table: output/table.csv}}
-  extract:
-    run: ehrql:v1 generate-dataset d.py --output output/d.csv
-    outputs: {highly_sensitive: {d: output/d.csv}}
-"""
 
 T = TypeVar("T")
 MEBIBYTE = 1024**2
@@ -223,40 +210,6 @@ class Posts:
         self.bodies.append(rows)
 
 
-class Study:
-    """A repository on the forge that the proxy stands for."""
-
-    def __init__(self, forge: Path) -> None:
-        self.path = forge / "demo-org" / "study"
-
-    def make(self) -> str:
-        """Make the repository and its first commit."""
-        self.path.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.git("config", "uploadpack.allowAnySHA1InWant", "true")
-        return self.commit({"project.yaml": PROJECT, "make.py": "pass\n"})
-
-    @property
-    def head(self) -> str:
-        """The commit of the branch `main`."""
-        return (self.path / ".git/refs/heads/main").read_text().strip()
-
-    def git(self, *words: str) -> str:
-        """Run git in the repository."""
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-        command = ["git", *identity, "-C", str(self.path), *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    def commit(self, files: dict[str, str]) -> str:
-        """Commit files and return the commit."""
-        for name, text in files.items():
-            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.path / name).write_text(text)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "-m", "x")
-        return self.git("rev-parse", "HEAD")
-
-
 def settings(base: Path, **values: Any) -> Settings:
     """Return settings for a runner below a folder."""
     for name in ("work", "high", "medium"):
@@ -342,7 +295,7 @@ class Runner:
 
     def restart(self) -> None:
         """Make everything anew that lives in the process alone."""
-        known, background = self.settings, self.background
+        known = self.settings
         self.store = empty_store(known.workdir)
         self.reporter = Reporter(self.server, self.store, SyncState(), lambda: self.now)
         outside = Outside(
@@ -350,14 +303,13 @@ class Runner:
             store=self.store,
             executor=self.executor,
             volumes=self.volumes,
-            background=background,
+            background=self.background,
             changed=self.reporter.wake,
             clock=lambda: self.now,
         )
-        parts = build(outside)
-        self.finaliser = parts.finaliser
+        self.parts = build(outside)
         self.sweeper = Sweeper(known.backend, self.store, self.executor, self.volumes)
-        self.runs = Runs(parts)
+        self.runs = Runs(self.parts)
 
     def request(self, identifier: str, sha: str, *actions: str, **values: Any) -> JobRequest:
         """Put a request into the store, as the sync loop does."""
@@ -404,12 +356,10 @@ class Runner:
 
 def make(container: Container) -> int:
     """Write what the action `make` declares."""
-    container.write("output/raw.csv", "patient_id,age\n1,40\n")
-    return 0
+    return container.write("output/raw.csv", "patient_id,age\n1,40\n")
 
 
 def table(container: Container) -> int:
     """Write what the action `table` declares, from its input."""
     assert container.read("output/raw.csv")
-    container.write("output/table.csv", "age,n\n40,10\n")
-    return 0
+    return container.write("output/table.csv", "age,n\n40,10\n")

@@ -300,7 +300,7 @@ def test_a_job_that_was_finalised_is_not_finalised_twice(runner: Runner, sha: st
     before = (runner.record(job) / "metadata.json").read_bytes()
     request = runner.store.request(job.request_id)
     assert request
-    outcome = runner.finaliser.finalise(job, request, None)
+    outcome = runner.parts.finaliser.finalise(job, request, None)
     assert outcome.code is StatusCode.SUCCEEDED
     assert (runner.record(job) / "metadata.json").read_bytes() == before
 
@@ -398,37 +398,3 @@ def test_an_image_that_is_not_there_is_said(runner: Runner, sha: str) -> None:
     runner.passes(3)
     job = runner.job("make")
     assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_IMAGE)
-
-
-def test_copies_that_were_cut_off_are_removed_at_the_start(runner: Runner, sha: str) -> None:
-    runner.request("a", sha, "table")
-    runner.passes(8)
-    left = [runner.high("output/.0123456789abcdef.part"), runner.medium(f".{'f' * 16}.part")]
-    kept = [runner.high("output/.x.part"), runner.high("output/a.part")]
-    for path in left + kept:
-        path.write_text("1,40\n")
-    runner.restart()
-    assert [path.exists() for path in left + kept] == [False, False, True, True]
-    assert runner.medium("output/table.csv").exists()
-
-
-@pytest.mark.parametrize(("length", "withheld"), [(251, False), (252, True), (255, True)])
-def test_a_name_without_room_for_a_note_is_withheld(
-    runner: Runner, length: int, withheld: bool
-) -> None:
-    name = "a" * (length - 4) + ".csv"
-
-    def program(container: Container) -> int:
-        return container.write(f"output/{name}", "age,n\n40,10\n") + make(container)
-
-    runner.executor.programs["make"] = program
-    more = "raw: output/raw.csv}, moderately_sensitive: {a: output/a*.csv}"
-    text = PROJECT.replace("raw: output/raw.csv}", more)
-    runner.request("a", runner.study.commit({"project.yaml": text}), "make")
-    runner.passes(6)
-    job = runner.job("make")
-    assert (job.code, job.reason is Reason.WITHHELD) == (StatusCode.SUCCEEDED, withheld)
-    assert runner.high(f"output/{name}").exists()
-    assert runner.medium(f"output/{name}").exists() != withheld
-    log = (runner.record(job) / "logs.txt").read_text()
-    assert ("more than 251 bytes" in log) == withheld

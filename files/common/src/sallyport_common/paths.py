@@ -6,8 +6,9 @@ import hashlib
 import os
 import stat
 import tempfile
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from sallyport_common.errors import SallyportError
 
@@ -65,7 +66,7 @@ def _open_at(folder: int, name: str, flags: int) -> int:
 def sha256_file(stream: BinaryIO) -> str:
     """Return the SHA-256 of a stream from its start, in hexadecimal; rewinds it."""
     stream.seek(0)
-    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = hashlib.file_digest(cast(BufferedReader, stream), "sha256").hexdigest()
     stream.seek(0)
     return digest
 
