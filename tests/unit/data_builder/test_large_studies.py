@@ -17,6 +17,7 @@ from sallyport_data_builder.lang.tables import core
 from sallyport_data_builder.memory.engine import Engine, Row, Tables
 from sallyport_data_builder.model.nodes import Node
 from sallyport_data_builder.model.plan import Plan
+from sallyport_data_builder.plan.presence import starting_point
 
 events, patients = core.clinical_events, core.patients
 PERSON = {("core", "patients"): [{"patient_id": 1}]}
@@ -103,3 +104,11 @@ def test_a_study_of_published_size_gets_its_dummy_data_and_its_rows(name: str) -
 
 def _plan(definition: Callable[[], Definition]) -> Plan:
     return plan_of(definition())
+
+
+def test_a_condition_of_conditions_is_looked_at_once_by_the_planner() -> None:
+    condition: Any = patients.exists_for_patient()
+    age = patients.age_on("2022-06-01")
+    for limit in range(40):
+        condition = (condition & (age > limit)) | (condition & (age < 100 - limit))
+    assert starting_point(condition._node, [patients._node]) == [patients._node]

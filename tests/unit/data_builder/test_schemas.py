@@ -176,17 +176,17 @@ def test_a_confined_study_reads_a_schema_of_the_site(
 
 
 MISTAKES = {
-    "no TOML": ("[", "no TOML"),
+    "no TOML": ("[", "not TOML"),
     "no name": ('name = "Registry"', "lower-case letters"),
     "no version": (SITE.replace("3", "0"), "version must be"),
     "unknown key": (SITE.replace("permission", "permission_"), "Did you mean permission"),
-    "unknown type": (SITE.replace('"str"', '"string"'), "string is no type"),
+    "unknown type": (SITE.replace('"str"', '"string"'), "string is not a valid type"),
     "rows": (SITE.replace('"many"', '"some"'), "rows must be one or many"),
     "key of a column": (SITE.replace("categories", "categorys"), "Did you mean categories"),
     "type of categories": (SITE.replace('"north"', "1"), "categories must be a list of str"),
     "category twice": (SITE.replace('"north"', '"south"'), "a category twice"),
     "after nothing": (SITE.replace('after = ["start', 'after = ["begin'), "after names begin_date"),
-    "range of text": (SITE.replace("categories = ", "range = { min = 1 }, x = "), "x is no key"),
+    "range of text": (SITE.replace("categories = ", "range = { min = 1 }, x = "), "x is not a key"),
     "range for numbers": (
         SITE.replace('categories = ["north", "south"]', "range = { min = 1 }"),
         "range is for numbers",
@@ -198,7 +198,7 @@ MISTAKES = {
         ),
         "min of range is above max",
     ),
-    "regex": (SITE.replace('categories = ["north", "south"]', 'regex = "["'), "no regular"),
+    "regex": (SITE.replace('categories = ["north", "south"]', 'regex = "["'), "not a regular"),
     "patient_id": (SITE.replace("ward", "patient_id"), "leave it out"),
     "no columns": ('name = "a"\nversion = 1\n[tables.t]\nrows = "one"', "there is no column"),
     "no tables": ('name = "a"\nversion = 1\n', "there is no table"),

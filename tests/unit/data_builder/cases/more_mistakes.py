@@ -49,7 +49,7 @@ MORE: dict[str, tuple[str, str]] = {
     "intervals of a duration": (
         'create_measures().define_measure("m", patients.exists_for_patient(), '
         "patients.exists_for_patient(), intervals=months(12))",
-        "A duration alone is no list of intervals. Intervals are pairs of start and "
+        "A duration alone is not a list of intervals. Intervals are pairs of start and "
         'end, for example months(12).starting_on("2023-01-01").',
     ),
     "interval backwards": (
@@ -86,7 +86,7 @@ MORE: dict[str, tuple[str, str]] = {
     ),
     "INTERVAL in a dataset": (
         "dataset.define_population(patients.date_of_birth < INTERVAL.start_date)",
-        "INTERVAL stands for the interval of a measure; a dataset has none.",
+        "INTERVAL is the interval of a measure; a dataset has none.",
     ),
     "measure twice": (
         "m = create_measures(); "
@@ -155,7 +155,7 @@ MORE: dict[str, tuple[str, str]] = {
     "interval of one date": (
         'create_measures().define_measure("a", patients.exists_for_patient(), '
         'patients.exists_for_patient(), None, ["2020-01-01"])',
-        "'2020-01-01' is no interval. Intervals are pairs of start and end, for "
+        "'2020-01-01' is not an interval. Intervals are pairs of start and end, for "
         'example months(12).starting_on("2023-01-01").',
     ),
     "interval of numbers": (

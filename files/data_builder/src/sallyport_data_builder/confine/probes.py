@@ -152,7 +152,7 @@ PROBES = {
 
 
 def stopped(act: Callable[[Path], object], folder: Path) -> bool:
-    """Tell whether an action is stopped; one that fails for a reason of its own is not."""
+    """Return whether an action is stopped; one that fails for a reason of its own is not."""
     try:
         act(folder)
     except OSError as error:

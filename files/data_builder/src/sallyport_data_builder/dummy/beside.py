@@ -35,7 +35,7 @@ def plan_for(plan: Plan | None, shown: Shown) -> Plan | None:
 
 
 def _has(plan: Plan, nodes: list[Node]) -> bool:
-    """Tell whether a plan reads all tables of some nodes, with all columns that are named."""
+    """Return whether a plan reads all tables of some nodes, with all columns that are named."""
     there = table_columns(plan.nodes)
     brought = {node for node in nodes if isinstance(node, Inline)}
     return brought <= set(plan.nodes) and all(

@@ -22,7 +22,7 @@ class Chance:
         self.random = self._random.random
 
     def begin(self, seed: int) -> None:
-        """Start anew from a number."""
+        """Start again from a number."""
         self._random.seed(seed)
 
     def below(self, count: int) -> int:

@@ -189,7 +189,7 @@ class Patients:
         return today - UTMOST if any(day.toordinal() <= usual for day in limits) else usual
 
     def _dies(self) -> bool:
-        """Tell whether this patient is to die: wanted, not wanted, or by chance."""
+        """Return whether this patient is to die: wanted, not wanted, or by chance."""
         wishes = self._wishes
         for table, column in self._study.deaths:
             bounds = wishes.cells.get((table, column), ())
@@ -295,7 +295,7 @@ class Patients:
         return row
 
     def _is_unwanted(self, row: dict[str, Any], table: str, own: Frame | None) -> bool:
-        """Tell whether a row would be one too many in a filtered table."""
+        """Return whether a row would be one too many in a filtered table."""
         return any(
             self._person.is_in(row, frame)
             for frame, (name, hard) in self._wishes.closed.items()

@@ -37,7 +37,7 @@ class Place:
         return self.name in DEATHS
 
     def tells_death(self, column: str) -> bool:
-        """Tell whether a column is the day of death."""
+        """Return whether a column is the day of death."""
         return column == DEATH or (self.is_deaths and column == "date")
 
 

@@ -138,12 +138,12 @@ def _groups(value: Any) -> tuple[tuple[str, Series], ...]:
 def _intervals(value: Any) -> tuple[tuple[datetime.date, datetime.date], ...]:
     """Return intervals without repetition, in order."""
     if isinstance(value, Duration):
-        raise DefinitionError(f"A duration alone is no list of intervals. {FORM}")
+        raise DefinitionError(f"A duration alone is not a list of intervals. {FORM}")
     if not isinstance(value, list | tuple):
         raise DefinitionError(f"{type(value).__name__} was given for intervals. {FORM}")
     for item in value:
         if not isinstance(item, tuple | list) or len(item) != 2:
-            raise DefinitionError(f"{item!r} is no interval. {FORM}")
+            raise DefinitionError(f"{item!r} is not an interval. {FORM}")
     return tuple(sorted({(as_date(start), as_date(end)) for start, end in value}))
 
 

@@ -26,12 +26,12 @@ class PatientMethods(BirthMethods):
     """Ages and deaths."""
 
     def is_alive_on(self, date: Any) -> BoolSeries:
-        """Tell whether death came after a date, or not at all."""
+        """Return whether death came after a date, or not at all."""
         death = self.date_of_death
         return cast(BoolSeries, death.is_after(date) | death.is_null())
 
     def is_dead_on(self, date: Any) -> BoolSeries:
-        """Tell whether death came before a date."""
+        """Return whether death came before a date."""
         death = self.date_of_death
         return cast(BoolSeries, death.is_not_null() & death.is_before(date))
 
@@ -40,7 +40,7 @@ class EmisPatientMethods(BirthMethods):
     """Ages, and the registration that this table holds itself."""
 
     def has_practice_registration_spanning(self, start: Any, end: Any) -> BoolSeries:
-        """Tell whether the registration began on or before start and ends after end, if at all."""
+        """Return whether the registration began by start and ends after end, if at all."""
         until = self.registration_end_date
         begun = self.registration_start_date.is_on_or_before(start)
         return cast(BoolSeries, begun & (until.is_after(end) | until.is_null()))
@@ -60,7 +60,7 @@ class RegistrationMethods(EventFrame):
         return cast(RegistrationMethods, _spanning(self, start, end))
 
     def exists_for_patient_on(self, date: Any) -> BoolSeries:
-        """Tell whether a patient is registered on a date."""
+        """Return whether a patient is registered on a date."""
         return self.spanning(date, date).exists_for_patient()
 
     def for_patient_on(self, date: Any) -> PatientFrame:
@@ -122,7 +122,7 @@ class DeathMethods(BaseFrame):
     """Causes of death."""
 
     def cause_of_death_is_in(self, codelist: Collection[str]) -> BoolSeries:
-        """Tell whether the underlying cause, or another one, is in a codelist."""
+        """Return whether the underlying cause, or another one, is in a codelist."""
         numbered = [f"cause_of_death_{number:02}" for number in range(1, 16)]
         found = self.underlying_cause_of_death.is_in(codelist)
         for name in numbered:

@@ -107,7 +107,7 @@ class Engine:
             memo.clear()
 
     def included(self) -> list[int]:
-        """Return the patients of the dataset: NULL is no member of it (SEM-21)."""
+        """Return the patients of the dataset: NULL is not a member of it (SEM-21)."""
         return list(self._included())
 
     def _included(self) -> Iterator[int]:

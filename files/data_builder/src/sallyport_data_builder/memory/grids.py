@@ -48,7 +48,7 @@ def _rows(engine: Engine, grid: Grid, patients: Sequence[int]) -> Iterator[tuple
 
 
 def _is_there(engine: Engine, grid: Grid, patient: int) -> bool:
-    """Tell whether a patient has a row, of one at most."""
+    """Return whether a patient has a row, of one at most."""
     if grid.rows is not None:
         return bool(engine.rows(grid.rows, patient))
     return grid.population is None or engine.value(grid.population, patient, None) is True

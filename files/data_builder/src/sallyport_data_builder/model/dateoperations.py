@@ -38,7 +38,7 @@ class DateDiff(Series):
     end: Series
 
     def check(self) -> None:
-        """Refuse what is no date."""
+        """Refuse what is not a date."""
         only_types((self.start, self.end), ("date",), "A difference of dates")
         _ = self.domain
 
@@ -56,7 +56,7 @@ class DatePart(Series):
     date: Series
 
     def check(self) -> None:
-        """Refuse what is no date."""
+        """Refuse what is not a date."""
         only_types((self.date,), ("date",), self.op)
 
     @cached_property
@@ -73,7 +73,7 @@ class DateFloor(Series):
     date: Series
 
     def check(self) -> None:
-        """Refuse what is no date."""
+        """Refuse what is not a date."""
         only_types((self.date,), ("date",), f"to_first_of_{self.op}")
 
     @cached_property

@@ -92,7 +92,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(text: str) -> None:
-    raise PlanError(f"{text} is no number")
+    raise PlanError(f"{text} is not a number")
 
 
 def read(document: Mapping[str, Any]) -> tuple[list[Node], list[Inline]]:

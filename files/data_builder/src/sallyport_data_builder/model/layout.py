@@ -1,4 +1,4 @@
-"""How each node stands in a plan: its fields, and how strictly each is read."""
+"""How each node is written in a plan: its fields, and how strictly each is read."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ class Table(Frame):
         """Refuse unknown types and row counts."""
         require(self.rows in ("one", "many"), f"{self.name}: rows must be one or many.")
         for name, kind in self.spec:
-            require(kind in ALL_TYPES, f"{self.name}.{name}: {kind} is no type.")
+            require(kind in ALL_TYPES, f"{self.name}.{name}: {kind} is not a valid type.")
 
     @cached_property
     def columns(self) -> dict[str, str]:
@@ -192,7 +192,7 @@ class Inline(Frame):
     def check(self) -> None:
         """Refuse unknown types, wrong values, and a patient twice (SEM-22)."""
         for name, kind in self.spec:
-            require(kind in ALL_TYPES, f"{name}: {kind} is no type.")
+            require(kind in ALL_TYPES, f"{name}: {kind} is not a valid type.")
             require(name != "patient_id", "patient_id is in every table; leave it out of columns.")
         require(len(self.columns) == len(self.spec), "A column of the table occurs twice.")
         seen: set[int] = set()
@@ -308,7 +308,7 @@ class Pick(_Many):
     def check(self) -> None:
         """Refuse a frame that nothing sorts (DOM-04)."""
         super().check()
-        require(self.op in ("first", "last"), f"{self.op} is no pick.")
+        require(self.op in ("first", "last"), f"{self.op} is not a pick.")
         require(bool(self.keys), f"{self.op}_for_patient needs an order: add sort_by(...) first.")
 
     @cached_property
@@ -354,7 +354,7 @@ class Parameter(Series):
 
     def check(self) -> None:
         """Refuse another name."""
-        require(self.name in PARAMETERS, f"{self.name} is no parameter.")
+        require(self.name in PARAMETERS, f"{self.name} is not a parameter.")
 
     @cached_property
     def type(self) -> str:

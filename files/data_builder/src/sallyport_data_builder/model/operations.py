@@ -42,7 +42,7 @@ class Literal(Series):
 
     def check(self) -> None:
         """Refuse a value that is not of the type."""
-        require(self.kind in ALL_TYPES, f"{self.kind} is no type.")
+        require(self.kind in ALL_TYPES, f"{self.kind} is not a valid type.")
         check_value(self.kind, self.value)
 
     @cached_property
@@ -203,7 +203,7 @@ class Arithmetic(Series):
     parts: tuple[Series, ...]
 
     def check(self) -> None:
-        """Refuse what is no number, and int with float."""
+        """Refuse what is not a number, and int with float."""
         only_types(self.parts, NUMBERS, "Arithmetic")
         same_types(self.parts, "Arithmetic")
         expected = 1 if self.op in ("neg", "abs") else 2

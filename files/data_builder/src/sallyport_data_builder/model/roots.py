@@ -57,7 +57,7 @@ def one_value(series: Series, what: str) -> None:
 def check_no_parameter(roots: Iterable[Node]) -> None:
     """Raise DefinitionError if the interval of measures is used outside them."""
     found = any(isinstance(node, Parameter) for node in topological(roots))
-    require(not found, "INTERVAL stands for the interval of a measure; a dataset has none.")
+    require(not found, "INTERVAL is the interval of a measure; a dataset has none.")
 
 
 @dataclass(frozen=True, eq=False)

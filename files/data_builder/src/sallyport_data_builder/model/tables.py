@@ -148,5 +148,5 @@ def relative(path: str) -> str:
     parts = PurePosixPath(path).parts
     wrong = not parts or path.startswith("/") or ".." in parts or not path.isprintable()
     if wrong or "\\" in path or str(PurePosixPath(path)) != path:
-        raise PlanError(f"{path!r} is no path below the workspace")
+        raise PlanError(f"{path!r} is not a path below the workspace")
     return path

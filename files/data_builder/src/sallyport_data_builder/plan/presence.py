@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import cast
 
 from sallyport_data_builder.model import operations as op
@@ -11,6 +11,7 @@ from sallyport_data_builder.model.nodes import Column, Frame, Series, base_table
 
 Leaves = frozenset[Series]
 NONE: Leaves = frozenset()
+MEMO = 65_536  # conditions share parts, so each is looked at once
 # NULL for a NULL among their parts.
 STRICT = (
     op.Compare,
@@ -25,6 +26,7 @@ STRICT = (
 ZERO = ("exists", "count", "count_distinct", "count_episodes")
 
 
+@lru_cache(MEMO)
 def when_true(node: Series) -> Leaves:
     """Return what must have been read from a row for a bool series to be true.
 
@@ -39,6 +41,7 @@ def when_true(node: Series) -> Leaves:
     return when_known(node)
 
 
+@lru_cache(MEMO)
 def when_known(node: Series) -> Leaves:
     """Return what must have been read from a row for a series not to be NULL."""
     if isinstance(node, Column):
@@ -78,6 +81,7 @@ def starting_point(condition: Series, tables: Iterable[Frame]) -> list[Frame]:
     return sufficient[:1] or used
 
 
+@lru_cache(MEMO)
 def never_null(predicate: Series) -> frozenset[str]:
     """Return the columns that are not NULL in the rows for which a condition is true."""
     if isinstance(predicate, op.Logic):
@@ -93,6 +97,7 @@ def never_null(predicate: Series) -> frozenset[str]:
     return _read_by(predicate)
 
 
+@lru_cache(MEMO)
 def _read_by(node: Series) -> frozenset[str]:
     """Return the columns of rows whose NULL makes a series NULL."""
     if isinstance(node, Column):

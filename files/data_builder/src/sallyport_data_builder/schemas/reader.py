@@ -76,7 +76,7 @@ def parse(text: str) -> Schema:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SchemaError(f"A schema file is no TOML: {error}.") from None
+        raise SchemaError(f"A schema file is not TOML: {error}.") from None
     name = document.get("name")
     if not isinstance(name, str) or SCHEMA_NAME.fullmatch(name) is None:
         raise SchemaError(f"A schema needs a name of lower-case letters, not {name!r}.")
@@ -121,7 +121,9 @@ def _column(place: str, name: str, item: Any) -> ColumnSpec:
     _require(isinstance(item, dict), f"{place}: keys and values expected.")
     _known(item, {each.name for each in fields(ColumnSpec)}, place)
     kind = item.get("type")
-    _require(kind in ALL_TYPES, f"{place}: {kind} is no type.{nearest(str(kind), ALL_TYPES)}")
+    _require(
+        kind in ALL_TYPES, f"{place}: {kind} is not a valid type.{nearest(str(kind), ALL_TYPES)}"
+    )
     for flag in FLAGS:
         _require(type(item.get(flag, False)) is bool, f"{place}: {flag} must be true or false.")
     values: dict[str, Any] = {
@@ -152,7 +154,7 @@ def _check_constraints(place: str, spec: ColumnSpec) -> None:
     try:
         re.compile(spec.regex)
     except (re.error, TypeError):
-        raise SchemaError(f"{place}: regex is no regular expression.") from None
+        raise SchemaError(f"{place}: regex is not a regular expression.") from None
 
 
 def _check_range(place: str, limits: Any) -> None:
@@ -168,7 +170,7 @@ def _check_range(place: str, limits: Any) -> None:
 
 def _known(item: Mapping[str, Any], keys: set[str], place: str) -> None:
     for key in item:
-        _require(key in keys, f"{place}: {key} is no key of a schema.{nearest(key, keys)}")
+        _require(key in keys, f"{place}: {key} is not a key of a schema.{nearest(key, keys)}")
 
 
 def _require(condition: bool, message: str) -> None:

@@ -72,7 +72,7 @@ def title(name: str) -> str:
 
 
 def place_of(value: object) -> str:
-    """Return where a code stands in a codelist, to go into an error."""
+    """Return where a code is in a codelist, to go into an error."""
     origin = getattr(value, "origin", "")
     return f" ({origin})" if origin else ""
 
