@@ -39,7 +39,7 @@ def environment() -> dict[str, str]:
 
 
 def _of_study(path: str) -> bool:
-    """Return whether a path is the study's: no module there may be imported before the layers are on."""
+    """Return whether a path is the study's: nothing there is imported before the layers are on."""
     return not path or Path(path).resolve() == Path.cwd()
 
 
