@@ -58,6 +58,7 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
         "releases_redirect": "/releases-store",
         "forges": {"github.com": f"file://{folder}/forge"},
         "allowed_organisations": ("demo-org",),
+        "git_credentials": {},
         "ca_file": Path("/etc/ssl/certs/ca-certificates.crt"),
         "git_timeout": 20,
         "session_lifetime": 3600,
@@ -103,6 +104,11 @@ class Study:
             shared = forge.resolve()
             forge.unlink()
             shutil.copytree(shared, forge)
+
+    def rename_branch(self, name: str) -> None:
+        """Give the branch in use another name."""
+        self._own()
+        _git(self.folder, "branch", "-m", name)
 
     def remove_project(self) -> None:
         """Leave no project.yaml at the head of the branch."""

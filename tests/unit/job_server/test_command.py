@@ -37,6 +37,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "HATCH_SIGNING_KEY_FILE": str(tmp_path / "secret"),
         "RELEASE_STORAGE": str(tmp_path / "releases"),
         "FORGES": "{}",
+        "GIT_CREDENTIALS": "",
         "ALLOWED_ORGANISATIONS": "demo-org",
         "CA_FILE": "/etc/ssl/certs/ca-certificates.crt",
         "GIT_TIMEOUT": "5",

@@ -206,17 +206,20 @@ def test_a_branch_that_git_might_misread_is_refused(rig: Rig, branch: str) -> No
     repo = "https://github.com/demo-org/study"
     with pytest.raises(Problem, match="not the name of a branch"):
         create(rig.people["rita"], name="two", project="cardiology", repo=repo, branch=branch)
-    create(rig.people["rita"], name="two", project="cardiology", repo=repo, branch="feature/a-1")
+    create(rig.people["rita"], name="two", project="cardiology", repo=repo, branch="main")
 
 
 def test_a_missing_branch_repository_or_file_is_said(rig: Rig) -> None:
     create = rig.services.directory.create_workspace
     repo = "https://github.com/demo-org/study"
-    create(rig.people["rita"], name="b", project="cardiology", repo=repo, branch="nobranch")
-    create(rig.people["rita"], name="r", project="cardiology", repo=repo + "x", branch="main")
+    names = {"project": "cardiology", "branch": "main"}
+    with pytest.raises(Problem, match="The forge has no such repository"):
+        create(rig.people["rita"], name="b", repo=f"{repo}x", **names)
+    create(rig.people["rita"], name="b", repo=repo, **names)
     browser = rig.browser("rita")
-    assert "has no branch &#39;nobranch&#39;" in browser.get("/workspaces/b/run/").text
-    assert "does not exist" in browser.get("/workspaces/r/run/").text
+    rig.study.rename_branch("trunk")
+    assert "has no branch &#39;main&#39;" in browser.get(RUN).text
+    rig.study.rename_branch("main")
     assert "has no project.yaml" not in browser.get(RUN).text
     rig.study.remove_project()
     assert "has no project.yaml" in browser.get(RUN).text

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.unit.job_server.rig import PROJECT, REPO, Study
+from tests.unit.proxy.doubles import Forge, Reply
 
+from sallyport_common.closed_git import process
 from sallyport_job_server.models import Problem
 from sallyport_job_server.services import repositories
 from sallyport_job_server.services.repositories import Repositories
-from sallyport_study import LARGEST_PROJECT_FILE
 
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
 UPSTREAM = {"github.com": "https://forge.example/", "code.example": "https://code.example"}
@@ -42,11 +44,11 @@ def fake_git(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path
     program.write_text(
         "#!/usr/bin/python3\nimport json, os, sys, time\n"
         f"with open({str(calls)!r}, 'a') as kept:\n"
-        "    print(json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]), file=kept)\n"
+        "    print(json.dumps([sys.argv[1:], dict(os.environ)]), file=kept)\n"
         f"{script}\n"
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setattr(repositories, "GIT", str(program))
+    monkeypatch.setattr(process, "GIT", str(program))
     return calls
 
 
@@ -63,7 +65,7 @@ def test_the_head_of_a_branch_is_its_commit_and_project(local: Repositories, stu
         (REPO, REPO),
         (f" {REPO}/ ", REPO),
         ("https://code.example/demo-org/a.b-c_D", "https://code.example/demo-org/a.b-c_D"),
-        (f"{REPO}.git", f"{REPO}.git"),
+        (f"{REPO}.git", REPO),
     ],
 )
 def test_an_allowed_address_is_kept_in_its_plain_form(given: str, kept: str) -> None:
@@ -91,8 +93,9 @@ def test_an_address_of_another_form_is_refused(given: str) -> None:
 def test_what_is_declared_is_named_in_the_refusal() -> None:
     with pytest.raises(Problem, match=r"'evil\.example' is not a declared forge; declared: github"):
         remote().check("https://evil.example/demo-org/study")
-    with pytest.raises(Problem, match=r"'Demo-Org' is not allowed here; allowed: demo-org, other"):
-        remote(("demo-org", "other")).check("https://github.com/Demo-Org/study")
+    with pytest.raises(Problem, match=r"'third' is not allowed here; allowed: demo-org, other"):
+        remote(("demo-org", "other")).check("https://github.com/third/study")
+    assert remote(("demo-org", "other")).check("https://github.com/Demo-Org/study")
     with pytest.raises(Problem, match=r"allowed: none\."):
         remote(()).check(REPO)
     nowhere = Repositories({}, ("demo-org",), CA, 20)
@@ -109,65 +112,124 @@ def test_git_is_called_with_nothing_of_the_machine_and_over_one_protocol(
     calls = fake_git(tmp_path, monkeypatch, "print('0' * 40 if 'rev-parse' in sys.argv else '5')")
     assert remote().head(REPO, "feature/a").sha == "0" * 40
     seen = [json.loads(line) for line in calls.read_text().splitlines()]
-    verbs = [words[4] for words, _environment, _folder in seen]
+    verbs = [next(word for word in words if word[0] != "-") for words, _environment in seen]
     assert verbs == ["init", "fetch", "rev-parse", "cat-file", "cat-file"]
     fetch = seen[1][0]
     assert fetch[-2:] == ["https://forge.example/demo-org/study", "refs/heads/feature/a"]
     assert "--depth=1" in fetch
-    assert "http.followRedirects=false" in fetch
-    for _words, environment, folder in seen:
+    for words, environment in seen:
         assert environment["GIT_ALLOW_PROTOCOL"] == "https"
         assert environment["GIT_SSL_CAINFO"] == str(CA)
-        assert environment["GIT_CONFIG_SYSTEM"] == environment["GIT_CONFIG_GLOBAL"] == "/dev/null"
-        assert environment["GIT_TERMINAL_PROMPT"] == "0"
         assert not {"GIT_SSH_COMMAND", "JOB_SERVER_SECRET_KEY_FILE", "HTTPS_PROXY"} & set(
             environment
         )
-        assert not Path(folder).exists()
+        folders = [word.removeprefix("--git-dir=") for word in words if "--git-dir=" in word]
+        assert not any(Path(folder).parent.exists() for folder in folders)
+    assert all("--git-dir=" in words[0] for words, _environment in seen[1:])
+
+
+# --- a forge that speaks HTTP ---
+
+
+@pytest.fixture
+def forge(study: Study) -> Iterator[Forge]:
+    """Give the forge of the study as a server, as a public one is."""
+    double = Forge(study.folder.parents[1])
+    git = study.folder / ".git"
+    git.rename(study.folder.parent / "study.git")  # as forges serve it
+    yield double
+    double.close()
+
+
+def over_http(forge: Forge, **credentials: str) -> Repositories:
+    """Return repositories that read from that server."""
+    files = {key.replace("__", "/").replace("_", "."): value for key, value in credentials.items()}
+    forges = {"github.com": forge.origin, "code.example": "https://code.example"}
+    return Repositories(forges, ("demo-org",), CA, 20, files)
+
+
+ANSWERS = [
+    (401, "The forge asks for a log-in (401)", False),
+    (403, "The forge denies access to the repository (403)", False),
+    (404, "The forge has no such repository (404)", False),
+    (301, "The repository has moved. Use its new URL.", False),
+    (429, "The forge limits how often this site may ask it (429)", True),
+    (500, "The forge reports an internal error (5xx)", True),
+    (503, "The forge reports an internal error (5xx)", True),
+]
+
+
+@pytest.mark.parametrize(("status", "sentence", "later"), ANSWERS)
+def test_each_answer_of_a_forge_has_its_sentence(
+    forge: Forge, status: int, sentence: str, later: bool
+) -> None:
+    repositories = over_http(forge)
+    assert repositories.head(REPO, "main").sha
+    repositories.check_readable(REPO)
+    forge.answer = Reply(status, {"Location": "https://elsewhere.example/x"})
+    with pytest.raises(Problem) as caught:
+        repositories.head(REPO, "main")
+    assert str(caught.value).startswith(f"{REPO} could not be read. {sentence}")
+    if later:
+        repositories.check_readable(REPO)  # a workspace is made although it is away
+    else:
+        with pytest.raises(Problem, match=REPO):
+            repositories.check_readable(REPO)
+
+
+def test_a_forge_that_is_away_is_said(forge: Forge) -> None:
+    repositories = over_http(forge)
+    forge.close()
+    with pytest.raises(Problem, match=r"The forge could not be reached\. Try again later\."):
+        repositories.head(REPO, "main")
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("location", "named"),
     [
-        ("fatal: couldn't find remote ref refs/heads/x", r"has no branch 'x'\."),
-        ("fatal: repository 'https://a/' not found", r"does not exist, or is not readable here\."),
-        ("fatal: could not read Username", r"does not exist, or is not readable here\."),
-        (
-            "fatal: '/x' does not appear to be a git repository",
-            "does not exist, or is not readable",
-        ),
-        ("SSL certificate problem: unable to get", r"The certificate of the forge of .* cannot be"),
-        ("server certificate verification failed", r"The certificate of the forge of .* cannot be"),
-        ("fatal: Failed to connect to 10.0.0.1", r"The forge of .* cannot be reached\."),
-        ("", r"The forge of .* cannot be reached\."),
+        ("{origin}/demo-org/renamed.git/info/refs", "https://github.com/demo-org/renamed"),
+        ("https://code.example/new/place/info/refs?x=1", "https://code.example/new/place"),
     ],
 )
-def test_what_git_says_becomes_a_sentence_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, sentence: str
-) -> None:
-    fails = f"if 'fetch' in sys.argv: print({said!r}, file=sys.stderr); sys.exit(128)"
-    fake_git(tmp_path, monkeypatch, fails)
-    with pytest.raises(Problem, match=sentence) as caught:
-        remote().head(REPO, "x")
-    assert "10.0.0.1" not in str(caught.value)
+def test_a_moved_repository_names_its_new_url(forge: Forge, location: str, named: str) -> None:
+    forge.answer = Reply(301, {"Location": location.format(origin=forge.origin)})
+    with pytest.raises(Problem) as caught:
+        over_http(forge).head(REPO, "main")
+    assert str(caught.value) == f"{REPO} has moved to {named}. Use the new URL."
 
 
-def test_a_forge_that_does_not_answer_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("key", ["github_com__demo-org", "github_com__Demo-Org", "github_com"])
+def test_a_private_repository_is_read_with_the_credential_of_the_site(
+    forge: Forge, tmp_path: Path, key: str
 ) -> None:
-    fake_git(tmp_path, monkeypatch, "if 'fetch' in sys.argv: time.sleep(60)")
-    slow = Repositories(UPSTREAM, ("demo-org",), CA, 1)
-    with pytest.raises(Problem, match=r"The forge did not answer within 1 seconds\."):
+    forge.password = "needed"
+    (tmp_path / "secret").write_text("reader:c4nary")
+    repositories = over_http(forge, **{key: str(tmp_path / "secret")})
+    repositories.check_readable(REPO)
+    assert repositories.head(REPO, "main").project_yaml == PROJECT
+    assert "Basic cmVhZGVyOmM0bmFyeQ==" in {
+        seen.headers.get("authorization") for seen in forge.seen
+    }
+    for other in ({}, {"code_example": str(tmp_path / "secret")}):
+        with pytest.raises(Problem, match="private and this site has no valid credential"):
+            over_http(forge, **other).head(REPO, "main")
+
+
+def test_a_forge_that_does_not_answer_is_given_up(forge: Forge) -> None:
+    forge.gate.clear()
+    slow = Repositories({"github.com": forge.origin}, ("demo-org",), CA, 1)
+    with pytest.raises(Problem, match=r"The forge did not answer in time\."):
         slow.head(REPO, "main")
 
 
 def test_a_project_file_that_is_missing_or_too_large_is_said(
-    local: Repositories, study: Study
+    local: Repositories, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study.commit("#" * LARGEST_PROJECT_FILE)
-    assert len(local.head(REPO, "main").project_yaml) == LARGEST_PROJECT_FILE
-    study.commit("#" * (LARGEST_PROJECT_FILE + 1))
-    with pytest.raises(Problem, match="is larger than 4194304 bytes"):
+    monkeypatch.setattr(repositories, "LARGEST_PROJECT_FILE", 1000)
+    study.commit("#" * 1000)
+    assert len(local.head(REPO, "main").project_yaml) == 1000
+    study.commit("#" * 1001)
+    with pytest.raises(Problem, match="is larger than 1000 bytes"):
         local.head(REPO, "main")
     study.remove_project()
     with pytest.raises(
@@ -176,7 +238,7 @@ def test_a_project_file_that_is_missing_or_too_large_is_said(
         local.head(REPO, "main")
 
 
-def test_a_tag_is_no_branch(local: Repositories, study: Study) -> None:
+def test_a_tag_is_not_a_branch(local: Repositories, study: Study) -> None:
     tags = study.folder / ".git/refs/tags"
     tags.mkdir(parents=True, exist_ok=True)
     (tags / "v1").write_text(f"{study.sha}\n")

@@ -134,10 +134,13 @@ class Forge(Double):
         self.folder = folder
         self.password: str | None = None
         self.redirect: str | None = None
+        self.answer: Reply | None = None
         super().__init__()
 
     def reply(self, seen: Seen, body: bytes) -> Reply:
         """Bridge to `git http-backend`; ask for the password where one is set."""
+        if self.answer:
+            return self.answer
         if self.redirect:
             return Reply(302, {"Location": f"{self.redirect}{seen.path}"})
         if self.password and "authorization" not in seen.headers:

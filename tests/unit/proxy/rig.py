@@ -259,7 +259,7 @@ def policy_data(upstreams: Upstreams) -> dict[str, Any]:
         "clients": {"secure": ["10.77.1.0/24"], "nobody": ["192.0.2.1/32"]},
         "git": {
             "host": HOSTS["git"],
-            "upstream": upstreams.forge.origin,
+            "forges": {"github.com": upstreams.forge.origin},
             "allow": [
                 {"org": "demo-org", "repo": "demo-*", "for": ["secure"]},
                 {"org": "other-org", "repo": "closed", "for": ["nobody"]},

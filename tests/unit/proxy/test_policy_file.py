@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,7 +25,7 @@ def path(tmp_path: Path, idle_upstreams: Upstreams) -> Path:
     return tmp_path / "policy.yml"
 
 
-BROKEN: list[tuple[Callable[[dict[str, object]], object], str]] = [
+BROKEN: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda data: data.pop("version"), "version"),
     (lambda data: data.update(extra=1), "policy.extra is not a known key"),
     (lambda data: data.update(git=[]), "policy.git must be a mapping"),
@@ -33,13 +34,18 @@ BROKEN: list[tuple[Callable[[dict[str, object]], object], str]] = [
     (lambda data: data.update(limits={"blob": -1}), "policy.limits.blob"),
     (lambda data: data.update(limits={"blob": "1"}), "policy.limits.blob"),
     (lambda data: data.update(archives={"host": "a", "allow": "all"}), "archives.allow"),
+    (lambda data: data["git"].pop("forges"), "policy.git.forges: must name at least one forge"),
+    (lambda data: data["git"].update(forges={"A b": "https://a"}), "'A b' is not a host name"),
+    (lambda data: data["git"].update(forges={"a": "https://a/b"}), "policy.git.forges.a"),
+    (lambda data: data["git"].update(credentials={"a/": "x"}), "'a/' is not FORGE or FORGE/ORG"),
+    (lambda data: data["git"].update(allow=[{"org": "a.b", "repo": "*"}]), "allow[0].org"),
     (lambda data: data.update(registry={"host": "a", "upstream": "ftp://x", "allow": []}), "ftp"),
 ]
 
 
 @pytest.mark.parametrize(("spoil", "named"), BROKEN)
 def test_a_problem_is_named(
-    path: Path, idle_upstreams: Upstreams, spoil: Callable[[dict[str, object]], object], named: str
+    path: Path, idle_upstreams: Upstreams, spoil: Callable[[dict[str, Any]], object], named: str
 ) -> None:
     load_policy(path)
     data = policy_data(idle_upstreams)
@@ -66,7 +72,7 @@ def test_what_is_no_clean_yaml_is_refused(path: Path, text: str) -> None:
 
 def test_a_credential_needs_its_file(path: Path, idle_upstreams: Upstreams, tmp_path: Path) -> None:
     data = policy_data(idle_upstreams)
-    data["git"]["credentials"] = {"demo-org": "demo"}
+    data["git"]["credentials"] = {"github.com/demo-org": "demo"}
     data["registry"]["credential"] = "registry"
     path.write_text(yaml.safe_dump(data))
     with pytest.raises(SettingsError, match="credential demo has no file"):

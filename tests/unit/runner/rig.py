@@ -38,6 +38,7 @@ from sallyport_runner.services.running.runs import Runs
 from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage.sql import SqlStore, open_database
+from sallyport_study.places import Repository
 
 T = TypeVar("T")
 MEBIBYTE = 1024**2
@@ -263,7 +264,8 @@ def _template() -> Path:
     sha = Study(folder / "forge").make()
     (folder / "work").mkdir()
     mirror = Git(folder / "work/repos", f"file://{folder}/forge", folder / "ca.pem")
-    mirror.fetch(Code("demo-org", "study", "main", sha))
+    repository = Repository.parse("https://github.com/demo-org/study")
+    mirror.fetch(Code(repository, "main", sha))
     open_database(folder / "work/runner.sqlite3").dispose()
     return folder
 

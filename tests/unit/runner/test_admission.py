@@ -13,12 +13,15 @@ from sallyport_common.protocol import ERROR_ACTION, StatusCode
 @pytest.mark.parametrize(
     ("values", "part"),
     [
-        ({"repo": "https://github.com/other-org/study"}, "'other-org' is not allowed"),
-        ({"repo": "https://github.com/demo-org/../x"}, "must be https://github.com/"),
-        ({"repo": "git@github.com:demo-org/study"}, "must be https://github.com/"),
-        ({"repo": "https://github.com/demo-org/none"}, "does not exist"),
-        ({"branch": "none"}, "no branch 'none'"),
-        ({"branch": "--upload-pack=x"}, "not valid"),
+        (
+            {"repo": "https://github.com/other-org/study"},
+            "does not run repositories of this organisation",
+        ),
+        ({"repo": "https://github.com/demo-org/../x"}, "The URL needs https"),
+        ({"repo": "git@github.com:demo-org/study"}, "The URL needs https"),
+        ({"repo": "https://github.com/demo-org/none"}, "has no such repository"),
+        ({"branch": "none"}, "does not have this branch"),
+        ({"branch": "--upload-pack=x"}, "must not start with '-'"),
         ({"sha": "0" * 40}, "does not have this commit"),
         ({"sha": "main"}, "40 hexadecimal"),
         ({"workspace": "../x"}, "workspace's name"),
@@ -61,7 +64,7 @@ def test_a_commit_that_left_its_branch_is_refused(runner: Runner, sha: str) -> N
     runner.request("a", aside, "make")
     old = runner.request("b", sha, "make")
     runner.passes(1)
-    assert "not on the branch 'main'" in runner.job(ERROR_ACTION).problem
+    assert "not on the branch" in runner.job(ERROR_ACTION).problem
     assert runner.job("make", old)
 
 

@@ -2,147 +2,277 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
+from tests.unit.proxy.doubles import Forge, Reply
 from tests.unit.runner.rig import Study
 
-from sallyport_runner.services.executor import TransientError
-from sallyport_runner.services.git import MAX_FILE, Code, CodeError, Git, _judge, check
+from sallyport_common.closed_git import Fault
+from sallyport_runner.services import git as module
+from sallyport_runner.services.git import Code, CodeError, CodeUnavailableError, Git, check
+from sallyport_study.places import Repository
 
 ORGANISATIONS = ("demo-org",)
 GOOD = ("https://github.com/demo-org/study", "main", "a" * 40)
+STUDY = Repository.parse(GOOD[0])
 
 
 @pytest.mark.parametrize(
     ("place", "value", "part"),
     [
-        (0, "http://github.com/demo-org/study", "must be https://github.com/"),
-        (0, "https://github.com/demo-org", "must be https://github.com/"),
-        (0, "https://github.com/demo-org/study/x", "must be https://github.com/"),
-        (0, "https://github.com/demo-org/study//", "must be https://github.com/"),
-        (0, "https://github.com/demo-org/..", "must be https://github.com/"),
-        (0, "https://github.com/demo-org/a b", "must be https://github.com/"),
-        (0, "https://github.com/demo-org/study?x", "must be https://github.com/"),
-        (0, "https://user@github.com/demo-org/study", "must be https://github.com/"),
-        (0, "https://github.com:443/demo-org/study", "must be https://github.com/"),
-        (0, "https://github.com.evil/demo-org/study", "must be https://github.com/"),
-        (0, "https://github.com/demo-org/study\n", "must be https://github.com/"),
-        (0, "/srv/study", "must be https://github.com/"),
-        (0, "https://github.com/Demo-Org/study", "'Demo-Org' is not allowed"),
-        (0, "https://github.com/other/study", "'other' is not allowed"),
-        (1, "", "branch is not valid"),
-        (1, "-x", "branch is not valid"),
-        (1, "a..b", "branch is not valid"),
-        (1, "a b", "branch is not valid"),
-        (1, "a:b", "branch is not valid"),
-        (1, "+a", "branch is not valid"),
-        (1, "refs*", "branch is not valid"),
-        (2, "", "40 hexadecimal"),
-        (2, "a" * 39, "40 hexadecimal"),
-        (2, "A" * 40, "40 hexadecimal"),
-        (2, "a" * 40 + "\n", "40 hexadecimal"),
-        (2, "HEAD", "40 hexadecimal"),
+        (0, "http://github.com/demo-org/study", "The URL needs https, a host, an organisation"),
+        (0, "https://github.com/demo-org/..", "A repository's name has"),
+        (0, "https://github.com:443/demo-org/study", "without a user name or a port"),
+        (0, "https://github.com/-x/study", "An organisation's name has"),
+        (0, "https://github.com/other/study", "does not run repositories of this organisation"),
+        (1, "a..b", "The name of the branch must not contain"),
+        (1, "-x", "The name of the branch must not start with '-'"),
+        (2, "HEAD", "A commit is named by 40 hexadecimal digits"),
     ],
 )
-def test_places_of_code_are_checked_in_form(place: int, value: str, part: str) -> None:
+def test_where_code_is_from_is_checked_in_form(place: int, value: str, part: str) -> None:
     repo, branch, sha = (value if at == place else good for at, good in enumerate(GOOD))
-    with pytest.raises(CodeError, match=part):
+    with pytest.raises(CodeError, match=part) as caught:
         check(repo, branch, sha, ORGANISATIONS)
-    assert check(*GOOD, ORGANISATIONS)
-
-
-@pytest.mark.parametrize("branch", ["main", "a/b", "a.b-c_d", "_x", "1"])
-def test_good_places(branch: str) -> None:
-    code = check("https://github.com/demo-org/study.git/", branch, "a" * 40, ORGANISATIONS)
-    assert (code.organisation, code.name, code.branch) == ("demo-org", "study.git", branch)
-    with pytest.raises(CodeError, match="not allowed"):
-        check("https://github.com/demo-org/study", branch, "a" * 40, ())
+    assert value not in str(caught.value), "the sentences are fixed, as they may leave"
+    assert check(*GOOD, ORGANISATIONS) == Code(STUDY, "main", "a" * 40)
+    with pytest.raises(CodeError, match="does not run repositories"):
+        check(*GOOD, ())
 
 
 # --- fetching ---
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> tuple[Git, list[float]]:
-    """Give a git that notes its pauses, over a folder for a forge."""
-    pauses: list[float] = []
-    made = Git(tmp_path / "repos", f"file://{tmp_path}/forge", tmp_path / "ca.pem", pauses.append)
-    return made, pauses
+def study(tmp_path: Path) -> Study:
+    """Give a study on a forge that is a folder."""
+    made = Study(tmp_path / "forge")
+    made.make()
+    return made
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> Git:
+    """Give a git over that folder."""
+    return start(tmp_path)
+
+
+def start(folder: Path, proxy: str = "") -> Git:
+    """Return a git as a new process of the runner has it."""
+    return Git(folder / "repos", proxy or f"file://{folder}/forge", folder / "ca.pem", 30)
 
 
 def code(sha: str, branch: str = "main") -> Code:
-    """Return a place in the study of the tests."""
-    return Code("demo-org", "study", branch, sha)
+    """Return a commit of the study of the tests."""
+    return Code(STUDY, branch, sha)
+
+
+def copy_of(folder: Path) -> Path:
+    """Return where the runner keeps the study."""
+    return folder / "repos/demo-org/study.git"
+
+
+def test_a_proxy_that_is_away_is_a_fault_for_later_and_nothing_sleeps(tmp_path: Path) -> None:
+    away = start(tmp_path, "http://127.0.0.1:9")
+    started = time.monotonic()
+    with pytest.raises(CodeUnavailableError, match="The forge could not be reached"):
+        away.fetch(code("0" * 40))
+    assert time.monotonic() - started < 4
 
 
 @pytest.mark.parametrize(
-    ("said", "part"),
+    ("status", "body", "kind", "fault"),
     [
-        ("fatal: remote error: upload-pack: not our ref 00", "does not have this commit"),
-        ("error: Server does not allow request for unadvertised object 00", "not have this commit"),
-        ("fatal: unable to access: The requested URL returned error: 403", "does not exist, or"),
-        ("fatal: The requested URL returned error: 404", "does not exist, or"),
-        ("fatal: repository 'x' not found", "does not exist, or"),
-        ("fatal: unable to access: The requested URL returned error: 503", ""),
-        ("fatal: unable to access: Could not resolve host: proxy", ""),
-        ("error: RPC failed; curl 56 GnuTLS recv error (-9)", ""),
-        ("", ""),
+        (401, "", CodeError, Fault.LOGIN_REQUIRED),
+        (403, "", CodeError, Fault.FORBIDDEN),
+        (404, "", CodeError, Fault.NOT_FOUND),
+        (301, "", CodeError, Fault.MOVED),
+        (429, "", CodeUnavailableError, Fault.RATE_LIMITED),
+        (502, "", CodeUnavailableError, Fault.SERVER_ERROR),
+        (403, "Sallyport proxy: x (login_required)\n", CodeError, Fault.LOGIN_REQUIRED),
+        (410, "Sallyport proxy: x: https://a/b/c (moved)\n", CodeError, Fault.MOVED),
+        (502, "Sallyport proxy: x (unsafe_objects)\n", CodeError, Fault.UNSAFE),
+        (502, "Sallyport proxy: x (upstream_tls)\n", CodeUnavailableError, Fault.TLS),
+        (403, "Sallyport proxy: x (org_not_allowed)\n", CodeError, Fault.ORG_NOT_ALLOWED),
+        (403, "Sallyport proxy: x (forge_unknown)\n", CodeError, Fault.FORGE_UNKNOWN),
+        (403, "Sallyport proxy: x (client_unknown)\n", CodeError, Fault.CLIENT_UNKNOWN),
     ],
 )
-def test_only_answers_that_cannot_change_are_final(said: str, part: str) -> None:
-    if part:
-        with pytest.raises(CodeError, match=part):
-            _judge(said)
-    else:
-        _judge(said)
+def test_each_answer_of_the_proxy_has_its_sentence(
+    tmp_path: Path, status: int, body: str, kind: type[Exception], fault: Fault
+) -> None:
+    proxy = Forge(tmp_path / "forge")
+    try:
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Location": "https://a.example/"}
+        proxy.answer = Reply(status, headers, body.encode())
+        with pytest.raises(kind) as caught:
+            start(tmp_path, proxy.origin).fetch(code("0" * 40))
+        assert str(caught.value) == fault.sentence
+    finally:
+        proxy.close()
 
 
-def test_a_proxy_that_is_away_is_left_to_the_run_loop(tmp_path: Path) -> None:
-    pauses: list[float] = []
-    away = Git(tmp_path / "repos", "http://127.0.0.1:9", tmp_path / "ca.pem", pauses.append)
-    with pytest.raises(TransientError, match="git ls-remote ended with 128"):
-        away.fetch(code("0" * 40))
-    assert pauses == []  # the run loop tries again
-
-
-def test_another_scheme_than_the_proxys_is_never_spoken(tmp_path: Path) -> None:
-    study = Study(tmp_path / "forge")
-    sha = study.make()
-    other = Git(tmp_path / "repos", f"file://{tmp_path}/forge", tmp_path / "ca.pem")
-    other._environment["GIT_ALLOW_PROTOCOL"] = "https"
-    with pytest.raises(TransientError):
-        other._git(["ls-remote", other._url(code(sha))])
-    other._environment["GIT_ALLOW_PROTOCOL"] = "file"  # the control
-    assert sha in other._git(["ls-remote", other._url(code(sha))]).decode()
+def test_another_scheme_than_the_proxys_is_never_spoken(tmp_path: Path, study: Study) -> None:
+    other = start(tmp_path)
+    other._proxy = f"http://127.0.0.1:9/{tmp_path}"
+    with pytest.raises(CodeUnavailableError, match="a reason that is not known"):
+        other.fetch(code(study.head))
+    assert start(tmp_path).fetch(code(study.head))
 
 
 def test_files_of_a_commit_are_text_of_sensible_size(
-    source: tuple[Git, list[float]], tmp_path: Path
+    git: Git, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    git, pauses = source
-    study = Study(tmp_path / "forge")
-    study.make()
+    monkeypatch.setattr(module, "MAX_FILE", 1000)
     (study.path / "binary").write_bytes(b"\xff\xfe")
-    sha = study.commit({"large": "x" * (MAX_FILE + 1), "good": "é\n"})
+    sha = study.commit({"large": "x" * 1001, "good": "é\n", "full": "x" * 1000})
     repository = git.fetch(code(sha))
     assert git.read(repository, sha, "good") == "é\n"
-    for name, part in (("none", "There is no"), ("large", "too large"), ("binary", "not text")):
+    assert len(git.read(repository, sha, "full")) == 1000
+    for name, part in (("none", "does not contain the file"), ("large", "too large"),
+                       ("binary", "not text")):  # fmt: skip
         with pytest.raises(CodeError, match=part):
             git.read(repository, sha, name)
-    with pytest.raises(CodeError, match="no branch 'other'"):
+
+
+def test_the_branch_is_compared_by_its_whole_name(git: Git, study: Study) -> None:
+    study.git("checkout", "--quiet", "-b", "refs/heads/z")
+    other = study.commit({"x": "1"})
+    study.git("checkout", "--quiet", "-b", "z", "main")
+    sha = study.commit({"x": "2"})
+    assert git.fetch(code(sha, "z"))
+    with pytest.raises(CodeError, match="The commit is not on the branch"):
+        git.fetch(code(other, "z"))
+    with pytest.raises(CodeError, match="does not have this branch"):
         git.fetch(code(sha, "other"))
-    assert pauses == []
 
 
-def test_an_interrupted_fetch_is_made_again(
-    source: tuple[Git, list[float]], tmp_path: Path
+@pytest.mark.parametrize("branch", ["feature+x", "fix/#12", "user@x", "größe", "日本"])
+def test_a_branch_of_any_valid_name_is_fetched(git: Git, study: Study, branch: str) -> None:
+    study.git("checkout", "--quiet", "-b", branch)
+    first = study.commit({"x": "1"})
+    study.commit({"x": "2"})
+    assert git.fetch(code(first, branch))
+
+
+def test_a_branch_may_take_the_place_of_a_folder_of_branches(git: Git, study: Study) -> None:
+    first = study.head
+    study.git("checkout", "--quiet", "-b", "a")
+    study.commit({"x": "1"})
+    assert git.fetch(code(first, "a"))
+    study.git("branch", "-m", "a", "a/b")
+    assert git.fetch(code(first, "a/b"))
+
+
+def test_another_forge_has_another_path_at_the_proxy(tmp_path: Path) -> None:
+    study = Study(tmp_path / "forge/code.example")
+    sha = study.make()
+    elsewhere = Repository.parse("https://code.example/demo-org/study")
+    assert start(tmp_path).fetch(Code(elsewhere, "main", sha))
+    assert (tmp_path / "repos/code.example/demo-org/study.git/HEAD").exists()
+
+
+# --- leftovers and damage ---
+
+
+@pytest.mark.parametrize(
+    "leftover",
+    ["shallow.lock", "packed-refs.lock", "HEAD.lock", "config.lock", "index.lock",
+     "refs/heads/checked.lock", "refs/tags/fetched/{sha}.lock", "objects/pack/tmp_pack_x"],
+)  # fmt: skip
+@pytest.mark.parametrize("restarted", [True, False])
+def test_what_a_killed_git_left_is_removed(
+    git: Git, study: Study, tmp_path: Path, leftover: str, restarted: bool
 ) -> None:
-    git, _pauses = source
-    sha = Study(tmp_path / "forge").make()
-    (tmp_path / "repos/demo-org__study.git").mkdir(parents=True)  # made, and never initialised
+    git.fetch(code(study.head))
+    first = study.commit({"x": "1"})
+    study.commit({"x": "2"})
+    path = copy_of(tmp_path) / leftover.format(sha=first)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    assert (start(tmp_path) if restarted else git).fetch(code(first))
+    assert not path.exists()
+
+
+def test_a_git_that_outlives_a_killed_runner_keeps_its_lock(tmp_path: Path, study: Study) -> None:
+    """The runner is killed while its git fetches from a forge that has stopped answering."""
+    proxy = Forge(tmp_path / "forge")
+    proxy.gate.clear()
+    program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from tests.unit.runner.test_git import code, start\n"
+        "from sallyport_common.closed_git import repair\n"
+        "runner = start(Path(sys.argv[1]), sys.argv[2])\n"
+        "with runner._copies.hold('demo-org/study') as copy:\n"
+        "    print(flush=True)\n"
+        "    runner._git.run('ls-remote', sys.argv[2] + '/demo-org/study', lock=copy.lock)\n"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path), proxy.origin]
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    try:
+        with subprocess.Popen(words, stdout=subprocess.PIPE, env=env) as killed:
+            assert killed.stdout
+            killed.stdout.readline()
+            while not proxy.seen:
+                time.sleep(0.02)
+            killed.send_signal(signal.SIGKILL)
+        again = Git(tmp_path / "repos", f"file://{tmp_path}/forge", tmp_path / "ca.pem", 0.5)
+        with pytest.raises(CodeUnavailableError, match="locked by another git process"):
+            again.fetch(code(study.head))
+        proxy.gate.set()
+        assert start(tmp_path).fetch(code(study.head))
+    finally:
+        proxy.close()
+
+
+@pytest.mark.parametrize("name", ["HEAD", "config", "refs/tags/fetched/{sha}", "objects", "all"])
+def test_a_damaged_repository_is_made_again(
+    git: Git, study: Study, tmp_path: Path, name: str
+) -> None:
+    sha = study.head
+    git.fetch(code(sha))
+    repository = copy_of(tmp_path)
+    if name == "objects":
+        damaged = [path for path in (repository / "objects").rglob("*") if path.is_file()]
+    else:
+        damaged = [repository / name.format(sha=sha)] if name != "all" else []
+    for path in damaged:
+        path.chmod(0o644)
+        path.write_bytes(b"")
+    if name == "all":
+        (repository / "HEAD").unlink()
+    again = start(tmp_path)
+    assert again.read(again.fetch(code(sha)), sha, "make.py") == "pass\n"
+
+
+def test_an_object_that_breaks_while_the_runner_runs_is_fetched_again(
+    git: Git, study: Study, tmp_path: Path
+) -> None:
+    sha = study.head
     repository = git.fetch(code(sha))
-    git._git(["tag", "--delete", f"fetched/{sha}"], repository)  # fetched, and never marked
+    for path in (repository / "objects").rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
+            path.write_bytes(path.read_bytes()[:-9])
+    target = tmp_path / "out"
+    target.mkdir()
+    with pytest.raises(CodeUnavailableError, match="damaged and has to be fetched again"):
+        git.check_out(repository, sha, target)
+    git.check_out(git.fetch(code(sha)), sha, target)
+    assert (target / "make.py").read_text() == "pass\n"
+
+
+def test_an_interrupted_fetch_is_repeated(git: Git, study: Study, tmp_path: Path) -> None:
+    sha = study.head
+    copy_of(tmp_path).mkdir(parents=True)  # made, and never initialised
+    repository = git.fetch(code(sha))
+    (repository / f"refs/tags/fetched/{sha}").unlink()  # fetched, and never marked
     git.fetch(code(sha))
     target = tmp_path / "out"
     target.mkdir()
@@ -151,12 +281,33 @@ def test_an_interrupted_fetch_is_made_again(
     assert not (target / ".git").exists()
 
 
-def test_hooks_and_settings_of_a_study_have_no_effect(
-    source: tuple[Git, list[float]], tmp_path: Path
+@pytest.mark.parametrize(
+    ("flaw", "passes"),
+    [
+        ("author A <a@example.org> 1700000000 +51800", True),
+        ("author A <> 1700000000 +0000", True),
+        ("author A<a@example.org> 1700000000 +0000", True),
+        ("writer A <a@example.org> 1700000000 +0000", False),
+    ],
+)
+def test_a_harmless_flaw_does_not_stop_a_fetch(
+    git: Git, study: Study, tmp_path: Path, flaw: str, passes: bool
 ) -> None:
-    git, _pauses = source
-    study = Study(tmp_path / "forge")
-    study.make()
+    tree = study.git("rev-parse", "HEAD^{tree}")
+    text = f"tree {tree}\n{flaw}\ncommitter A <a@example.org> 1700000000 +0000\n\nodd\n"
+    (tmp_path / "commit").write_text(text)
+    odd = study.git("hash-object", "-t", "commit", "-w", "--literally", str(tmp_path / "commit"))
+    study.git("update-ref", "refs/heads/odd", odd)
+    if passes:
+        assert git.fetch(code(odd, "odd"))
+    else:
+        with pytest.raises(CodeError, match="an object that git rejects as unsafe"):
+            git.fetch(code(odd, "odd"))
+
+
+def test_hooks_and_settings_of_a_study_have_no_effect(
+    git: Git, study: Study, tmp_path: Path
+) -> None:
     (study.path / "link").symlink_to("/etc/hostname")
     sha = study.commit({".gitattributes": "*.py filter=evil export-ignore\n", ".lfsconfig": "x\n"})
     target = tmp_path / "out"

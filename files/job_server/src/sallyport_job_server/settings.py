@@ -25,6 +25,7 @@ class Settings:
     releases_redirect: str | None
     forges: dict[str, str]
     allowed_organisations: tuple[str, ...]
+    git_credentials: dict[str, str] | None
     ca_file: Path
     git_timeout: int
     session_lifetime: int

@@ -40,6 +40,16 @@ class Reason(enum.StrEnum):
     UPSTREAM_TLS = "upstream_tls"
     UPSTREAM_LIMIT = "upstream_limit"
     UPSTREAM_UNAVAILABLE = "upstream_unavailable"
+    UPSTREAM_ERROR = "upstream_error"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+    UPSTREAM_FORBIDDEN = "upstream_forbidden"
+    LOGIN_REQUIRED = "login_required"
+    RATE_LIMITED = "rate_limited"
+    MOVED = "moved"
+    FORGE_UNKNOWN = "forge_unknown"
+    UNSAFE_OBJECTS = "unsafe_objects"
+    LOCKED = "locked"
+    DISK_FULL = "disk_full"
     NOT_FOUND = "not_found"
     DIGEST_MISMATCH = "digest_mismatch"
 
@@ -67,7 +77,17 @@ MESSAGES: Mapping[Reason, str] = {
     Reason.UPSTREAM_TLS: "the certificate of the upstream cannot be verified",
     Reason.UPSTREAM_LIMIT: "the answer of the upstream is larger or slower than allowed",
     Reason.UPSTREAM_UNAVAILABLE: "the upstream cannot be reached and no copy is held",
-    Reason.NOT_FOUND: "the upstream does not have this, or does not show it to the proxy",
+    Reason.UPSTREAM_ERROR: "the upstream reports an internal error and no copy is held",
+    Reason.UPSTREAM_TIMEOUT: "the upstream did not answer in time and no copy is held",
+    Reason.UPSTREAM_FORBIDDEN: "the upstream denies the proxy access (403)",
+    Reason.LOGIN_REQUIRED: "the upstream asks for a log-in (401), and no credential here is valid",
+    Reason.RATE_LIMITED: "the upstream limits how often it may be asked (429); try again later",
+    Reason.MOVED: "the repository has moved; use its new URL",
+    Reason.FORGE_UNKNOWN: "this forge is not declared",
+    Reason.UNSAFE_OBJECTS: "the repository contains an object that git rejects as unsafe",
+    Reason.LOCKED: "another process is changing the copy of the repository; try again later",
+    Reason.DISK_FULL: "the disk of the proxy is full",
+    Reason.NOT_FOUND: "the upstream does not have this (404), or does not show it to the proxy",
     Reason.DIGEST_MISMATCH: "what the upstream sent does not match its digest",
 }
 
@@ -78,6 +98,13 @@ STATUSES: Mapping[Reason, HTTPStatus] = {
     Reason.UPSTREAM_TLS: HTTPStatus.BAD_GATEWAY,
     Reason.UPSTREAM_LIMIT: HTTPStatus.BAD_GATEWAY,
     Reason.UPSTREAM_UNAVAILABLE: HTTPStatus.BAD_GATEWAY,
+    Reason.UPSTREAM_ERROR: HTTPStatus.BAD_GATEWAY,
+    Reason.UPSTREAM_TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
+    Reason.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
+    Reason.MOVED: HTTPStatus.GONE,
+    Reason.UNSAFE_OBJECTS: HTTPStatus.BAD_GATEWAY,
+    Reason.LOCKED: HTTPStatus.SERVICE_UNAVAILABLE,
+    Reason.DISK_FULL: HTTPStatus.INSUFFICIENT_STORAGE,
     Reason.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Reason.DIGEST_MISMATCH: HTTPStatus.BAD_GATEWAY,
 }
@@ -85,10 +112,15 @@ STATUSES: Mapping[Reason, HTTPStatus] = {
 
 
 class Refusal(SallyportError):
-    """A request ends here; `upstream_status` is set when an upstream's answer led to it."""
+    """A request ends here; `upstream_status` is set when an upstream's answer led to it.
 
-    def __init__(self, reason: Reason, upstream_status: int | None = None) -> None:
-        super().__init__(MESSAGES[reason])
+    `detail` completes the reason's message; it holds nothing that the proxy did not check.
+    """
+
+    def __init__(
+        self, reason: Reason, upstream_status: int | None = None, detail: str = ""
+    ) -> None:
+        super().__init__(MESSAGES[reason] + detail)
         self.reason = reason
         self.status = STATUSES.get(reason, HTTPStatus.FORBIDDEN)
         self.upstream_status = upstream_status

@@ -18,7 +18,7 @@ def matches(pattern: str, text: str) -> bool:
 
 @dataclass(frozen=True)
 class GitRule:
-    """Repositories of one organisation; both names are compared as the forge does, caseless."""
+    """Repositories of one organisation on every declared forge; as there, case is ignored."""
 
     org: str
     repo: str
@@ -42,10 +42,13 @@ class GitRule:
 
 @dataclass(frozen=True)
 class GitPolicy:
-    """The forge: its one upstream, who may fetch what, and credentials by organisation."""
+    """Git: forges by public host with their upstreams, who may fetch what, and credentials.
+
+    Keys of `credentials` are `FORGE` or `FORGE/ORGANISATION`, values the names of secret files.
+    """
 
     host: str
-    upstream: str
+    forges: Mapping[str, str]
     allow: tuple[GitRule, ...]
     credentials: Mapping[str, str] = field(default_factory=dict)
 

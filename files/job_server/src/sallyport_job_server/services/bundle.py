@@ -53,7 +53,11 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     watcher = Watcher(database)
     throttle = Throttle(users.FailedAttempts(database))
     repositories = Repositories(
-        settings.forges, settings.allowed_organisations, settings.ca_file, settings.git_timeout
+        settings.forges,
+        settings.allowed_organisations,
+        settings.ca_file,
+        settings.git_timeout,
+        settings.git_credentials,
     )
     return Services(
         database=database,

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 from sallyport_job_server.models import Problem
 from sallyport_job_server.roles import Role
+from sallyport_study import places
+from sallyport_study.places import InvalidNameError
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_BRANCH = re.compile(r"(?!/|.*(?:\.\.|//|@\{|\.lock$|/$))[A-Za-z0-9._/+-]{1,200}")
 SHORTEST_PASSWORD = 12
 
 
@@ -53,10 +54,11 @@ def https_address(kind: str, value: str) -> str:
 
 
 def branch(value: str) -> str:
-    """Return a branch name that git takes as one and that cannot be an option."""
-    if not _BRANCH.fullmatch(value.strip()) or value.strip().startswith("-"):
-        raise Problem(f"'{value}' is not the name of a branch.")
-    return value.strip()
+    """Return a branch name that git takes as one; raise Problem with the rule that it breaks."""
+    try:
+        return places.check_branch(value.strip(" \t\r\n"))
+    except InvalidNameError as error:
+        raise Problem(f"'{value}' is not the name of a branch. {error}") from None
 
 
 def password(value: str) -> str:

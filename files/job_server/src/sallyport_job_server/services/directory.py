@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from sallyport_job_server.models import (
     ConflictError,
     Member,
@@ -63,16 +65,17 @@ class Directory:
     def create_workspace(
         self, user: User, *, name: str, project: str, repo: str, branch: str
     ) -> Workspace:
-        """Make a workspace; raise ConflictError when the name is taken."""
+        """Make a workspace; raise ConflictError when the name is taken.
+
+        Raises Problem for a repository that this site can never read, with the reason.
+        """
         name, branch = checks.slug("workspace's name", name), checks.branch(branch)
         repo = self._repositories.check(repo)
+        with self._database.read() as connection:
+            _creatable(connection, user, name, project)
+        self._repositories.check_readable(repo)
         with self._database.change(user.username) as change:
-            found = projects.by_slug(change.connection, project)
-            if found is None or not access.sees(change.connection, user, found.id):
-                raise NotFoundError(f"There is no project '{project}'.")
-            access.require(change.connection, user, Permission.WORKSPACE_CREATE, found.id)
-            if projects.workspace(change.connection, name):
-                raise ConflictError(f"There is a workspace '{name}' already.")
+            found = _creatable(change.connection, user, name, project)
             add(
                 change.connection,
                 tables.workspaces,
@@ -129,6 +132,17 @@ class Directory:
                 projects.members(connection, found.id),
                 access.permissions(connection, user, found.id),
             )
+
+
+def _creatable(connection: Connection, user: User, name: str, project: str) -> Project:
+    """Return the project in which a person may make a workspace of this name; raise otherwise."""
+    found = projects.by_slug(connection, project)
+    if found is None or not access.sees(connection, user, found.id):
+        raise NotFoundError(f"There is no project '{project}'.")
+    access.require(connection, user, Permission.WORKSPACE_CREATE, found.id)
+    if projects.workspace(connection, name):
+        raise ConflictError(f"There is a workspace '{name}' already.")
+    return found
 
 
 def _project(found: Project | None, slug: str) -> Project:

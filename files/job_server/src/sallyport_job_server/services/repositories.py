@@ -1,27 +1,21 @@
-"""Study repositories: which are allowed, and what stands at the head of a branch.
+"""Study repositories: which are allowed, and which commit is at the head of a branch.
 
-Only declared forges are asked, with real git over their upstream addresses, into a folder that
-is thrown away.
+Only declared forges are read, with real git from their upstream addresses, into a folder that is
+removed afterwards.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sallyport_common.closed_git import ClosedGit, Credential, Fault, GitError, new_location
 from sallyport_job_server.models import Problem
-from sallyport_study import LARGEST_PROJECT_FILE
+from sallyport_study import LARGEST_PROJECT_FILE, places
+from sallyport_study.places import InvalidNameError, Repository
 
-_REPO = re.compile(
-    r"https://(?P<host>[a-z0-9.-]{1,200})/"
-    r"(?P<org>[A-Za-z0-9][A-Za-z0-9_.-]{0,99})/(?P<name>[A-Za-z0-9_.-]{1,100}?)/?"
-)
-GIT = "/usr/bin/git"
 PROJECT_FILE = "project.yaml"
 
 
@@ -34,7 +28,11 @@ class Source:
 
 
 class Repositories:
-    """Reads study repositories on declared forges."""
+    """Reads study repositories on declared forges.
+
+    `forges` maps public hosts to the addresses where they are reached; `credentials` maps `FORGE`
+    or `FORGE/ORGANISATION` to a file with user:password.
+    """
 
     def __init__(
         self,
@@ -42,89 +40,91 @@ class Repositories:
         organisations: tuple[str, ...],
         ca_file: Path,
         timeout: int,
+        credentials: Mapping[str, str] | None = None,
     ) -> None:
-        self._forges, self._organisations = dict(forges), organisations
+        self._forges = {host: upstream.rstrip("/") for host, upstream in forges.items()}
+        self._organisations, self._credentials = organisations, dict(credentials or {})
         self._ca_file, self._timeout = ca_file, timeout
 
     def check(self, repo: str) -> str:
-        """Return the address in its plain form; raise Problem unless it is allowed."""
-        found = _REPO.fullmatch(repo.strip())
-        if not found or ".." in repo:
-            host = next(iter(self._forges), "github.com")
-            raise Problem(f"A repository looks like https://{host}/ORGANISATION/NAME.")
-        if found["host"] not in self._forges:
-            hosts = ", ".join(self._forges) or "none"
-            raise Problem(f"'{found['host']}' is not a declared forge; declared: {hosts}.")
-        if found["org"] not in self._organisations:
-            raise Problem(
-                f"The organisation '{found['org']}' is not allowed here; allowed: "
-                f"{', '.join(self._organisations) or 'none'}."
-            )
-        return f"https://{found['host']}/{found['org']}/{found['name']}"
+        """Return the URL in canonical form; raise Problem unless it is allowed."""
+        return self._allowed(repo).url
+
+    def check_readable(self, repo: str) -> None:
+        """Raise Problem for a repository that can never be read; an unreachable forge passes.
+
+        The branch may come later: a workspace is often made before the first push.
+        """
+        repository = self._allowed(repo)
+        try:
+            self._run(repository, "ls-remote", "--quiet", self._upstream(repository), "HEAD")
+        except GitError as error:
+            if not error.fault.transient:
+                raise self._problem(repository, "", error.fault) from None
 
     def head(self, repo: str, branch: str) -> Source:
-        """Return what stands at the head of a branch; raise Problem with git's reason."""
-        address = self.check(repo)
-        host = address.removeprefix("https://").partition("/")[0]
-        upstream = self._forges[host].rstrip("/") + address.removeprefix(f"https://{host}")
+        """Return the head of a branch; raise Problem with a sentence for the author."""
+        repository = self._allowed(repo)
         with tempfile.TemporaryDirectory(prefix="study-") as folder:
-            return self._fetch(Path(folder), upstream, repo, branch)
+            try:
+                return self._fetch(repository, branch, Path(folder) / "study.git")
+            except GitError as error:
+                raise self._problem(repository, branch, error.fault) from None
 
-    def _fetch(self, folder: Path, upstream: str, repo: str, branch: str) -> Source:
-        scheme = upstream.partition(":")[0]
-        self._git(folder, scheme, "init", "--quiet", "--bare", ".")
-        fetched = self._git(
-            folder, scheme, "fetch", "--quiet", "--depth=1", "--no-tags",
-            upstream, f"refs/heads/{branch}",
-        )  # fmt: skip
-        if fetched.returncode:
-            raise Problem(_reason(fetched.stderr, repo, branch))
-        sha = self._git(folder, scheme, "rev-parse", "FETCH_HEAD").stdout.strip()
-        size = self._git(folder, scheme, "cat-file", "-s", f"{sha}:{PROJECT_FILE}")
-        if size.returncode:
-            raise Problem(f"{repo} has no {PROJECT_FILE} at the head of '{branch}' ({sha[:7]}).")
-        if int(size.stdout) > LARGEST_PROJECT_FILE:
-            raise Problem(
-                f"The {PROJECT_FILE} of {repo} is larger than {LARGEST_PROJECT_FILE} bytes."
-            )
-        text = self._git(folder, scheme, "cat-file", "blob", f"{sha}:{PROJECT_FILE}").stdout
-        return Source(sha, text)
-
-    def _git(self, folder: Path, scheme: str, *words: str) -> subprocess.CompletedProcess[str]:
+    def _allowed(self, repo: str) -> Repository:
         try:
-            return subprocess.run(
-                [GIT, "-c", "http.followRedirects=false", "-c", "gc.auto=0", *words],
-                cwd=folder,
-                env=self._environment(scheme),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=self._timeout,
-                check=False,
+            repository = Repository.parse(repo.strip())
+        except InvalidNameError as error:
+            host = next(iter(self._forges), "github.com")
+            form = f"A repository looks like https://{host}/ORGANISATION/NAME."
+            raise Problem(f"{form} {error}") from None
+        if repository.forge not in self._forges:
+            hosts = ", ".join(self._forges) or "none"
+            raise Problem(f"'{repository.forge}' is not a declared forge; declared: {hosts}.")
+        if not repository.belongs_to(self._organisations):
+            raise Problem(
+                f"The organisation '{repository.owner}' is not allowed here; allowed: "
+                f"{', '.join(self._organisations) or 'none'}."
             )
-        except subprocess.TimeoutExpired:
-            raise Problem(f"The forge did not answer within {self._timeout} seconds.") from None
+        return repository
 
-    def _environment(self, scheme: str) -> dict[str, str]:
-        return {
-            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-            "HOME": "/nonexistent",
-            "LC_ALL": "C.UTF-8",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_CONFIG_SYSTEM": "/dev/null",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "true",
-            "GIT_ALLOW_PROTOCOL": scheme,
-            "GIT_SSL_CAINFO": str(self._ca_file),
-        }
+    def _upstream(self, repository: Repository) -> str:
+        return f"{self._forges[repository.forge]}/{repository.owner}/{repository.name}"
 
+    def _credential(self, repository: Repository) -> Credential | None:
+        file = repository.credential(self._credentials)
+        return Credential(self._forges[repository.forge], Path(file)) if file else None
 
-def _reason(stderr: str, repo: str, branch: str) -> str:
-    if "find remote ref" in stderr:
-        return f"{repo} has no branch '{branch}'."
-    if "not found" in stderr or "does not appear to be" in stderr or "could not read" in stderr:
-        return f"{repo} does not exist, or is not readable here."
-    if "certificate" in stderr:
-        return f"The certificate of the forge of {repo} cannot be verified."
-    return f"The forge of {repo} cannot be reached."
+    def _fetch(self, repository: Repository, branch: str, folder: Path) -> Source:
+        self._run(repository, "init", "--quiet", "--bare", str(folder))
+        source = [self._upstream(repository), f"refs/heads/{branch}"]
+        self._run(repository, "fetch", "--quiet", "--depth=1", "--no-tags", *source, folder=folder)
+        sha = self._run(repository, "rev-parse", "FETCH_HEAD", folder=folder).strip()
+        path = f"{sha}:{PROJECT_FILE}"
+        try:
+            size = int(self._run(repository, "cat-file", "-s", path, folder=folder))
+        except GitError:
+            raise Problem(
+                f"{repository.url} has no {PROJECT_FILE} at the head of '{branch}' ({sha[:7]})."
+            ) from None
+        if size > LARGEST_PROJECT_FILE:
+            limit = f"{LARGEST_PROJECT_FILE} bytes"
+            raise Problem(f"The {PROJECT_FILE} of {repository.url} is larger than {limit}.")
+        return Source(sha, self._run(repository, "cat-file", "blob", path, folder=folder))
+
+    def _run(self, repository: Repository, *words: str, folder: Path | None = None) -> str:
+        scheme = self._forges[repository.forge].partition(":")[0]
+        git = ClosedGit(self._ca_file, self._timeout, (scheme,), "sallyport-job-server")
+        output = git.run(*words, repository=folder, credential=self._credential(repository))
+        return output.decode("utf-8", "replace")
+
+    def _problem(self, repository: Repository, branch: str, fault: Fault) -> Problem:
+        if fault is Fault.NO_BRANCH:
+            return Problem(f"{repository.url} has no branch '{branch}'.")
+        if fault is Fault.MOVED:
+            upstream = self._upstream(repository)
+            location = new_location(upstream, self._ca_file, self._credential(repository))
+            new = places.at_upstream(location or "", self._forges)
+            if new:
+                return Problem(f"{repository.url} has moved to {new.url}. Use the new URL.")
+        return Problem(f"{repository.url} could not be read. {fault.sentence}")

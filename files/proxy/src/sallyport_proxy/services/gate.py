@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import UTC, datetime
 
@@ -56,7 +57,8 @@ class Gate:
         mirror, cache = self._mirrors.path(meaning.name), "replica"
         if meaning.action == "refs" or not mirror.is_dir():
             cache = self._mirrors.refresh(policy.git, meaning.name)
-        answer = self._backend.serve(mirror, meaning, asked, body)
+        damaged = functools.partial(self._mirrors.mark_damaged, meaning.name)
+        answer = self._backend.serve(mirror, meaning, asked, body, damaged)
         answer.cache = cache
         return answer
 

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from sallyport_common.closed_git import ClosedGit, Fault, classify
 from sallyport_proxy.models import Answer, Asked, Meaning, Reason, Refusal
 from sallyport_proxy.policy import Limits
-from sallyport_proxy.services import git_process
 from sallyport_proxy.services.git_rules import PACK_REQUEST, UPLOAD_PACK
 
 CHUNK = 64 * 1024
 HEADER_LINE = 1024
-CONFIGURATION = {
-    "http.receivepack": "false",
-    "http.uploadpack": "true",
-    "http.getanyfile": "false",
-    "uploadpack.allowReachableSHA1InWant": "true",
-    "uploadpack.allowFilter": "false",
-    "transfer.hideRefs": "refs",
-}
-VISIBLE = ("!refs/heads", "!refs/tags")
+ERRORS = 64 * 1024
+CONFIGURATION = (
+    ("http.receivepack", "false"),
+    ("http.uploadpack", "true"),
+    ("http.getanyfile", "false"),
+    ("uploadpack.allowReachableSHA1InWant", "true"),
+    ("uploadpack.allowFilter", "false"),
+    ("transfer.hideRefs", "refs"),
+    ("transfer.hideRefs", "!refs/heads"),
+    ("transfer.hideRefs", "!refs/tags"),
+)
+END = 5.0
+"""Seconds in which git ends after the last byte of its answer."""
 ROBOTS = b"User-agent: *\nDisallow: /\n"
 
 
@@ -33,22 +38,49 @@ class GitBackend:
     """Answers git's two fetch requests from one mirror; `timeout` (seconds) bounds each."""
 
     def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+        self._git = ClosedGit(Path(os.devnull), timeout, ())
 
-    def serve(self, mirror: Path, meaning: Meaning, asked: Asked, body: bytes) -> Answer:
-        """Return the backend's answer to a plain body as a stream."""
+    def serve(
+        self,
+        mirror: Path,
+        meaning: Meaning,
+        asked: Asked,
+        body: bytes,
+        damaged: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """Return the backend's answer to a plain body as a stream.
+
+        `damaged` is called where git could not serve because the mirror is damaged.
+        """
         with contextlib.ExitStack() as stack:
             stdin = stack.enter_context(tempfile.TemporaryFile())
+            errors = stack.enter_context(tempfile.TemporaryFile())
             stdin.write(body)
             stdin.seek(0)
-            env = _environment(mirror, meaning, asked, len(body))
+            env = self._git.environment(CONFIGURATION) | _cgi(mirror, meaning, asked, len(body))
             process = stack.enter_context(
-                git_process.running(["http-backend"], env, self._timeout, stdin)
+                self._git.running(["http-backend"], env, stdin, stderr=errors)
             )
             output = _output(process)
             status, headers = _cgi_headers(output)
             finish = stack.pop_all().close
-        return Answer(status, headers, _chunks(output), cache="replica", on_close=finish)
+
+        def chunks() -> Iterator[bytes]:
+            while chunk := output.read(CHUNK):
+                yield chunk
+            if _failed(process, errors):
+                damaged()
+
+        return Answer(status, headers, chunks(), cache="replica", on_close=finish)
+
+
+def _failed(process: subprocess.Popen[bytes], errors: IO[bytes]) -> bool:
+    """Return whether a git that sent its whole answer failed because of its own repository."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(END)
+    errors.seek(0)
+    text = errors.read(ERRORS).decode("utf-8", "replace")
+    return bool(process.returncode) and classify(text) is Fault.DAMAGED
 
 
 def plain_body(asked: Asked, limits: Limits) -> bytes:
@@ -67,10 +99,9 @@ def plain_body(asked: Asked, limits: Limits) -> bytes:
     return body
 
 
-def _environment(mirror: Path, meaning: Meaning, asked: Asked, length: int) -> dict[str, str]:
+def _cgi(mirror: Path, meaning: Meaning, asked: Asked, length: int) -> dict[str, str]:
     refs = meaning.action == "refs"
-    configuration = dict(CONFIGURATION)
-    extra = {
+    variables = {
         "GIT_PROJECT_ROOT": str(mirror),
         "GIT_HTTP_EXPORT_ALL": "1",
         "PATH_INFO": "/info/refs" if refs else f"/{UPLOAD_PACK}",
@@ -80,15 +111,8 @@ def _environment(mirror: Path, meaning: Meaning, asked: Asked, length: int) -> d
         "CONTENT_LENGTH": str(length),
     }
     if asked.headers.get("git-protocol"):
-        extra["GIT_PROTOCOL"] = asked.headers["git-protocol"]
-    env = git_process.environment(configuration, extra)
-    count = int(env["GIT_CONFIG_COUNT"])
-    for number, value in enumerate(VISIBLE, count):
-        env |= {
-            f"GIT_CONFIG_KEY_{number}": "transfer.hideRefs",
-            f"GIT_CONFIG_VALUE_{number}": value,
-        }
-    return env | {"GIT_CONFIG_COUNT": str(count + len(VISIBLE))}
+        variables["GIT_PROTOCOL"] = asked.headers["git-protocol"]
+    return variables
 
 
 def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
@@ -107,8 +131,3 @@ def _cgi_headers(output: IO[bytes]) -> tuple[int, dict[str, str]]:
     if "Content-Type" not in headers:
         raise Refusal(Reason.UPSTREAM_UNAVAILABLE)
     return status, headers
-
-
-def _chunks(output: IO[bytes]) -> Iterator[bytes]:
-    while chunk := output.read(CHUNK):
-        yield chunk

@@ -7,11 +7,9 @@ import re
 from sallyport_proxy.models import Asked, Meaning, Reason, Refusal
 from sallyport_proxy.policy import GitPolicy, Policy
 from sallyport_proxy.services.canonical import no_body, no_query, only, parameters, split_target
+from sallyport_study.places import InvalidNameError, Repository
 
-ADDRESS = re.compile(
-    r"/(?P<org>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<repo>[A-Za-z0-9_][A-Za-z0-9._-]{0,99}?)(?:\.git)?"
-    r"/(?P<call>info/refs|git-upload-pack|git-receive-pack)"
-)
+ADDRESS = re.compile(r"/(?P<path>[^?]+)/(?P<call>info/refs|git-upload-pack|git-receive-pack)")
 PROTOCOLS = {"", "version=0", "version=1", "version=2"}
 PACK_REQUEST = "application/x-git-upload-pack-request"
 UPLOAD_PACK = "git-upload-pack"
@@ -28,14 +26,25 @@ def understand(policy: Policy, git: GitPolicy, asked: Asked) -> Meaning:
     address = ADDRESS.fullmatch(path)
     if not address:
         raise Refusal(Reason.PATH_SHAPE)
+    repository = _repository(address["path"])
     action = _action(address["call"], query, asked)
     if len(asked.body) > policy.limits.git_body:
         raise Refusal(Reason.BODY_LIMIT)
     if asked.headers.get("git-protocol", "") not in PROTOCOLS:
         raise Refusal(Reason.HEADER)
-    rule = _rule(policy, git, address["org"], address["repo"], asked.address)
-    org, repo = git.allow[rule].spelling(address["org"], address["repo"])
-    return Meaning("git", action, f"{org}/{repo}", rule=rule)
+    if repository.forge not in git.forges:
+        raise Refusal(Reason.FORGE_UNKNOWN)
+    rule = _rule(policy, git, repository.owner, repository.name, asked.address)
+    owner, name = git.allow[rule].spelling(repository.owner, repository.name)
+    spelled = Repository(repository.forge, owner, name)
+    return Meaning("git", action, spelled.path, rule=rule)
+
+
+def _repository(path: str) -> Repository:
+    try:
+        return Repository.from_path(path)
+    except InvalidNameError:
+        raise Refusal(Reason.PATH_SHAPE) from None
 
 
 def _action(call: str, query: str | None, asked: Asked) -> str:

@@ -6,36 +6,34 @@ people's forks) is never here. Nothing a client sends is part of a request to th
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import shutil
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sallyport_common.closed_git import (
+    ClosedGit,
+    Copies,
+    Credential,
+    Fault,
+    GitError,
+    LocalCopy,
+    State,
+    new_location,
+)
 from sallyport_proxy.models import Reason, Refusal
 from sallyport_proxy.policy import GitPolicy
-from sallyport_proxy.services import git_process
 from sallyport_proxy.services.keyed_locks import KeyedLocks
+from sallyport_study import places
+from sallyport_study.places import Repository
 
 LOG = logging.getLogger(__name__)
 REFERENCES = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-# The helper answers "get" with a secret file of the form user:password; nothing is in argv.
-HELPER = (
-    '!f() { test "$1" = get || return 0; IFS=: read -r u p < "$SALLYPORT_CREDENTIAL";'
-    ' printf "username=%s\\npassword=%s\\n" "$u" "$p"; }; f'
-)
-FAULTS = (
-    ("certificate", Reason.UPSTREAM_TLS),
-    ("not found", Reason.NOT_FOUND),
-    ("could not read Username", Reason.NOT_FOUND),
-    ("Authentication failed", Reason.NOT_FOUND),
-    ("error: 403", Reason.NOT_FOUND),
-    ("unable to update url base from redirection", Reason.REDIRECT_HOST),
-    ("returned error: 30", Reason.REDIRECT_HOST),
-)
+OPTIONS = ("--prune", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules")
+GONE = frozenset({Reason.MOVED, Reason.NOT_FOUND, Reason.LOGIN_REQUIRED})
+"""Answers of a forge about the repository itself: an older copy would hide them for ever."""
 
 
 class Mirrors:
@@ -49,95 +47,126 @@ class Mirrors:
         timeout: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder, self._secrets, self._ca_file = folder, secrets, ca_file
+        self._secrets, self._ca_file = secrets, ca_file
         self._timeout, self._clock = timeout, clock
+        self._copies = Copies(folder, timeout)
         self._locks = KeyedLocks(timeout)
         self._guard = threading.Lock()
         self._fetched: dict[str, float] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        self._damaged: set[str] = set()
 
     def path(self, name: str) -> Path:
-        """Return where `ORG/REPO` is or would be."""
-        return self._folder / f"{name.lower()}.git"
+        """Return where the mirror of a proxy path, `OWNER/NAME` mostly, is or would be."""
+        return self._copies.path(name)
 
     def refresh(self, git: GitPolicy, name: str) -> str:
-        """Fetch `ORG/REPO`; return `replica`, or `stale` where the last good copy has to do.
+        """Fetch a repository; return `replica`, or `stale` where the last good copy has to do.
 
         Who waited for a fetch that began after the call does not fetch again. Raises Refusal
-        where there is no copy.
+        where there is no copy, or where the forge no longer serves the repository.
         """
         called = self._clock()
-        self._locks.acquire(name.lower())
-        try:
+        with self._turn(name):
             with self._guard:
                 fetched = self._fetched.get(name, float("-inf"))
             if fetched > called:
                 return "replica"
             started = self._clock()
-            self._fetch(git, name)
+            try:
+                self._fetch(git, Repository.from_path(name))
+            except Refusal as refusal:
+                if refusal.reason in GONE or not self.path(name).is_dir():
+                    raise
+                extra = {"repository": name, "reason": str(refusal.reason)}
+                LOG.warning("fetch failed, serving the last good copy", extra=extra)
+                return "stale"
             with self._guard:
                 self._fetched[name] = started
-        except Refusal as refusal:
-            if not self.path(name).is_dir():
-                raise
-            extra = {"repository": name, "reason": str(refusal.reason)}
-            LOG.warning("fetch failed, serving the last good copy", extra=extra)
-            return "stale"
-        finally:
-            self._locks.release(name.lower())
         return "replica"
 
-    def _fetch(self, git: GitPolicy, name: str) -> None:
-        target = self.path(name)
-        if target.is_dir():
-            self._update(git, name, target)
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._folder, prefix=".new-") as folder:
-            fresh = Path(folder) / "repository.git"
-            self._run(git, name, ["init", "--quiet", "--bare", fresh])
-            self._update(git, name, fresh)
-            shutil.move(fresh, target)
+    def mark_damaged(self, name: str) -> None:
+        """Have a mirror made again with its next fetch, because git could not serve from it."""
+        LOG.warning("a mirror is damaged", extra={"repository": name})
+        with self._guard:
+            self._damaged.add(name)
 
-    def _update(self, git: GitPolicy, name: str, repository: Path) -> None:
-        url = f"{git.upstream}/{name}.git"
-        options = ["--prune", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules"]
-        self._run(git, name, ["-C", repository, "fetch", *options, url, *REFERENCES])
-        head = self._run(git, name, ["-C", repository, "ls-remote", "--symref", url, "HEAD"])
+    @contextlib.contextmanager
+    def _turn(self, name: str) -> Iterator[None]:
+        """Let the threads of this process take turns; Copies does the same for processes."""
+        self._locks.acquire(name.lower())
+        try:
+            yield
+        finally:
+            self._locks.release(name.lower())
+
+    def _fetch(self, git: GitPolicy, repository: Repository) -> None:
+        source = _Source(git, repository, self._secrets, self._ca_file, self._timeout)
+        try:
+            with self._copies.hold(repository.path) as copy:
+                self._renew(source, copy, damaged=repository.path in self._damaged)
+            with self._guard:
+                self._damaged.discard(repository.path)
+        except GitError as error:
+            self._copies.suspect(repository.path)
+            raise source.refusal(error.fault) from error
+
+    def _renew(self, source: _Source, copy: LocalCopy, *, damaged: bool) -> None:
+        """Update the mirror; make it again where it is new or damaged."""
+        if copy.state is State.SOUND and not damaged:
+            try:
+                source.update(copy.path, copy.lock)
+                return
+            except GitError as error:
+                if not source.is_damage(error.fault, copy):
+                    raise
+                LOG.warning("a damaged mirror is made again", extra={"path": str(copy.path)})
+        with self._copies.scratch() as folder:
+            fresh = folder / "repository.git"
+            source.git.run("init", "--quiet", "--bare", fresh, lock=copy.lock)
+            source.update(fresh, copy.lock)
+            self._copies.replace(copy, fresh)
+
+
+class _Source:
+    """A repository at its forge, with the credential for it."""
+
+    def __init__(
+        self, git: GitPolicy, repository: Repository, secrets: Path, ca_file: Path, timeout: float
+    ) -> None:
+        upstream = git.forges[repository.forge]
+        secret = repository.credential(git.credentials)
+        self._credential = Credential(upstream, secrets / secret) if secret else None
+        self._url = f"{upstream}/{repository.owner}/{repository.name}.git"
+        self._forges, self._ca_file = git.forges, ca_file
+        self.git = ClosedGit(ca_file, timeout, (upstream.partition(":")[0],), "sallyport-proxy")
+
+    def update(self, repository: Path, lock: int) -> None:
+        """Fetch branches and tags, and take over the forge's default branch."""
+        self._run("fetch", *OPTIONS, self._url, *REFERENCES, repository=repository, lock=lock)
+        head = self._run("ls-remote", "--symref", self._url, "HEAD")
         for line in head.decode("utf-8", "replace").splitlines():
             branch, _, shown = line.removeprefix("ref: ").partition("\t")
             if shown == "HEAD" and branch.startswith("refs/heads/"):
-                self._run(git, name, ["-C", repository, "symbolic-ref", "HEAD", branch])
+                self._run("symbolic-ref", "HEAD", branch, repository=repository, lock=lock)
 
-    def _run(self, git: GitPolicy, name: str, arguments: Sequence[str | Path]) -> bytes:
-        credential = git.credentials.get(name.partition("/")[0])
-        extra = {}
-        if credential:
-            extra["SALLYPORT_CREDENTIAL"] = str(self._secrets / credential)
-        env = git_process.environment(self._configuration(git, credential), extra)
-        with git_process.running(arguments, env, self._timeout, stderr=subprocess.PIPE) as process:
-            output, fault = process.communicate()
-        if process.returncode:
-            raise Refusal(_reason(fault.decode("utf-8", "replace")))
-        return output
+    def is_damage(self, fault: Fault, copy: LocalCopy) -> bool:
+        """Return whether a fault came from the mirror itself; an unknown one is looked into."""
+        if fault is not Fault.UNKNOWN:
+            return fault is Fault.DAMAGED
+        try:
+            self.git.run("fsck", "--no-progress", "--no-dangling", repository=copy.path)
+        except GitError as error:
+            return error.fault is not Fault.TIMEOUT
+        return False
 
-    def _configuration(self, git: GitPolicy, credential: str | None) -> dict[str, str]:
-        configuration = {
-            "protocol.allow": "never",
-            f"protocol.{git.upstream.partition(':')[0]}.allow": "always",
-            "http.followRedirects": "false",
-            "http.userAgent": "sallyport-proxy",
-            "http.sslCAInfo": str(self._ca_file),
-            "http.lowSpeedLimit": "1000",
-            "http.lowSpeedTime": "30",
-        }
-        if credential:
-            configuration[f"credential.{git.upstream}.helper"] = HELPER
-        return configuration
+    def refusal(self, fault: Fault) -> Refusal:
+        """Return the refusal for a fault; a moved repository names its new URL if known."""
+        if fault is Fault.MOVED:
+            location = new_location(self._url, self._ca_file, self._credential)
+            new = places.at_upstream(location or "", self._forges)
+            return Refusal(Reason.MOVED, detail=f": {new.url}" if new else "")
+        known = {str(reason): reason for reason in Reason}
+        return Refusal(known.get(str(fault), Reason.UPSTREAM_UNAVAILABLE))
 
-
-def _reason(fault: str) -> Reason:
-    for words, reason in FAULTS:
-        if words in fault:
-            return reason
-    return Reason.UPSTREAM_UNAVAILABLE
+    def _run(self, *words: str, repository: Path | None = None, lock: int | None = None) -> bytes:
+        return self.git.run(*words, repository=repository, credential=self._credential, lock=lock)

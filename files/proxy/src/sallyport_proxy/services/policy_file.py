@@ -22,15 +22,15 @@ from sallyport_proxy.policy import (
     RegistryPolicy,
 )
 from sallyport_proxy.services.strict_yaml import Fields
+from sallyport_study import places
 
 T = TypeVar("T")
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 ORIGIN = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")
 BASE = re.compile(ORIGIN.pattern + r"(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-ORG = re.compile(r"\*|[A-Za-z0-9][A-Za-z0-9*-]{0,38}")
-REPO = re.compile(r"\*|[A-Za-z0-9_*][A-Za-z0-9._*-]{0,99}")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._*-]*(?:/[a-z0-9*][a-z0-9._*-]*)*")
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+SECRET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 DEFAULTS = Limits()
 
 
@@ -86,13 +86,33 @@ def _rules(fields: Fields, read: Callable[[Fields], T]) -> tuple[T, ...]:
 def _git(fields: Fields) -> GitPolicy:
     return GitPolicy(
         host=fields.text("host", HOST),
-        upstream=fields.text("upstream", ORIGIN),
-        allow=_rules(
-            fields,
-            lambda rule: GitRule(rule.text("org", ORG), rule.text("repo", REPO), _for(rule)),
-        ),
-        credentials=fields.text_mapping("credentials", WORD),
+        forges=_forges(fields),
+        allow=_rules(fields, _git_rule),
+        credentials=_git_credentials(fields),
     )
+
+
+def _git_rule(rule: Fields) -> GitRule:
+    org, repo = rule.text("org", places.OWNER_GLOB), rule.text("repo", places.NAME_GLOB)
+    return GitRule(org, repo, _for(rule))
+
+
+def _forges(fields: Fields) -> dict[str, str]:
+    forges = fields.text_mapping("forges", ORIGIN)
+    if not forges:
+        fields.problem("forges", "must name at least one forge and its upstream")
+    for host in forges:
+        if not places.FORGE.fullmatch(host):
+            fields.problem("forges", f"{host!r} is not a host name in lower case")
+    return forges
+
+
+def _git_credentials(fields: Fields) -> dict[str, str]:
+    credentials = fields.text_mapping("credentials", SECRET)
+    for key in credentials:
+        if not places.is_credential_key(key):
+            fields.problem("credentials", f"{key!r} is not FORGE or FORGE/ORGANISATION")
+    return credentials
 
 
 def _registry(fields: Fields) -> RegistryPolicy:
