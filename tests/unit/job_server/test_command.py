@@ -37,7 +37,6 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "HATCH_SIGNING_KEY_FILE": str(tmp_path / "secret"),
         "RELEASE_STORAGE": str(tmp_path / "releases"),
         "FORGES": "{}",
-        "GIT_CREDENTIALS": "",
         "ALLOWED_ORGANISATIONS": "demo-org",
         "CA_FILE": "/etc/ssl/certs/ca-certificates.crt",
         "GIT_TIMEOUT": "5",
@@ -47,9 +46,9 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, value in values.items():
         monkeypatch.setenv(f"{PREFIX}{name}", value)
-    known = {f"{PREFIX}{name}" for name in values}
-    optional = {"JOB_SERVER_DATABASE_PASSWORD_FILE", "JOB_SERVER_RELEASES_REDIRECT"}
-    assert environment_names(Settings, PREFIX) == known | optional
+    optional = {"DATABASE_PASSWORD_FILE", "RELEASES_REDIRECT", "GIT_CREDENTIALS"}
+    known = {f"{PREFIX}{name}" for name in values.keys() | optional}
+    assert environment_names(Settings, PREFIX) == known
     return tmp_path
 
 
