@@ -44,7 +44,17 @@ def graphs(count: int, first: int) -> int:
     return failed
 
 
-CAMPAIGNS = {"graphs": (graphs, 5_000)}
+def locks(seconds: int, seed: int) -> int:
+    """Plant what a killed git leaves for so many seconds; return 1 where it did not heal."""
+    log = LOGS / f"campaign-locks-{seed}.log"
+    words = [sys.executable, "-m", "tests.campaigns.locks", str(seconds), str(seed)]
+    answer = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    log.write_text(answer.stdout + answer.stderr, encoding="utf-8")
+    print(f"{(answer.stdout or answer.stderr).strip()[-2000:]}; {log.relative_to(ROOT)}")
+    return answer.returncode
+
+
+CAMPAIGNS = {"graphs": (graphs, 5_000), "locks": (locks, 900)}
 
 
 def main() -> int:

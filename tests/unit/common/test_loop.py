@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sallyport_common.http import Backoff
+from sallyport_common.backoff import Backoff
 from sallyport_common.loop import Heart, Stopper, notify, run_loop, watchdog_interval
 
 
@@ -79,15 +79,3 @@ def test_the_heart_notices_a_silent_loop() -> None:
     assert heart.alive()
     now[0] = 12
     assert not heart.alive()
-
-
-def test_backoff_doubles_is_capped_and_starts_again() -> None:
-    backoff = Backoff(1, 5, uniform=lambda _low, high: high)
-    assert [backoff.next() for _ in range(4)] == [1, 2, 4, 5]
-    backoff.reset()
-    assert backoff.next() == 1
-
-
-def test_backoff_has_jitter_between_half_and_whole() -> None:
-    backoff = Backoff(8, 8)
-    assert all(4 <= backoff.next() <= 8 for _ in range(50))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from sallyport_common.http import Backoff
+from sallyport_common.backoff import Backoff
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sallyport_common import http, logging
+from sallyport_common.backoff import Backoff
 from sallyport_common.errors import SallyportError, run_cli
-from sallyport_common.http import Backoff
 from sallyport_common.loop import Stopper, run_loop
 from sallyport_disclosure.policy import Policy
 from sallyport_output_publisher.approved import ApprovedTree

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from http import HTTPStatus
 from pathlib import Path
 
+from sallyport_common import unix_socket
 from sallyport_output_publisher.models import PostponedError
 
 TIMEOUT = 15.0
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket's path."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(TIMEOUT)
-        self.sock.connect(str(self._path))
 
 
 class Outbox:
@@ -46,14 +32,13 @@ class Outbox:
         self._post(f"/requests/{request}/failed", {"reason": reason})
 
     def _post(self, path: str, body: dict[str, str]) -> None:
-        connection = _UnixConnection(self._path)
+        headers = {"Content-Type": "application/json"}
+        data = json.dumps(body).encode()
         try:
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", path, json.dumps(body).encode(), headers)
-            status = connection.getresponse().status
+            status = unix_socket.request(
+                self._path, "POST", path, body=data, headers=headers, timeout=TIMEOUT
+            ).status
         except (OSError, http.client.HTTPException) as error:
             raise PostponedError(f"The hatch cannot be reached ({type(error).__name__}).") from None
-        finally:
-            connection.close()
         if status != HTTPStatus.OK:
             raise PostponedError(f"The hatch answered a report with {status}.")

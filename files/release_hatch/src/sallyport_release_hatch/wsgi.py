@@ -6,7 +6,7 @@ import os
 import threading
 
 from sallyport_common import logging
-from sallyport_common.http import Backoff
+from sallyport_common.backoff import Backoff
 from sallyport_common.loop import Stopper, run_loop
 from sallyport_release_hatch.app import BySocket, create_app, create_outbox
 from sallyport_release_hatch.services.hatch import build

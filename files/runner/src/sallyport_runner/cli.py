@@ -7,7 +7,6 @@ import http.client
 import json
 import logging
 import os
-import socket
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sallyport_common import logging as structured
+from sallyport_common import unix_socket
 from sallyport_common.errors import SallyportError, run_cli
 from sallyport_common.loop import Stopper
 from sallyport_runner.app import NAME
@@ -30,36 +30,18 @@ class AdminError(SallyportError):
     """The daemon cannot be reached, or refused; the text says which."""
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket's path."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(TIMEOUT)
-        self.sock.connect(str(self._path))
-
-
 def ask(path: Path, method: str, url: str) -> dict[str, Any]:
     """Send one request to the daemon and return its answer."""
-    connection = _UnixConnection(path)
     try:
-        connection.request(method, url)
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
+        response = unix_socket.request(path, method, url, timeout=TIMEOUT)
+        body = json.loads(response.body)
     except OSError as error:
         reason = error.strerror or error
         raise AdminError(f"The runner does not answer on {path}: {reason}.") from error
     except (ValueError, http.client.HTTPException) as error:
         raise AdminError(f"What answers on {path} is not the runner.") from error
-    finally:
-        connection.close()
-    if answer.status != HTTPStatus.OK:
-        raise AdminError(str(body.get("detail", f"The runner answered {answer.status}.")))
+    if response.status != HTTPStatus.OK:
+        raise AdminError(str(body.get("detail", f"The runner answered {response.status}.")))
     return dict(body)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from waitress.server import create_server
 
 from sallyport_common import systemd
+from sallyport_common.backoff import Backoff
 from sallyport_common.health import package_version
-from sallyport_common.http import Backoff
 from sallyport_common.loop import Heart, Stopper, notify, run_loop, watchdog_interval
 from sallyport_runner.app import NAME, create_app
 from sallyport_runner.services.control import Control

@@ -6,12 +6,13 @@ import logging
 import time
 from typing import Any
 
+from sallyport_common import backoff
 from sallyport_release_hatch.models import ReleaseRequest
 from sallyport_release_hatch.services.job_server import JobServer, JobServerUnreachableError
 from sallyport_release_hatch.storage.database import Database, Transaction
 
 log = logging.getLogger(__name__)
-LONGEST_PAUSE = 3600.0
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
 
 
 def queue(transaction: Transaction, kind: str, request: ReleaseRequest, actor: str) -> None:
@@ -38,10 +39,10 @@ def send_due(database: Database, job_server: JobServer) -> int:
         try:
             job_server.post_event(event.body)
         except JobServerUnreachableError as error:
-            pause = min(LONGEST_PAUSE, 5.0 * 2.0 ** min(event.attempts, 20))
+            seconds = backoff.pause(event.attempts + 1, FIRST_PAUSE, LONGEST_PAUSE)
             log.warning("event not sent", extra={"event": event.id, "reason": str(error)})
             with database.write() as transaction:
-                transaction.events.postpone(event.id, time.time() + pause)
+                transaction.events.postpone(event.id, time.time() + seconds)
         else:
             sent += 1
             with database.write() as transaction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sallyport_common.http import Backoff
+from sallyport_common.backoff import Backoff
 
 MAX_TRIES = 12
 FIRST, LONGEST = 2.0, 60.0
