@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.unit.data_builder.dummy_rig import patients, planning
 
+from sallyport_data_builder import cli
 from sallyport_data_builder.dummy.generator import Generator
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.lang import create_dataset, table_from_file
@@ -71,6 +72,25 @@ def test_a_shortfall_writes_what_there_is_and_says_so(caplog: pytest.LogCaptureF
     )
     assert sorted(generator.patients()) == [1, 2, 3, 4, 5]
     assert caplog.messages[0].startswith("only 5 of 20 dummy patients satisfy the population in")
+
+
+def test_an_event_table_called_dataset_has_a_file_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        "from ehrql import claim_permissions, create_dataset",
+        "from ehrql.tables.core import clinical_events, patients",
+        "dataset = create_dataset()",
+        "dataset.define_population(patients.exists_for_patient())",
+        "dataset.sex = patients.sex",
+        "dataset.add_event_table('dataset', date=clinical_events.date)",
+        "claim_permissions('event_level_data')",
+    ]
+    Path("study.py").write_text("\n".join(lines))
+    assert cli.main(["generate-dataset", "study.py", "--output", "out:csv"]) == 0
+    headers = {path.name: path.read_text().splitlines()[0] for path in Path("out").iterdir()}
+    assert headers == {"dataset.csv": "patient_id,sex", "dataset_events.csv": "patient_id,date"}
 
 
 def test_no_patients_may_be_asked_for() -> None:

@@ -18,6 +18,7 @@ from sallyport_data_builder.io.columns import dataset_table, events_table
 from sallyport_data_builder.io.targets import Target
 from sallyport_data_builder.memory.population import load_plan
 from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps
+from sallyport_data_builder.model.roots import file_of_events
 from sallyport_data_builder.settings import NO_BACKEND, Settings
 
 if TYPE_CHECKING:
@@ -183,8 +184,8 @@ def _answer(settings: Settings, plan: Plan, database: Database, output: str | No
 
 def check_output(plan: Plan, output: str | None) -> None:
     """Refuse an output that cannot hold the tables of a plan, before anything runs."""
-    events = [name for name, _rows in plan.dataset.events] if plan.kind == "dataset" else []
-    Target.of(output).check(["dataset", *events])
+    events = plan.dataset.events if plan.kind == "dataset" else ()
+    Target.of(output).check(["dataset", *(file_of_events(name) for name, _rows in events)])
 
 
 def generate(settings: Settings, given: Any, parameters: Sequence[str]) -> None:

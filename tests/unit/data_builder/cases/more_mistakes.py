@@ -190,10 +190,11 @@ MORE: dict[str, tuple[str, str]] = {
         "An event table cannot be called 'a b': a name is a letter, then letters, "
         "digits and underscores.",
     ),
-    "event table called dataset": (
+    "event tables of one file": (
         "dataset.define_population(patients.exists_for_patient()); "
-        'dataset.add_event_table("dataset", date=events.date); dataset._plan()',
-        "An event table cannot be called dataset.",
+        'dataset.add_event_table("dataset", date=events.date); '
+        'dataset.add_event_table("dataset_events", date=events.date); dataset._plan()',
+        "Rename the event table dataset_events.",
     ),
     "column of an event table twice": (
         'dataset.add_event_table("a", date=events.date).date = events.date',

@@ -9,6 +9,7 @@ from sallyport_data_builder import schemas
 from sallyport_data_builder.io.tables import COUNT, OutputColumn, OutputTable
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Column, Node, Series, Table, topological
+from sallyport_data_builder.model.roots import file_of_events
 from sallyport_data_builder.schemas import ColumnSpec
 
 COUNTS = ("count", "count_distinct", "count_episodes")
@@ -29,9 +30,8 @@ def dataset_table(dataset: op.Dataset, name: str = "dataset") -> OutputTable:
 def events_table(name: str, rows: op.Rows) -> OutputTable:
     """Return the table that an event table of a dataset is written as."""
     known = specs([series for _name, series in rows.columns])
-    return OutputTable.of_patients(
-        name, (OutputColumn(key, series.type, known[series]) for key, series in rows.columns)
-    )
+    columns = (OutputColumn(key, series.type, known[series]) for key, series in rows.columns)
+    return OutputTable.of_patients(file_of_events(name), columns)
 
 
 def specs(wanted: Iterable[Series]) -> dict[Node, ColumnSpec]:

@@ -24,11 +24,20 @@ Interval = tuple[datetime.date, datetime.date]
 MEASURE_COLUMNS = (
     "measure", "interval_start", "interval_end", "ratio", "numerator", "denominator",
 )  # fmt: skip
+EVENTS_OF_DATASET = "dataset_events"
 TAKEN = {
     "patient_id": "it is there without being asked for",
     "population": "call define_population(...) to say who is in the dataset",
     "dummy_data_config": "call configure_dummy_data(...) to say how dummy data is made",
 }
+
+
+def file_of_events(name: str) -> str:
+    """Return the name of the file that an event table is written to, without its extension.
+
+    One that is called `dataset` must not take the file of the dataset itself.
+    """
+    return EVENTS_OF_DATASET if name == "dataset" else name
 
 
 def check_name(name: str, what: str) -> str:
@@ -98,7 +107,8 @@ class Dataset(Node):
         columns = [name for name, _series in self.columns]
         require(len(set(columns)) == len(columns), "A column occurs twice.")
         require(len(set(names)) == len(names), "An event table occurs twice.")
-        require("dataset" not in names, "An event table cannot be called dataset.")
+        files = {file_of_events(name) for name in names}
+        require(len(files) == len(names), f"Rename the event table {EVENTS_OF_DATASET}.")
         check_no_parameter(self.children)
 
 
