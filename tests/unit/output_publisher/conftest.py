@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from tests.unit.output_publisher import doubles
 from tests.unit.output_publisher.doubles import TOKEN, HatchDouble, JobServerDouble
 
+from sallyport_disclosure.policy import Policy
 from sallyport_output_publisher.cli import main
 
 Run = Callable[..., int]
@@ -50,6 +53,7 @@ def environment(tmp_path: Path, tree: Path, job_server: JobServerDouble) -> dict
         "OUTPUT_PUBLISHER_JOB_SERVER_TOKEN_FILE": str(tmp_path / "token"),
         "OUTPUT_PUBLISHER_CA_FILE": "",
         "OUTPUT_PUBLISHER_RETRY_SECONDS": "0",
+        "OUTPUT_PUBLISHER_OUTPUT_POLICY": json.dumps(asdict(Policy())),
     }
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 from werkzeug.http import parse_options_header
 
+from sallyport_disclosure.policy import Policy
+
 TOKEN = "b" * 40
 REQUEST = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 CSV = b"group,count\na,10\nb,25\n"
@@ -52,7 +54,7 @@ def manifest(files: dict[str, bytes] | None = None) -> dict[str, Any]:
         "releasing_checker": "di",
         "approved_at": "2026-11-24T10:00:00Z",
         "reviewers": ["cy", "di"],
-        "policy": "abc",
+        "policy": Policy().version,
         "files": entries,
     }
 

@@ -77,8 +77,8 @@ def test_a_doubtful_manifest_is_refused(tree: Path, changes: dict[str, Any], sen
         ({"name": 'x".csv'}, "a quote or a control character"),
         ({"name": "x\n.csv"}, "a quote or a control character"),
         ({"name": "output/plot.png"}, "names a file twice"),
-        ({"name": "output/table.rds"}, "this type of file is not released"),
-        ({"name": "output/table.png"}, "the content is not what the suffix says"),
+        ({"name": "output/table.rds"}, "Files of type .rds are not released"),
+        ({"name": "output/table.png"}, "he content is not what the suffix says"),
         ({"sha256": "0" * 64}, "what the manifest does not list"),
         ({"sha256": "../x"}, "has no sha256"),
         ({"sha256": sha256(PNG)}, "what the manifest does not list"),
@@ -147,5 +147,13 @@ def test_nonsense_is_refused(tree: Path, text: str) -> None:
     folder = hand_over(tree, manifest())
     assert approved(tree).load(REQUEST)
     (folder / "manifest.json").write_text(text)
-    with pytest.raises(RefusedError, match="no JSON object"):
+    with pytest.raises(RefusedError, match="not a JSON object"):
         approved(tree).load(REQUEST)
+
+
+def test_a_request_approved_under_other_rules_is_refused(tree: Path) -> None:
+    described = manifest()
+    hand_over(tree, described)
+    assert ApprovedTree(tree, "hospital", Policy()).load(REQUEST).policy == Policy().version
+    with pytest.raises(RefusedError, match="approved under the rules for outputs"):
+        ApprovedTree(tree, "hospital", Policy(threshold=5)).load(REQUEST)

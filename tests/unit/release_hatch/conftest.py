@@ -22,6 +22,7 @@ from tests.unit.release_hatch.doubles import (
 )
 
 from sallyport_common.settings import Secret
+from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.app import create_app
 from sallyport_release_hatch.services.hatch import Hatch, build
 from sallyport_release_hatch.settings import Settings
@@ -96,8 +97,7 @@ def settings(tmp_path: Path, empty_database: Path, job_server: JobServerDouble) 
         authorise_interval=900,
         authorise_grace=300,
         upload_wait=0.0,
-        small_number_threshold=7,
-        rounding_base=5,
+        output_policy=Policy(),
     )
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from tests.unit.release_hatch.doubles import SIGNING_KEY, TOKEN
 
 from sallyport_common.settings import SettingsError, environment_names
+from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.cli import main
 from sallyport_release_hatch.services.hatch import Hatch
 from sallyport_release_hatch.settings import PREFIX, Settings
@@ -41,7 +43,8 @@ def environment(settings: Settings, tmp_path: Path) -> dict[str, str]:
     values = {f"{name}_FILE": str(tmp_path / name) for name in secrets}
     for field, value in vars(settings).items():
         if field.upper() not in secrets:
-            values[field.upper()] = "" if value is None else str(value)
+            text = json.dumps(asdict(value)) if isinstance(value, Policy) else str(value)
+            values[field.upper()] = "" if value is None else text
     return {f"{PREFIX}{name}": value for name, value in values.items()}
 
 

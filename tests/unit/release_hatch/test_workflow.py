@@ -268,7 +268,10 @@ def test_findings_are_shown_and_what_blocks_is_not_requested(browser: Open, tmp_
     form = {"file": "output/ids.csv", "policy": "on", "action": "save"}
     answer = ada.post("/workspaces/w1/requests", **form)
     assert answer.status_code == 400
-    assert "output/ids.csv: a table with patient identifiers is not released." in answer.text
+    assert (
+        "output/ids.csv: Tables with patient identifiers are not released (column patient_id)."
+        in answer.text
+    )
     assert not list((tmp_path / "files/w1").iterdir())
     identifier = ada.ask("output/small.csv")
     assert "Small count:" in browser("cy").get(f"/requests/{identifier}").text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tests.unit.release_hatch.doubles import CSV, write_workspace
 
 from sallyport_release_hatch.models import NotFoundError
-from sallyport_release_hatch.storage.workspaces import SUMMARY, Workspaces
+from sallyport_release_hatch.storage.workspaces import LOG_PART, Log, Workspaces
 
 
 @pytest.fixture
@@ -116,10 +117,30 @@ def test_an_odd_manifest_lists_nothing(tmp_path: Path, text: str) -> None:
     assert Workspaces(tmp_path).index("w1") == []
 
 
-def test_logs_are_cut_above_the_summary(workspaces: Workspaces, tmp_path: Path) -> None:
-    text = "x" * 20_000 + SUMMARY + "\nexit_code: 0\n"
+def test_the_end_and_the_beginning_of_a_log_are_read(
+    workspaces: Workspaces, tmp_path: Path
+) -> None:
+    text = "first\n" + "x" * LOG_PART + "\nlast\n"
     (tmp_path / "w1/metadata/make.log").write_text(text)
     assert workspaces.logs("w1") == ["make"]
-    assert workspaces.log("w1", "make") == text[10_000:]
+    end, beginning = (workspaces.log("w1", "make", beginning=value) for value in (False, True))
+    assert (end.text, beginning.text) == (text[-LOG_PART:], text[:LOG_PART])
+    assert (end.size, end.complete) == (len(text), False)
+    (tmp_path / "w1/metadata/make.log").write_text("short")
+    assert workspaces.log("w1", "make") == Log("short", 5, complete=True)
     with pytest.raises(NotFoundError):
         workspaces.log("w1", "../../secret")
+
+
+def test_a_log_of_512_mib_opens_with_little_memory(workspaces: Workspaces, tmp_path: Path) -> None:
+    size = 512 * 1024 * 1024
+    with (tmp_path / "w1/metadata/make.log").open("wb") as stream:
+        stream.truncate(size - 4)
+        stream.seek(0, 2)
+        stream.write(b"last")
+    tracemalloc.start()
+    log = workspaces.log("w1", "make")
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (log.size, log.text[-4:], log.complete) == (size, "last", False)
+    assert peak < 4 * 1024 * 1024

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sallyport_disclosure.policy import Policy
 from sallyport_runner.models import ContainerStatus, Job, JobRequest
 from sallyport_runner.storage.sql import SqlStore
 
@@ -75,8 +78,6 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "database_backends": str(base / "backends"),
         "database_backend_class": "",
         "dns_sink": "192.0.2.0",
-        "level4_max_filesize": "16777216",
-        "level4_max_csv_rows": "5000",
-        "level4_forbidden_columns": "patient_id",
+        "output_policy": json.dumps(asdict(Policy())),
     }
     return {f"RUNNER_{name.upper()}": text for name, text in texts.items()} | values

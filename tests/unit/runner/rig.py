@@ -17,6 +17,7 @@ from tests.unit.runner.study import Study as Study
 
 from sallyport_common.database import create_engine
 from sallyport_common.settings import Secret
+from sallyport_disclosure.policy import Policy
 from sallyport_runner.flags import Flags
 from sallyport_runner.models import (
     ContainerSpec,
@@ -249,9 +250,7 @@ def settings(base: Path, **values: Any) -> Settings:
         "database_backends": base / "backends",
         "database_backend_class": None,
         "dns_sink": "192.0.2.0",
-        "level4_max_filesize": 16 * MEBIBYTE,
-        "level4_max_csv_rows": 5000,
-        "level4_forbidden_columns": ("patient_id",),
+        "output_policy": Policy(),
     }
     return Settings(**given | values)
 

@@ -65,8 +65,8 @@ def test_every_variable_is_asked_for(tmp_path: Path) -> None:
         ("JOB_TMP_SIZE", "0", "expected a number above 0"),
         ("JOB_DISK_LIMIT", "0", "expected a number above 0"),
         ("DISK_FREE_FLOOR", "-1", "expected 0 or more"),
-        ("LEVEL4_MAX_FILESIZE", "0", "expected a number above 0"),
-        ("LEVEL4_MAX_CSV_ROWS", "-1", "expected 0 or more"),
+        ("OUTPUT_POLICY", "7", "expected a JSON object of forbidden_columns, max_bytes, max_rows, "
+         "rounding_base, suffixes, threshold"),
         ("IMAGE_DIGESTS", "[]", "expected a JSON object of strings"),
         ("JOB_SERVER_ENDPOINT", "jobs.example.org", "expected an address that starts with https://"),
         ("JOB_SERVER_ENDPOINT", "file:///etc", "expected an address that starts with https://"),

@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from sallyport_study.levels import LEVEL4_FILE_TYPES, PrivacyLevel
+from sallyport_common.outputs import KINDS
+from sallyport_study.levels import PrivacyLevel
 from sallyport_study.patterns import matches, problem
 
 HIGH, MODERATE, MINIMAL = PrivacyLevel.HIGH, PrivacyLevel.MODERATE, PrivacyLevel.MINIMAL
@@ -63,7 +64,7 @@ def test_the_first_rule_that_is_broken_is_named(
 
 
 def test_only_moderate_outputs_are_held_to_reviewable_types() -> None:
-    for extension in LEVEL4_FILE_TYPES:
+    for extension in KINDS:
         assert problem(f"a{extension}", MODERATE) is None
     for extension in (".feather", ".csv.gz", ".CSV", ".xlsx", ".zip", ".rds"):
         found = problem(f"a{extension}", MODERATE)

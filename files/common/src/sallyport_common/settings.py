@@ -8,7 +8,7 @@ import json
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from sallyport_common.errors import SettingsError
 
@@ -120,7 +120,9 @@ def _parser(hint: Any) -> Callable[[str], Any]:
         return _one_of({str(choice): choice for choice in get_args(hint)})
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return _one_of({str(member.value): member for member in hint})
-    return PARSERS[hint]
+    if hint in PARSERS:
+        return PARSERS[hint]
+    return cast(Callable[[str], Any], hint.parse)  # a type that reads itself
 
 
 def _variables(cls: type[Any], prefix: str) -> dict[str, tuple[str, Any, bool]]:

@@ -1,42 +1,67 @@
-"""All checks on one file. The same engine serves hatch and publisher."""
+"""All checks on one file: the only judge of outputs, for the runner, the hatch and the publisher.
+
+All three get the same findings for the same bytes. A finding of severity BLOCK stops the file in
+each of them; one of severity WARN is for people and stops it in none (ADR 0017).
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from sallyport_common.outputs import KINDS, View
 from sallyport_common.paths import UnsafePathError, check_relative
-from sallyport_disclosure.findings import Finding, Severity
-from sallyport_disclosure.kinds import matches_suffix
+from sallyport_disclosure import layout
+from sallyport_disclosure.findings import Finding, Severity, Verdict
+from sallyport_disclosure.kinds import KindError, text_of
+from sallyport_disclosure.names import Forbidden
 from sallyport_disclosure.policy import Policy
 from sallyport_disclosure.tables import check_table
 
+_KEY = re.compile(r'"([^"\\\n]{1,100})"\s*:')
+_TABLE_SUFFIXES = {".txt", ".md"}
+"""Types that are judged as tables where they are laid out as one."""
 
-def check_file(name: str, data: bytes, policy: Policy) -> list[Finding]:
+
+def check_file(name: str, data: bytes, policy: Policy) -> Verdict:
     """Return every finding on a file; an unusable one has a single finding that blocks."""
-    refusal = _refusal(name, data, policy)
-    if refusal:
-        return [refusal]
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix == ".csv":
-        return check_table(data, policy)
-    if suffix == ".log":
-        return [Finding("LOG_REQUESTED", Severity.WARN, "logs are released exceptionally")]
-    if suffix in {".html", ".svg", ".svgz"}:
-        message = "the file can hold active or hidden content; it is shown as text only"
-        return [Finding("ACTIVE_KIND", Severity.WARN, message)]
-    return []
-
-
-def _refusal(name: str, data: bytes, policy: Policy) -> Finding | None:
     try:
         check_relative(name)
     except UnsafePathError as error:
-        return Finding("BAD_NAME", Severity.BLOCK, str(error))
+        return _refused("BAD_NAME", str(error))
+    suffix = PurePosixPath(name).suffix
     if not policy.allows_suffix(name):
-        return Finding("TYPE_NOT_ALLOWED", Severity.BLOCK, "this type of file is not released")
+        return _refused("TYPE_NOT_ALLOWED", f"files of type {suffix or '(none)'} are not released")
     if len(data) > policy.max_bytes:
-        limit = policy.max_bytes // (1024 * 1024)
-        return Finding("TOO_LARGE", Severity.BLOCK, f"files above {limit} MiB are not released")
-    if not matches_suffix(name, data):
-        return Finding("TYPE_MISMATCH", Severity.BLOCK, "the content is not what the suffix says")
-    return None
+        return _refused("TOO_LARGE", f"files above {policy.max_size} are not released")
+    try:
+        text = text_of(name, data, policy.max_bytes)
+    except KindError as error:
+        return _refused(error.code, str(error))
+    return Verdict() if text is None else _check_text(suffix, KINDS[suffix].view, text, policy)
+
+
+def _refused(code: str, message: str) -> Verdict:
+    return Verdict((Finding(code, Severity.BLOCK, message),))
+
+
+def _check_text(suffix: str, view: View, text: str, policy: Policy) -> Verdict:
+    if view is View.TABLE or (suffix in _TABLE_SUFFIXES and layout.is_table(text)):
+        return check_table(text, policy)
+    return Verdict(tuple(_remarks(suffix, view, text, policy)))
+
+
+def _remarks(suffix: str, view: View, text: str, policy: Policy) -> Iterator[Finding]:
+    if suffix == ".log":
+        yield Finding("LOG_REQUESTED", Severity.WARN, "logs are released exceptionally")
+    if view is View.MARKUP:
+        message = "the file can hold active or hidden content; it is shown as text only"
+        yield Finding("ACTIVE_KIND", Severity.WARN, message)
+    if suffix == ".json":
+        forbidden = Forbidden(policy.forbidden_columns)
+        for key in dict.fromkeys(_KEY.findall(text)):
+            if forbidden.names(key):
+                message = "files with patient identifiers are not released"
+                yield Finding("PATIENT_ID_COLUMN", Severity.BLOCK, message, column=key)
+                return

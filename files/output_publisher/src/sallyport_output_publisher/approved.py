@@ -13,7 +13,6 @@ from typing import Any
 from sallyport_common.paths import UnsafePathError, check_relative, open_beneath
 from sallyport_common.tokens import is_ulid
 from sallyport_disclosure.engine import check_file
-from sallyport_disclosure.findings import blocking
 from sallyport_disclosure.policy import Policy
 from sallyport_output_publisher.models import ApprovedFile, ApprovedRequest, RefusedError
 
@@ -39,6 +38,7 @@ class ApprovedTree:
         raw = self._read(f"{request}/{MANIFEST}", LONGEST_MANIFEST)
         manifest = _object(raw)
         problems = list(_decision_problems(manifest, request, self._backend))
+        problems += self._policy_problems(manifest.get("policy"))
         entries = manifest.get("files")
         if not isinstance(entries, list) or not entries:
             problems.append("The manifest lists no file.")
@@ -60,7 +60,7 @@ class ApprovedTree:
             author=manifest["author"],
             releasing_checker=manifest["releasing_checker"],
             reviewers=tuple(manifest["reviewers"]),
-            policy=str(manifest.get("policy", "")),
+            policy=self._policy.version,
             manifest_sha256=hashlib.sha256(raw).hexdigest(),
             files=tuple(files),
         )
@@ -70,10 +70,20 @@ class ApprovedTree:
         data = self._read(f"{request}/{file.sha256}", self._policy.max_bytes)
         if hashlib.sha256(data).hexdigest() != file.sha256 or len(data) != file.size:
             raise RefusedError([f"{file.name}: the stored bytes are not those that were approved."])
-        findings = blocking(check_file(file.name, data, self._policy))
-        if findings:
-            raise RefusedError(f"{file.name}: {finding.message}." for finding in findings)
+        reasons = check_file(file.name, data, self._policy).reasons
+        if reasons:
+            raise RefusedError(f"{file.name}: {reason}" for reason in reasons)
         return data
+
+    def _policy_problems(self, version: object) -> Iterator[str]:
+        """Compare the rules that the hatch checked by with those that are checked by here."""
+        if version != self._policy.version:
+            yield (
+                f"The request was approved under the rules for outputs {str(version)[:12]!r}, and "
+                f"the publisher has {self._policy.version!r}. Deploy the release hatch and the "
+                "publisher with the same site_output values, and request the release again if "
+                "the rules have changed since."
+            )
 
     def _read(self, name: str, limit: int) -> bytes:
         try:
@@ -104,7 +114,7 @@ def _object(raw: bytes) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise RefusedError(["The manifest is no JSON object."])
+        raise RefusedError(["The manifest is not a JSON object."])
     return value
 
 

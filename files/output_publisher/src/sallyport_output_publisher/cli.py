@@ -13,7 +13,6 @@ from sallyport_common import http, logging
 from sallyport_common.backoff import Backoff
 from sallyport_common.errors import SallyportError, run_cli
 from sallyport_common.loop import Stopper, run_loop
-from sallyport_disclosure.policy import Policy
 from sallyport_output_publisher.approved import ApprovedTree
 from sallyport_output_publisher.job_server import JobServerTarget
 from sallyport_output_publisher.models import Progress, RefusedError
@@ -130,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
 def _main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     settings = Settings.from_env(os.environ)
-    tree = ApprovedTree(settings.approved_files, settings.backend, Policy())
+    tree = ApprovedTree(settings.approved_files, settings.backend, settings.output_policy)
     result: int = arguments.run(settings, tree, arguments)
     return result
 

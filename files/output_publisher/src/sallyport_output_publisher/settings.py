@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.settings import Secret, SettingsError, load
+from sallyport_disclosure.policy import Policy
 
 PREFIX = "OUTPUT_PUBLISHER_"
 
@@ -23,6 +24,7 @@ class Settings:
     job_server_token: Secret
     ca_file: Path | None
     retry_seconds: int
+    output_policy: Policy
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Settings:

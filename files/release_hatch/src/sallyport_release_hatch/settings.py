@@ -38,8 +38,7 @@ class Settings:
     authorise_interval: int
     authorise_grace: int
     upload_wait: float
-    small_number_threshold: int
-    rounding_base: int
+    output_policy: Policy
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Settings:
@@ -67,8 +66,3 @@ class Settings:
         ]
         if problems:
             raise SettingsError(problems)
-
-    @property
-    def policy(self) -> Policy:
-        """Return the site's rules for outputs."""
-        return Policy(threshold=self.small_number_threshold, rounding_base=self.rounding_base)

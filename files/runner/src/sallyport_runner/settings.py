@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sallyport_common.errors import SettingsError
 from sallyport_common.settings import Secret, load
+from sallyport_disclosure.policy import Policy
 
 PREFIX = "RUNNER_"
 DUMMY_BACKENDS = frozenset({"test", "expectations"})
@@ -21,9 +22,8 @@ _POSITIVE = (
     "poll_interval", "job_loop_interval", "stats_poll_interval", "image_pull_timeout",
     "image_keep_days", "max_workers", "max_db_workers", "job_cpu_count", "job_memory_limit",
     "job_time_limit", "job_pids_limit", "job_tmp_size", "job_shm_size", "job_disk_limit",
-    "level4_max_filesize",
 )  # fmt: skip
-_NOT_NEGATIVE = ("long_poll", "disk_free_floor", "level4_max_csv_rows")
+_NOT_NEGATIVE = ("long_poll", "disk_free_floor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +68,7 @@ class Settings:
     database_backend_class: str | None
     dns_sink: str
 
-    level4_max_filesize: int
-    level4_max_csv_rows: int
-    level4_forbidden_columns: tuple[str, ...]
+    output_policy: Policy
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Settings:

@@ -5,13 +5,12 @@
 
 from sallyport_study.errors import ProjectError
 from sallyport_study.images import RUN_ALL
-from sallyport_study.levels import LEVEL4_FILE_TYPES, PrivacyLevel
+from sallyport_study.levels import PrivacyLevel
 from sallyport_study.parser import LARGEST_PROJECT_FILE, parse_project
 from sallyport_study.project import Action, Project
 
 __all__ = [
     "LARGEST_PROJECT_FILE",
-    "LEVEL4_FILE_TYPES",
     "RUN_ALL",
     "Action",
     "PrivacyLevel",

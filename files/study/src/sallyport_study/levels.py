@@ -1,4 +1,4 @@
-"""Privacy levels of outputs, and the file types that output checkers may be shown."""
+"""Privacy levels of outputs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,3 @@ class PrivacyLevel(enum.StrEnum):
     HIGH = "highly_sensitive"
     MODERATE = "moderately_sensitive"
     MINIMAL = "minimally_sensitive"
-
-
-LEVEL4_FILE_TYPES = (
-    ".csv", ".jpg", ".jpeg", ".png", ".svg", ".svgz", ".html", ".txt", ".log", ".json", ".md",
-)  # fmt: skip
-"""Extensions that a moderately sensitive output may have."""

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import PurePosixPath, PureWindowsPath
 
-from sallyport_study.levels import LEVEL4_FILE_TYPES, PrivacyLevel
+from sallyport_common.outputs import KINDS
+from sallyport_study.levels import PrivacyLevel
 
 KEPT_FOLDER = "metadata"
 
@@ -28,8 +29,8 @@ def _extension(pattern: str, level: PrivacyLevel) -> str | None:
         return "it has no file extension; name files, not folders"
     if extension.endswith("*"):
         return "its extension ends in *; say which type of file it is"
-    if level is PrivacyLevel.MODERATE and extension not in LEVEL4_FILE_TYPES:
-        allowed = ", ".join(LEVEL4_FILE_TYPES)
+    if level is PrivacyLevel.MODERATE and extension not in KINDS:
+        allowed = ", ".join(KINDS)
         return f"{extension} is not a type that output checkers can review ({allowed})"
     return None
 

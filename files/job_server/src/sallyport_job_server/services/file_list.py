@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from sallyport_common.outputs import MAX_FILE_BYTES
 from sallyport_common.paths import UnsafePathError, check_relative
 from sallyport_common.protocol import parse_utc
 from sallyport_job_server.models import Problem
 
 LONGEST_PART = 200
 """Bytes of one part of a file's path; file systems end at 255, and our own names come on top."""
-LIMIT = 16 * 1024 * 1024
 TOO_LARGE = "File is too large, it must be below 16.0Mb"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -96,7 +96,7 @@ def _sha256(value: object) -> str:
 def _size(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise Problem("The key 'size' of a file must be a whole number.")
-    if value > LIMIT:
+    if value > MAX_FILE_BYTES:
         raise Problem(TOO_LARGE)
     return value
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from sallyport_common.outputs import MAX_FILE_BYTES
 from sallyport_common.paths import UnsafePathError
 from sallyport_common.tokens import is_ulid, new_ulid
 from sallyport_job_server.models import (
@@ -23,7 +24,7 @@ from sallyport_job_server.models import (
 )
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, clock
-from sallyport_job_server.services.file_list import LIMIT, TOO_LARGE, Listed
+from sallyport_job_server.services.file_list import TOO_LARGE, Listed
 from sallyport_job_server.storage import projects, releases, tables
 from sallyport_job_server.storage.database import Database, add, put
 from sallyport_job_server.storage.files import ReleaseStore
@@ -95,7 +96,7 @@ class Releases:
             raise Problem(f"File {name} not requested in release {release_id}")
         if release.backend != backend.slug:
             raise Problem(f"Release is from backend {release.backend} not {backend.slug}")
-        if len(data) > LIMIT:
+        if len(data) > MAX_FILE_BYTES:
             raise Problem(TOO_LARGE)
         if hashlib.sha256(data).hexdigest() != found.sha256:
             raise Problem(

@@ -8,11 +8,12 @@ from flask import Blueprint, Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.http import http_date, parse_options_header
 
+from sallyport_common.outputs import MAX_FILE_BYTES
 from sallyport_common.protocol import parse_utc
 from sallyport_common.web import check_csrf
 from sallyport_job_server.models import AlreadyUploadedError, Backend, Problem, ReleaseFile, User
 from sallyport_job_server.services.backend_access import Scope
-from sallyport_job_server.services.file_list import LIMIT, TOO_LARGE, read_details, read_files
+from sallyport_job_server.services.file_list import TOO_LARGE, read_details, read_files
 from sallyport_job_server.services.previews import IMAGES
 from sallyport_job_server.storage.files import ReleaseStore
 from sallyport_job_server.views.bodies import Fields, json_body, read, text
@@ -118,7 +119,7 @@ def workspace_index(name: str) -> ResponseReturnValue:
 def upload(release_id: str) -> ResponseReturnValue:
     """Keep the bytes of one announced file."""
     backend, user = _checker(Scope.PUBLISH)
-    if (request.content_length or 0) > LIMIT:
+    if (request.content_length or 0) > MAX_FILE_BYTES:
         raise Problem(TOO_LARGE)
     _kind, options = parse_options_header(request.headers.get("Content-Disposition"))
     data = request.get_data()

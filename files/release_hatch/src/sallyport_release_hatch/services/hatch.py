@@ -68,7 +68,7 @@ def build(settings: Settings) -> Hatch:
         grace=settings.authorise_grace,
     )
     tree = ApprovedTree(settings.approved_files)
-    policy = settings.policy
+    policy = settings.output_policy
     return Hatch(
         settings=settings,
         database=database,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sallyport_common.protocol import utc_now_text
 from sallyport_common.tokens import new_ulid
 from sallyport_disclosure.engine import check_file
-from sallyport_disclosure.findings import blocking
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.models import (
     AUTHOR_STATES,
@@ -127,8 +126,8 @@ class Requesting:
         problems, frozen = [], []
         for file in chosen:
             data = self._workspaces.read(workspace, file)
-            findings = check_file(file.name, data, self._policy)
-            problems += [f"{file.name}: {finding.message}." for finding in blocking(findings)]
+            verdict = check_file(file.name, data, self._policy)
+            problems += [f"{file.name}: {reason}" for reason in verdict.reasons]
             frozen.append(
                 RequestFile(
                     id=new_ulid(),
@@ -139,7 +138,7 @@ class Requesting:
                     date=file.date,
                     job_id=file.job_id,
                     commit=file.commit,
-                    findings=tuple(findings),
+                    findings=verdict.findings,
                 )
             )
         if problems:

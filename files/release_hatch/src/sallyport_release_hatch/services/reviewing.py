@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from sallyport_common.protocol import utc_now_text
 from sallyport_disclosure.engine import check_file
-from sallyport_disclosure.findings import blocking
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.models import (
     BLIND_STATES,
@@ -135,17 +134,11 @@ class Reviewing:
             events.queue(transaction, "approved", request, checker.username)
 
     def _check_again(self, request: ReleaseRequest) -> None:
-        problems = [
-            f"{file.name}: {finding.message}."
-            for file in request.files
-            for finding in blocking(
-                check_file(
-                    file.name,
-                    self._frozen.read(request.workspace, request.id, file.sha256),
-                    self._policy,
-                )
-            )
-        ]
+        problems = []
+        for file in request.files:
+            data = self._frozen.read(request.workspace, request.id, file.sha256)
+            reasons = check_file(file.name, data, self._policy).reasons
+            problems += [f"{file.name}: {reason}" for reason in reasons]
         if problems:
             raise BadInputError(problems)
 

@@ -1,12 +1,9 @@
-"""Looking at things: who may see what, each look recorded, and nothing shown that is active."""
+"""Looking at things: who may see what, and each look recorded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from dataclasses import replace
 
-from sallyport_disclosure.kinds import matches_suffix
-from sallyport_disclosure.tables import Table, TableError, read_table
 from sallyport_release_hatch.models import (
     BLIND_STATES,
     REVIEW_STATES,
@@ -21,34 +18,7 @@ from sallyport_release_hatch.models import (
 )
 from sallyport_release_hatch.storage.database import Database
 from sallyport_release_hatch.storage.frozen import FrozenFiles
-from sallyport_release_hatch.storage.workspaces import Workspaces
-
-IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
-ROWS_SHOWN = 5000
-
-
-@dataclass(frozen=True)
-class Content:
-    """A file made ready to be shown: as a table, an image, or text."""
-
-    name: str
-    size: int
-    table: Table | None = None
-    image_type: str | None = None
-    text: str | None = None
-
-
-def present(name: str, data: bytes) -> Content:
-    """Prepare bytes for a page; markup and unknown kinds come out as plain text."""
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix in IMAGES and matches_suffix(name, data):
-        return Content(name, len(data), image_type=IMAGES[suffix])
-    if suffix == ".csv":
-        try:
-            return Content(name, len(data), table=read_table(data, ROWS_SHOWN))
-        except TableError:
-            pass
-    return Content(name, len(data), text=data.decode("utf-8", "replace"))
+from sallyport_release_hatch.storage.workspaces import Log, Workspaces
 
 
 def seen_by(viewer: Identity, request: ReleaseRequest) -> ReleaseRequest:
@@ -106,12 +76,12 @@ class Viewing:
         self._record(viewer, "file_view_workspace", f"{workspace}/{name}", via, file.sha256)
         return data
 
-    def log(self, viewer: Identity, workspace: str, action: str) -> str:
-        """Return the end of an action's log."""
+    def log(self, viewer: Identity, workspace: str, action: str, *, beginning: bool = False) -> Log:
+        """Return the end of an action's log, or its beginning."""
         self._check(viewer, workspace)
-        text = self._workspaces.log(workspace, action)
+        log = self._workspaces.log(workspace, action, beginning=beginning)
         self._record(viewer, "log_view_workspace", f"{workspace}/metadata/{action}.log", "page", "")
-        return text
+        return log
 
     def _check(self, viewer: Identity, workspace: str) -> None:
         if not viewer.may_view(workspace):

@@ -5,22 +5,33 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sallyport_common.outputs import MAX_FILE_BYTES
 from sallyport_common.paths import UnsafePathError, check_relative, open_beneath
-from sallyport_disclosure.policy import MAX_BYTES
 from sallyport_release_hatch.models import NotFoundError, WorkspaceFile
 
 MANIFEST = "metadata/manifest.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LONGEST_MANIFEST = 64 * 1024 * 1024
-LOG_TAIL = 10_000
-SUMMARY = "=============JOB SUMMARY============="
+LOG_PART = 256 * 1024
+"""Bytes of a log that are read at once, from its end or its beginning."""
 HIDDEN_ROOTS = {"releases", "metadata"}
+
+
+@dataclass(frozen=True)
+class Log:
+    """A part of a log, which has `size` bytes; `complete` where the part is all of it."""
+
+    text: str
+    size: int
+    complete: bool
 
 
 class Workspaces:
@@ -54,7 +65,7 @@ class Workspaces:
 
     def read(self, workspace: str, file: WorkspaceFile) -> bytes:
         """Return the bytes of an indexed file, if they are what the index says."""
-        data = self._bytes(workspace, file.name, MAX_BYTES)
+        data = self._bytes(workspace, file.name, MAX_FILE_BYTES)
         if data is None or hashlib.sha256(data).hexdigest() != file.sha256:
             raise NotFoundError(
                 f"File {file.name} not found in workspace {workspace} as its manifest describes it"
@@ -66,13 +77,16 @@ class Workspaces:
         self._manifest(workspace)
         return sorted(path.stem for path in (self._root / workspace / "metadata").glob("*.log"))
 
-    def log(self, workspace: str, action: str) -> str:
-        """Return the end of an action's log, cut above its summary."""
-        data = self._bytes(workspace, f"metadata/{action}.log", MAX_BYTES)
-        if data is None:
-            raise NotFoundError(f"There is no log of {action} in workspace {workspace}")
-        text, marker, summary = data.decode("utf-8", "replace").partition(SUMMARY)
-        return text[-LOG_TAIL:] + marker + summary
+    def log(self, workspace: str, action: str, *, beginning: bool = False) -> Log:
+        """Return the end of an action's log, or its beginning; raise NotFoundError."""
+        try:
+            with open_beneath(self._root, f"{workspace}/metadata/{action}.log") as stream:
+                size = os.fstat(stream.fileno()).st_size
+                stream.seek(0 if beginning else max(0, size - LOG_PART))
+                data = stream.read(LOG_PART)
+        except (OSError, UnsafePathError):
+            raise NotFoundError(f"There is no log of {action} in workspace {workspace}") from None
+        return Log(data.decode("utf-8", "replace"), size, complete=size <= LOG_PART)
 
     def _manifest(self, workspace: str) -> dict[str, Any]:
         data = None

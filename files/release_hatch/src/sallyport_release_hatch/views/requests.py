@@ -17,10 +17,10 @@ from sallyport_release_hatch.models import (
     Vote,
 )
 from sallyport_release_hatch.services.requesting import Description
-from sallyport_release_hatch.services.viewing import own_vote, present
+from sallyport_release_hatch.services.viewing import own_vote
 from sallyport_release_hatch.views import hatch
 from sallyport_release_hatch.views.security import require_log_in, viewer
-from sallyport_release_hatch.views.web import image_response, show_content
+from sallyport_release_hatch.views.web import image_response, show_content, shown
 
 blueprint = Blueprint("requests", __name__)
 blueprint.before_request(check_csrf)
@@ -57,7 +57,7 @@ def create(workspace: str) -> ResponseReturnValue:
             files=services.viewing.index(person, workspace),
             logs=services.viewing.logs(person, workspace),
             released=services.viewing.released(workspace),
-            policy=services.settings.policy,
+            policy=services.settings.output_policy,
             problems=error.problems,
             form=request.form,
         )
@@ -100,16 +100,15 @@ def file(identifier: str, file: str) -> ResponseReturnValue:
     """Show a frozen file."""
     found, data = hatch().viewing.frozen(viewer(), identifier, file)
     image = f"/requests/{identifier}/images/{file}"
-    return show_content(
-        present(found.name, data), image, f"/requests/{identifier}", f"request {identifier}"
-    )
+    content = shown(found.name, data, found.findings)
+    return show_content(content, image, f"/requests/{identifier}", f"request {identifier}")
 
 
 @blueprint.get("/requests/<identifier>/images/<file>")
 def image(identifier: str, file: str) -> ResponseReturnValue:
     """Return a frozen image for the page that shows it."""
     found, data = hatch().viewing.frozen(viewer(), identifier, file, via="image")
-    return image_response(present(found.name, data), data)
+    return image_response(shown(found.name, data), data)
 
 
 @blueprint.post("/requests/<identifier>/describe")

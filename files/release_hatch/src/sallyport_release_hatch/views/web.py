@@ -6,7 +6,8 @@ from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from sallyport_common.web import check_csrf
-from sallyport_release_hatch.services.viewing import Content, present
+from sallyport_disclosure.findings import Finding
+from sallyport_release_hatch.services.showing import Content, present, visible
 from sallyport_release_hatch.views import hatch
 from sallyport_release_hatch.views.security import (
     CONTENT_POLICY,
@@ -52,7 +53,7 @@ def workspace(workspace: str) -> ResponseReturnValue:
         files=viewing.index(person, workspace),
         logs=viewing.logs(person, workspace),
         released=viewing.released(workspace),
-        policy=hatch().settings.policy,
+        policy=hatch().settings.output_policy,
         problems=(),
         form={},
     )
@@ -63,22 +64,35 @@ def file(workspace: str, name: str) -> ResponseReturnValue:
     """Show one output of a workspace."""
     data = hatch().viewing.file(viewer(), workspace, name)
     image = f"/workspaces/{workspace}/images/{name}"
-    return show_content(present(name, data), image, f"/workspaces/{workspace}", workspace)
+    return show_content(shown(name, data), image, f"/workspaces/{workspace}", workspace)
 
 
 @blueprint.get("/workspaces/<workspace>/images/<path:name>")
 def image(workspace: str, name: str) -> ResponseReturnValue:
     """Return an image of a workspace for the page that shows it."""
     data = hatch().viewing.file(viewer(), workspace, name, via="image")
-    return image_response(present(name, data), data)
+    return image_response(shown(name, data), data)
 
 
 @blueprint.get("/workspaces/<workspace>/logs/<action>")
 def log(workspace: str, action: str) -> ResponseReturnValue:
-    """Show the end of an action's log."""
-    text = hatch().viewing.log(viewer(), workspace, action)
-    content = Content(f"{action}.log", len(text), text=text)
-    return show_content(content, "", f"/workspaces/{workspace}", workspace)
+    """Show the end of an action's log, or with `?part=beginning` its beginning."""
+    beginning = request.args.get("part") == "beginning"
+    log = hatch().viewing.log(viewer(), workspace, action, beginning=beginning)
+    return render_template(
+        "log.html",
+        person=viewer(),
+        workspace=workspace,
+        action=action,
+        log=log,
+        text=visible(log.text),
+        beginning=beginning,
+    )
+
+
+def shown(name: str, data: bytes, findings: tuple[Finding, ...] = ()) -> Content:
+    """Prepare a file for a page, with as many rows as the site lets a table have."""
+    return present(name, data, hatch().settings.output_policy.max_rows, findings)
 
 
 def show_content(content: Content, image: str, back: str, back_name: str) -> str:
@@ -96,7 +110,7 @@ def show_content(content: Content, image: str, back: str, back_name: str) -> str
 def image_response(content: Content, data: bytes) -> Response:
     """Return image bytes as such and nothing else, in a sandbox of their own."""
     if content.image_type is None:
-        abort(404, "This is no image that can be shown.")
+        abort(404, "This file is not an image.")
     response = Response(data, content_type=content.image_type)
     response.headers["Content-Security-Policy"] = CONTENT_POLICY
     return response

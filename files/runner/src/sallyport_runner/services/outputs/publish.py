@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 from sallyport_common.paths import open_beneath
+from sallyport_disclosure.engine import check_file
+from sallyport_disclosure.findings import Verdict
 from sallyport_runner.models import Job, JobRequest
-from sallyport_runner.services.outputs import level4, trees
-from sallyport_runner.services.outputs.level4 import Checked
+from sallyport_runner.services.outputs import trees
 from sallyport_runner.services.outputs.manifest import Entry, Manifest
-from sallyport_runner.services.outputs.trees import Copied
 from sallyport_runner.settings import Settings
 from sallyport_study import PrivacyLevel
 
@@ -27,11 +27,7 @@ class PrivacyTrees:
     def __init__(self, settings: Settings) -> None:
         self._high = settings.high_privacy_storage_base / "workspaces"
         self._medium = settings.medium_privacy_storage_base / "workspaces"
-        self._limits = level4.Limits(
-            settings.level4_max_filesize,
-            settings.level4_max_csv_rows,
-            settings.level4_forbidden_columns,
-        )
+        self._policy = settings.output_policy
 
     def workspaces(self, workspace: str) -> tuple[Path, Path]:
         """Return the high and the medium folder of a workspace, which exist afterwards."""
@@ -57,15 +53,15 @@ class PrivacyTrees:
             with open_beneath(root, path) as stream:
                 modified = os.fstat(stream.fileno()).st_mtime
                 copied = trees.write_beneath(high, path, stream)
-            checked = self._review(high, medium, path, level, copied, manifest)
+            checked = self._review(high, medium, path, level, manifest)
             entries[path] = {
                 **_origin(job, request),
                 "level": level,
                 "size": copied.size,
                 "timestamp": modified,
                 "content_hash": copied.sha256,
-                "excluded": bool(checked.reasons),
-                "message": checked.message,
+                "excluded": bool(checked.blocking),
+                "message": " ".join(checked.reasons) or None,
                 "row_count": checked.rows,
                 "col_count": checked.columns,
                 "out_of_date_action": False,
@@ -77,9 +73,9 @@ class PrivacyTrees:
         return {path: entry["message"] for path, entry in entries.items() if entry["excluded"]}
 
     def _review(
-        self, high: Path, medium: Path, path: str, level: str, copied: Copied, manifest: Manifest
-    ) -> Checked:
-        """Check a file of the high tree and copy it from the same descriptor, or withdraw it."""
+        self, high: Path, medium: Path, path: str, level: str, manifest: Manifest
+    ) -> Verdict:
+        """Check a file of the high tree and copy the very bytes that passed, or withdraw it."""
         note = f"{path}.txt"
         if level == PrivacyLevel.MODERATE and len(os.fsencode(Path(note).name)) > MAX_NAME:
             # There would be no room for the note that says why a file is withheld.
@@ -87,16 +83,17 @@ class PrivacyTrees:
             return Checked((f"The file's name has more than {MAX_NAME - 4} bytes.",))
         if level != PrivacyLevel.MODERATE:
             trees.remove_beneath(medium, path)
-            return Checked()
+            return Verdict()
         with open_beneath(high, path) as stream:
-            checked = level4.check(stream, path, copied.size, self._limits)
-            if not checked.reasons:
-                trees.write_beneath(medium, path, stream)
-        if checked.message:
+            data = stream.read(self._policy.max_bytes + 1)
+        checked = check_file(path, data, self._policy)
+        if checked.blocking:
             trees.remove_beneath(medium, path)
-            text = f"This file was not copied here. {checked.message}\n"
+            text = f"This file was not copied here. {' '.join(checked.reasons)}\n"
             trees.write_beneath(medium, note, io.BytesIO(text.encode()))
-        elif note not in manifest.outputs:
+            return checked
+        trees.write_beneath(medium, path, io.BytesIO(data))
+        if note not in manifest.outputs:
             trees.remove_beneath(medium, note)
         return checked
 

@@ -1,0 +1,44 @@
+"""The types of files that may be outputs: one table of what is allowed and how it is shown."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+MAX_FILE_BYTES = 16 * 1024 * 1024
+"""Largest file that the release API of job servers takes, ours and existing ones."""
+
+
+class View(enum.Enum):
+    """How a file is shown to checkers; markup is shown as its text, so nothing in it runs."""
+
+    TABLE = enum.auto()
+    IMAGE = enum.auto()
+    TEXT = enum.auto()
+    MARKUP = enum.auto()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of file: how it is shown, its media type, and the bytes it begins with."""
+
+    view: View
+    media_type: str = "text/plain"
+    magic: bytes | None = None
+    packed: bool = False
+
+
+KINDS = {
+    ".csv": Kind(View.TABLE, "text/csv"),
+    ".jpg": Kind(View.IMAGE, "image/jpeg", b"\xff\xd8\xff"),
+    ".jpeg": Kind(View.IMAGE, "image/jpeg", b"\xff\xd8\xff"),
+    ".png": Kind(View.IMAGE, "image/png", b"\x89PNG\r\n\x1a\n"),
+    ".svg": Kind(View.MARKUP, "image/svg+xml"),
+    ".svgz": Kind(View.MARKUP, "image/svg+xml", b"\x1f\x8b", packed=True),
+    ".html": Kind(View.MARKUP, "text/html"),
+    ".txt": Kind(View.TEXT),
+    ".log": Kind(View.TEXT),
+    ".json": Kind(View.TEXT, "application/json"),
+    ".md": Kind(View.TEXT, "text/markdown"),
+}
+"""Every type that a site's policy may allow; another type is neither released nor shown."""
