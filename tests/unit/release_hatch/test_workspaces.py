@@ -101,7 +101,7 @@ def test_other_workspaces_are_not_found(workspaces: Workspaces, name: str) -> No
         workspaces.index(name)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{"])
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000])
 def test_a_broken_manifest_is_no_workspace(tmp_path: Path, text: str) -> None:
     write_workspace(tmp_path, "w1", {"output/t.csv": CSV})
     assert Workspaces(tmp_path).index("w1")

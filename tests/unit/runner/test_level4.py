@@ -53,7 +53,7 @@ def test_a_good_table_is_copied_with_its_shape(tmp_path: Path) -> None:
         (b'"a\n', "t.csv", "cannot be read as a table"),
         (b"a,\x00\n", "t.csv", "not what the suffix says"),
         (b"\xff\xfea\x00\n\x00", "t.csv", "UTF-16"),
-        (b"caf\xe9\n", "t.txt", "not in UTF-8"),
+        (b"r\xe9gion\n", "t.txt", "not in UTF-8"),
     ],
 )
 def test_bad_files_are_withheld_with_the_reason(

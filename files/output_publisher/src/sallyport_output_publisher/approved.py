@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sallyport_common.manifests import (
+    APPROVED_MANIFEST,
+    APPROVED_STATE,
+    APPROVED_VERSION,
+    ManifestError,
+    read_object,
+)
 from sallyport_common.paths import UnsafePathError, check_relative, open_beneath
 from sallyport_common.tokens import is_ulid
 from sallyport_disclosure.engine import check_file
 from sallyport_disclosure.policy import Policy
 from sallyport_output_publisher.models import ApprovedFile, ApprovedRequest, RefusedError
 
-MANIFEST = "manifest.json"
-VERSION = 1
 LONGEST_MANIFEST = 8 * 1024 * 1024
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,199}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -35,7 +39,7 @@ class ApprovedTree:
 
     def load(self, request: str) -> ApprovedRequest:
         """Return a request whose every check passed; raise RefusedError with all problems."""
-        raw = self._read(f"{request}/{MANIFEST}", LONGEST_MANIFEST)
+        raw = self._read(f"{request}/{APPROVED_MANIFEST}", LONGEST_MANIFEST)
         manifest = _object(raw)
         problems = list(_decision_problems(manifest, request, self._backend))
         problems += self._policy_problems(manifest.get("policy"))
@@ -99,7 +103,7 @@ class ApprovedTree:
         names = [file.name for file in files]
         if len(set(names)) != len(names):
             yield "The manifest names a file twice."
-        listed = {file.sha256 for file in files} | {MANIFEST}
+        listed = {file.sha256 for file in files} | {APPROVED_MANIFEST}
         found = {path.name for path in (self._folder / request).iterdir()}
         if found - listed:
             yield "The folder holds what the manifest does not list."
@@ -110,12 +114,9 @@ _FILE_KEYS = ("name", "sha256", "size", "date")
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(raw)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise RefusedError(["The manifest is not a JSON object."])
-    return value
+        return read_object(raw, LONGEST_MANIFEST)
+    except ManifestError as error:
+        raise RefusedError([str(error)]) from None
 
 
 def _people(value: Any) -> set[str]:
@@ -131,9 +132,9 @@ def _decision_problems(manifest: dict[str, Any], request: str, backend: str) -> 
     author, checker = manifest.get("author"), manifest.get("releasing_checker")
     reviewers = _people(manifest.get("reviewers"))
     expected = {
-        "version": VERSION,
+        "version": APPROVED_VERSION,
         "request": request,
-        "state": "APPROVED",
+        "state": APPROVED_STATE,
         "backend": backend,
     }
     for key, value in expected.items():

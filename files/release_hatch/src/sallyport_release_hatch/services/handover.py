@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from sallyport_common.manifests import APPROVED_STATE, APPROVED_VERSION
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.models import (
-    DECIDED_STATES,
     NotFoundError,
     ReleaseRequest,
     RequestState,
@@ -19,7 +19,6 @@ from sallyport_release_hatch.storage.frozen import ApprovedTree, DamagedFileErro
 
 log = logging.getLogger(__name__)
 PUBLISHER = "output_publisher"
-MANIFEST_VERSION = 1
 
 
 class Handover:
@@ -62,9 +61,9 @@ class Handover:
     def manifest(self, request: ReleaseRequest) -> dict[str, Any]:
         """Return what the publisher is told about a request; it checks every word of it."""
         return {
-            "version": MANIFEST_VERSION,
+            "version": APPROVED_VERSION,
             "request": request.id,
-            "state": RequestState.APPROVED.value,
+            "state": APPROVED_STATE,
             "backend": self._backend,
             "workspace": request.workspace,
             "author": request.author,
@@ -121,5 +120,5 @@ class Handover:
 
 
 def _expect_handed_over(request: ReleaseRequest) -> None:
-    if request.state not in DECIDED_STATES & {RequestState.APPROVED, RequestState.RELEASED}:
+    if request.state not in (RequestState.APPROVED, RequestState.RELEASED):
         raise WrongStateError(f"The request is {request.state.value.lower()}.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sallyport_common.errors import SallyportError
+from sallyport_common.manifests import APPROVED_MANIFEST
 from sallyport_common.paths import open_beneath, write_atomic
 
 
@@ -68,7 +69,7 @@ class ApprovedTree:
         for digest, data in files.items():
             write_atomic(draft / digest, data, 0o640)
         text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
-        write_atomic(draft / "manifest.json", text.encode(), 0o640)
+        write_atomic(draft / APPROVED_MANIFEST, text.encode(), 0o640)
         draft.chmod(0o750)
         _sync(draft)
         draft.rename(self._folder / request)

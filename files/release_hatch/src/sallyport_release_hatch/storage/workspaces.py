@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import re
@@ -12,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sallyport_common.manifests import WORKSPACE_MANIFEST, ManifestError, read_object
 from sallyport_common.outputs import MAX_FILE_BYTES
 from sallyport_common.paths import UnsafePathError, check_relative, open_beneath
 from sallyport_release_hatch.models import NotFoundError, WorkspaceFile
 
-MANIFEST = "metadata/manifest.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LONGEST_MANIFEST = 64 * 1024 * 1024
@@ -46,7 +45,7 @@ class Workspaces:
 
     def names(self) -> list[str]:
         """Return the names of all workspaces that have a manifest."""
-        folders = (path.parents[1] for path in self._root.glob(f"*/{MANIFEST}"))
+        folders = (path.parents[1] for path in self._root.glob(f"*/{WORKSPACE_MANIFEST}"))
         return sorted(folder.name for folder in folders if NAME.fullmatch(folder.name))
 
     def index(self, workspace: str) -> list[WorkspaceFile]:
@@ -91,14 +90,11 @@ class Workspaces:
     def _manifest(self, workspace: str) -> dict[str, Any]:
         data = None
         if NAME.fullmatch(workspace):
-            data = self._bytes(workspace, MANIFEST, LONGEST_MANIFEST)
+            data = self._bytes(workspace, WORKSPACE_MANIFEST, LONGEST_MANIFEST)
         try:
-            manifest = json.loads(data) if data else None
-        except ValueError:
-            manifest = None
-        if not isinstance(manifest, dict):
-            raise NotFoundError(f"Workspace {workspace} not found")
-        return manifest
+            return read_object(data or b"", LONGEST_MANIFEST)
+        except ManifestError:
+            raise NotFoundError(f"Workspace {workspace} not found") from None
 
     def _bytes(self, workspace: str, name: str, limit: int) -> bytes | None:
         try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from sallyport_common.problems import Problem
 from sallyport_common.web import check_csrf, client_address, local_path
 from sallyport_release_hatch.models import NotAllowedError
-from sallyport_release_hatch.views import hatch
+from sallyport_release_hatch.views import hatch, kept
 
 blueprint = Blueprint("login", __name__)
 blueprint.before_request(check_csrf)
@@ -32,9 +32,17 @@ def log_in() -> ResponseReturnValue:
             raise NotAllowedError("Enter your name and the three words.")
         secret = hatch().access.log_in(user, token, client_address())
     except Problem as error:
-        return render_template("login.html", problem=str(error), user=user), error.status
+        sealed = request.form.get("kept", "")
+        page = render_template("login.html", problem=str(error), user=user, kept=sealed)
+        return page, error.status
     session.clear()
     session["sid"] = secret
+    identity = hatch().access.identity(secret)
+    if identity is not None:
+        session["user"] = identity.username
+        g.identity = identity
+        if again := kept.form_again(request.form.get("kept", ""), identity):
+            return again
     return redirect(local_path(request.args.get("next", "/")), HTTPStatus.SEE_OTHER)
 
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from sallyport_common.web import check_csrf
 from sallyport_release_hatch.models import (
@@ -19,8 +20,9 @@ from sallyport_release_hatch.models import (
 from sallyport_release_hatch.services.requesting import Description
 from sallyport_release_hatch.services.viewing import own_vote
 from sallyport_release_hatch.views import hatch
+from sallyport_release_hatch.views.kept import Page
 from sallyport_release_hatch.views.security import require_log_in, viewer
-from sallyport_release_hatch.views.web import image_response, show_content, shown
+from sallyport_release_hatch.views.web import image_response, show_content, shown, workspace_page
 
 blueprint = Blueprint("requests", __name__)
 blueprint.before_request(check_csrf)
@@ -50,17 +52,7 @@ def create(workspace: str) -> ResponseReturnValue:
             raise BadInputError(problems)
         made = services.requesting.create(person, workspace, request.form.getlist("file"), text)
     except BadInputError as error:
-        page = render_template(
-            "workspace.html",
-            person=person,
-            workspace=workspace,
-            files=services.viewing.index(person, workspace),
-            logs=services.viewing.logs(person, workspace),
-            released=services.viewing.released(workspace),
-            policy=services.settings.output_policy,
-            problems=error.problems,
-            form=request.form,
-        )
+        page = workspace_page(workspace, error.problems, request.form)
         return page, HTTPStatus.BAD_REQUEST
     if submit:
         services.requesting.submit(person, made.id)
@@ -73,7 +65,14 @@ def show(identifier: str) -> ResponseReturnValue:
     return _page(identifier)
 
 
-def _page(identifier: str, problems: tuple[str, ...] = ()) -> str:
+def _page(
+    identifier: str,
+    problems: tuple[str, ...] = (),
+    endpoint: str = "",
+    form: MultiDict[str, str] | None = None,
+) -> str:
+    """Show a request; with a form, as somebody filled it in for an endpoint."""
+    form = form or MultiDict()
     person, viewing = viewer(), hatch().viewing
     found = viewing.request(person, identifier)
     mine = found.author == person.username
@@ -91,7 +90,13 @@ def _page(identifier: str, problems: tuple[str, ...] = ()) -> str:
         may_decide=checker and found.state is RequestState.REVIEWED,
         may_approve=checker and found.state is RequestState.REVIEWED and ready,
         consolidated=consolidated,
-        own={file.id: own_vote(person, found, file) for file in found.files},
+        own={
+            file.id: form.get(f"vote_{file.id}", own_vote(person, found, file).value)
+            for file in found.files
+        },
+        texts=form if endpoint == "requests.describe" else found,
+        comment=form.get("comment", "") if endpoint == "requests.vote" else "",
+        reason=form.get("comment", "") if endpoint in RETURNS else "",
     )
 
 
@@ -175,4 +180,21 @@ def approve(identifier: str) -> ResponseReturnValue:
 def bad_input(error: BadInputError) -> ResponseReturnValue:
     """Show the request again with what is wrong."""
     identifier = (request.view_args or {}).get("identifier", "")
-    return _page(identifier, error.problems), HTTPStatus.BAD_REQUEST
+    page = _page(identifier, error.problems, request.endpoint or "", request.form)
+    return page, HTTPStatus.BAD_REQUEST
+
+
+def _workspace_form(_endpoint: str, values: dict[str, str], form: MultiDict[str, str]) -> str:
+    return workspace_page(values["workspace"], (KEPT,), form)
+
+
+def _request_form(endpoint: str, values: dict[str, str], form: MultiDict[str, str]) -> str:
+    return _page(values["identifier"], (KEPT,), endpoint, form)
+
+
+KEPT = "You are logged in again. Nothing has been sent yet: check the form below and send it."
+RETURNS = {"requests.send_back", "requests.reject"}
+FORM_PAGES: dict[str, Page] = {"requests.create": _workspace_form} | dict.fromkeys(
+    ("requests.describe", "requests.vote", *RETURNS), _request_form
+)
+"""Forms with text of a person, and the page that shows each as it was filled in."""

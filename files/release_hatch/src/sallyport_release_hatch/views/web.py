@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from sallyport_common.web import check_csrf
 from sallyport_disclosure.findings import Finding
@@ -45,6 +46,13 @@ def home() -> str:
 @blueprint.get("/workspaces/<workspace>")
 def workspace(workspace: str) -> ResponseReturnValue:
     """Show a workspace's outputs and the form that asks for their release."""
+    return workspace_page(workspace)
+
+
+def workspace_page(
+    workspace: str, problems: tuple[str, ...] = (), form: MultiDict[str, str] | None = None
+) -> str:
+    """Return the page of a workspace, with the form as somebody filled it in."""
     viewing, person = hatch().viewing, viewer()
     return render_template(
         "workspace.html",
@@ -54,8 +62,8 @@ def workspace(workspace: str) -> ResponseReturnValue:
         logs=viewing.logs(person, workspace),
         released=viewing.released(workspace),
         policy=hatch().settings.output_policy,
-        problems=(),
-        form={},
+        problems=problems,
+        form=form or {},
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from sallyport_common.manifests import WORKSPACE_MANIFEST
 from sallyport_common.paths import write_atomic
 
 Entry = dict[str, Any]
@@ -16,7 +17,7 @@ class Manifest:
     """The manifest in the medium-privacy folder of one workspace."""
 
     def __init__(self, folder: Path, workspace: str) -> None:
-        self._path = folder / "metadata" / "manifest.json"
+        self._path = folder / WORKSPACE_MANIFEST
         self._workspace = workspace
         self._content: dict[str, Any] = {"workspace": workspace, "repo": None, "outputs": {}}
         if self._path.exists():
