@@ -28,7 +28,7 @@ from sallyport_release_hatch.services.requesting import Description, Requesting
 from sallyport_release_hatch.storage.database import Database
 from sallyport_release_hatch.storage.frozen import FrozenFiles
 from sallyport_release_hatch.storage.workspaces import Workspaces
-from sallyport_runner.services.outputs.publish import Publisher
+from sallyport_runner.services.outputs.publish import PrivacyTrees
 from sallyport_study import PrivacyLevel
 
 FOLDER = Path(__file__).parent / "labelled"
@@ -83,7 +83,7 @@ def at_runner(folder: Path, example: Example) -> bool:
     (volume / "output").mkdir(parents=True)
     (volume / example.name).write_bytes(example.data)
     (folder / "workspaces").mkdir()
-    publisher = Publisher(settings)
+    publisher = PrivacyTrees(settings)
     matched = {example.name: PrivacyLevel.MODERATE.value}
     withheld = publisher.publish(job(), REQUEST, volume, matched)
     copied = settings.medium_privacy_storage_base / "workspaces/ws1" / example.name

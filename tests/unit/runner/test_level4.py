@@ -12,7 +12,7 @@ from tests.unit.runner.rig import settings
 from sallyport_common.outputs import KINDS, Kind
 from sallyport_disclosure.policy import Policy
 from sallyport_runner.services.outputs.manifest import Manifest
-from sallyport_runner.services.outputs.publish import Publisher
+from sallyport_runner.services.outputs.publish import PrivacyTrees
 from sallyport_study import PrivacyLevel
 
 POLICY = Policy(max_bytes=200, max_rows=3)
@@ -24,7 +24,7 @@ def publish(folder: Path, content: bytes, path: str = "t.csv") -> tuple[Path, di
     volume.mkdir(exist_ok=True)
     (volume / path).write_bytes(content)
     known = settings(folder, output_policy=POLICY)
-    Publisher(known).publish(job(), REQUEST, volume, {path: PrivacyLevel.MODERATE.value})
+    PrivacyTrees(known).publish(job(), REQUEST, volume, {path: PrivacyLevel.MODERATE.value})
     medium = known.medium_privacy_storage_base / "workspaces/ws1"
     return medium, Manifest(medium, "ws1").outputs[path]
 

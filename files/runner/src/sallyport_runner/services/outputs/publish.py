@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sallyport_common.paths import open_beneath
 from sallyport_disclosure.engine import check_file
-from sallyport_disclosure.findings import Verdict
+from sallyport_disclosure.findings import Finding, Severity, Verdict
 from sallyport_runner.models import Job, JobRequest
 from sallyport_runner.services.outputs import trees
 from sallyport_runner.services.outputs.manifest import Entry, Manifest
@@ -80,7 +80,8 @@ class PrivacyTrees:
         if level == PrivacyLevel.MODERATE and len(os.fsencode(Path(note).name)) > MAX_NAME:
             # There would be no room for the note that says why a file is withheld.
             trees.remove_beneath(medium, path)
-            return Checked((f"The file's name has more than {MAX_NAME - 4} bytes.",))
+            message = f"the file's name has more than {MAX_NAME - 4} bytes"
+            return Verdict((Finding("NAME_TOO_LONG", Severity.BLOCK, message),))
         if level != PrivacyLevel.MODERATE:
             trees.remove_beneath(medium, path)
             return Verdict()
