@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from repository import ROOT, read
+from site_inventory import edited
 
 from ansible_collections.sallyport.site.plugins.action.write_secrets import (
     complete,
@@ -26,12 +27,6 @@ PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 INVENTORIES = ROOT / "inventories"
 DECLARED = declared(ROOT / "roles")
 SECRETS = {name for entry in DECLARED.values() for name in names_of(entry)}
-REPLACED = {
-    "site_name: CHANGE_ME": "site_name: Test",
-    "site_backend: CHANGE_ME": "site_backend: hospital",
-    "[CHANGE_ME]": "[our-org]",
-    "ansible_host: CHANGE_ME": "ansible_host: 198.51.100.7",
-}
 
 
 def play(playbook: str, *arguments: str) -> tuple[int, str]:
@@ -48,18 +43,17 @@ def play(playbook: str, *arguments: str) -> tuple[int, str]:
 
 
 def sentences(output: str) -> list[str]:
-    """Return what the failed tasks of a run said."""
-    return re.findall(r'fatal: \[localhost\]: FAILED! => .*"msg": "([^"]*)"', output)
+    """Return the lines in which the gate names faults, without file and line."""
+    report = re.search(r"faults?; nothing was changed:\n((?:  .*\n)+)", output)
+    lines = report[1].splitlines() if report else []
+    return [re.sub(r"^  (?:\S+:\d+: )?", "", line) for line in lines]
 
 
 def filled(name: str, folder: Path) -> Path:
     """Return a copy of an inventory as an operator leaves it: edited, with secrets."""
     copy = shutil.copytree(INVENTORIES / name, folder / name)
     for path in copy.rglob("*.yml"):
-        text = path.read_text(encoding="utf-8")
-        for old, new in REPLACED.items():
-            text = text.replace(old, new)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(edited(path.read_text(encoding="utf-8")), encoding="utf-8")
     (copy / "backends").mkdir()
     shutil.copy(ROOT / "roles/data_builder/files/backends/hospital.toml", copy / "backends")
     text, _ = complete("", wanted(DECLARED, "own").values())
@@ -82,10 +76,10 @@ def test_each_inventory_gives_every_role_what_it_requires(name: str, tmp_path: P
 def test_an_edited_copy_of_the_example_passes_and_one_fault_stops_it(mysite: Path) -> None:
     code, output = play("validate", "-i", str(mysite))
     assert code == 0, output
-    code, output = play("validate", "-i", str(mysite), "-e", "site_domian=tre.example.org")
+    code, output = play("validate", "-i", str(mysite), "-e", "site_domian=tre.hospital.scot")
     assert code != 0
     (told,) = sentences(output)
-    assert told == "Unknown variable site_domian (host jobs), did you mean site_domain?"
+    assert told == "Unknown variable site_domian, did you mean site_domain? (all hosts)"
 
 
 def test_a_secret_that_the_vault_lacks_is_named(mysite: Path, tmp_path: Path) -> None:
@@ -99,11 +93,84 @@ def test_a_secret_that_the_vault_lacks_is_named(mysite: Path, tmp_path: Path) ->
     assert told.startswith("vault_certificate_authority_certificate is missing in the vault (site_")
 
 
+TEN_FAULTS = {
+    "site_allowed_organisations": "our-org",
+    "site_backend": "test",
+    "site_job_server": "mine",
+    "site_registry_url": "http://ghcr.io",
+    "site_dns_sink": "nowhere",
+    "runner_job_memory_limit": "4 GB",
+    "runner_max_workers": 0,
+    "data_builder_check_schedule": "every sunday",
+    "proxy_cache_bytes": "20G",
+    "postgresql_port": 70000,
+}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("validate",),
+        ("../site", "--limit", "runner"),
+        ("runner",),
+        ("../site", "--tags", "always"),
+        ("../site", "--limit", "proxy", "--tags", "always", "--check"),
+    ],
+    ids=" ".join,
+)
+def test_ten_faults_are_named_at_once_however_the_run_is_narrowed(
+    mysite: Path, arguments: tuple[str, ...]
+) -> None:
+    told = ("-i", str(mysite), "-e", json.dumps(TEN_FAULTS))
+    code, output = play(arguments[0], *arguments[1:], *told)
+    assert code != 0
+    named = {re.split(r"[ \[]", sentence)[0] for sentence in sentences(output)}
+    assert named == set(TEN_FAULTS)
+    assert "unreachable=1" not in output
+
+
+def test_a_tag_that_does_not_exist_is_refused(mysite: Path) -> None:
+    code, output = play("../site", "-i", str(mysite), "--tags", "runnner")
+    assert code != 0
+    assert sentences(output)[0].startswith("Unknown tag runnner")
+
+
+# What an operator appends to group_vars/all/main.yml, and what ansible-core says of it before any
+# task runs. docs/operators/troubleshoot.md quotes each of these messages with its cure.
+BROKEN = {
+    "site_x:\n\tfoo: 1\n": "Tabs are usually invalid in YAML.",
+    "site_x: a: b\n": "Colons in unquoted values must be followed by a non-space character.",
+    "  site_x: 1\n": "Mapping values are not allowed in this context.",
+    "site_x: [a\n": "While parsing a flow sequence did not find expected ',' or ']'.",
+    'site_x: "a\n': "While scanning a quoted scalar found unexpected end of stream.",
+    "site_x: @a\n": "found character that cannot start any token.",
+    "site_x: {{ site_name }}\n": "This may be an issue with missing quotes around a template",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_file_that_is_not_yaml_stops_the_run_with_a_message_that_has_a_cure(
+    mysite: Path, tmp_path: Path, text: str
+) -> None:
+    copy = shutil.copytree(mysite, tmp_path / "mysite")
+    main = copy / "group_vars/all/main.yml"
+    main.write_text(f"{main.read_text()}{text}")
+    code, output = play("validate", "-i", str(copy))
+    assert code != 0
+    flat = " ".join(output.split())
+    assert BROKEN[text] in flat, output
+    page = (ROOT / "docs/operators/troubleshoot.md").read_text(encoding="utf-8")
+    assert BROKEN[text].rstrip(".") in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "No inventory is named; copy inventories/example to inventories/mysite, "),
-        (("-i", "inventories/example"), "inventories/example is a pattern and is never deployed; "),
+        ((), "No inventory was given; copy inventories/example to inventories/mysite, "),
+        (
+            ("-i", "inventories/example"),
+            "inventories/example is an example and is never deployed; ",
+        ),
     ],
 )
 def test_an_inventory_must_be_given(arguments: tuple[str, ...], sentence: str) -> None:
@@ -141,8 +208,8 @@ def to_existing(folder: Path) -> None:
     hosts.write_text(hosts.read_text().replace("    jobs: {}\n", "").replace("{jobs: {}}", "{}"))
     main = folder / "group_vars/all/main.yml"
     stated = (
-        "site_job_server: existing\nsite_job_server_url: https://jobs.example.org:8443\n"
-        "site_job_server_address: 192.0.2.80\n"
+        "site_job_server: existing\nsite_job_server_url: https://jobs.opensafely.org:8443\n"
+        "site_job_server_address: 10.40.0.80\n"
     )
     main.write_text(main.read_text().replace("site_job_server: own\n", stated))
     (folder / "group_vars/all/vault.yml").unlink()
@@ -186,16 +253,18 @@ def test_an_existing_job_server_needs_its_place_and_one_token(mysite: Path, tmp_
     assert set(read(vault)) == {name for entry in needed for name in names_of(entry)}
     assert not [name for name in read(vault) if "job_server" in name]
     code, output = play("validate", "-i", str(copy))
-    assert sentences(output)[0].startswith("vault_backend_token is missing in the vault (")
-    assert "the operators of the job server give it" in sentences(output)[0]
+    missing = [
+        told for told in sentences(output) if told.startswith("vault_backend_token is missing")
+    ]
+    assert "the operators of the job server give it" in missing[0]
     vault.write_text(f"{vault.read_text()}vault_backend_token: {'5e' * 20}\n")
     code, output = play("validate", "-i", str(copy))
     assert code == 0, output
     seen = seen_by_roles(copy, tmp_path)
     outgoing = {flow["id"]: flow for flow in seen["flows"] if flow["direction"] == "out"}
     for name in ("F1 job requests", "F8 F9 releases"):
-        assert (outgoing[name]["addresses"], outgoing[name]["ports"]) == (["192.0.2.80"], [8443])
-    assert {"address": "192.0.2.80", "names": ["jobs.example.org"]} in seen["names"]
+        assert (outgoing[name]["addresses"], outgoing[name]["ports"]) == (["10.40.0.80"], [8443])
+    assert {"address": "10.40.0.80", "names": ["jobs.opensafely.org"]} in seen["names"]
     assert seen["trusted"] == []
     hatch = seen["hatch"]
     assert {seen["token"], hatch["job_server_token"], hatch["signing_key"]} == {"5e" * 20}
@@ -206,8 +275,8 @@ def test_our_own_job_server_is_reached_at_its_host(mysite: Path, tmp_path: Path)
     seen = seen_by_roles(mysite, tmp_path)
     outgoing = {flow["id"]: flow for flow in seen["flows"] if flow["direction"] == "out"}
     for name in ("F1 job requests", "F8 F9 releases"):
-        assert (outgoing[name]["addresses"], outgoing[name]["ports"]) == (["198.51.100.140"], [443])
-    assert "192.0.2.80" not in [entry["address"] for entry in seen["names"]]
+        assert (outgoing[name]["addresses"], outgoing[name]["ports"]) == (["10.20.0.140"], [443])
+    assert "10.40.0.80" not in [entry["address"] for entry in seen["names"]]
     assert len(seen["trusted"]) == 1
     hatch = seen["hatch"]
     assert len({seen["token"], hatch["job_server_token"], hatch["signing_key"]}) == 3
@@ -218,7 +287,7 @@ def test_removing_a_component_asks_twice(mysite: Path) -> None:
         "operations/remove_component", "-i", str(mysite), "-e", "component=proxy confirm=runner"
     )
     assert code != 0
-    (told,) = sentences(output)
+    (told,) = re.findall(r'fatal: \[localhost\]: FAILED! => .*"msg": "([^"]*)"', output)
     assert told.startswith("Nothing was removed: name one of data_builder, job_server, ")
 
 

@@ -44,9 +44,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
     tasks = [
         written(folder / "open", "visible text"),
         written(folder / "secret", "hunter2", no_log=True, diff=False),
-        judged(values=False) | {"name": "names"},
-        {"ansible.builtin.debug": {"msg": "checked={{ ansible_facts.__site_checked }}"}},
-        judged() | {"name": "values"},
+        judged() | {"name": "faults", "register": "faults"},
+        {"ansible.builtin.debug": {"msg": "{{ 'said=' ~ faults.msg }}"}},
         judged(value=True) | {"name": "argument"},
     ]
     (folder / "play.yml").write_text(
@@ -76,15 +75,11 @@ def test_a_secret_is_in_no_difference_and_in_no_answer(told: str) -> None:
     assert "+visible text" in told
 
 
-def test_names_alone_are_judged_when_values_are_off(told: str) -> None:
-    assert '"msg": "checked=True"' in told
-
-
-def test_the_first_fault_of_a_value_ends_the_run_in_one_sentence(told: str) -> None:
-    assert (
-        "site_backend is missing for host proxy (role site); accepted is str, Name of this" in told
-    )
+def test_faults_are_printed_once_and_counted_in_the_result(told: str) -> None:
+    line = "  site_backend is missing (role site needs it); accepted is 2 to 40 lower-case letters"
+    assert told.count(line) == 1
+    assert re.search(r'"msg": "said=The inventory has \d+ faults, listed above; nothing was', told)
 
 
 def test_an_unknown_argument_is_refused(told: str) -> None:
-    assert re.search(r"value\. Supported parameters include: values", told)
+    assert re.search(r"Unsupported parameters for .*check_inventory.*: value", told)

@@ -29,8 +29,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
+from ansible_collections.sallyport.site.plugins.plugin_utils.placeholders import PLACEHOLDER
 
-PLACEHOLDER = re.compile(r"^\s*(CHANGE_ME|<[^<>]*>\s*$)")
 HEADER = "# Secrets of this inventory, made by playbooks/operations/generate_secrets.yml.\n"
 CA_YEARS = 10
 ARGUMENTS = {

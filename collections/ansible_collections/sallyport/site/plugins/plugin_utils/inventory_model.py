@@ -18,11 +18,11 @@ class Play:
 
     hosts: str
     roles: tuple[str, ...]
-    given: frozenset[str]
+    inputs: frozenset[str]
 
 
 def read(path: Path) -> Any:
-    """Return the data of a YAML file, or None where there is none."""
+    """Return the data of a YAML file, or None where it does not exist."""
     return yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader) if path.exists() else None
 
 
@@ -35,11 +35,11 @@ class Distribution:
     @cached_property
     def options(self) -> dict[str, dict[str, Any]]:
         """The inputs of each role."""
-        found = {}
+        options = {}
         for path in sorted(self.root.glob("roles/*/meta/argument_specs.yml")):
             entry = read(path)["argument_specs"]["main"]
-            found[path.parents[1].name] = entry.get("options") or {}
-        return found
+            options[path.parents[1].name] = entry.get("options") or {}
+        return options
 
     @cached_property
     def inputs(self) -> dict[str, dict[str, Any]]:
@@ -49,6 +49,12 @@ class Distribution:
         }
 
     @cached_property
+    def formats(self) -> dict[str, str]:
+        """The formats of values, by the path of the value: `roles/*/meta/formats.yml`."""
+        files = [read(path) or {} for path in sorted(self.root.glob("roles/*/meta/formats.yml"))]
+        return {key: name for file in files for key, name in file.items()}
+
+    @cached_property
     def renamed(self) -> list[dict[str, str]]:
         """Former names of inputs: old, new, until."""
         files = [read(path) or {} for path in sorted(self.root.glob("roles/*/vars/main.yml"))]
@@ -56,10 +62,14 @@ class Distribution:
         return [entry for values, key in keys for entry in values[key] or []]
 
     @cached_property
-    def given_secrets(self) -> set[str]:
-        """Secrets that somebody else makes, so an operator writes them into the vault."""
+    def secrets(self) -> dict[str, str]:
+        """Kinds of the secrets that roles declare, by the names that they have in the vault."""
         files = [read(path) or [] for path in sorted(self.root.glob("roles/*/meta/secrets.yml"))]
-        return {entry["name"] for file in files for entry in file if entry["kind"] == "given"}
+        kinds = {entry["name"]: entry["kind"] for file in files for entry in file}
+        pairs = {"ed25519": ("", "_public"), "rsa_ca": ("_key", "_certificate")}
+        return {
+            f"{name}{end}": kind for name, kind in kinds.items() for end in pairs.get(kind, ("",))
+        }
 
     @cached_property
     def plays(self) -> list[Play]:
@@ -73,17 +83,38 @@ class Distribution:
             if "hosts" in entry
         ]
 
+    @cached_property
+    def tags(self) -> set[str]:
+        """The tags that playbooks and roles declare."""
+        patterns = (
+            "site.yml",
+            "playbooks/**/*.yml",
+            "roles/*/tasks/*.yml",
+            "roles/*/meta/main.yml",
+        )
+        paths = [path for pattern in patterns for path in sorted(self.root.glob(pattern))]
+        return {tag for path in paths for tag in tags_of(read(path))}
+
+
+def tags_of(data: Any) -> Iterator[str]:
+    """Give every tag that a playbook or a task file declares, at whatever depth."""
+    if isinstance(data, dict):
+        declared = data.get("tags") or []
+        yield from re.split(r"\s*,\s*", declared) if isinstance(declared, str) else declared
+    for part in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        yield from tags_of(part)
+
 
 def play_of(entry: Mapping[str, Any], roles: Path) -> Play:
     """Return a play as data; roles under a condition are left to check their own inputs."""
-    given = set(entry.get("vars") or {})
+    inputs = set(entry.get("vars") or {})
     names: list[str] = []
     for role in entry.get("roles") or []:
-        told = {"role": role} if isinstance(role, str) else role
-        given |= set(told.get("vars") or {}) | set(told)
-        if "when" not in told:
-            names += with_dependencies(str(told.get("role", told.get("name"))), roles)
-    return Play(str(entry["hosts"]), tuple(dict.fromkeys(names)), frozenset(given))
+        used = {"role": role} if isinstance(role, str) else role
+        inputs |= set(used.get("vars") or {}) | set(used)
+        if "when" not in used:
+            names += with_dependencies(str(used.get("role", used.get("name"))), roles)
+    return Play(str(entry["hosts"]), tuple(dict.fromkeys(names)), frozenset(inputs))
 
 
 def with_dependencies(role: str, roles: Path) -> list[str]:
@@ -98,12 +129,17 @@ def with_dependencies(role: str, roles: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Inventory:
-    """An inventory as the operator wrote it, and a way to evaluate its values."""
+    """An inventory as the operator wrote it, and a way to evaluate its values.
+
+    `evaluate` takes a host and a variable, also one that only a role's default sets, and raises
+    AnsibleError where the value refers to something undefined or unreadable.
+    """
 
     groups: Mapping[str, list[str]]
     variables: Mapping[str, Mapping[str, Any]]
     evaluate: Callable[[str, str], Any]
     sources: tuple[Path, ...] = field(default=())
+    duplicates: tuple[tuple[str, str], ...] = field(default=())
 
     def hosts_of(self, pattern: str) -> list[str]:
         """Return the hosts of a play's pattern (groups joined by `:`, `:&` or `:!`)."""
@@ -120,24 +156,34 @@ class Inventory:
                 chosen += [host for host in hosts if host not in chosen]
         return chosen
 
-    def each(self) -> Iterator[tuple[str, str, Any]]:
-        """Give host, name and unevaluated value of every variable, each name and value once."""
-        seen: set[tuple[str, int]] = set()
-        for host, variables in self.variables.items():
-            for name, value in variables.items():
-                if (name, id(value)) not in seen:
-                    seen.add((name, id(value)))
-                    yield host, name, value
+    def members(self, group: str) -> list[str]:
+        """Return the hosts of a group."""
+        return list(self.groups.get(group, []))
 
-    def hosts_without(self, name: str, group: str) -> list[str]:
-        """Return the hosts of a group for which a variable is not set, or empty."""
+    def key(self, host: str, name: str) -> Any:
+        """Return a variable's name as the host's inventory files spell it, with its origin."""
+        return next((key for key in self.variables[host] if key == name), name)
 
-        def value(host: str) -> Any:
-            return self.evaluate(host, name) if name in self.variables[host] else None
 
-        return [host for host in self.groups.get(group, []) if value(host) in (None, "")]
+def duplicate_keys(path: Path, text: str) -> list[tuple[str, str]]:
+    """Return `file:line` and name of every key that a YAML text has twice in one mapping."""
+    try:
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return []
+    return [(f"{path}:{line}", name) for line, name in repeated(root)]
 
-    def site(self, name: str, default: Any) -> Any:
-        """Return a shared value as the first host has it."""
-        host = next(iter(self.variables))
-        return self.evaluate(host, name) if name in self.variables[host] else default
+
+def repeated(node: Any) -> Iterator[tuple[int, str]]:
+    """Give line and name of repeated keys below a node."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(getattr(key, "value", ""))
+            if name in seen and name != "<<":
+                yield key.start_mark.line + 1, name
+            seen.add(name)
+            yield from repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for part in node.value:
+            yield from repeated(part)

@@ -1,0 +1,250 @@
+"""The formats of values: what `roles/*/meta/formats.yml` names, and the words for each.
+
+A format judges a value that already has the declared type. One with `?` at its end in a role's
+file also takes an empty string.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from ansible_collections.sallyport.site.plugins.plugin_utils import key_material
+from ansible_collections.sallyport.site.plugins.plugin_utils.calendar import is_schedule
+
+HOST = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+DOMAIN = rf"{HOST}(?:\.{HOST})+"
+# An organisation as GitHub writes it; the proxy's policy adds `*` for a part of a name.
+ORGANISATION = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}"
+REPOSITORY = rf"{ORGANISATION}/[A-Za-z0-9._-]{{1,100}}"
+IMAGE_PATH = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+IDENTIFIER = r"[a-z_][a-z0-9_]{0,62}"
+UNUSABLE = ("is_loopback", "is_multicast", "is_unspecified", "is_link_local")
+
+
+@dataclass(frozen=True)
+class Format:
+    """What is accepted, in words that follow "accepted is", and how it is recognised."""
+
+    accepted: str
+    accepts: Callable[[Any], bool]
+
+
+def pattern(accepted: str, expression: str) -> Format:
+    """Return a format that a whole string must match."""
+    compiled = re.compile(expression)
+    return Format(accepted, lambda value: bool(compiled.fullmatch(value)))
+
+
+def number(accepted: str, low: float, high: float = float("inf")) -> Format:
+    """Return a format of numbers within bounds."""
+    return Format(accepted, lambda value: low <= value <= high)
+
+
+def secret(length: int, what: str = "random characters") -> Format:
+    """Return a format of secrets of at least this length, without spaces and line ends."""
+    compiled = re.compile(rf"[!-~]{{{length},}}")
+    return Format(
+        f"at least {length} {what}, without spaces",
+        lambda value: bool(compiled.fullmatch(value)),
+    )
+
+
+def network(text: str) -> ipaddress.IPv4Network | None:
+    """Return an IPv4 network in CIDR form whose host bits are zero, or None."""
+    try:
+        return ipaddress.IPv4Network(text) if "/" in text else None
+    except ValueError:
+        return None
+
+
+def address(text: str) -> ipaddress.IPv4Address | None:
+    """Return an IPv4 address, or None."""
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError:
+        return None
+
+
+def usable(text: str) -> bool:
+    """Return whether a string is the IPv4 address of another machine."""
+    parsed = address(text)
+    return parsed is not None and not any(getattr(parsed, name) for name in UNUSABLE)
+
+
+def is_interface(text: str) -> bool:
+    """Return whether a string is an IPv4 address inside its own network, as 10.0.0.1/24."""
+    try:
+        parsed = ipaddress.IPv4Interface(text)
+    except ValueError:
+        return False
+    ends = (parsed.network.network_address, parsed.network.broadcast_address)
+    return "/" in text and parsed.ip not in ends
+
+
+def is_peer(text: str) -> bool:
+    """Return whether a string is an IPv4 or IPv6 address, or a network without host bits."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def split(text: str) -> SplitResult | None:
+    """Return the parts of a URL with a host and a valid port, without white space; else None."""
+    try:
+        parts = urlsplit(text)
+        valid = parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if valid and not re.search(r"[\s\\]", text) else None
+
+
+def is_url(text: str, schemes: tuple[str, ...] = ("https",), path: bool = True) -> bool:
+    """Return whether a string is a URL of a host, without credentials, query or fragment."""
+    parts = split(text)
+    if parts is None or parts.scheme not in schemes or re.search(r"[?#]", text):
+        return False
+    named = re.fullmatch(rf"{DOMAIN}|{HOST}", parts.hostname or "")
+    return bool(named) and "@" not in parts.netloc and (path or parts.path in ("", "/"))
+
+
+def is_database_url(text: str) -> bool:
+    """Return whether a string is the URL of a database that jobs reach over the network."""
+    parts = split(text)
+    return parts is not None and re.fullmatch(r"[a-z][a-z0-9+]*", parts.scheme) is not None
+
+
+def is_job_server_database(text: str) -> bool:
+    """Return whether a string is an SQLite file, or PostgreSQL without a password and with TLS."""
+    if text.startswith("sqlite:////"):
+        return len(text) > len("sqlite:////")
+    parts = split(text)
+    if parts is None or parts.scheme not in ("postgresql", "postgresql+psycopg") or parts.password:
+        return False
+    mode = re.search(r"(?:^|&)sslmode=([^&]*)", parts.query)
+    return mode is None or mode[1] == "verify-full"
+
+
+FORMATS = {
+    # Numbers
+    "port": number("a port from 1 to 65535", 1, 65535),
+    "count": number("a whole number of 1 or more", 1),
+    "natural": number("a whole number of 0 or more", 0),
+    "positive": number("a number above 0", 0.01),
+    "seconds": number("a number of seconds, 1 or more", 1),
+    "seconds_or_never": number("a number of seconds, 0 or more", 0),
+    "poll": number("a number of seconds from 0 to 50", 0, 50),
+    "days": number("a number of days from 1 to 3650", 1, 3650),
+    "bytes": number("a number of bytes, 1 or more", 1),
+    "uid": number("a user id from 0 to 60000", 0, 60000),
+    # Sizes and times
+    "size": pattern("a size such as 512M or 4G, without a space", r"[1-9]\d*[KMGT]"),
+    "nginx_size": pattern("a size as nginx writes it, such as 1m", r"[1-9]\d*[kKmMgG]?"),
+    "schedule": Format("a schedule in systemd's calendar form, such as Sun 03:00", is_schedule),
+    # Networks
+    "network": Format(
+        "an IPv4 network in CIDR form without host bits, such as 10.1.2.0/24",
+        lambda value: network(value) is not None,
+    ),
+    "address": Format("an IPv4 address of a host, such as 10.1.2.3", usable),
+    "sink": Format("an IPv4 address", lambda value: address(value) is not None),
+    "interface": Format("an address with its network, such as 10.211.0.1/24", is_interface),
+    "peer": Format("an address, or a network without host bits", is_peer),
+    "flow_peer": Format(
+        "an address, a network without host bits, or any",
+        lambda value: value == "any" or is_peer(value),
+    ),
+    "listen_address": Format(
+        "an address, or localhost", lambda value: value == "localhost" or usable(value)
+    ),
+    "listen": pattern("a port, or an address with a port", r"(?:[0-9.]+:|\[[0-9a-f:]+\]:)?\d{1,5}"),
+    # Names and addresses of services
+    "https_url": Format(
+        "an https URL such as https://host.example.org, without credentials, query or fragment",
+        is_url,
+    ),
+    "https_origin": Format(
+        "an https URL without path, credentials, query or fragment",
+        lambda value: is_url(value, path=False),
+    ),
+    "archive_url": Format(
+        "an http or https URL without credentials, query or fragment",
+        lambda value: is_url(value, ("http", "https")),
+    ),
+    "database_url": Format(
+        "a database URL such as postgresql://user:password@host:5432/name", is_database_url
+    ),
+    "job_server_database_url": Format(
+        "sqlite:////PATH, or postgresql+psycopg://USER@HOST/NAME without a password and without an "
+        "sslmode other than verify-full",
+        is_job_server_database,
+    ),
+    "domain": pattern(
+        "a lower-case domain with at least one dot, such as tre.example.org",
+        rf"(?=.{{4,200}}$){DOMAIN}",
+    ),
+    "host_name": pattern("a lower-case host name", rf"{HOST}|{DOMAIN}"),
+    "backend": pattern(
+        "2 to 40 lower-case letters, digits and hyphens, and neither test nor expectations",
+        r"(?!(?:test|expectations)$)[a-z][a-z0-9-]{0,38}[a-z0-9]",
+    ),
+    "network_name": pattern("lower-case letters, digits, _ and -", r"[a-z][a-z0-9_-]{0,30}"),
+    "organisation": pattern(
+        "the name of an organisation, letters, digits and single hyphens (not a URL)", ORGANISATION
+    ),
+    "organisation_pattern": pattern(
+        "the name of an organisation, in which * stands for any part (not a URL)",
+        r"\*|[A-Za-z0-9][A-Za-z0-9*-]{0,38}",
+    ),
+    "repository": pattern("organisation/name", r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"),
+    "image_namespace": pattern("a lower-case image namespace", IMAGE_PATH),
+    "image_pattern": pattern(
+        "namespace/name of an image, in which * stands for a part of a name", r"[a-z0-9*._/-]+"
+    ),
+    "image_reference": pattern(
+        "namespace/name:tag of an image", rf"(?:{DOMAIN}(?::\d+)?/)?{IMAGE_PATH}:{TAG}"
+    ),
+    "image_name": pattern("a registry and a namespace", rf"(?:{DOMAIN}(?::\d+)?/)?{IMAGE_PATH}"),
+    "image_tag": pattern("name:tag of an image, such as python:v2", rf"{IMAGE_PATH}:{TAG}"),
+    "digest": pattern("sha256: and 64 hexadecimal digits", r"sha256:[0-9a-f]{64}"),
+    "registry": pattern("a host name, with a port where needed", rf"{DOMAIN}(?::\d+)?"),
+    "identifier": pattern("lower-case letters, digits and _", IDENTIFIER),
+    "account": pattern("lower-case letters, digits, . _ and -", r"[a-z_][a-z0-9._-]{0,63}"),
+    "scope": pattern("one of jobs, review, publish, classic", r"jobs|review|publish|classic"),
+    "username": pattern(
+        "a name to log in with, letters, digits, . _ and -", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+    ),
+    "package": pattern("the name of a Debian package", r"[a-z0-9][a-z0-9+.-]+"),
+    "dotted": pattern(
+        "a dotted path such as package.module.Class", r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+"
+    ),
+    "component": pattern("the name of a component", r"[a-z][a-z0-9_]*"),
+    "file_name": pattern("a file name", r"[A-Za-z0-9][A-Za-z0-9._/-]*"),
+    "suite": pattern("a suite or component of a package archive", r"[A-Za-z0-9][\w./-]*"),
+    "version": pattern("a version such as 0.1.0", r"\d+(?:\.\d+)+[\w.+-]*"),
+    "mode": pattern("an octal mode such as 0640, quoted", r"[0-7]{3,4}"),
+    "path": pattern("an absolute path", r"/[^\0\n]*"),
+    "text": pattern("one line of text", r"[^\x00-\x1f]*\S[^\x00-\x1f]*"),
+    "some_text": pattern("a text that is not empty", r"(?s).*\S.*"),
+    "free": Format("any text", lambda _: True),
+    # Secrets and keys
+    "key_32": secret(32),
+    "key_28": secret(28),
+    "token": secret(20),
+    "password": secret(12, "characters"),
+    "credential": pattern("user:password", r"[^\s:]+:\S+"),
+    "some_secret": pattern("a secret that is not empty", r"(?s).+"),
+    "signing_key": Format("an Ed25519 private key in PEM form", key_material.is_signing_key),
+    "public_key": Format("an Ed25519 public key in PEM form", key_material.is_public_key),
+    "certificates": Format("certificates in PEM form", key_material.is_certificates),
+    "private_key": Format(
+        "a private key in PEM form, without a passphrase", key_material.is_private_key
+    ),
+}
