@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from converging import converge
 from probes import PROBE, address_of, listening, probe, without_rules
 
 HOSTS = ["runner"]
@@ -163,3 +164,26 @@ def test_the_engine_does_not_start_without_the_rules(host: Host) -> None:
         host.check_output("mv %s.away %s", policy, policy)
     host.check_output("systemctl start docker")
     assert host.check_output("sallyport-firewall status").startswith("in force")
+
+
+def test_a_run_that_was_cut_short_is_finished_by_the_next(host: Host) -> None:
+    """A package that does not exist ends the run after daemon.json was written."""
+    changed = {"container_engine_settings": {"labels": ["site=changed"]}}
+
+    def labels() -> str:
+        return str(host.check_output("docker info --format '{{json .Labels}}'"))
+
+    assert "site=changed" not in labels()
+    code, _, output = converge(**changed, __container_engine_packages=["no-such-package"])
+    assert code != 0, output
+    assert "site=changed" in host.file("/etc/docker/daemon.json").content_string
+    assert "site=changed" not in labels()
+    code, changes, output = converge(**changed)
+    assert code == 0, output
+    assert changes > 0
+    assert "site=changed" in labels()
+    code, changes, output = converge(**changed)
+    assert (code, changes) == (0, 0), output
+    code, _, output = converge()
+    assert code == 0, output
+    assert "site=changed" not in labels()

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import yaml
 from testinfra.host import Host
 
+from converging import ROOT, converge
 from service_claims import ServiceClaims
+
+
+def inputs() -> dict[str, Any]:
+    """The role's inputs in this scenario."""
+    (play,) = yaml.safe_load((ROOT / "molecule/python_service/converge.yml").read_text())
+    return dict(play["tasks"][0]["vars"])
 
 
 class TestPythonService(ServiceClaims):
@@ -42,3 +52,28 @@ class TestPythonService(ServiceClaims):
     def test_no_wheel_stays_behind(self, host: Host) -> None:
         assert host.file("/opt/sallyport/proxy/current/ours.txt").exists
         assert not host.file("/opt/sallyport/proxy/current/wheels").exists
+
+    def test_a_run_that_was_cut_short_is_finished_by_the_next(self, host: Host) -> None:
+        """A secret that is not a string ends the run after the environment was written."""
+        settings = inputs()["python_service_environment"] | {"PROXY_LOG_ROWS": 999}
+        changed = {"python_service_environment": settings}
+
+        def running() -> str:
+            process = host.check_output("systemctl show -P MainPID sallyport-proxy")
+            return str(host.check_output("cat /proc/%s/environ", process))
+
+        assert "PROXY_LOG_ROWS=1000" in running()
+        code, _, output = converge(**changed, python_service_secrets={"canary": 5})
+        assert code != 0, output
+        written = host.file("/etc/sallyport/proxy/environment").content_string
+        assert "PROXY_LOG_ROWS='999'" in written
+        assert "PROXY_LOG_ROWS=1000" in running()
+        code, changes, output = converge(**changed)
+        assert code == 0, output
+        assert changes > 0
+        assert "PROXY_LOG_ROWS=999" in running()
+        code, changes, output = converge(**changed)
+        assert (code, changes) == (0, 0), output
+        code, _, output = converge()
+        assert code == 0, output
+        assert "PROXY_LOG_ROWS=1000" in running()

@@ -32,12 +32,19 @@ def run(root: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """The module on the managed folder; gives its answer."""
 
     def answer(
-        files: dict[str, Any], check: list[str] | None = None, how: str = "", **folder: Any
+        files: dict[str, Any],
+        check: list[str] | None = None,
+        how: str = "",
+        pending: str | None = None,
+        applied: str | None = None,
+        **folder: Any,
     ) -> dict[str, Any]:
         managed = {"root": str(root), "owner": ME, "group": MINE, "files": files} | folder
         arguments = {
             "folders": [managed],
             "check": check or [],
+            "pending": pending,
+            "applied": applied,
             "_ansible_check_mode": "check" in how,
             "_ansible_diff": "diff" in how,
         }
@@ -238,3 +245,77 @@ def test_an_unknown_owner_leaves_nothing_behind(run: Run, root: Path) -> None:
     assert [path.name for path in root.iterdir()] == ["settings"]
     assert (root / "settings").read_text() == "x"
     assert run({"settings": "y"})["changed"]
+
+
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where changes are remembered until something is restarted."""
+    monkeypatch.setattr(managed_files, "PENDING", tmp_path / "pending")
+    return tmp_path / "pending"
+
+
+def test_a_change_is_reported_until_it_is_applied(run: Run, memory: Path) -> None:
+    first = run({"settings": "a=1"}, pending="example")
+    again = run({"settings": "a=1"}, pending="example")
+    assert again["changed"]
+    assert again["paths"] == first["paths"]
+    assert mode_of(memory) == 0o700
+    assert not run({"settings": "a=1"}, applied="example")["changed"]
+    after = run({"settings": "a=1"}, pending="example")
+    assert (after["changed"], after["paths"]) == (False, [])
+
+
+@pytest.mark.usefixtures("memory")
+def test_changes_of_several_runs_add_up(run: Run, root: Path) -> None:
+    run({"settings": "a=1"}, applied="example")
+    run({"settings": "a=2"}, pending="example")
+    third = run({"settings": "a=2", "unit": "x"}, pending="example")
+    assert third["paths"] == [str(root / "settings"), str(root / "unit")]
+
+
+def test_check_mode_reports_what_is_pending_and_keeps_it(run: Run, memory: Path) -> None:
+    assert run({"settings": "a=1"}, pending="example", how="check")["changed"]
+    assert not memory.exists()
+    run({"settings": "a=1"}, pending="example")
+    assert run({"settings": "a=1"}, pending="example", how="check")["changed"]
+    run({"settings": "a=1"}, applied="example", how="check")
+    assert run({"settings": "a=1"}, pending="example")["changed"]
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_result_that_is_refused_leaves_nothing_pending(run: Run) -> None:
+    run({"settings": "a=1"})
+    refused = run({"settings": "a=2"}, check=["false"], pending="example")
+    assert refused["failed"]
+    assert not run({"settings": "a=1"}, pending="example")["changed"]
+
+
+def test_a_killed_run_leaves_its_change_pending(
+    run: Run, root: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run({"settings": "a=1"})
+
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(managed_files.Writer, "_replace", die)
+    with pytest.raises(json.JSONDecodeError):
+        run({"settings": "a=2"}, pending="example")
+    monkeypatch.undo()
+    monkeypatch.setattr(managed_files, "PENDING", memory)
+    assert (root / "settings").read_text() == "a=1"
+    assert run({"settings": "a=1"}, pending="example")["paths"] == [str(root / "settings")]
+
+
+def test_a_memory_that_was_cut_short_counts_as_a_change(run: Run, memory: Path) -> None:
+    memory.mkdir()
+    (memory / "example").write_text('["/etc/exa')
+    assert run({}, pending="example")["paths"][0] == str(memory / "example")
+
+
+@pytest.mark.parametrize("name", ["../example", "", "a b"])
+@pytest.mark.usefixtures("memory")
+def test_the_name_of_what_is_pending_is_a_plain_name(run: Run, name: str) -> None:
+    refused = run({"settings": "a=1"}, pending=name)
+    assert refused["failed"]
+    assert "must be a name of letters" in refused["msg"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from ansible_collections.sallyport.site.plugins.action import write_secrets as module
+from ansible_collections.sallyport.site.plugins.plugin_utils import vault_text
 from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
 
 DECLARED: dict[str, dict[str, Any]] = {
@@ -37,7 +40,7 @@ def text() -> str:
 
 
 def test_each_kind_has_its_form(text: str) -> None:
-    held = module.values(text)
+    held = vault_text.values(text)
     assert sorted(held) == NAMES
     assert re.fullmatch(r"[0-9a-f]{40}", held["vault_token"])
     assert re.fullmatch(r"[A-Za-z0-9]{64}", held["vault_key"])
@@ -45,7 +48,7 @@ def test_each_kind_has_its_form(text: str) -> None:
 
 
 def test_pairs_belong_together(text: str) -> None:
-    held = module.values(text)
+    held = vault_text.values(text)
     private = load_pem_private_key(held["vault_pair"].encode(), None)
     assert private.public_key() == load_pem_public_key(held["vault_pair_public"].encode())
     certificate = x509.load_pem_x509_certificate(held["vault_authority_certificate"].encode())
@@ -63,8 +66,8 @@ def test_what_an_operator_wrote_stays(text: str) -> None:
     completed, added = module.complete(mine, QUICK)
     assert completed.startswith(f"{mine}\n")
     assert "vault_token" not in added
-    assert module.values(completed)["vault_token"] == "mine"
-    assert module.values(text)["vault_token"] != "mine"
+    assert vault_text.values(completed)["vault_token"] == "mine"
+    assert vault_text.values(text)["vault_token"] != "mine"
 
 
 @pytest.mark.parametrize("placeholder", ["CHANGE_ME", "CHANGE_ME_TOO", "<a secret>", ""])
@@ -90,9 +93,9 @@ def test_unknown_kinds_are_refused() -> None:
 
 
 def test_rotation_keeps_what_others_still_hold(text: str) -> None:
-    before = module.values(text)
+    before = vault_text.values(text)
     rotated, names = module.rotate(text, DECLARED, ["vault_token", "vault_pair", "vault_key"])
-    after = module.values(rotated)
+    after = vault_text.values(rotated)
     assert after["vault_token_previous"] == before["vault_token"] != after["vault_token"]
     assert after["vault_pair_public_previous"] == before["vault_pair_public"]
     assert "vault_key_previous" not in after
@@ -100,7 +103,7 @@ def test_rotation_keeps_what_others_still_hold(text: str) -> None:
     assert "vault_word" not in names
     forgotten, gone = module.forget(rotated, DECLARED)
     assert gone == ["vault_pair_public_previous", "vault_token_previous"]
-    assert set(module.values(forgotten)) == set(before)
+    assert set(vault_text.values(forgotten)) == set(before)
 
 
 @pytest.mark.parametrize("wanted", [["vault_authority"], ["vault_once"], ["vault_nix"], []])
@@ -109,9 +112,70 @@ def test_what_cannot_be_rotated_is_named_with_what_can(text: str, wanted: list[s
         module.rotate(text, DECLARED, wanted)
 
 
-def test_removing_an_entry_takes_its_block_and_no_more() -> None:
-    text = "a: |\n  one\n\n  two\nab: 1\n# note\nb: 2\n"
-    assert module.without(text, ["a"]) == "ab: 1\n# note\nb: 2\n"
+TEXT = """\
+# head
+a: "x"  # beside a
+# before b
+b: |
+  one
+
+  two
+# before c
+c: 'y'
+
+# tail
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "left"),
+    [
+        (["a"], "# head\n# before b\nb: |\n  one\n\n  two\n# before c\nc: 'y'\n\n# tail\n"),
+        (["b"], "# head\na: \"x\"  # beside a\n# before b\n# before c\nc: 'y'\n\n# tail\n"),
+        (["c", "z"], '# head\na: "x"  # beside a\n# before b\nb: |\n  one\n\n  two\n# before c\n'),
+        ([], TEXT),
+    ],
+)
+def test_removing_an_entry_takes_its_block_and_no_more(names: list[str], left: str) -> None:
+    result = vault_text.without(TEXT, names)
+    assert result.startswith(left)
+    assert ("# tail" in result) == ("# tail" in TEXT)
+    assert not set(names) & set(vault_text.values(result))
+
+
+def test_replacing_an_entry_keeps_its_place_and_every_comment() -> None:
+    result = vault_text.with_entries(TEXT, {"b": "new\nlines\n", "a": "007", "z": "last"})
+    assert [" ".join(line.split()) for line in result.splitlines() if "#" in line] == [
+        *("# head", 'a: "007" # beside a', "# before b", "# before c", "# tail"),
+    ]
+    assert list(vault_text.values(result)) == ["a", "b", "c", "z"]
+    assert vault_text.values(result)["a"] == "007"
+    assert vault_text.values(result)["b"] == "new\nlines\n"
+
+
+def test_a_vault_that_is_not_a_mapping_is_refused_without_its_text() -> None:
+    with pytest.raises(ValueError, match="must be a mapping"):
+        vault_text.values("- hunter2\n")
+    for text in ("a: [hunter2\n", "a: hunter2\na: 1\n"):
+        with pytest.raises(ValueError, match="is not valid YAML, or has a name twice") as caught:
+            vault_text.without(text, ["a"])
+        assert "hunter2" not in str(caught.value)
+
+
+def test_a_controller_without_the_parser_is_told_how_to_get_it() -> None:
+    program = (
+        "import sys; sys.modules['ruamel'] = None; "
+        "import ansible_collections.sallyport.site.plugins.plugin_utils.vault_text"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(ROOT / "collections")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode != 0
+    assert "run python3 tools/bootstrap.py tools, then . .venv/bin/activate" in answer.stderr
 
 
 def test_the_vault_stands_beside_the_inventory(tmp_path: Path) -> None:
@@ -119,7 +183,7 @@ def test_the_vault_stands_beside_the_inventory(tmp_path: Path) -> None:
     expected = tmp_path.resolve() / "group_vars/all/vault.yml"
     assert module.vault_path([str(tmp_path)]) == expected
     assert module.vault_path([str(tmp_path / "hosts.yml")]) == expected
-    with pytest.raises(ValueError, match="is a pattern"):
+    with pytest.raises(ValueError, match="is an example"):
         module.vault_path([str(ROOT / "inventories/example")])
     with pytest.raises(ValueError, match="name your inventory"):
         module.vault_path(["/etc/ansible/hosts"])

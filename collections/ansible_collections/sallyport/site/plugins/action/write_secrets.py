@@ -30,8 +30,12 @@ from cryptography.x509.oid import NameOID
 
 from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
 from ansible_collections.sallyport.site.plugins.plugin_utils.placeholders import PLACEHOLDER
+from ansible_collections.sallyport.site.plugins.plugin_utils.vault_text import (
+    values,
+    with_entries,
+    without,
+)
 
-HEADER = "# Secrets of this inventory, made by playbooks/operations/generate_secrets.yml.\n"
 CA_YEARS = 10
 ARGUMENTS = {
     "rotate": {"type": "list", "elements": "str"},
@@ -127,7 +131,7 @@ def names_of(declaration: Declaration) -> list[str]:
 
 
 def declared(roles: Path) -> dict[str, Declaration]:
-    """Return every secret that the roles declare, by name; one that two share stands once."""
+    """Return every secret that the roles declare, by name; one that two share is listed once."""
     found: dict[str, Declaration] = {}
     for path in sorted(roles.glob("*/meta/secrets.yml")):
         for declaration in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
@@ -146,33 +150,6 @@ def wanted(declarations: dict[str, Declaration], job_server: str) -> dict[str, D
     }
 
 
-def values(text: str) -> dict[str, str]:
-    """Return what a vault's text holds; raise ValueError where it is no mapping."""
-    held = yaml.safe_load(text) or {}
-    if not isinstance(held, dict):
-        raise ValueError("the vault file must be a mapping of names to values")
-    return {str(name): str(value) for name, value in held.items()}
-
-
-def without(text: str, names: Iterable[str]) -> str:
-    """Return the text without the entries of these names; everything else stays."""
-    for name in names:
-        entry = re.compile(rf"^{re.escape(name)}:[^\n]*\n(?:(?:[ \t][^\n]*)?\n)*", re.MULTILINE)
-        text = entry.sub("", text)
-    return text
-
-
-def with_entries(text: str, entries: dict[str, str]) -> str:
-    """Return the text with these entries at its end, or in place of former ones."""
-    kept = without(text if text.endswith("\n") or not text else f"{text}\n", entries)
-    lines = []
-    for name, value in sorted(entries.items()):
-        block = "\n".join(f"  {line}" for line in value.rstrip("\n").split("\n"))
-        multi = "\n" in value.rstrip("\n")
-        lines.append(f"{name}: |\n{block}\n" if multi else f'{name}: "{value}"\n')
-    return kept + "".join(lines)
-
-
 def complete(text: str, declarations: Iterable[Declaration]) -> tuple[str, list[str]]:
     """Return the text with every missing or placeholder secret made, and the names added.
 
@@ -186,11 +163,11 @@ def complete(text: str, declarations: Iterable[Declaration]) -> tuple[str, list[
             raise ValueError(f"{missing[0]} is missing beside its other half; supply both or none")
         if missing:
             added |= make(declaration)
-    return (with_entries(text or HEADER, added) if added else text), sorted(added)
+    return (with_entries(text, added) if added else text), sorted(added)
 
 
 def rotatable(declaration: Declaration) -> bool:
-    """Tell whether converging brings a new value into force: not for an authority, for one."""
+    """Return whether converging brings a new value into force; for an authority it does not."""
     return declaration["kind"] != "rsa_ca" and bool(declaration.get("rotate", True))
 
 
@@ -213,7 +190,7 @@ def rotate(
         if overlap in held:
             changed[f"{overlap}_previous"] = held[overlap]
         changed |= make(able[name])
-    return with_entries(text or HEADER, changed), sorted(changed)
+    return with_entries(text, changed), sorted(changed)
 
 
 def forget(text: str, declarations: dict[str, Declaration]) -> tuple[str, list[str]]:
@@ -229,7 +206,7 @@ def vault_path(sources: list[str]) -> Path:
         if source.exists() and source != Path("/etc/ansible/hosts"):
             folder = source if source.is_dir() else source.parent
             if folder.resolve() == ROOT / "inventories/example":
-                raise ValueError("inventories/example is a pattern: copy it to inventories/mysite")
+                raise ValueError("inventories/example is an example: copy it to inventories/mysite")
             return folder.resolve() / "group_vars/all/vault.yml"
     raise ValueError("name your inventory, for example -i inventories/mysite")
 
@@ -262,7 +239,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Report the names that changed, where they stand, and whether the file is encrypted."""
+        """Report the names that changed, the file, and whether it is encrypted."""
         result = dict(super().run(tmp, task_vars))
         _, arguments = self.validate_argument_spec(ARGUMENTS)
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +40,15 @@ options:
     type: list
     elements: str
     default: []
+  pending:
+    description: >-
+      Name of what must be restarted after a change. A change is remembered under it in
+      /run/sallyport-pending, so that the next run finishes one that ended before its handlers:
+      the task reports it again until O(applied) names it, or the host restarts.
+    type: str
+  applied:
+    description: Name of what was restarted; forgets the changes that are pending under it.
+    type: str
 author: [Sallyport developers]
 """
 
@@ -46,11 +57,19 @@ EXAMPLES = """
   sallyport.site.managed_files:
     folders:
       - {root: /etc/example, folder_mode: "0750", mode: "0640", files: {settings: "a=1"}}
+    pending: example
+  notify: [Restart example, Note that example was restarted]
+
+# A handler, after the one that restarts it
+- name: Note that example was restarted
+  sallyport.site.managed_files:
+    folders: []
+    applied: example
 """
 
 RETURN = """
 paths:
-  description: What was created, changed or removed.
+  description: What was created, changed or removed, in this run and in those that it finishes.
   type: list
   returned: always
 """
@@ -67,7 +86,11 @@ SUBOPTIONS = {
 ARGUMENTS = {
     "folders": {"type": "list", "elements": "dict", "required": True, "options": SUBOPTIONS},
     "check": {"type": "list", "elements": "str", "default": []},
+    "pending": {"type": "str"},
+    "applied": {"type": "str"},
 }
+# It is empty after a restart of the host, when everything runs with what was written.
+PENDING = Path("/run/sallyport-pending")
 
 
 class RefusedError(Exception):
@@ -112,6 +135,38 @@ class Former:
             self.path.symlink_to(self.link)
 
 
+class Pending:
+    """The paths that changed since something was restarted, kept until it is restarted again."""
+
+    def __init__(self, name: str | None) -> None:
+        if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise RefusedError(f"{name!r} must be a name of letters, digits, `.`, `_` and `-`")
+        self._path = PENDING / name if name else None
+
+    def paths(self) -> list[str]:
+        """Return the paths that changed; a file that was cut short counts as a change."""
+        if self._path is None or not self._path.exists():
+            return []
+        try:
+            return [str(path) for path in json.loads(self._path.read_text())]
+        except ValueError:
+            return [str(self._path)]
+
+    def add(self, path: str) -> None:
+        """Remember a path that is about to change."""
+        if self._path is not None:
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            paths = [*dict.fromkeys([*self.paths(), path])]
+            draft(self._path, json.dumps(paths).encode()).replace(self._path)
+
+    def forget(self) -> bool:
+        """Forget all paths; return whether there were any."""
+        present = self._path is not None and self._path.exists()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+        return present
+
+
 def between(root: Path, name: str) -> list[Path]:
     """Return the folders between a root and its file, the outer ones first."""
     return [path for path in reversed((root / name).parents) if root in path.parents]
@@ -138,8 +193,9 @@ def check_names(folder: dict[str, Any]) -> None:
 class Writer:
     """Brings one folder and its files to what was asked for, and remembers what changed."""
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: AnsibleModule, pending: Pending) -> None:
         self._module = module
+        self._pending = pending
         self.changed: list[str] = []
         self.diff: list[dict[str, str]] = []
         self._before: list[Former] = []
@@ -159,6 +215,12 @@ class Writer:
             listed = {root / name for name in folder["files"]}
             self._remove(path for path in sorted(root.glob("*")) if path not in listed)
 
+    def _note(self, path: Path) -> None:
+        """Report a change; called before it is made, so that a killed run leaves a trace."""
+        self.changed.append(str(path))
+        if not self._module.check_mode:
+            self._pending.add(str(path))
+
     def _settle(self, path: Path, folder: dict[str, Any], mode: str) -> bool:
         wanted = {"owner": folder["owner"], "group": folder["group"], "mode": mode}
         common = self._module.load_file_common_arguments(wanted, path=str(path))
@@ -167,23 +229,23 @@ class Writer:
     def _make(self, path: Path, folder: dict[str, Any]) -> None:
         mode = folder["folder_mode"]
         missing = not path.is_dir()
+        if missing:
+            self._note(path)
         if missing and not self._module.check_mode:
             for parent in [*reversed(path.parents), path]:
                 if not parent.is_dir():
                     parent.mkdir()
                     parent.chmod(0o755)
-        if (
-            (missing and self._module.check_mode)
-            or (mode and self._settle(path, folder, mode))
-            or missing
-        ):
-            self.changed.append(str(path))
+        if missing and self._module.check_mode:
+            return
+        if mode and self._settle(path, folder, mode) and not missing:
+            self._note(path)
 
     def _put(self, path: Path, text: str, folder: dict[str, Any]) -> None:
         former = Former.of(path)
         if former.content == text.encode():
             if self._settle(path, folder, folder["mode"]):
-                self.changed.append(str(path))
+                self._note(path)
             return
         self._record(former, (former.content or b"").decode(errors="replace"), text)
         if not self._module.check_mode:
@@ -200,7 +262,7 @@ class Writer:
 
     def _record(self, former: Former, before: str, after: str) -> None:
         name = str(former.path)
-        self.changed.append(name)
+        self._note(former.path)
         self._before.append(former)
         if self._module._diff:
             self.diff.append(
@@ -229,18 +291,25 @@ class Writer:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    writer = Writer(module)
     try:
+        pending, applied = Pending(module.params["pending"]), Pending(module.params["applied"])
         for folder in module.params["folders"]:
             check_names(folder)
     except RefusedError as error:
         module.fail_json(msg=f"nothing was written: {error}")
+    before = pending.paths()
+    writer = Writer(module, pending)
     for folder in module.params["folders"]:
         writer.write(folder)
     refusal = writer.judge(module.params["check"])
     if refusal:
+        if not before:
+            pending.forget()
         module.fail_json(msg=refusal, paths=writer.changed)
-    module.exit_json(changed=bool(writer.changed), paths=writer.changed, diff=writer.diff)
+    if not module.check_mode:
+        applied.forget()
+    changed = [*dict.fromkeys([*before, *writer.changed])]
+    module.exit_json(changed=bool(changed), paths=changed, diff=writer.diff)
 
 
 if __name__ == "__main__":
