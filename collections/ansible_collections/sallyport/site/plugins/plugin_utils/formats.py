@@ -164,6 +164,7 @@ FORMATS = {
     "listen_address": Format(
         "an address, or localhost", lambda value: value == "localhost" or usable(value)
     ),
+    "host_or_address": pattern("a host name or an IPv4 address", rf"{HOST}|{DOMAIN}"),
     "listen": pattern("a port, or an address with a port", r"(?:[0-9.]+:|\[[0-9a-f:]+\]:)?\d{1,5}"),
     # Names and addresses of services
     "https_url": Format(
