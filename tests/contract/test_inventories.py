@@ -129,9 +129,9 @@ def test_ten_faults_are_named_at_once_however_the_run_is_narrowed(
 
 
 def test_a_tag_that_does_not_exist_is_refused(mysite: Path) -> None:
-    code, output = play("../site", "-i", str(mysite), "--tags", "runnner")
+    code, output = play("../site", "-i", str(mysite), "--tags", "runner_x")
     assert code != 0
-    assert sentences(output)[0].startswith("Unknown tag runnner")
+    assert sentences(output)[0].startswith("Unknown tag runner_x")
 
 
 # What an operator appends to group_vars/all/main.yml, and what ansible-core says of it before any
