@@ -21,6 +21,7 @@ OPERATIONS = f"{SITE} playbooks/operations"
 TOPOLOGY = "molecule/topology/molecule.yml"
 HERE = "tests/contract/test_commands.py::test_an_operator_walks_through_the_pages"
 CLONED = "tests/contract/test_commands.py::test_a_clone_has_what_the_next_commands_need"
+LINTED = "tests/contract/test_commands.py::test_a_broken_file_of_the_inventory_is_named"
 JOURNEY = "tests/e2e/test_journey.py"
 INSTALL = "tests/infra/install/test_install.py"
 WALKED = {line for step in installation() if step.kind == "sh" for line in step.text.splitlines()}
@@ -54,6 +55,7 @@ RUN_BY = {
     f"{OPERATIONS}/remove_component.yml -e component=proxy -e confirm=proxy": (
         "tests/infra/single_host/test_way_back.py::test_a_component_is_removed_and_its_state_stays"
     ),
+    "yamllint -d relaxed inventories/mysite": LINTED,
     "make demo": JOURNEY,
     "make test": ".ci/run",
     "make docs": "tests/contract/test_docs.py::test_generated_pages_are_current",
@@ -188,3 +190,15 @@ def test_verbs_of_the_client_explain_themselves(
         cli.main([*command.split()[1:], "--help"])
     assert ended.value.code == 0
     assert f"usage: {command}" in capsys.readouterr().out
+
+
+def test_a_broken_file_of_the_inventory_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "mysite"
+    shutil.copytree(ROOT / "inventories/example", folder)
+    words = [Path(sys.executable).parent / "yamllint", "-d", "relaxed", folder]
+    assert subprocess.run(words, check=False, capture_output=True).returncode == 0
+    file = folder / "group_vars/all/main.yml"
+    file.write_text(f"{file.read_text()}\nsite_name: a: b\n")
+    answer = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert answer.returncode == 1
+    assert str(file) in answer.stdout

@@ -204,6 +204,10 @@ FORMATS = {
         "the name of an organisation, in which * stands for any part (not a URL)",
         r"\*|[A-Za-z0-9][A-Za-z0-9*-]{0,38}",
     ),
+    "forge_owner": pattern(
+        "a forge's host name, or HOST/ORGANISATION", rf"{DOMAIN}(?:/{ORGANISATION})?"
+    ),
+    "file_type": pattern("a suffix such as .csv", r"\.[a-z]{2,5}"),
     "repository": pattern("organisation/name", r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"),
     "image_namespace": pattern("a lower-case image namespace", IMAGE_PATH),
     "image_pattern": pattern(
