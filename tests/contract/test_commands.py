@@ -195,7 +195,7 @@ def test_verbs_of_the_client_explain_themselves(
 def test_a_broken_file_of_the_inventory_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "mysite"
     shutil.copytree(ROOT / "inventories/example", folder)
-    words = [Path(sys.executable).parent / "yamllint", "-d", "relaxed", folder]
+    words = [str(Path(sys.executable).parent / "yamllint"), "-d", "relaxed", str(folder)]
     assert subprocess.run(words, check=False, capture_output=True).returncode == 0
     file = folder / "group_vars/all/main.yml"
     file.write_text(f"{file.read_text()}\nsite_name: a: b\n")
