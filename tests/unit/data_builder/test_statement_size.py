@@ -103,8 +103,13 @@ def _deep() -> Iterator[None]:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_statements_grow_in_proportion_to_their_operands(shape: str, scheme: str) -> None:
     half = size(SHAPES[shape](30), scheme)
-    started = time.process_time()
-    whole = size(SHAPES[shape](60), scheme)
-    assert time.process_time() - started < 1
+    seconds = []
+    for _ in range(3):  # the least of three: what else runs on the machine can only add
+        started = time.process_time()
+        whole = size(SHAPES[shape](60), scheme)
+        seconds.append(time.process_time() - started)
+        if seconds[-1] < 1:
+            break
+    assert min(seconds) < 1
     assert whole / half < 2.3
     assert half < whole < LARGEST[shape]

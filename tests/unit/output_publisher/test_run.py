@@ -23,6 +23,7 @@ from tests.unit.output_publisher.doubles import (
 )
 
 from sallyport_common.settings import environment_names
+from sallyport_disclosure.policy import Policy
 from sallyport_output_publisher.settings import PREFIX, Settings
 
 Run = Callable[..., int]
@@ -56,7 +57,7 @@ def test_the_release_record_says_who_decided(
     run("run", "--once")
     metadata = job_server.releases[REQUEST]["metadata"]
     assert metadata["reviewers"] == ["cy", "di"]
-    assert (metadata["author"], metadata["policy"]) == ("ada", "abc")
+    assert (metadata["author"], metadata["policy"]) == ("ada", Policy().version)
     assert len(metadata["manifest_sha256"]) == 64
     upload = job_server.headers[1]
     assert upload["Content-Disposition"] == 'attachment; filename="output/table.csv"'
