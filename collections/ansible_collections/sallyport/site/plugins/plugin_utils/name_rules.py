@@ -36,6 +36,8 @@ CONNECTION = {
 }
 # Tags that ansible-core gives a meaning of its own.
 TAGS = {"all", "always", "never", "tagged", "untagged"}
+# What Molecule always passes to --skip-tags, for tasks that no scenario should run.
+MOLECULE_TAGS = {"molecule-notest", "notest"}
 
 
 def presence(site: Site) -> Iterator[Fault]:
@@ -161,7 +163,7 @@ def run_tags(site: Site, tags: list[str]) -> Iterator[Fault]:
     """Every tag of --tags and --skip-tags exists: Ansible would silently do nothing."""
     declared = site.distribution.tags
     for tag in tags:
-        if tag not in declared | TAGS:
+        if tag not in declared | TAGS | MOLECULE_TAGS:
             meant = nearest(tag, declared)
             hint = f", did you mean {meant}?" if meant else "."
             yield Fault(f"Unknown tag {tag}{hint} Accepted are {listed(sorted(declared | TAGS))}.")
