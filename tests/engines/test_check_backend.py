@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.engines.sites import ACCOUNT, HOSPITAL, Report, Site, check, copied
 
-from sallyport_data_builder.backends.checks.postgresql import PostgreSQLCatalogue
+from sallyport_data_builder.checks.postgresql import PostgreSQLCatalogue
 
 Run = Callable[..., Report]
 BASELINE = ("CHK-05", "ons_deaths", "")

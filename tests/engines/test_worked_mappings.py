@@ -11,9 +11,9 @@ from tests.engines import omop
 from tests.engines.sites import HOSPITAL, OMOP, Site, check, copied, psql
 
 from sallyport_data_builder.backends.mapping import parse
-from sallyport_data_builder.backends.standard import Standard
 from sallyport_data_builder.cli import main
 from sallyport_data_builder.sql.run import connect, dialect_of
+from sallyport_data_builder.sql.standard import Standard
 
 STUDY = """
 from sallyport_data_builder.lang import create_dataset

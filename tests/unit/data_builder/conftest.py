@@ -58,7 +58,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return ENGINES[request.param]
 
 
-@pytest.fixture(params=["memory", "sqlite", "duckdb"])
+@pytest.fixture(params=list(ENGINES))
 def asked(request: pytest.FixtureRequest) -> Reference | Server:
     """Return what is asked about measures and event tables."""
     return Reference() if request.param == "memory" else server(f"{request.param}://")

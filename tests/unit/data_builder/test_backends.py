@@ -12,19 +12,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends import keys, python, usage
-from sallyport_data_builder.backends.implied import ColumnTest
+from sallyport_data_builder.backends import python, usage
 from sallyport_data_builder.backends.mapping import find, parse
 from sallyport_data_builder.backends.parts import BackendMapping, Exclusion, TableSource
 from sallyport_data_builder.backends.python import Backend
-from sallyport_data_builder.backends.standard import Standard
 from sallyport_data_builder.cli import main
 from sallyport_data_builder.errors import ArgumentsError, MappingError
 from sallyport_data_builder.lang import create_dataset
 from sallyport_data_builder.lang.datasets import Dataset, plan_of
 from sallyport_data_builder.lang.tables import EventFrame, PatientFrame, Series, table
 from sallyport_data_builder.model.nodes import topological
+from sallyport_data_builder.sql import keys
+from sallyport_data_builder.sql.implied import ColumnTest
 from sallyport_data_builder.sql.run import connect, dialect_of, run_steps
+from sallyport_data_builder.sql.standard import Standard
 from sallyport_data_builder.sql.steps import Planner, Step
 
 Rows = list[tuple[Any, ...]]
@@ -212,7 +213,7 @@ def test_a_class_overrides_what_the_mapping_file_says(folder: Path, url: str) ->
     assert all("site" in select.selected_columns for select in stored)
     with (
         connect(dialect_of(url), url, backend, "unit") as database,
-        pytest.raises(Exception, match="another try may help") as caught,
+        pytest.raises(Exception, match="retry later") as caught,
     ):
         database.execute("test", sa.text("select * from nowhere"))
     assert getattr(caught.value, "code", 0) == 3

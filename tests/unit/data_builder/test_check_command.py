@@ -47,7 +47,7 @@ def test_chk_r2_the_report_has_its_fields(run: Run, tmp_path: Path) -> None:
     found = report(run, tmp_path, "--full")
     assert {*found} == REPORT | {"summary"}
     assert all({*check} == CHECK for check in found["checks"])
-    assert found["summary"] == {"ok": 12, "warn": 2, "fail": 0, "skip": 5}
+    assert found["summary"] == {"ok": 14, "warn": 2, "fail": 0, "skip": 5}
     assert found["server"].startswith("sqlite 3.")
     assert found["level"] == "full"
 

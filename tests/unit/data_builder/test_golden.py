@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import sqlglot
 from tests.unit.data_builder.engines import mapping
-from tests.unit.data_builder.test_connectors import PARSERS
 
 from sallyport_data_builder.lang import (
     INTERVAL,
@@ -28,7 +27,7 @@ from sallyport_data_builder.lang import (
 from sallyport_data_builder.lang.datasets import plan_of
 from sallyport_data_builder.lang.tables import core
 from sallyport_data_builder.settings import Settings
-from sallyport_data_builder.sql.connectors import CONNECTORS
+from sallyport_data_builder.sql.connectors import CONNECTORS, dialect_of
 from sallyport_data_builder.sql.explain import statements
 
 FOLDER = Path(__file__).parent / "golden"
@@ -95,5 +94,5 @@ def test_statements_are_those_that_were_reviewed(kind: str, scheme: str) -> None
     if os.environ.get("GOLDEN") == "write":
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
-    parsed = [each for each in sqlglot.parse(text, dialect=PARSERS.get(scheme, scheme)) if each]
+    parsed = [each for each in sqlglot.parse(text, dialect=dialect_of(scheme).grammar) if each]
     assert len(parsed) == len(re.findall(r";$", text, re.MULTILINE)) > 2

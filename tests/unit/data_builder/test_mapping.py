@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sallyport_data_builder.backends import mapping
-from sallyport_data_builder.backends.checks.static import problems, static
-from sallyport_data_builder.backends.checks.subject import Subject
 from sallyport_data_builder.backends.lines import Lines
+from sallyport_data_builder.checks.static import problems, static
+from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.errors import ArgumentsError, MappingError
 
 FOLDER = Path(__file__).parents[3] / "roles/data_builder/files/backends"
@@ -21,7 +21,7 @@ def test_hospital_is_valid_and_names_what_it_lacks() -> None:
     assert found.implements == ("core",)
     assert "cause_of_death_04" in found.tables["core", "ons_deaths"].unavailable
     assert [item.name for item in found.exclusions] == ["opted_out"]
-    checks = list(static(Subject(found, "postgresql")))
+    checks = list(static(Subject(found, "postgres")))
     assert [check.id for check in checks if check.status != "ok"] == ["CHK-05"]
 
 
@@ -111,7 +111,7 @@ def test_chk_04_map_must_close_the_categories() -> None:
     open_map = HOSPITAL.replace(', otherwise = "unknown"', "").replace(
         'F = "female"', 'F = "woman"'
     )
-    found = static(Subject(mapping.parse("hospital", open_map), "postgresql"))
+    found = static(Subject(mapping.parse("hospital", open_map), "postgres"))
     failed = [check for check in found if check.status == "fail"]
     assert [(check.id, check.table, check.column) for check in failed] == [
         ("CHK-04", "patients", "sex")
@@ -136,7 +136,7 @@ SQL = {
 def test_chk_03_sql_is_one_select_or_one_expression(name: str) -> None:
     old, new, message = SQL[name]
     text = HOSPITAL.replace(old, new, 1)
-    found = list(static(Subject(mapping.parse("hospital", text), "postgresql")))
+    found = list(static(Subject(mapping.parse("hospital", text), "postgres")))
     failed = [check for check in found if check.status == "fail"]
     assert [check.id for check in failed] == ["CHK-03"]
     assert any(word in failed[0].text for word in message.split("|"))
@@ -145,7 +145,7 @@ def test_chk_03_sql_is_one_select_or_one_expression(name: str) -> None:
 
 def test_a_comment_at_the_end_of_an_expression_hides_nothing() -> None:
     text = HOSPITAL.replace("rtrim(concept)", "rtrim(concept) -- padded")
-    found = list(static(Subject(mapping.parse("hospital", text), "postgresql")))
+    found = list(static(Subject(mapping.parse("hospital", text), "postgres")))
     assert not [check for check in found if check.status == "fail"]
 
 

@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sallyport_data_builder import arguments as command_line
-from sallyport_data_builder.errors import ArgumentsError, Failure
+from sallyport_data_builder.errors import ArgumentsError, ExitCode, Failure
 from sallyport_data_builder.settings import Settings
 
-INTERRUPTED = 130
 Command = Callable[[Any, Settings], "int | None"]
 
 
@@ -80,7 +79,7 @@ def _explain(given: Any, settings: Settings) -> None:
 
 
 def _check(given: Any, settings: Settings) -> int:
-    from sallyport_data_builder.backends.checks import command
+    from sallyport_data_builder.checks import command
 
     level = given.level or "live"
     return command.check_backend(settings, given.slug, level, given.table, given.json)
@@ -160,13 +159,13 @@ def run(words: Sequence[str], own_process: bool) -> int:
     ours, command, parameters = split(words)
     if "--version" in ours[:2]:
         print(version())
-        return 0
+        return ExitCode.OK
     given = command_line.parse(command_line.build(), ours)
     given.command, given.parameters = command, parameters
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("data_builder").setLevel(logging.DEBUG if given.debug else logging.INFO)
     settings = Settings.from_env(os.environ).with_arguments(given, own_process)
-    return int(COMMANDS[given.command_name](given, settings) or 0)
+    return int(COMMANDS[given.command_name](given, settings) or ExitCode.OK)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -184,17 +183,17 @@ def main(words: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.code
     except SystemExit as error:  # --help
-        return int(error.code or 0)
+        return int(error.code or ExitCode.OK)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains again at its end
         print("nobody reads standard output any more", file=sys.stderr)
-        return 1
+        return ExitCode.FAILED
     except Exception as error:
         print(unforeseen(error), file=sys.stderr)
-        return 1
+        return ExitCode.FAILED
 
 
 def unforeseen(error: Exception) -> str:

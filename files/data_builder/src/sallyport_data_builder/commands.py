@@ -138,9 +138,9 @@ def execute(settings: Settings, plan: Plan, output: str | None) -> None:
 
 
 def _on_database(settings: Settings, plan: Plan, output: str | None) -> None:
-    from sallyport_data_builder.backends import keys, usage
     from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.sql import leftovers
+    from sallyport_data_builder.backends import usage
+    from sallyport_data_builder.sql import keys, leftovers, values
     from sallyport_data_builder.sql.run import connect, dialect_of
 
     url = settings.database()
@@ -154,6 +154,7 @@ def _on_database(settings: Settings, plan: Plan, output: str | None) -> None:
     with connect(dialect, url, mapping, settings.job) as database:
         if settings.through_runner:
             leftovers.drop_own(database, settings.job)
+        values.check(database, plan.nodes)
         keys.refresh(database, mapping, plan.nodes)
         _answer(settings, plan, database, output)
 

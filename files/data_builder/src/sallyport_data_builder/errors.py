@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command ends with; the runner turns each into a sentence on the job's page."""
+
+    OK = 0
+    FAILED = 1
+    ARGUMENTS = 2
+    UNREACHABLE = 3
+    NOT_AVAILABLE = 4
+    REFUSED = 5
+    TOO_COMPLEX = 6
+    DEFINITION = 10
+    DATA_FILE = 11
+    PERMISSION = 12
+    ASSURANCE = 13
+    TOO_SLOW = 14
+    INTERRUPTED = 130
 
 
 class Failure(Exception):
     """A foreseen failure; its text is ours and holds no data value."""
 
-    code = 1
+    code: int = ExitCode.FAILED
 
 
 class ArgumentsError(Failure):
     """Wrong arguments, an unknown extension, a missing definition, an unknown backend."""
 
-    code = 2
+    code = ExitCode.ARGUMENTS
 
 
 class DefinitionError(Failure):
     """A mistake in the study's definition, or a plan that breaks a rule."""
 
-    code = 10
+    code = ExitCode.DEFINITION
 
 
 class UnknownNameError(DefinitionError, AttributeError):
@@ -35,31 +54,31 @@ class UnknownModuleError(DefinitionError, ModuleNotFoundError):
 class DataFileError(Failure):
     """A data file that a study supplied is missing or invalid."""
 
-    code = 11
+    code = ExitCode.DATA_FILE
 
 
 class MissingPermissionError(Failure):
     """A table needs a permission that the job lacks."""
 
-    code = 12
+    code = ExitCode.PERMISSION
 
 
 class AssuranceError(Failure):
     """A study's own assurance test failed."""
 
-    code = 13
+    code = ExitCode.ASSURANCE
 
 
 class MappingError(Failure):
     """The backend's mapping file is invalid."""
 
-    code = 5
+    code = ExitCode.REFUSED
 
 
 class TooSlowError(Failure):
     """Measures that would not be finished within the limit."""
 
-    code = 14
+    code = ExitCode.TOO_SLOW
 
 
 class DatabaseFailure(Failure):

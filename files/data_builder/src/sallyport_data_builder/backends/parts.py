@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
+
+import sqlalchemy as sa
 
 from sallyport_data_builder.backends.lines import Lines
-
-if TYPE_CHECKING:
-    from sallyport_data_builder.backends.python import Backend
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,19 @@ class ScratchColumn:
         return environ.get(self.env, "") if self.env else self.value
 
 
+class BackendClass(Protocol):
+    """What a Python backend class decides beside its mapping."""
+
+    def exclusions(self, permissions: Sequence[str]) -> Sequence[Exclusion]:
+        """Return the exclusions in force for a job with these permissions."""
+
+    def classify_error(self, exc: Exception) -> int | None:
+        """Return the exit code of a driver's error, None to leave it to the connector."""
+
+    def decorate_scratch(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        """Return a SELECT that is about to be stored, with what the site wants in each table."""
+
+
 @dataclass(frozen=True)
 class BackendMapping:
     """A whole backend, from a mapping file, from Python or from both."""
@@ -101,7 +113,7 @@ class BackendMapping:
     maintenance: str = ""
     measures_hours: int = 72
     lines: Lines = field(default_factory=lambda: Lines(""))
-    backend: Backend | None = None
+    backend: BackendClass | None = None
 
     def in_force(self, permissions: Sequence[str]) -> list[Exclusion]:
         """Return the exclusions that hold for a job with these permissions (BK-01)."""

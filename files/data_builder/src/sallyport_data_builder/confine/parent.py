@@ -25,7 +25,7 @@ from sallyport_data_builder.model.plan import Plan
 from sallyport_data_builder.schemas import SchemaError
 
 LOG = logging.getLogger("data_builder")
-CODES = {cls.code: cls for cls in (DefinitionError, DataFileError, SchemaError)}
+CODES = {int(cls.code): cls for cls in (DefinitionError, DataFileError, SchemaError)}
 
 
 def compile_definition(

@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sallyport_data_builder.errors import DatabaseFailure
+from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.io.tables import PATIENT_ID, OutputColumn, OutputTable
 
 SIZE = 64_000
+CURE = "check-backend --full counts such rows; the backend's mapping must change them."
 PLAIN = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "date": pa.date32()}
 INTS = (8, 16, 32, 64)
-DATA_REFUSED = 5
 PLAIN_VALUES = (int, float, str, datetime.date, type(None))
 
 
@@ -76,8 +76,16 @@ def batches(table: OutputTable, rows: Iterable[Any]) -> Iterator[pa.RecordBatch]
 
 def _of_tuples(part: Sequence[Sequence[Any]], wanted: pa.Schema) -> pa.RecordBatch:
     columns = list(zip(*part, strict=True))
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, wanted, strict=True)]
+    arrays = [_array(values, field) for values, field in zip(columns, wanted, strict=True)]
     return pa.record_batch(arrays, schema=wanted)
+
+
+def _array(values: Sequence[Any], field: pa.Field) -> pa.Array:
+    try:
+        return pa.array(values, field.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        text = f"The column {field.name} has a value that is not of its type. {CURE}"
+        raise DatabaseFailure(text, ExitCode.REFUSED) from None
 
 
 def _cast(batch: pa.RecordBatch, wanted: pa.Schema) -> pa.RecordBatch:
@@ -142,8 +150,7 @@ def _categories(column: OutputColumn, array: pa.Array, wanted: pa.DataType) -> p
 
 
 def _refused(column: OutputColumn, what: str) -> DatabaseFailure:
-    fix = "check-backend --full counts such rows; the backend's mapping must change them."
-    return DatabaseFailure(f"The column {column.name} {what}. {fix}", DATA_REFUSED)
+    return DatabaseFailure(f"The column {column.name} {what}. {CURE}", ExitCode.REFUSED)
 
 
 def tuples(given: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:

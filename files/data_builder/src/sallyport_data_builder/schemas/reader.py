@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sallyport_data_builder.errors import Failure, nearest
+from sallyport_data_builder.errors import ExitCode, Failure, nearest
 from sallyport_data_builder.schemas.types import ALL_TYPES, SCALARS
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -26,7 +26,7 @@ TEXT_KEYS = ("physical_name", "permission", "activation_date", "methods", "descr
 class SchemaError(Failure):
     """A schema file is invalid; that is a matter of the site, not of a study."""
 
-    code = 5
+    code = ExitCode.REFUSED
 
 
 @dataclass(frozen=True)

@@ -16,23 +16,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from sallyport_data_builder.backends.mapping import BackendMapping
-from sallyport_data_builder.backends.standard import operator_text
-from sallyport_data_builder.errors import DatabaseFailure
+from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.plan.options import switched_off
 from sallyport_data_builder.sql.dialect import Dialect
 from sallyport_data_builder.sql.stage import AnyStep, Load, Step
+from sallyport_data_builder.sql.standard import operator_text
 from sallyport_data_builder.sql.statements import Analyze, Drop
 
 LOG = logging.getLogger("data_builder")
 INSERTED = 5_000
-TRANSIENT = 3
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds between the tries to reach a database again that has to lose our scratch tables."""
 SENTENCES = {
-    3: "The database cannot be reached or was interrupted; another try may help.",
-    4: "A table or column of the backend's mapping is not there now.",
-    5: "The database refused a statement.",
-    6: "The query is too complex for the database.",
+    ExitCode.UNREACHABLE: "The database could not be reached or was interrupted; retry later.",
+    ExitCode.NOT_AVAILABLE: "A table or column of the backend's mapping does not exist.",
+    ExitCode.REFUSED: "The database rejected a statement.",
+    ExitCode.TOO_COMPLEX: "The query is too complex for the database.",
 }
 Opener = Callable[[], AbstractContextManager[sa.Connection]]
 
@@ -124,7 +123,8 @@ class Database:
         if self.mapping.maintenance:
             busy = self.execute("maintenance", operator_text(self.mapping.maintenance)).scalar()
             if busy:
-                raise DatabaseFailure("Data is being loaded now; try again later.", 4)
+                text = "Data is being loaded now; retry later."
+                raise DatabaseFailure(text, ExitCode.NOT_AVAILABLE)
 
     def store(self, step: AnyStep) -> int:
         """Make the table of a step, and log how long it took; return its rows, -1 if unknown."""
@@ -184,7 +184,7 @@ class Database:
         try:
             self.execute("clean up", statement)
         except DatabaseFailure as error:
-            lost = error.code == TRANSIENT or self.connection.invalidated
+            lost = error.code == ExitCode.UNREACHABLE or self.connection.invalidated
             if lost and self.mapping.scratch_schema:
                 self._come_back(pauses)  # the table outlives the connection, and the server
             self.execute("clean up", statement)
@@ -196,7 +196,7 @@ class Database:
                 self.reconnect()
             except DatabaseFailure as error:
                 pause = next(pauses, None)
-                if error.code != TRANSIENT or pause is None:
+                if error.code != ExitCode.UNREACHABLE or pause is None:
                     raise
                 time.sleep(pause)
             else:

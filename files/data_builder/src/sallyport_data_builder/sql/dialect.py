@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
+from sallyport_data_builder.errors import ExitCode
 from sallyport_data_builder.schemas.types import CODES, MULTI_CODES, Value
 from sallyport_data_builder.sql.portable import Outputs, Sets, grouping_sets
 
@@ -46,6 +47,8 @@ class Dialect:
     """Standard SQL, where there is such a thing."""
 
     name = ""
+    # The name that sqlglot has for the SQL that operators write in a mapping.
+    grammar = ""
     limits = Limits(parameters=30_000, joins=50, columns=1_000, identifier=63, literals=1_000)
     types: Mapping[str, Any] = {
         "bool": sa.Boolean(),
@@ -59,10 +62,14 @@ class Dialect:
     errors: tuple[type[Exception], ...] = (sa.exc.SQLAlchemyError,)
     # Whether `picked` works, so that picks are part of a scan (PLN-03, PLN-04).
     fused_picks = False
+    # Whether a column may hold values of other types than it says, so that a job looks first.
+    loose = False
     # How deep derived tables may be nested.
     nesting = 40
     # How deep calls may be nested in an expression.
     depth = 200
+    # Whether scratch tables can be in a schema; else they are temporary and end by themselves.
+    has_scratch_schema = True
     # Whether rows that are grouped in several ways are better stored first.
     stores_grid = True
     # Whether `copy` works.
@@ -132,7 +139,7 @@ class Dialect:
         """Return the database's own types of the columns of a SELECT."""
         raise NotImplementedError
 
-    def classify(self, error: Exception) -> tuple[int, str]:
+    def classify(self, error: Exception) -> tuple[ExitCode, str]:
         """Return the exit code and the database's own code; never its message (LOG-01)."""
         raise NotImplementedError
 
@@ -143,6 +150,11 @@ class Dialect:
     def missing(self, kind: str) -> Element:
         """Return NULL of a type; a column made of it holds every value of the type."""
         return sa.cast(sa.null(), self.types[kind])
+
+    def wrong_value(self, value: Element, kind: str) -> Element | None:
+        """Return the condition that a value is not of a type; None where no value can be that."""
+        del value, kind
+        return None
 
     def among(self, source: Element, values: Iterable[Value], kind: str) -> Element:
         """Tell whether a value is in a list, rendered by type, so without limit (PLN-05)."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
+from sallyport_data_builder.errors import ExitCode
 from sallyport_data_builder.sql.dialect import BATCH, TEXTS, Dialect, Element, Key, Limits
 from sallyport_data_builder.sql.statements import CreateTableAs
 
@@ -84,6 +85,8 @@ class DuckDB(Dialect):
     """A file opened for reading, or memory; scratch tables are temporary."""
 
     name = "duckdb"
+    grammar = "duckdb"
+    has_scratch_schema = False
     limits = Limits(parameters=60_000, joins=200, columns=5_000, identifier=255, literals=5_000)
     native: Mapping[str, tuple[str, ...]] = {
         "bool": ("BOOLEAN",),
@@ -168,15 +171,22 @@ class DuckDB(Dialect):
         columns = connection.execute(select.limit(0)).cursor.description
         return {item[0]: str(item[1]) for item in columns}
 
-    def classify(self, error: Exception) -> tuple[int, str]:
+    def classify(self, error: Exception) -> tuple[ExitCode, str]:
         """By the class of the error; what is missing is told by text."""
         original = getattr(error, "orig", error)
         name = type(original).__name__
         if isinstance(original, TRANSIENT):
-            return 3, name
+            return ExitCode.UNREACHABLE, name
         if isinstance(original, NOT_AVAILABLE) and any(word in str(original) for word in GONE):
-            return 4, name
-        return (6 if isinstance(original, duckdb.OutOfMemoryException) else 5), name
+            return ExitCode.NOT_AVAILABLE, name
+        large = isinstance(original, duckdb.OutOfMemoryException)
+        return ExitCode.TOO_COMPLEX if large else ExitCode.REFUSED, name
+
+    def wrong_value(self, value: Element, kind: str) -> Element | None:
+        """A date may be infinite, or before the first year."""
+        if kind != "date":
+            return None
+        return sa.or_(~sa.func.isfinite(value), sa.func.date_part("year", value) < 1)
 
     def date_add(self, op: str, date: Element, amount: Element) -> Element:
         """Clamped to the end of the month by the database, then moved to the first."""

@@ -9,8 +9,6 @@ from typing import cast
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import Grouping
 
-from sallyport_data_builder.backends.implied import tests
-from sallyport_data_builder.backends.standard import Standard
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import (
     Column,
@@ -26,7 +24,9 @@ from sallyport_data_builder.plan.branches import Both, Either, Formula
 from sallyport_data_builder.plan.relations import Needs, Relation
 from sallyport_data_builder.sql import arithmetic
 from sallyport_data_builder.sql.dialect import Dialect, Element
+from sallyport_data_builder.sql.implied import tests
 from sallyport_data_builder.sql.scope import Scope
+from sallyport_data_builder.sql.standard import Standard
 
 EMPTY = {"exists": False, "count": 0, "count_distinct": 0, "count_episodes": 0}
 

@@ -12,6 +12,7 @@ from pymysql.constants import FIELD_TYPE
 from sqlalchemy.dialects.mysql.base import MySQLCompiler
 from sqlalchemy.dialects.mysql.mariadb import loader
 
+from sallyport_data_builder.errors import ExitCode
 from sallyport_data_builder.schemas.types import CODES, Value
 from sallyport_data_builder.sql.dialect import TEXTS, TIGHT, Dialect, Element, Limits
 from sallyport_data_builder.sql.portable import Outputs, Sets, by_case, union_of_sets
@@ -60,6 +61,8 @@ class MariaDB(Dialect):
     """Text gets a binary collation without padding, in standard rows and so in scratch tables."""
 
     name = "mariadb"
+    grammar = "mysql"
+    loose = True
     limits = Limits(parameters=60_000, joins=60, columns=1_000, identifier=64, literals=5_000)
     native: Mapping[str, tuple[str, ...]] = {
         "bool": ("tiny", "long", "longlong", "short", "bit"),
@@ -138,15 +141,16 @@ class MariaDB(Dialect):
         """The thread that serves the connection."""
         return f"thread {cursor.connection.thread_id()}"
 
-    def classify(self, error: Exception) -> tuple[int, str]:
+    def classify(self, error: Exception) -> tuple[ExitCode, str]:
         """Read the number of the error."""
         original = getattr(error, "orig", error)
         number = original.args[0] if original.args else 0
         if number in TRANSIENT or isinstance(original, pymysql.err.InterfaceError):
-            return 3, str(number)
+            return ExitCode.UNREACHABLE, str(number)
         if number in NOT_AVAILABLE:
-            return 4, str(number)
-        return (6 if number in TOO_COMPLEX else 5), str(number)
+            return ExitCode.NOT_AVAILABLE, str(number)
+        code = ExitCode.TOO_COMPLEX if number in TOO_COMPLEX else ExitCode.REFUSED
+        return code, str(number)
 
     def literal(self, value: Value, kind: str) -> Element:
         """There is no cast to bool."""
@@ -165,6 +169,20 @@ class MariaDB(Dialect):
         """Whatever the column's character set and collation are."""
         converted = sa.func.convert(text.op("USING", precedence=TIGHT)(sa.text("utf8mb4")))
         return sa.collate(sa.type_coerce(converted, sa.Text()), BINARY)
+
+    def wrong_value(self, value: Element, kind: str) -> Element | None:
+        """Dates may be zero in whole or in part, or be text, or have a time."""
+        if kind != "date":
+            return None
+        text = sa.cast(sa.type_coerce(value, sa.Text()), sa.String(40))
+        last = sa.func.last_day(value, type_=sa.Date())
+        parts = (sa.func.year(value), sa.func.month(value), sa.func.dayofmonth(value))
+        return sa.or_(
+            sa.func.char_length(text) != 10,
+            last.is_(None),
+            value > last,
+            *(sa.func.coalesce(part, 0) == 0 for part in parts),
+        )
 
     def null_smallest(self, key: Element, descending: bool) -> Element:
         """NULL is smallest."""

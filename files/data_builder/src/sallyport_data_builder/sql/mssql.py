@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mssql.pymssql import MSDialect_pymssql
 from sqlalchemy.ext.compiler import compiles
 
+from sallyport_data_builder.errors import ExitCode
 from sallyport_data_builder.schemas.types import Value
 from sallyport_data_builder.sql.bits import BitCompiler
 from sallyport_data_builder.sql.dialect import TEXTS, Dialect, Element, Limits
@@ -47,6 +48,7 @@ class SQLServer(Dialect):
     """Scratch tables are real ones, in `database.schema`, with a clustered key."""
 
     name = "mssql"
+    grammar = "tsql"
     limits = Limits(parameters=2_000, joins=200, columns=1_000, identifier=116, literals=1_000)
     types: Mapping[str, Any] = {
         "bool": sa.Boolean(),
@@ -110,16 +112,17 @@ class SQLServer(Dialect):
         rows = connection.execute(describe, {"sql": text}).all()
         return {name: str(kind).partition("(")[0] for name, kind in rows}
 
-    def classify(self, error: Exception) -> tuple[int, str]:
+    def classify(self, error: Exception) -> tuple[ExitCode, str]:
         """Read the number of the error."""
         original = getattr(error, "orig", error)
         number = original.args[0] if original.args else 0
         number = number[0] if isinstance(number, tuple) else number
         if number in TRANSIENT or isinstance(original, pymssql.InterfaceError):
-            return 3, str(number)
+            return ExitCode.UNREACHABLE, str(number)
         if number in NOT_AVAILABLE:
-            return 4, str(number)
-        return (6 if number in TOO_COMPLEX else 5), str(number)
+            return ExitCode.NOT_AVAILABLE, str(number)
+        code = ExitCode.TOO_COMPLEX if number in TOO_COMPLEX else ExitCode.REFUSED
+        return code, str(number)
 
     def literal(self, value: Value, kind: str) -> Element:
         """There is no cast to a truth value but that of a bit."""

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_on
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from sallyport_data_builder.errors import ExitCode
 from sallyport_data_builder.sql.dialect import TEXTS, TIGHT, Dialect, Element, Key, Limits
 from sallyport_data_builder.sql.statements import Analyze, CreateTableAs
 
@@ -28,6 +29,7 @@ class PostgreSQL(Dialect):
     """Scratch tables are unlogged ones in the scratch schema, so that plans stay parallel."""
 
     name = "postgresql"
+    grammar = "postgres"
     limits = Limits(parameters=60_000, joins=100, columns=1_600, identifier=63, literals=5_000)
     native: Mapping[str, tuple[str, ...]] = {
         "bool": ("boolean",),
@@ -149,21 +151,28 @@ class PostgreSQL(Dialect):
         """The process that serves the connection."""
         return f"process {cursor.connection.info.backend_pid}"
 
-    def classify(self, error: Exception) -> tuple[int, str]:
+    def classify(self, error: Exception) -> tuple[ExitCode, str]:
         """Read the SQLSTATE."""
         original = getattr(error, "orig", error)
         state = str(getattr(original, "sqlstate", None) or "")
         if state.startswith(TRANSIENT) or (
             not state and isinstance(original, psycopg.OperationalError)
         ):
-            return 3, state or "no answer"
+            return ExitCode.UNREACHABLE, state or "no answer"
         if state in NOT_AVAILABLE:
-            return 4, state
-        return (6 if state in TOO_COMPLEX else 5), state or type(original).__name__
+            return ExitCode.NOT_AVAILABLE, state
+        code = ExitCode.TOO_COMPLEX if state in TOO_COMPLEX else ExitCode.REFUSED
+        return code, state or type(original).__name__
 
     def text_key(self, text: Element) -> Element:
         """By code point."""
         return sa.collate(text, "C")
+
+    def wrong_value(self, value: Element, kind: str) -> Element | None:
+        """A date may be infinite, or before the first year."""
+        if kind != "date":
+            return None
+        return sa.or_(~sa.func.isfinite(value), sa.func.date_part("year", value) < 1)
 
     def date_add(self, op: str, date: Element, amount: Element) -> Element:
         """Clamped to the end of the month by the database, then moved to the first."""

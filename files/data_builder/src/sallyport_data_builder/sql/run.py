@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,12 +24,16 @@ from sallyport_data_builder.sql.dialect import Dialect
 from sallyport_data_builder.sql.downloads import Download
 from sallyport_data_builder.sql.stage import AnyStep, Step
 
+LOG = logging.getLogger("data_builder")
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
 def connect(dialect: Dialect, url: str, mapping: BackendMapping, job: str) -> Iterator[Database]:
-    """Give a connected database."""
+    """Give a connected database; a scratch schema that it cannot have is left out."""
+    if mapping.scratch_schema and not dialect.has_scratch_schema:
+        LOG.info("scratch_schema is ignored: scratch tables of %s are temporary", dialect.name)
+        mapping = replace(mapping, scratch_schema="")
     with failures(dialect, "connect", mapping):
         database = Database(
             lambda: dialect.connect(url, job, mapping.settings), dialect, mapping, job

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +13,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from sallyport_data_builder.errors import ExitCode
 from sallyport_data_builder.schemas.types import Value
 from sallyport_data_builder.sql import sqlite_functions
 from sallyport_data_builder.sql.dialect import TIGHT, Dialect, Element, Limits
@@ -28,8 +31,11 @@ class SQLite(Dialect):
     """Dates are ISO text, booleans are ints; text is compared by code point."""
 
     name = "sqlite"
+    grammar = "sqlite"
     nesting = 8
+    loose = True
     depth = 6
+    has_scratch_schema = False
     limits = Limits(parameters=32_766, joins=60, columns=2_000, identifier=255, literals=5_000)
 
     def compiler(self) -> sa.Dialect:
@@ -41,6 +47,8 @@ class SQLite(Dialect):
         """Open the file for reading; scratch tables are temporary and lie elsewhere."""
         del job, settings
         path = sa.make_url(url).database or ":memory:"
+        # SQLite's own choice, /var/tmp, is closed to a confined job.
+        os.environ.setdefault("SQLITE_TMPDIR", tempfile.gettempdir())
 
         def opened() -> sqlite3.Connection:
             if path == ":memory:":
@@ -78,19 +86,32 @@ class SQLite(Dialect):
         del connection, select
         return {}
 
-    def classify(self, error: Exception) -> tuple[int, str]:
+    def classify(self, error: Exception) -> tuple[ExitCode, str]:
         """Read the error's name; what is missing is told by text alone."""
         original = getattr(error, "orig", error)
         name, text = str(getattr(original, "sqlite_errorname", "")), str(original)
         if name.startswith(BUSY):
-            return 3, name
+            return ExitCode.UNREACHABLE, name
         if text.startswith(MISSING):
-            return 4, name
-        return (6 if name.startswith(LARGE) or text.startswith(COMPLEX) else 5), name
+            return ExitCode.NOT_AVAILABLE, name
+        large = name.startswith(LARGE) or text.startswith(COMPLEX)
+        return ExitCode.TOO_COMPLEX if large else ExitCode.REFUSED, name
 
     def literal(self, value: Value, kind: str) -> Element:
         """A cast to date would make a number of it."""
         return sa.literal(value, self.types[kind])
+
+    def wrong_value(self, value: Element, kind: str) -> Element | None:
+        """Any column holds values of any type; dates are text in the one form that sorts."""
+        stored = sa.func.typeof(value, type_=sa.Text())
+        plain = sa.type_coerce(value, sa.Text())
+        if kind == "date":
+            # With a modifier the day is computed: without, 31 February stays as it is.
+            date = sa.func.date(plain, "+0 days", type_=sa.Text())
+            return sa.or_(stored != "text", date.is_distinct_from(plain), plain < "0001")
+        if kind == "bool":
+            return sa.or_(stored != "integer", sa.type_coerce(value, sa.Integer()).not_in([0, 1]))
+        return stored.not_in({"int": ["integer"], "float": ["integer", "real"]}.get(kind, ["text"]))
 
     def date_add(self, op: str, date: Element, amount: Element) -> Element:
         """Days by SQLite's own function, months by ours."""

@@ -11,8 +11,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from sallyport_data_builder.backends.mapping import BackendMapping, Exclusion
-from sallyport_data_builder.backends.standard import Standard
-from sallyport_data_builder.errors import DatabaseFailure
+from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import (
     Frame,
@@ -41,8 +40,7 @@ from sallyport_data_builder.sql.scans import Intervals, Scans
 from sallyport_data_builder.sql.scope import Scope
 from sallyport_data_builder.sql.stage import AnyStep, Stage
 from sallyport_data_builder.sql.stage import Step as Step
-
-TOO_COMPLEX = 6
+from sallyport_data_builder.sql.standard import Standard
 
 
 @dataclass(frozen=True)
@@ -220,7 +218,7 @@ class Planner:
             raise DatabaseFailure(
                 f"The dataset has {len(dataset.columns)} columns; the database stores fewer than "
                 f"{limit} in a table.",
-                TOO_COMPLEX,
+                ExitCode.TOO_COMPLEX,
             )
         columns = [series for _name, series in dataset.columns]
         rules = ["PLN-09"] if self.split(columns, emitter, base) else []

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import trino
 from trino.sqlalchemy.dialect import TrinoDialect
 
+from sallyport_data_builder.errors import ExitCode
 from sallyport_data_builder.sql.dialect import TEXTS, Dialect, Element, Limits
 from sallyport_data_builder.sql.portable import in_groups
 from sallyport_data_builder.sql.statements import Analyze, ArrayOf, CreateTableAs
@@ -27,6 +28,7 @@ class Trino(Dialect):
     """Scratch tables are real ones, in `catalog.schema`: there are no temporary tables."""
 
     name = "trino"
+    grammar = "trino"
     limits = Limits(parameters=1_000, joins=40, columns=1_000, identifier=63, literals=2_000)
     types: Mapping[str, Any] = {
         "bool": sa.Boolean(),
@@ -84,15 +86,16 @@ class Trino(Dialect):
         """Each statement has one."""
         return str(cursor.query_id)
 
-    def classify(self, error: Exception) -> tuple[int, str]:
+    def classify(self, error: Exception) -> tuple[ExitCode, str]:
         """Read the error's name."""
         original = getattr(error, "orig", error)
         name = str(getattr(original, "error_name", "") or type(original).__name__)
         if name in TRANSIENT or not isinstance(original, trino.exceptions.TrinoQueryError):
-            return 3, name
+            return ExitCode.UNREACHABLE, name
         if name in NOT_AVAILABLE:
-            return 4, name
-        return (6 if name in TOO_COMPLEX else 5), name
+            return ExitCode.NOT_AVAILABLE, name
+        code = ExitCode.TOO_COMPLEX if name in TOO_COMPLEX else ExitCode.REFUSED
+        return code, name
 
     def date_add(self, op: str, date: Element, amount: Element) -> Element:
         """Clamped to the end of the month by the database, then moved to the first."""

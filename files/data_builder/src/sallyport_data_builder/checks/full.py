@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.checks.asking import Asker
-from sallyport_data_builder.backends.checks.report import Check
-from sallyport_data_builder.backends.checks.subject import Entry
+from sallyport_data_builder.checks.asking import Asker
+from sallyport_data_builder.checks.report import Check
+from sallyport_data_builder.checks.subject import Entry
 from sallyport_data_builder.errors import DatabaseFailure
 from sallyport_data_builder.schemas import ColumnSpec
 from sallyport_data_builder.schemas.types import CODES
+from sallyport_data_builder.sql import values
 from sallyport_data_builder.sql.dialect import Dialect, Element
 
 FIRST_DAY = datetime.date(1900, 1, 1)
 BAD_CODES = 0.01
+CURES = {
+    "date": "write them so in its sql, for example from substr(...), or NULL for no date",
+    "int": "cast them in its sql, guarded by a case, or NULL for no number",
+    "float": "cast them in its sql, guarded by a case, or NULL for no number",
+    "bool": "give 1 or 0 by a map or a case",
+}
 GOOD = {
     "CHK-14": "the schema's constraints hold",
     "CHK-15": "codes have the form of their system",
@@ -54,10 +61,15 @@ class Full:
     def __init__(self, asker: Asker) -> None:
         self._asker, self._subject, self._standard = asker, asker.subject, asker.standard
         self._dialect = asker.dialect
+        self._wrong_of: dict[str, dict[str, tuple[int, str]]] = {}
+        self._looked: dict[str, bool] = {}
         self._today = datetime.datetime.now(datetime.UTC).date()
 
     def check(self, entry: Entry) -> Iterator[Check]:
-        """Read a table once and give what was found; a column that breaks the scan is left out."""
+        """Read a table and give what was found; a column that breaks the scan is left out."""
+        wrong = self._wrong(entry)
+        yield from self._wrong_values(entry, wrong)
+        entry = _without(entry, wrong)
         try:
             yield from self._scan(entry)
         except DatabaseFailure as error:
@@ -71,8 +83,33 @@ class Full:
                 where = self._subject.at(entry.mapped, column)
                 text = f"cannot be computed for every row: guard its sql by a case {where}"
                 yield Check("CHK-14", "fail", text, entry.mapped.name, column)
-            gone = entry.mapped.unavailable | {*broken}
-            yield from self._scan(replace(entry, mapped=replace(entry.mapped, unavailable=gone)))
+            yield from self._scan(_without(entry, broken))
+
+    def _wrong(self, entry: Entry) -> dict[str, tuple[int, str]]:
+        """Return how many values of each column are not of its type, and that type."""
+        name = entry.mapped.name
+        if name not in self._wrong_of:
+            gone = entry.mapped.unavailable
+            kinds = {column: spec.type for column, spec in entry.columns.items()}
+            kinds = {column: kind for column, kind in kinds.items() if column not in gone}
+            select = self._standard.table(entry.schema, entry.name, list(kinds))
+            kinds["patient_id"] = self._subject.mapping.patient_type
+            columns, statement = values.counts(self._dialect, select, kinds)
+            self._looked[name] = statement is not None
+            rows = [] if statement is None else self._asker.counted(statement)
+            found = {c: (int(n), kinds[c]) for c, n in zip(columns, rows, strict=True) if n}
+            self._wrong_of[name] = found
+        return self._wrong_of[name]
+
+    def _wrong_values(self, entry: Entry, wrong: Mapping[str, tuple[int, str]]) -> Iterator[Check]:
+        name = entry.mapped.name
+        for column, (number, kind) in wrong.items():
+            where = self._subject.at(entry.mapped, "" if column == "patient_id" else column)
+            cure = CURES.get(kind, "cast them to text in its sql")
+            text = f"{number:,} values are not {values.expected(kind)}; {cure} {where}"
+            yield Check("CHK-08", "fail", text, name, column)
+        if self._looked[name] and not wrong:
+            yield Check("CHK-08", "ok", "every value has the type of the schema", name)
 
     def _breaks(self, entry: Entry, column: str) -> bool:
         """Tell whether a column has a row whose value cannot be computed."""
@@ -123,7 +160,12 @@ class Full:
         patients = self._subject.patients()
         if patients is None or patients.mapped.name == entry.mapped.name:
             return rows, None
-        born = [name for name in ("date_of_birth",) if name in patients.kinds("date")]
+        wrong = self._wrong(patients)
+        born = [
+            name
+            for name in ("date_of_birth",)
+            if name in patients.kinds("date") and name not in wrong
+        ]
         everybody = self._standard.table(patients.schema, patients.name, born).subquery("e")
         first = [sa.func.min(everybody.c[name], type_=sa.Date()).label(name) for name in born]
         people = sa.select(everybody.c.patient_id, *first).group_by(everybody.c.patient_id)
@@ -215,6 +257,12 @@ class Full:
             recent = _count(sa.and_(value >= limit, value <= now))
             text = f"nothing of the last {days} days is there: has the load stopped?"
             yield Rule("CHK-19", dates[0], sa.case((recent == 0, 1), else_=0), text, "warn")
+
+
+def _without(entry: Entry, columns: Iterable[str]) -> Entry:
+    """Return a table without some columns."""
+    gone = entry.mapped.unavailable | {*columns}
+    return replace(entry, mapped=replace(entry.mapped, unavailable=gone))
 
 
 def _count(condition: Any) -> Element:

@@ -6,17 +6,13 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-NAMES = {
-    "postgresql": "postgres", "postgres": "postgres", "mariadb": "mysql", "mysql": "mysql",
-    "sqlite": "sqlite", "duckdb": "duckdb", "mssql": "tsql", "trino": "trino",
-}  # fmt: skip
 WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Command)
 
 
-def wrong_query(text: str, dialect: str) -> str:
+def wrong_query(text: str, grammar: str) -> str:
     """Say why a text is not a single SELECT, or nothing."""
     try:
-        found = [item for item in sqlglot.parse(text, read=NAMES.get(dialect)) if item is not None]
+        found = [item for item in sqlglot.parse(text, read=grammar or None) if item is not None]
     except SqlglotError as error:
         return _why(error)
     if len(found) != 1:
@@ -26,10 +22,10 @@ def wrong_query(text: str, dialect: str) -> str:
     return ""
 
 
-def wrong_expression(text: str, dialect: str) -> str:
+def wrong_expression(text: str, grammar: str) -> str:
     """Say why a text is not a single expression, or nothing."""
     try:
-        found = sqlglot.parse(f"select (\n{text}\n)", read=NAMES.get(dialect))
+        found = sqlglot.parse(f"select (\n{text}\n)", read=grammar or None)
     except SqlglotError as error:
         return _why(error, 1)
     select = found[0] if len(found) == 1 else None
@@ -42,10 +38,10 @@ def wrong_expression(text: str, dialect: str) -> str:
     return "" if isinstance(inner, exp.Paren | exp.Subquery) else "write one expression"
 
 
-def tables(text: str, dialect: str) -> list[str]:
+def tables(text: str, grammar: str) -> list[str]:
     """Return the names of the tables that a query reads; none where it cannot be parsed."""
     try:
-        tree = sqlglot.parse_one(text, read=NAMES.get(dialect))
+        tree = sqlglot.parse_one(text, read=grammar or None)
     except SqlglotError:
         return []
     own = {item.alias_or_name for item in tree.find_all(exp.CTE)}

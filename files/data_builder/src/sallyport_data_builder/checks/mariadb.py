@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sallyport_data_builder.backends.checks.asking import ask
-from sallyport_data_builder.backends.checks.catalogue import Catalogue
-from sallyport_data_builder.backends.checks.subject import Subject
-from sallyport_data_builder.backends.standard import operator_text
+from sallyport_data_builder.checks.catalogue import Catalogue
+from sallyport_data_builder.checks.query import ask
+from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.sql.run import Database
+from sallyport_data_builder.sql.standard import operator_text
 
 ROWS = """
   select table_rows from information_schema.tables

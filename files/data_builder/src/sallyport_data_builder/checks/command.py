@@ -10,20 +10,21 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sallyport_data_builder.backends.checks.asking import Asker, UnreachableError
-from sallyport_data_builder.backends.checks.catalogue import catalogue_of
-from sallyport_data_builder.backends.checks.full import Full
-from sallyport_data_builder.backends.checks.live import live
-from sallyport_data_builder.backends.checks.report import Check, Run
-from sallyport_data_builder.backends.checks.static import problems, static
-from sallyport_data_builder.backends.checks.subject import Subject
 from sallyport_data_builder.backends.mapping import look_up
 from sallyport_data_builder.backends.parts import BackendMapping
-from sallyport_data_builder.backends.standard import Standard
-from sallyport_data_builder.errors import ArgumentsError, DatabaseFailure, Failure
+from sallyport_data_builder.checks.asking import Asker
+from sallyport_data_builder.checks.catalogues import catalogue_of
+from sallyport_data_builder.checks.full import Full
+from sallyport_data_builder.checks.live import live
+from sallyport_data_builder.checks.query import UnreachableError
+from sallyport_data_builder.checks.report import Check, Run
+from sallyport_data_builder.checks.static import problems, static
+from sallyport_data_builder.checks.subject import Subject
+from sallyport_data_builder.errors import ArgumentsError, DatabaseFailure, ExitCode, Failure
 from sallyport_data_builder.settings import Settings
-from sallyport_data_builder.sql.connectors import dialect_of
+from sallyport_data_builder.sql.connectors import dialect_of, grammar_of
 from sallyport_data_builder.sql.run import Database, connect
+from sallyport_data_builder.sql.standard import Standard
 
 
 def check_backend(
@@ -55,7 +56,7 @@ def check_backend(
         Path(json_file).write_text(json.dumps(done.document(), indent=1) + "\n", encoding="utf-8")
     if failure is not None:
         raise failure
-    return 1 if done.summary()["fail"] else 0
+    return ExitCode.FAILED if done.summary()["fail"] else ExitCode.OK
 
 
 def _checked(
@@ -63,8 +64,7 @@ def _checked(
 ) -> tuple[str, Failure | None]:
     """Add the findings; return the server's name, and why it was not reached if it was not."""
     url, override = settings.url.text, settings.query_engine or mapping.dialect
-    scheme = (override or url.partition(":")[0]).partition("+")[0]
-    subject = Subject(mapping, scheme, table)
+    subject = Subject(mapping, grammar_of(url, override), table)
     checks += static(subject)
     if level == "static":
         return "", None

@@ -8,14 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.implied import ColumnTest, physical
 from sallyport_data_builder.backends.parts import BackendMapping, MappedColumn, MappedTable
-from sallyport_data_builder.errors import DatabaseFailure
+from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.model.nodes import Table
 from sallyport_data_builder.schemas.types import CODES, MULTI_CODES
 from sallyport_data_builder.sql.dialect import Dialect, Element
+from sallyport_data_builder.sql.implied import ColumnTest, physical
 
-NOT_AVAILABLE = 4
 TEXTS = ("str", *CODES, *MULTI_CODES)
 KEYS = "patient keys"
 
@@ -86,7 +85,7 @@ class Standard:
         if found is None:
             full = f"{schema}.{name}" if schema else name
             message = f"The backend {self._mapping.slug} has no table {full}."
-            raise DatabaseFailure(message, NOT_AVAILABLE)
+            raise DatabaseFailure(message, ExitCode.NOT_AVAILABLE)
         return found
 
     def unavailable(self, schema: str, name: str) -> frozenset[str]:
@@ -168,7 +167,7 @@ class Standard:
 
     def _key_table(self) -> sa.FromClause:
         if self._keys is None:
-            raise DatabaseFailure("The patient keys were not made first.", 1)
+            raise DatabaseFailure("The patient keys were not made first.", ExitCode.FAILED)
         return self._keys.alias("k")
 
     def _patient(self, mapped: MappedTable, source: sa.FromClause) -> tuple[Element, sa.FromClause]:

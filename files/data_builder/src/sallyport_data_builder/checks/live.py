@@ -8,12 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.checks import tables
-from sallyport_data_builder.backends.checks.asking import Asker
-from sallyport_data_builder.backends.checks.report import Check
 from sallyport_data_builder.backends.parts import Exclusion
-from sallyport_data_builder.backends.standard import operator_text
+from sallyport_data_builder.checks import tables
+from sallyport_data_builder.checks.asking import Asker
+from sallyport_data_builder.checks.report import Check
 from sallyport_data_builder.errors import DatabaseFailure
+from sallyport_data_builder.sql.standard import operator_text
 from sallyport_data_builder.sql.statements import Drop
 
 
@@ -48,7 +48,7 @@ def _server(asker: Asker) -> Check:
 
 def _scratch(asker: Asker) -> Check:
     """CHK-10: create, insert, index, drop."""
-    schema = asker.subject.mapping.scratch_schema
+    schema = asker.database.mapping.scratch_schema
     name = f"sp_check_{int(time.time())}"
     one = sa.select(asker.dialect.literal(1, "int").label("patient_id"))
     column: sa.Column[int] = sa.Column("patient_id", sa.BigInteger)

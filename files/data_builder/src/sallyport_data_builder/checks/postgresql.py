@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.checks.asking import ask
-from sallyport_data_builder.backends.checks.catalogue import DAY, Catalogue
-from sallyport_data_builder.backends.checks.subject import Subject
-from sallyport_data_builder.backends.standard import operator_text
+from sallyport_data_builder.checks.catalogue import DAY, Catalogue
+from sallyport_data_builder.checks.query import ask
+from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.sql.run import Database
+from sallyport_data_builder.sql.standard import operator_text
 
 ROWS = "select cast(reltuples as bigint) from pg_class where oid = to_regclass(:name)"
 INDEXES = """

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sallyport_data_builder.backends.checks import sqltext
-from sallyport_data_builder.backends.checks.report import Check
-from sallyport_data_builder.backends.checks.subject import Entry, Subject
 from sallyport_data_builder.backends.reader import BAD_FILE, INCOMPLETE, Problem
+from sallyport_data_builder.checks import sqltext
+from sallyport_data_builder.checks.report import Check
+from sallyport_data_builder.checks.subject import Entry, Subject
 
 
 def problems(slug: str, found: Sequence[Problem]) -> Iterator[Check]:
@@ -36,9 +36,9 @@ def static(subject: Subject) -> Iterator[Check]:
 
 def _texts(subject: Subject) -> Iterator[Check]:
     """CHK-03: the operator's SQL is one SELECT, or one expression."""
-    found = [(path, sqltext.wrong_query(sql, subject.dialect)) for path, sql in _queries(subject)]
+    found = [(path, sqltext.wrong_query(sql, subject.grammar)) for path, sql in _queries(subject)]
     found += [
-        (path, sqltext.wrong_expression(sql, subject.dialect))
+        (path, sqltext.wrong_expression(sql, subject.grammar))
         for path, sql in _expressions(subject)
     ]
     for path, wrong in found:

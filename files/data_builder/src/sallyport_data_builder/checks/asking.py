@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.checks.subject import Subject
-from sallyport_data_builder.backends.standard import Standard
-from sallyport_data_builder.errors import DatabaseFailure, Failure
+from sallyport_data_builder.checks.catalogue import Catalogue
+from sallyport_data_builder.checks.query import ask
+from sallyport_data_builder.checks.subject import Subject
+from sallyport_data_builder.errors import DatabaseFailure
 from sallyport_data_builder.schemas.types import CODES, MULTI_CODES
 from sallyport_data_builder.sql.dialect import Dialect
 from sallyport_data_builder.sql.run import Database, failures
+from sallyport_data_builder.sql.standard import Standard
 
-if TYPE_CHECKING:
-    from sallyport_data_builder.backends.checks.catalogue import Catalogue
-
-UNREACHABLE, MISSING = 3, 4
 TEXTS = ("str", *CODES, *MULTI_CODES)
 # Types that hold text; whether they also compare as text is what CHK-11 asks.
 TEXT_LIKE = ("character", "bpchar", "citext", "name", "enum")
-
-
-class UnreachableError(Failure):
-    """The database went away: that is no finding about the mapping."""
-
-    code = UNREACHABLE
-
-
-def ask(database: Database, statement: Any, label: str = "check") -> Any:
-    """Run a statement; raise DatabaseFailure where refused, UnreachableError without an answer."""
-    try:
-        return database.execute(label, statement)
-    except DatabaseFailure as error:
-        if error.code == UNREACHABLE:
-            raise UnreachableError(str(error)) from None
-        raise
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.checks.asking import ask
-from sallyport_data_builder.backends.checks.subject import Subject
+from sallyport_data_builder.checks.query import ask
+from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.sql.run import Database
 
 DAY = datetime.date(2024, 3, 2)
@@ -65,16 +65,3 @@ class Catalogue:
     def normal(self, key: str) -> str:
         """Return a column or expression so that two spellings of it are the same text."""
         return re.sub(r'::[\w ]+|[\s()"`]', "", key.lower())
-
-
-def catalogue_of(name: str) -> Catalogue:
-    """Return what a connector's database can be asked."""
-    if name == "postgresql":
-        from sallyport_data_builder.backends.checks.postgresql import PostgreSQLCatalogue
-
-        return PostgreSQLCatalogue()
-    if name == "mariadb":
-        from sallyport_data_builder.backends.checks.mariadb import MariaDBCatalogue
-
-        return MariaDBCatalogue()
-    return Catalogue()

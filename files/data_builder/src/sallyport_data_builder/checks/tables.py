@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.checks.asking import MISSING, TEXTS, Asker
-from sallyport_data_builder.backends.checks.report import Check
-from sallyport_data_builder.backends.checks.subject import Entry
-from sallyport_data_builder.errors import DatabaseFailure
+from sallyport_data_builder.checks.asking import TEXTS, Asker
+from sallyport_data_builder.checks.report import Check
+from sallyport_data_builder.checks.subject import Entry
+from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.schemas.types import CODES
 
 LARGE = 100_000
@@ -42,7 +42,7 @@ def _fails(asker: Asker, entry: Entry, column: str) -> bool:
 
 def _why(asker: Asker, entry: Entry, error: DatabaseFailure) -> str:
     where = asker.subject.at(entry.mapped, key="source" if entry.mapped.source else "query")
-    if error.code != MISSING:
+    if error.code != ExitCode.NOT_AVAILABLE:
         return f"may not be read: grant select on its tables to the account {where}: {error}"
     return f"has no such table, or no column {entry.mapped.patient_id}: correct it {where}: {error}"
 
@@ -70,7 +70,12 @@ def _types(asker: Asker, entry: Entry, select: sa.Select[Any]) -> Iterator[Check
     if not wrong and given:
         yield Check("CHK-08", "ok", "has the types of the schema", name)
     elif not given:
-        yield Check("CHK-08", "skip", "the database does not tell types without rows", name)
+        yield Check(
+            "CHK-08",
+            "skip",
+            "columns have no types here; --full looks at every value",
+            name,
+        )
 
 
 def _ids(asker: Asker, entry: Entry) -> Iterator[Check]:

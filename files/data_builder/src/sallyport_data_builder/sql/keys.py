@@ -7,12 +7,12 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from sallyport_data_builder.backends.parts import BackendMapping
-from sallyport_data_builder.backends.standard import Standard
-from sallyport_data_builder.errors import DatabaseFailure
+from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.model.nodes import Node, Table
 from sallyport_data_builder.sql.run import Database
+from sallyport_data_builder.sql.standard import Standard
 
-MISSING, REFUSED, TRIES = 4, 5, 3
+TRIES = 3
 
 
 def refresh(database: Database, mapping: BackendMapping, nodes: Iterable[Node]) -> None:
@@ -37,7 +37,7 @@ def refresh(database: Database, mapping: BackendMapping, nodes: Iterable[Node]) 
         try:
             database.execute("patient keys", insert)
         except DatabaseFailure as error:
-            if error.code != REFUSED or not again:
+            if error.code != ExitCode.REFUSED or not again:
                 raise
         else:
             return
@@ -48,7 +48,7 @@ def _make(database: Database, table: sa.Table) -> None:
     try:
         database.execute("patient keys", look)
     except DatabaseFailure as error:
-        if error.code != MISSING:
+        if error.code != ExitCode.NOT_AVAILABLE:
             raise
         database.execute("patient keys", sa.schema.CreateTable(table, if_not_exists=True))
 

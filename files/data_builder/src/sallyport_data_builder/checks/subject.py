@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sallyport_data_builder import schemas
-from sallyport_data_builder.backends.checks import sqltext
 from sallyport_data_builder.backends.parts import BackendMapping, MappedTable
+from sallyport_data_builder.checks import sqltext
 from sallyport_data_builder.errors import ArgumentsError, nearest
 from sallyport_data_builder.schemas import ColumnSpec
 
@@ -31,10 +31,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Subject:
-    """A mapping, the connector's name, and the table that is asked for, if only one is."""
+    """A mapping, the grammar of its SQL, and the table that is asked for, if only one is."""
 
     mapping: BackendMapping
-    dialect: str = ""
+    grammar: str = ""
     only: str = ""
 
     def entries(self) -> list[Entry]:
@@ -77,7 +77,7 @@ class Subject:
         """Return the physical tables behind a table."""
         if mapped.source:
             return [mapped.source]
-        return sqltext.tables(mapped.query, self.dialect) if mapped.query else []
+        return sqltext.tables(mapped.query, self.grammar) if mapped.query else []
 
     def mentions(self, mapped: MappedTable, word: str) -> bool:
         """Tell whether a table's mapping names a physical column."""
