@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sallyport_data_builder import schemas
+from sallyport_data_builder.errors import ExitCode
 from sallyport_data_builder.model.plan import MAX_BYTES
 
 WALL_SECONDS = 600.0
@@ -48,7 +49,7 @@ class Child:
     """What a child process answered, what it said, and how it ended."""
 
     answer: bytes = b""
-    code: int = 0
+    code: int = ExitCode.OK
     late: bool = False
     said: int = 0
 
