@@ -37,7 +37,7 @@ CONNECTION = {
 # Tags that ansible-core gives a meaning of its own.
 TAGS = {"all", "always", "never", "tagged", "untagged"}
 # What Molecule always passes to --skip-tags, for tasks that no scenario should run.
-MOLECULE_TAGS = {"molecule-notest", "notest"}
+MOLECULE_TAGS = {"molecule-notest", "molecule-idempotence-notest", "notest"}
 
 
 def presence(site: Site) -> Iterator[Fault]:
