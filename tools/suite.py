@@ -29,8 +29,10 @@ LOGS = BUILD / "log"
 REPORTS = BUILD / "reports"
 KEPT = "topology"
 """The scenario whose hosts the end-to-end tests use."""
-LONG = (KEPT, "single_host", "install")
-ALONE = {*LONG, "default"}
+LONG = (KEPT, "single_host")
+# `install` has not been green from its first line to its last yet, so nothing may rest on it: until
+# then it is run by name.
+ALONE = {*LONG, "install", "default"}
 PLAIN = ["-p", "no:socket"]
 PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
 WHY = re.compile(r"fatal: |FAILED |ERROR |CRITICAL |E  |\* +\[")
