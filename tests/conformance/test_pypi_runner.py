@@ -53,9 +53,11 @@ class Rig:
     folder: Path
 
 
-def repository(gitroot: Path, name: str, actions: list[str]) -> str:
+def repository(
+    gitroot: Path, name: str, actions: list[str], organisation: str = "opensafely"
+) -> str:
     """Make a repository on the stand-in for the forge and return its commit."""
-    folder = gitroot / "opensafely" / name
+    folder = gitroot / organisation / name
     folder.mkdir(parents=True)
     project = PROJECT | {"actions": {name: PROJECT["actions"][name] for name in actions}}
     (folder / "project.yaml").write_text(yaml.safe_dump(project))
@@ -74,6 +76,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     gitroot = folder / "gitroot"
     sha = repository(gitroot, "study1", list(PROJECT["actions"]))
     repository(gitroot, "study2", ["make", "summarise"])
+    repository(gitroot, "study1", ["make"], "other")
     server = Server(folder, gitroot)
     runner = peer.start(folder, server.url, TOKEN, gitroot, "service")
     yield Rig(server, sha, runner, folder)
