@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from sallyport_disclosure.policy import Policy
 from service_claims import ServiceClaims
 
 APPROVED = "/var/lib/sallyport/approved"
@@ -24,6 +25,7 @@ MANIFEST: dict[str, Any] = {
     "workspace": "w1",
     "author": "ada",
     "releasing_checker": "di",
+    "policy": Policy().version,
     "reviewers": ["cy", "di"],
     "files": [
         {

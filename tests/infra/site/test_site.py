@@ -29,7 +29,7 @@ def test_wrong_values_stop_the_role_and_right_ones_do_not() -> None:
     assert "must be one of: own, existing, got: mine" in refused.stdout
     misspelt = converge("-e", "site_domian=tre.example.org")
     assert "Unknown variable site_domian" in misspelt.stdout
-    accepted = converge("-e", "site_job_server=existing")
+    accepted = converge("-e", "site_job_server=own")
     assert accepted.returncode == 0, accepted.stdout
 
 

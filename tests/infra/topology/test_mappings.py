@@ -128,7 +128,7 @@ def test_a_database_that_dies_under_a_job_fails_it_and_keeps_nothing(
     ended = rachel.wait(request, 180)
     (job,) = [job for job in ended["jobs"] if job["action"] == "extract"]
     assert (ended["status"], job["status"]) == ("failed", "failed")
-    assert job["status_message"] == "A temporary database error; run the action again"
+    assert job["status_message"] == "Temporary database error; run the action again"
     assert query(database, SCRATCH) == "0"
     assert query(database, LOCKERS) == "0", "the database did not start anew"
     assert journey.run(["extract"])["status"] == "succeeded"
