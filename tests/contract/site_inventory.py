@@ -62,7 +62,7 @@ def valid_files() -> Files:
         for path in paths
     }
     files["group_vars/all/vault.yml"] = yaml.safe_load(secrets())
-    files["group_vars/runners.yml"]["data_builder_backends"] = {"hospital": "a mapping"}
+    files["group_vars/runners.yml"]["data_builder_backends"] = {"hospital": 'name = "hospital"'}
     return files
 
 

@@ -58,6 +58,7 @@ def certificate(
     ca: bool = True,
     sign: bool = True,
     named: bool = True,
+    hosts: tuple[str, ...] = (),
 ) -> str:
     """Return a certificate of `key`, by default one that may be a site's authority."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
@@ -77,6 +78,9 @@ def certificate(
     if named:
         identifier = x509.SubjectKeyIdentifier.from_public_key(key().public_key())
         builder = builder.add_extension(identifier, critical=False)
+    if hosts:
+        alternative = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+        builder = builder.add_extension(alternative, critical=False)
     return builder.sign(key(), hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
@@ -84,6 +88,7 @@ MATERIAL: dict[str, Callable[[], str]] = {
     "ca": certificate,
     "expired_ca": lambda: certificate(end=datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)),
     "leaf": lambda: certificate(ca=False, sign=False),
+    "wildcard": lambda: certificate(ca=False, sign=False, hosts=("*.tre.hospital.scot",)),
     "unsigning_ca": lambda: certificate(sign=False),
     "anonymous_ca": lambda: certificate(named=False),
     "rsa_key": lambda: private(key()),
@@ -117,6 +122,13 @@ def begins(sentence: str, line: str) -> bool:
 
 def test_the_inventory_that_every_mistake_is_made_in_is_valid(tmp_path: Path) -> None:
     assert gate(write(valid_files(), tmp_path), ["always"]) == []
+
+
+def test_a_certificate_for_all_names_of_the_site_is_accepted(tmp_path: Path) -> None:
+    pair = {"certificate": "@wildcard", "key": "@rsa_key"}
+    supplied = dict.fromkeys(("proxy", "job_server", "release_hatch", "postgresql"), pair)
+    mistake = {"set": {"all": {"certificate_authority_supplied": supplied}}}
+    assert judged(mistake, tmp_path) == []
 
 
 @cache

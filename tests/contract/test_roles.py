@@ -88,3 +88,15 @@ def test_secret_inputs_have_no_default(role: Path) -> None:
     for name, option in options_of(role).items():
         if option.get("no_log"):
             assert defaults.get(name, "") in ("", [], {}), name
+
+
+@role_parameter
+def test_a_change_whose_handler_never_ran_is_pending_for_the_next_run(role: Path) -> None:
+    """Each `pending` has the handler that forgets it, and every role with handlers has one."""
+    handlers = tasks_in(read(role / "handlers/main.yml")) if (role / "handlers").exists() else []
+    tasks = [task for path in role.glob("tasks/*.yml") for task in tasks_in(read(path))]
+    files = "sallyport.site.managed_files"
+    remembered = {task[files]["pending"] for task in tasks if "pending" in task.get(files, {})}
+    forgotten = {task[files]["applied"] for task in handlers if files in task}
+    assert remembered == forgotten
+    assert bool(remembered) == bool(handlers)

@@ -25,10 +25,11 @@ ROLES = {
     "output_publisher": {"output_publisher", "python_service"},
     "database": {"certificate_authority", "postgresql", "demo_hospital"},
     "forge": {"forge", "certificate_authority", "reverse_proxy"},
+    # `baseline` judges every host before these change one.
     "foundation": {"certificate_authority", "baseline", "firewall"},
-    "certificates": {"certificate_authority", "reverse_proxy", "postgresql"},
+    "certificates": {"baseline", "certificate_authority", "reverse_proxy", "postgresql"},
     "baseline": {"baseline"},
-    "firewall": {"firewall"},
+    "firewall": {"baseline", "firewall"},
     "container_engine": {"container_engine"},
 }
 

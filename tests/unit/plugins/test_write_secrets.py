@@ -153,6 +153,14 @@ def test_replacing_an_entry_keeps_its_place_and_every_comment() -> None:
     assert vault_text.values(result)["b"] == "new\nlines\n"
 
 
+@pytest.mark.parametrize(
+    "text", ['{"vault_own": "a"}', "{vault_own: a}", '{\n  "vault_own": "a"\n}\n']
+)
+def test_a_vault_in_braces_keeps_its_values_beside_keys_of_several_lines(text: str) -> None:
+    added = {"vault_key": "-----BEGIN\nx\n-----END\n", "vault_word": "w"}
+    assert vault_text.values(vault_text.with_entries(text, added)) == {"vault_own": "a"} | added
+
+
 def test_a_vault_that_is_not_a_mapping_is_refused_without_its_text() -> None:
     with pytest.raises(ValueError, match="must be a mapping"):
         vault_text.values("- hunter2\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -132,6 +133,14 @@ def is_job_server_database(text: str) -> bool:
     return mode is None or mode[1] == "verify-full"
 
 
+def is_toml(text: str) -> bool:
+    """Return whether a string is a TOML document with at least one key."""
+    try:
+        return bool(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return False
+
+
 FORMATS = {
     # Numbers
     "port": number("a port from 1 to 65535", 1, 65535),
@@ -237,6 +246,7 @@ FORMATS = {
     "mode": pattern("an octal mode such as 0640, quoted", r"[0-7]{3,4}"),
     "path": pattern("an absolute path", r"/[^\0\n]*"),
     "text": pattern("one line of text", r"[^\x00-\x1f]*\S[^\x00-\x1f]*"),
+    "toml": Format("the text of a TOML file", is_toml),
     "some_text": pattern("a text that is not empty", r"(?s).*\S.*"),
     "free": Format("any text", lambda _: True),
     # Secrets and keys

@@ -78,6 +78,34 @@ def supplied(site: Site) -> Iterator[Fault]:
                 yield site.fault(name, f"{name}.{label} {told}.", host)
 
 
+def supplied_names(site: Site) -> Iterator[Fault]:
+    """Each supplied certificate is valid for every name that its component answers to."""
+    variable = "certificate_authority_supplied"
+    for group, name in CERTIFICATES.items():
+        for host in site.members(group):
+            entry = site.value(host, variable, {}).get(name)
+            if entry is None or any(supplied_faults(entry)):
+                continue
+            valid_for = keys.dns_names(entry["certificate"])
+            missing = [one for one in served(site, host, name) if not keys.covers(valid_for, one)]
+            if missing:
+                yield site.fault(
+                    variable,
+                    f"{variable}.{name} is not valid for {listed(missing)}; accepted is a "
+                    "certificate with these names among its subject alternative names, which are "
+                    f"{listed(valid_for, 'none')}.",
+                    host,
+                )
+
+
+def served(site: Site, host: str, certificate: str) -> list[str]:
+    """Return the host names that a component answers to with a certificate."""
+    if certificate == "postgresql":
+        return [f"database.{site.value(host, 'site_domain', '')}"]
+    sites = site.value(host, f"{certificate}_virtual_hosts", [])
+    return [name for entry in sites for name in entry.get("server_names", [])]
+
+
 def supplied_faults(entry: Any) -> Iterator[str]:
     """Give what is wrong with one supplied certificate and its key."""
     if not isinstance(entry, dict) or set(entry) != {"certificate", "key"}:
@@ -211,6 +239,14 @@ def database_accounts(site: Site) -> Iterator[Fault]:
 
 
 RULES = [
-    *(authority, authority_key, supplied, trusted_keys, hatch_keys, declared_backends),
+    *(
+        authority,
+        authority_key,
+        supplied,
+        supplied_names,
+        trusted_keys,
+        hatch_keys,
+        declared_backends,
+    ),
     database_accounts,
 ]

@@ -13,6 +13,7 @@ import yaml
 
 try:
     from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
     from ruamel.yaml.error import CommentMark, YAMLError
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
     from ruamel.yaml.tokens import CommentToken
@@ -65,9 +66,13 @@ def loaded(text: str) -> Any:
     The parser's own message may quote the text, which is secret.
     """
     try:
-        return editor().load(text)
+        data = editor().load(text)
     except YAMLError:
         raise ValueError("the vault file is not valid YAML, or has a name twice") from None
+    if isinstance(data, CommentedMap):
+        # A mapping in braces, as JSON is written, has no room for keys of several lines.
+        data.fa.set_block_style()
+    return data
 
 
 def dumped(data: Any) -> str:
