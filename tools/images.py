@@ -116,7 +116,7 @@ def host_image() -> str:
 
 
 def job_base() -> str:
-    """Return the tag of the small system with Python that job images stand on."""
+    """Return the tag of the small system with Python that job images are built on."""
     tag = f"sallyport-job-base:{digest_of(*JOB_PACKAGES, debian.suite())}"
     if not exists(tag):
         with timed("build the base of the job images"):

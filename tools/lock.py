@@ -24,7 +24,7 @@ def main() -> int:
     """Lock everything; a component's versions are those that the tests run with."""
     tools = ROOT / "requirements-dev.txt"
     lock(ROOT / "requirements-dev.in", tools, "--universal")
-    # The alias has no host of its own: it comes into an image beside what it stands for.
+    # The alias has no host of its own: an image installs it beside the package that it aliases.
     for name in (name for name in distributions.components() if name != "ehrql_alias"):
         with tempfile.NamedTemporaryFile("w", suffix=".in") as stream:
             stream.write("\n".join(distributions.third_party(name)) + "\n")

@@ -1,7 +1,7 @@
 """Remove one control at a time and see the test that claims it go red.
 
 `tests/mutants.toml` lists them. A mutant of the source (`file`, `replace`, `by`) is applied to a
-copy of the tree; a mutant of a running rig (`break`, `mend`: shell commands) to the test topology.
+copy of the tree; one of a running rig (`break`, `repair`: shell commands) to the test topology.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ def in_source(mutant: Mutant) -> tuple[int, int]:
 
 
 def on_rig(mutant: Mutant) -> tuple[int, int]:
-    """Return the exit codes before and after, on the running test topology; mend it again."""
+    """Return the exit codes before and after, on the running test topology; repair it again."""
     before = run_test(ROOT, mutant["test"])
     try:
         subprocess.run(["sh", "-c", mutant["break"]], cwd=ROOT, check=True)
         return before, run_test(ROOT, mutant["test"])
     finally:
-        subprocess.run(["sh", "-c", mutant["mend"]], cwd=ROOT, check=True)
+        subprocess.run(["sh", "-c", mutant["repair"]], cwd=ROOT, check=True)
 
 
 def judge(mutant: Mutant) -> bool:

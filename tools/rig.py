@@ -41,7 +41,7 @@ def remove(name: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Remove the named rigs; whatever bears no label of ours is never touched."""
+    """Remove the named rigs; whatever has no label of ours is never touched."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("verb", choices=["clean"])
     parser.add_argument("names", choices=list(RIGS), nargs="+")

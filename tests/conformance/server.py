@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something holds; tell whether it did in time."""
+    """Wait until something holds; return whether it did in time."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -182,7 +182,7 @@ class Server:
         return {job["action"]: job for job in answer.json()["jobs"]}
 
     def ended(self, identifier: str) -> bool:
-        """Tell whether all jobs of a request have ended."""
+        """Return whether all jobs of a request have ended."""
         jobs = self.jobs(identifier)
         return bool(jobs) and all(job["status"] in ("succeeded", "failed") for job in jobs.values())
 

@@ -1,4 +1,4 @@
-"""The commands that the pages for operators name, as they stand there."""
+"""The commands that the pages for operators name, verbatim."""
 
 from __future__ import annotations
 

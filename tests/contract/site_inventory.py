@@ -41,7 +41,7 @@ Files = dict[str, Any]
 
 
 def edited(text: str) -> str:
-    """Return a text of the example as an operator leaves it."""
+    """Return a string of the example as an operator leaves it."""
     for old, new in EDITS.items():
         text = text.replace(old, new)
     return text

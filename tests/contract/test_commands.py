@@ -28,7 +28,7 @@ WALKED = {line for step in installation() if step.kind == "sh" for line in step.
 """What the scenario `install` types, from the first line of install.md to a published table."""
 
 # What really runs a command: a test, a scenario, or the suite itself. Those with HERE are run as
-# they stand; of the others this module checks the options, the playbook or the recipe.
+# written; of the others this module checks the options, the playbook or the recipe.
 RUN_BY = {
     "git clone <this repository> sallyport": CLONED,
     "cd sallyport": HERE,
@@ -68,7 +68,7 @@ RUN_BY = {
     "sallyport download": "tests/unit/client/test_cli.py",
 }
 DEPLOYING = [command for command in RUN_BY if command.startswith(SITE) and RUN_BY[command] != HERE]
-# A command whose words all stand in another is checked with that one.
+# A command whose words are all part of another is checked with that one.
 PLAYS = [
     command
     for command in DEPLOYING
@@ -78,7 +78,7 @@ RECIPES = [command for command in RUN_BY if command.startswith("make ")]
 
 
 def test_each_command_is_run_by_a_test_that_is_there() -> None:
-    """What is typed on hosts is run as it stands, by the test that this one looks for."""
+    """What is typed on hosts is run verbatim, by the test that this one looks for."""
     assert set(on_the_controller()) - WALKED == set(RUN_BY) - WALKED
     follows = (ROOT / INSTALL).with_name("conftest.py").read_text()
     assert "for step in installation():" in follows
@@ -129,7 +129,7 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_an_operator_walks_through_the_pages(tmp_path: Path) -> None:
-    """The commands as they stand, in the order of the table, after the edit that pages ask for."""
+    """The commands verbatim, in the order of the table, after the edit that pages ask for."""
     clone = checkout(tmp_path)
     (clone / ".sallyport-vault").write_text("the vault's password")
     steps = [command for command, proof in RUN_BY.items() if proof == HERE]

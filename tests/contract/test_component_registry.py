@@ -1,4 +1,4 @@
-"""Every component stands in all the places that CONTRIBUTING names."""
+"""Every component is in all the places that CONTRIBUTING names."""
 
 from __future__ import annotations
 

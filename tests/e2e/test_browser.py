@@ -145,7 +145,7 @@ def test_a_job_request_page_follows_its_jobs(journey: Journey, window: Callable[
     expect(state).to_have_text(re.compile("pending|running"))
     page.evaluate("window.sameDocument = true")
     expect(state).to_have_text("succeeded", timeout=45_000)
-    assert page.evaluate("window.sameDocument"), "the page was loaded anew"
+    assert page.evaluate("window.sameDocument"), "the page was reloaded"
     look(page, "job_request")
 
 

@@ -282,7 +282,7 @@ def member(maker: Maker, kind: str, frame: Frame | None, depth: int) -> Series:
 
 
 def contains(maker: Maker, kind: str, frame: Frame | None, depth: int) -> Series:
-    """Draw a search in a text."""
+    """Draw a search in a string."""
     del kind
     return op.Contains(maker.series("str", frame, depth), maker.leaf("str", frame))
 

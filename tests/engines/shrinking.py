@@ -39,7 +39,7 @@ def replaced(root: Dataset, old: Node, new: Node) -> Dataset:
 
 
 def _simpler(node: Node) -> Iterator[Node]:
-    """Yield what may stand in the place of a node."""
+    """Yield what may replace a node."""
     if isinstance(node, Where | Order):
         yield node.frame
     if not isinstance(node, Series):

@@ -1,4 +1,4 @@
-"""The commands as a process of their own, confined for good, on live servers."""
+"""The commands as a process of their own, confined permanently, on live servers."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class Watched:
         self.run("create schema if not exists interrupted")
 
     def run(self, statement: str) -> sa.CursorResult[Any]:
-        """Run a statement as it stands."""
+        """Run a statement verbatim."""
         return self.connection.execute(sa.text(statement))
 
     @property

@@ -45,7 +45,7 @@ STANDS_FOR = re.compile(
 
 
 def own(text: str) -> str:
-    """Return a text of the page or of the example with the test's own values."""
+    """Return a string of the page or of the example with the test's own values."""
     return STANDS_FOR.sub(lambda match: VALUES[match[0]], text)
 
 

@@ -16,7 +16,7 @@ COMPONENTS = (
 
 
 def has_ended(host: Host, unit: str, seconds: float = 20) -> bool:
-    """Wait until a unit has failed or stopped for good."""
+    """Wait until a unit has failed or stopped permanently."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if host.run("systemctl is-active %s", unit).stdout.strip() in {"failed", "inactive"}:

@@ -2,7 +2,7 @@
 
 Take the fixture `postgres` (tests/unit/conftest.py): one server for the whole run, started in about
 a second when the first test asks for it. It answers on a unix socket without a password, and on
-127.0.0.1 only with TLS and one. `create()` makes a database; it goes with the server.
+127.0.0.1 only with TLS and one. `create()` makes a database; it is removed with the server.
 
 PostgreSQL refuses to run as root, so it runs as the package's user then. It ends with the tests,
 also when they are killed.

@@ -15,7 +15,7 @@ for wheel in sorted(wheels.glob("*.whl")):
     with zipfile.ZipFile(wheel) as archive:
         members = [name for name in archive.namelist() if "/tests/" not in name]
         archive.extractall(target, members)
-# Containers have no place for compiled files: without these each job would compile anew.
+# Containers have no place for compiled files: without these each job would compile them again.
 compileall.compile_dir(target, quiet=2, workers=0)
 for entries in sorted(target.glob("*.dist-info/entry_points.txt")):
     parser = configparser.ConfigParser(delimiters=("=",))

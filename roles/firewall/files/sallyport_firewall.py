@@ -25,11 +25,11 @@ BRIDGE = "jobrunner-db"
 TABLES = ("sallyport", "sallyport_db")
 DEFAULTS = {"input": ("deny",), "output": ("deny", "accept"), "forward": ("deny", "accept")}
 BAD_POLICY, NOT_IN_FORCE = 78, 3
-# Loaded at boot when the policy cannot be: nothing leaves, and somebody can log in to mend it.
+# Loaded at boot when the policy cannot be: nothing leaves, and ssh stays open for the repair.
 CLOSED = {
     "defaults": {"input": "deny", "output": "deny", "forward": "deny"},
     "flows": [
-        {"id": "mend", "direction": "in", "protocol": "tcp", "ports": [22], "addresses": ["any"]}
+        {"id": "repair", "direction": "in", "protocol": "tcp", "ports": [22], "addresses": ["any"]}
     ],
     "endpoints": [],
 }
@@ -246,7 +246,7 @@ def marks() -> dict[str, str]:
 
 
 def in_force(policy: Policy) -> bool:
-    """Tell whether the kernel holds both tables as the policy wants them."""
+    """Return whether the kernel holds both tables as the policy wants them."""
     present, wanted = marks(), digest_of(policy)
     return all(present.get(table) == wanted for table in TABLES)
 

@@ -19,7 +19,7 @@ SELF_SIGNED = (
 
 
 def verify(host: Host, path: str, name: str) -> bool:
-    """Tell whether a client that trusts the system store takes a certificate for a name."""
+    """Return whether a client that trusts the system store takes a certificate for a name."""
     question = "openssl verify -CAfile %s -purpose sslserver -verify_hostname %s %s"
     return bool(host.run(question, STORE, name, path).rc == 0)
 

@@ -25,7 +25,7 @@ QUERY = "select event, object, data from decision order by seq desc limit 200"
 
 
 def ask(host: Host, url: str, *options: str) -> tuple[str, str]:
-    """Send a request with curl, its address as it stands; return status and text."""
+    """Send a request with curl, its address verbatim; return status and text."""
     words = ["curl", "--silent", "--path-as-is", "--write-out", "\n%{http_code}", *options, url]
     shown = host.run(" ".join(["%s"] * len(words)), *words).stdout
     text, _, status = shown.rpartition("\n")

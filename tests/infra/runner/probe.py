@@ -67,7 +67,7 @@ def children(wanted: int) -> int:
 
 
 def thread() -> bool:
-    """Tell whether a thread can be started."""
+    """Return whether a thread can be started."""
     started = threading.Event()
     try:
         threading.Thread(target=started.set).start()

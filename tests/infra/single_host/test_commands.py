@@ -1,4 +1,4 @@
-"""Every command that the operators' pages name for a host, as it stands, on one that runs all."""
+"""Every command that the operators' pages name for a host, verbatim, on one that runs all."""
 
 from __future__ import annotations
 

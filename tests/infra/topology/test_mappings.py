@@ -103,10 +103,10 @@ def test_one_study_on_two_mappings_publishes_the_same_tables(
     assert of_known_sex(of_cdm) == of_known_sex(measures)
 
 
-def until(question: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until something is so."""
     give_up = time.monotonic() + seconds
-    while not question():
+    while not condition():
         assert time.monotonic() < give_up, "it did not happen"
         time.sleep(0.2)
 
@@ -114,7 +114,7 @@ def until(question: Callable[[], bool], seconds: float = 60) -> None:
 def test_a_database_that_dies_under_a_job_fails_it_and_keeps_nothing(
     journey: Journey, rig: Rig
 ) -> None:
-    """A lock holds the job in mid-query; killing one process makes PostgreSQL start anew."""
+    """A lock holds the job in mid-query; killing one process makes PostgreSQL restart."""
     database = rig("database")
     locker = f'nohup runuser -u postgres -- psql -d hospital -qc "{LOCK}" >/dev/null 2>&1 &'
     database.check_output(locker)
@@ -130,6 +130,6 @@ def test_a_database_that_dies_under_a_job_fails_it_and_keeps_nothing(
     assert (ended["status"], job["status"]) == ("failed", "failed")
     assert job["status_message"] == "Temporary database error; run the action again"
     assert query(database, SCRATCH) == "0"
-    assert query(database, LOCKERS) == "0", "the database did not start anew"
+    assert query(database, LOCKERS) == "0", "the database did not restart"
     assert journey.run(["extract"])["status"] == "succeeded"
     assert query(database, SCRATCH) == "0"

@@ -13,7 +13,7 @@ Rig = Callable[[str], Host]
 
 
 def reaches(host: Host, address: str, port: int) -> bool:
-    """Tell whether a TCP connection from a host is accepted within two seconds."""
+    """Return whether a TCP connection from a host is accepted within two seconds."""
     command = f"timeout 2 bash -c '</dev/tcp/{address}/{port}'"
     return bool(host.run(command).rc == 0)
 

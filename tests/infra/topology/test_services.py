@@ -1,4 +1,4 @@
-"""After a restart of the hosts: services are up, healthy and closed in, nothing has failed."""
+"""After a restart of the hosts: services are up, healthy and sandboxed, nothing has failed."""
 
 from __future__ import annotations
 

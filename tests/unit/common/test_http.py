@@ -35,7 +35,7 @@ def test_the_session_ignores_proxy_variables_and_verifies(tmp_path: Path) -> Non
 
 
 def failing() -> None:
-    """Fail, with a text that must not be shown."""
+    """Fail, with a string that must not be shown."""
     raise RuntimeError("secret detail")
 
 

@@ -239,7 +239,7 @@ def test_a_class_alone_must_give_every_table(folder: Path) -> None:
 def test_a_dotted_path_must_lead_to_a_backend(folder: Path) -> None:
     with pytest.raises(ArgumentsError, match="cannot be imported"):
         find("nowhere.Backend", folder, {})
-    with pytest.raises(ArgumentsError, match="is no subclass"):
+    with pytest.raises(ArgumentsError, match="is not a subclass"):
         find("pathlib.Path", folder, {})
     with pytest.raises(ArgumentsError, match="Did you mean alone"):
         find("alonee", folder, {})

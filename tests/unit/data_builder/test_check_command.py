@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_read_is_a_finding(run: Run, tmp_path: Path) -> No
     (tmp_path / "site.toml").write_text(TEXT.replace("where =", "were ="), encoding="utf-8")
     code, text = run()
     assert code == 1
-    assert "fail CHK-01  Events extra_tables.Events: were is no key" in text
+    assert "fail CHK-01  Events extra_tables.Events: were is not a key" in text
     assert "(site.toml, line 19)" in text
 
 

@@ -279,7 +279,7 @@ def test_underscores_are_accepted_and_help_ends_with_0(capsys: pytest.CaptureFix
 
 
 WRONG: dict[str, tuple[list[str], str]] = {
-    "unknown command": (["generate"], "generate is no command. Did you mean generate-"),
+    "unknown command": (["generate"], "generate is not a command. Did you mean generate-"),
     "no command": ([], "required: COMMAND"),
     "abbreviated command": (["generate-data", DATASET], "Did you mean generate-dataset"),
     "abbreviation": (["generate-dataset", DATASET, "--out", "a.csv"], "--out"),
@@ -290,7 +290,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "no database": (["test-connection"], "There is no database: set DATABASE_URL"),
     "no url": (["test-connection", "-u", "user:secret@host"], "must look like SCHEME://"),
     "compile what": (["compile", "--plan", "p"], "needs a definition, or --command"),
-    "other action": (["compile", "--plan", "p", "--command", "dump-sql", "x"], "no command"),
+    "other action": (["compile", "--plan", "p", "--command", "dump-sql", "x"], "not a command"),
     "unknown backend": (["check-backend", "sam", "--static"], "Did you mean same"),
     "two levels": (["check-backend", "same", "--static", "--full"], "not allowed with"),
     "no plan": (["explain", "nothing.json"], "no plan nothing.json"),

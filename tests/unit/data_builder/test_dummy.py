@@ -196,7 +196,7 @@ def test_dum_05_constraints_of_the_schema_hold(name: str) -> None:
 
 
 def fits(spec: ColumnSpec, value: Any, row: dict[str, Any]) -> bool:
-    """Tell whether a value keeps to the constraints of its column."""
+    """Return whether a value keeps to the constraints of its column."""
     if value is None:
         return not spec.not_null
     limits = spec.range

@@ -1,6 +1,6 @@
 """The statements of two definitions on every database, as files: a change is a reviewed diff.
 
-`GOLDEN=write` writes them anew.
+`GOLDEN=write` rewrites them.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def test_pln_08_what_moves_is_the_largest_part_that_can() -> None:
 def test_pln_11_switches_by_name() -> None:
     assert switched_off(" no-fusion, no-carry ") == {"fusion", "carry"}
     assert switched_off("") == frozenset()
-    with pytest.raises(ArgumentsError, match=r"no-fusin is no switch\. Did you mean no-fusion"):
+    with pytest.raises(ArgumentsError, match=r"no-fusin is not a switch\. Did you mean no-fusion"):
         switched_off("no-fusin")
     assert all(not Options(off=frozenset([name])).on(name) for name in SWITCHES)
     with pytest.raises(KeyError):

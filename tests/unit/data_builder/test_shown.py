@@ -158,7 +158,7 @@ def test_dummy_patients_are_those_of_the_definition_if_that_is_enough() -> None:
 
 @pytest.mark.parametrize("name", ["deaths", "shown_1"])
 def test_dummy_patients_of_measures_have_what_is_shown(name: str) -> None:
-    """A name of the study's own is no obstacle."""
+    """A name of the study's own is not an obstacle."""
     plan = plan_of(measures(name))
     assert plan_for(plan, called(patients.date_of_death)) is plan
     more = plan_for(plan, called(events, patients.sex))

@@ -129,7 +129,7 @@ class Browser:
         return self._client.get(path, base_url=SITE, **more)
 
     def post(self, path: str, data: dict[str, Any] | None = None, page: str = "") -> TestResponse:
-        """Send a form with the token of the page that it stands on."""
+        """Send a form with the token of the page that it is on."""
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page or self._page).text)
         token = found[1] if found else ""
         return self.send(path, {"csrf_token": token} | (data or {}))

@@ -59,7 +59,7 @@ def test_a_job_needs_its_keys(world: World, field: str) -> None:
         ({}, {"non_field_errors": ["Expected a list of jobs."]}),
         ("x", {"non_field_errors": ["Expected a list of jobs."]}),
         ([5], [{"non_field_errors": ["A job must be an object."]}]),
-        ([{"action": "a\0"}], {"detail": "The body holds a character that cannot be kept."}),
+        ([{"action": "a\0"}], {"detail": "The body holds a character that cannot be stored."}),
     ],
 )
 def test_a_report_that_is_no_list_of_jobs(rig: Rig, body: Any, answered: Any) -> None:
@@ -84,8 +84,8 @@ def test_flags_of_runners(rig: Rig, flags: str, sentence: str) -> None:
 
 
 FILES: list[tuple[dict[str, Any], str]] = [
-    ({"name": 5}, "The key 'name' of a file must be a text."),
-    ({"name": "x" * 1001}, "The key 'name' of a file must be a text."),
+    ({"name": 5}, "The key 'name' of a file must be a string."),
+    ({"name": "x" * 1001}, "The key 'name' of a file must be a string."),
     ({"name": f"output/{LONG}.csv"}, "has a part of more than 200 bytes."),
     ({"name": ""}, "is refused: a file name must not be empty or hold NUL or backslash."),
     ({"name": "a\\b"}, "is refused: a file name must not be empty or hold NUL or backslash."),
@@ -93,7 +93,7 @@ FILES: list[tuple[dict[str, Any], str]] = [
     ({"name": "a/../../b"}, "is refused: a file name must be relative and without '.'"),
     ({"name": "a//b"}, "is refused: a file name must be relative and without '.'"),
     ({"name": "a/.b"}, "is refused: a file name must not start with a dot."),
-    ({"url": 5}, "The key 'url' of a file must be a text."),
+    ({"url": 5}, "The key 'url' of a file must be a string."),
     ({"sha256": "A" * 64}, "The key 'sha256' of a file must be 64 hexadecimal digits."),
     ({"size": -1}, "The key 'size' of a file must be a whole number."),
     ({"size": "8"}, "The key 'size' of a file must be a whole number."),
@@ -142,7 +142,7 @@ def test_lists_of_files(rig: Rig, body: Any, sentence: str) -> None:
         ({"user": ""}, "An event needs the texts event_type, workspace, request, request_author,"),
         ({"request": 5}, "An event needs the texts event_type"),
         ({"updates": {"a": 1}}, "The key 'updates' must be a list."),
-        ({"request": "a\0"}, "The body holds a character that cannot be kept."),
+        ({"request": "a\0"}, "The body holds a character that cannot be stored."),
     ],
 )
 def test_events_of_hatches(rig: Rig, changes: dict[str, Any], message: str) -> None:

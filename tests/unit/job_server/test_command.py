@@ -347,7 +347,7 @@ def test_the_command_works_on_postgresql_with_a_password_file(
     ("name", "value", "sentence"),
     [
         ("DATABASE_URL", "somewhere", "JOB_SERVER_DATABASE_URL: this is not the address"),
-        ("DATABASE_URL", "postgresql://u:p@db/x", "belongs into JOB_SERVER_DATABASE_PASSWORD_FILE"),
+        ("DATABASE_URL", "postgresql://u:p@db/x", "put the password in JOB_SERVER_DATABASE_PASS"),
         ("SECRET_KEY_FILE", "/nowhere", "JOB_SERVER_SECRET_KEY_FILE: cannot read /nowhere"),
         ("FORGES", "[]", "JOB_SERVER_FORGES: expected a JSON object of strings"),
         ("SESSION_LIFETIME", "an hour", "JOB_SERVER_SESSION_LIFETIME: expected a whole number"),

@@ -62,7 +62,7 @@ def test_a_server_on_the_network_is_asked_for_its_certificate(
         ("somewhere", "not the address of a database"),
         ("postgresql://u@db:port/x", "not the address of a database"),
         ("mysql://u@db/x", "expected sqlite:///PATH or postgresql"),
-        ("postgresql://u:hidden@db/x", "belongs into JOB_SERVER_DATABASE_PASSWORD_FILE"),
+        ("postgresql://u:hidden@db/x", "put the password in JOB_SERVER_DATABASE_PASSWORD_FILE"),
         ("postgresql://u@db/x?sslmode=require", "sslmode must be verify-full"),
         ("postgresql://u@db/x?sslmode=disable", "sslmode must be verify-full"),
     ],
@@ -291,8 +291,8 @@ LONG = "x" * 2000
     [
         ("/projects", {"slug": "a", "name": LONG}, "The title may have at most 200 characters."),
         ("/projects", {"slug": LONG, "name": "A"}, "may hold only letters, digits"),
-        ("/projects", {"slug": "a", "name": "a\0b"}, "a character that cannot be kept"),
-        ("/projects", {"slug": "a", "name": "a\ud800b"}, "a character that cannot be kept"),
+        ("/projects", {"slug": "a", "name": "a\0b"}, "a character that cannot be stored"),
+        ("/projects", {"slug": "a", "name": "a\ud800b"}, "a character that cannot be stored"),
         (
             "/users",
             {"username": "nina", "fullname": LONG, "password": PASSWORD},

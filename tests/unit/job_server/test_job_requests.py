@@ -83,7 +83,7 @@ def test_a_branch_that_moved_is_looked_at_again(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"actions": []}, "Choose at least one action."),
+        ({"actions": []}, "Select at least one action."),
         ({"actions": ["sumarise"]}, "did you mean &#39;summarise&#39;?"),
         ({"backend": "clinic"}, "You may not use the backend &#39;clinic&#39;; yours: hospital."),
     ],

@@ -225,7 +225,7 @@ def test_the_pages_show_the_way_of_a_file_to_the_public(rig: Rig) -> None:
     rita, paul = rig.browser("rita"), rig.browser("paul")
     assert "Nothing was released from this workspace yet." in rita.get(page).text
     release = worlds.announce(rig)
-    assert "on its way" in rita.get(page).text
+    assert "still being uploaded" in rita.get(page).text
     identifier = upload(rig, release).headers["File-Id"]
     assert rita.get(f"/releases/{release}/").headers["Location"] == f"{page}#{release}"
     assert "Propose the chosen files for publication" in rita.get(page).text

@@ -56,7 +56,7 @@ API = [
     ("rita", "/job-requests", REQUEST | {"backend": "clinic"}, 400,
      "You may not use the backend 'clinic'; yours: hospital."),
     ("rita", "/job-requests", REQUEST | {"requested_actions": []}, 400,
-     "Choose at least one action."),
+     "Select at least one action."),
     ("rita", "/job-requests", REQUEST | {"requested_actions": ["mkae"]}, 400,
      "did you mean 'make'?"),
     ("rita", "/job-requests", REQUEST | {"force_run_dependencies": "yes"}, 400,
@@ -74,7 +74,7 @@ API = [
     ("cora", "/workspaces/heart/hatch-tokens", {"backend": "hospital"}, 403,
      "cora does not have the permission unreleased_outputs_view."),
     ("paul", "/login-tokens", {}, 403,
-     "Your account may use no backend yet; ask an administrator."),
+     "You do not have access to a backend yet. Ask an administrator."),
 ]  # fmt: skip
 
 

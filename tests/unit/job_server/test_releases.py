@@ -181,7 +181,7 @@ def test_a_file_that_was_not_uploaded_says_so(rig: Rig) -> None:
     rita = rig.browser("rita")
     entry = (rita.get(f"/api/v2/releases/release/{release}").json or {})["files"][0]
     assert rita.get(entry["url"]).json == "File not yet uploaded"
-    assert "on its way" in rita.get("/workspaces/heart/releases/").text
+    assert "still being uploaded" in rita.get("/workspaces/heart/releases/").text
     assert "still being uploaded" in rita.get(f"/files/{entry['id']}/").text
 
 

@@ -171,7 +171,7 @@ def test_each_answer_of_a_forge_has_its_sentence(
         repositories.head(REPO, "main")
     assert str(caught.value).startswith(f"{REPO} could not be read. {sentence}")
     if later:
-        repositories.check_readable(REPO)  # a workspace is made although it is away
+        repositories.check_readable(REPO)  # a workspace is made although it is unavailable
     else:
         with pytest.raises(Problem, match=REPO):
             repositories.check_readable(REPO)

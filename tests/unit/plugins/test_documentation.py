@@ -20,7 +20,7 @@ from ansible_collections.sallyport.site.plugins.modules import (
 )
 
 PROSE = {"description", "suboptions"}
-# The action checks its only argument itself: a text would be taken letter by letter.
+# The action checks its only argument itself: a string would be taken letter by letter.
 PACKAGES = {"names": {"type": "list", "elements": "str", "required": True}}
 
 

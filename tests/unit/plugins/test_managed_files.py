@@ -1,4 +1,4 @@
-"""Folders of files: what is asked for and nothing else, also when something stands in the way."""
+"""Folders of files: what is asked for and nothing else, also when something is in the way."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_files_are_written_once(run: Run, root: Path) -> None:
     assert (again["changed"], again["paths"]) == (False, [])
 
 
-def test_modes_are_those_that_were_asked_for_and_are_mended(run: Run, root: Path) -> None:
+def test_modes_are_those_that_were_asked_for_and_are_repaired(run: Run, root: Path) -> None:
     def modes() -> list[int]:
         return [mode_of(root), mode_of(root / "units"), mode_of(root / "units/one")]
 
@@ -81,8 +81,8 @@ def test_modes_are_those_that_were_asked_for_and_are_mended(run: Run, root: Path
     assert modes() == [0o750, 0o750, 0o644]
     (root / "units/one").chmod(0o666)
     root.chmod(0o777)
-    mended = run({"units/one": "x"}, **folder)
-    assert set(mended["paths"]) == {str(root), str(root / "units/one")}
+    repaired = run({"units/one": "x"}, **folder)
+    assert set(repaired["paths"]) == {str(root), str(root / "units/one")}
     assert modes() == [0o750, 0o750, 0o644]
 
 
@@ -171,7 +171,7 @@ def test_a_name_that_leads_out_of_its_root_is_refused(run: Run, root: Path, name
 def test_what_is_no_text_is_refused_and_not_told(run: Run, root: Path, text: Any) -> None:
     refused = run({"settings": text})
     kind = type(text).__name__
-    assert refused["msg"].endswith(f"{root / 'settings'} must be given a text, not {kind}")
+    assert refused["msg"].endswith(f"{root / 'settings'} must be given a string, not {kind}")
     assert run({"settings": "5"})["changed"]
 
 

@@ -66,7 +66,7 @@ class Upstreams:
         return [self.forge, self.registry, self.archive]
 
     def saw_nothing(self) -> bool:
-        """Tell whether no upstream received any request."""
+        """Return whether no upstream received any request."""
         return not any(double.seen for double in self.doubles())
 
 

@@ -67,7 +67,7 @@ def test_a_push_is_refused_in_words_and_nothing_reaches_the_forge(rig: Rig, tmp_
 
 
 def test_the_backend_itself_refuses_a_push() -> None:
-    """Should the rules ever let one through, git's own switch still stands."""
+    """Should the rules ever let one through, git's own switch still applies."""
     assert ("http.receivepack", "false") in CONFIGURATION
     assert ("http.getanyfile", "false") in CONFIGURATION
 

@@ -82,7 +82,7 @@ def test_the_lock_of_a_live_git_stays(rig: Rig) -> None:
 
 
 def empty(path: Path) -> None:
-    """Leave a file of no bytes, as a power cut does."""
+    """Leave an empty file, as a power cut does."""
     path.chmod(0o644)
     path.write_bytes(b"")
 

@@ -129,8 +129,8 @@ def test_missing_folders_are_all_named(settings: Settings, tmp_path: Path) -> No
     with pytest.raises(SettingsError) as caught:
         gone.check_folders()
     assert caught.value.problems == (
-        f"RELEASE_HATCH_WORKSPACES is {tmp_path}/a, which is no folder that can be read",
-        f"RELEASE_HATCH_APPROVED_FILES is {tmp_path}/b, which is no folder that can be read",
+        f"RELEASE_HATCH_WORKSPACES is {tmp_path}/a, which is not a folder that can be read",
+        f"RELEASE_HATCH_APPROVED_FILES is {tmp_path}/b, which is not a folder that can be read",
     )
 
 

@@ -16,7 +16,7 @@ Open = Callable[[str], Browser]
 
 
 def state(hatch: Hatch, identifier: str) -> RequestState:
-    """Return where a request stands."""
+    """Return the state of a request."""
     with hatch.database.read() as transaction:
         return transaction.requests.get(identifier).state
 
@@ -222,7 +222,7 @@ def test_a_second_request_waits_for_the_first(browser: Open) -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"file": []}, "Choose at least one file."),
+        ({"file": []}, "Select at least one file."),
         ({"file": ["output/none.csv"]}, "File output/none.csv not found in workspace w1"),
         ({"file": ["../w2/x.csv"]}, "not found in workspace w1"),
         ({"purpose": " "}, "Say why the release is needed."),

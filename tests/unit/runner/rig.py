@@ -93,7 +93,7 @@ class MemoryExecutor:
 
     def _check(self) -> None:
         if self.away:
-            raise TransientError("the engine is away")
+            raise TransientError("the engine is unavailable")
 
     def fetch_image(self, name: str, digest: str | None) -> Image:
         self._check()
@@ -295,7 +295,7 @@ class Runner:
         self.restart()
 
     def restart(self) -> None:
-        """Make everything anew that lives in the process alone."""
+        """Recreate everything that lives only in the process."""
         known = self.settings
         self.store = empty_store(known.workdir)
         self.reporter = Reporter(self.server, self.store, SyncState(), lambda: self.now)

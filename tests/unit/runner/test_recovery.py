@@ -194,7 +194,7 @@ def test_a_success_whose_outputs_are_gone_stays_one_and_what_waits_says_so(
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_later_request_runs_an_action_anew_whose_outputs_are_gone(
+def test_a_later_request_runs_an_action_rerun_whose_outputs_are_gone(
     runner: Runner, server: Server, sha: str, gone: bool
 ) -> None:
     make_is_done_and_table_runs(runner, server, sha)
@@ -205,8 +205,8 @@ def test_a_later_request_runs_an_action_anew_whose_outputs_are_gone(
     runner.passes(1)
     later = runner.request("b", sha, "run_all")
     runner.passes(3)
-    anew = [job for job in runner.store.jobs_of([later.identifier]) if job.action == "make"]
-    assert bool(anew) == gone
+    rerun = [job for job in runner.store.jobs_of([later.identifier]) if job.action == "make"]
+    assert bool(rerun) == gone
     assert started(runner).count("make") == 1 + gone
 
 

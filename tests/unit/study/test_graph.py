@@ -1,4 +1,4 @@
-"""What needs what: order, circles, what follows from a request."""
+"""Dependencies of actions: order, cycles, what follows from a request."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def test_a_need_that_stands_twice_counts_once() -> None:
 def test_circles(needs: dict[str, list[str]], ways: list[str]) -> None:
     text = chain(**needs)
     if ways:
-        assert problems(text) == tuple(
-            f"The actions need each other in a circle: {way}." for way in ways
-        )
+        assert problems(text) == tuple(f"The actions form a cycle: {way}." for way in ways)
     else:
         assert parse_project(text)
 
@@ -95,7 +93,7 @@ def _closure(name: str, needs: dict[str, list[str]]) -> set[str]:
 
 
 def _sortable(needs: dict[str, list[str]]) -> bool:
-    """Tell, by taking away what needs nothing, whether there is no circle."""
+    """Return whether there is no cycle, by removing what needs nothing."""
     left = dict(needs)
     while free := [name for name in left if not set(left[name]) & set(left)]:
         for name in free:

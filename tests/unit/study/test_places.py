@@ -20,7 +20,7 @@ PIECES = [
 
 
 def accepts(check: object, text: str) -> bool:
-    """Return whether one of the checks accepts a text."""
+    """Return whether one of the checks accepts a string."""
     assert callable(check)
     try:
         check(text)
@@ -30,7 +30,7 @@ def accepts(check: object, text: str) -> bool:
 
 
 def git_accepts(branch: str) -> bool:
-    """Return whether git takes a text as the name of a branch."""
+    """Return whether git takes a string as the name of a branch."""
     command = ["git", "check-ref-format", "--branch", branch]
     return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0
 

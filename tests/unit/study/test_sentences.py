@@ -110,7 +110,7 @@ def test_the_document(text: str, sentence: str) -> None:
         ({"needs": "[1]"}, "The 'needs' of the action 'make' must be a list of action names."),
         ({"needs": "[a b]"}, "The action 'make' needs 'a b'; separate the names with commas."),
         ({"needs": "[xyz]"}, "The action 'make' needs 'xyz', which is not an action of this file."),
-        ({"needs": "[make]"}, "The actions need each other in a circle: make -> make."),
+        ({"needs": "[make]"}, "The actions form a cycle: make -> make."),
         ({"config": "[1]"}, "The 'config' of the action 'make' must be a mapping."),
         ({"config": "text"}, "The 'config' of the action 'make' must be a mapping."),
         (

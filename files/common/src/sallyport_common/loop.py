@@ -37,11 +37,11 @@ class Stopper:
 
     @property
     def stopping(self) -> bool:
-        """Tell whether the process was asked to stop."""
+        """Return whether the process was asked to stop."""
         return self._event.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but no longer than until a stop; tell whether a stop was asked for."""
+        """Sleep, but no longer than until a stop; return whether a stop was asked for."""
         return self._event.wait(seconds)
 
 
@@ -98,6 +98,6 @@ class Heart:
         self._beats[name] = self._clock()
 
     def alive(self) -> bool:
-        """Tell whether every loop was heard within the limit, in seconds."""
+        """Return whether every loop was heard within the limit, in seconds."""
         now = self._clock()
         return all(now - last <= self._limit for last in self._beats.values())

@@ -16,7 +16,7 @@ CHUNK = 1024 * 1024
 
 
 class UnsafePathError(SallyportError):
-    """A name or file is refused: it climbs, hides, links or is no regular file."""
+    """A name or file is refused: it climbs, hides, links or is not a regular file."""
 
 
 def check_relative(name: str, *, hidden: bool = False) -> PurePosixPath:

@@ -42,7 +42,7 @@ class Secret:
 
 
 def is_placeholder(value: str) -> bool:
-    """Tell whether a value is what an example inventory shows instead of a real one."""
+    """Return whether a value is what an example inventory shows instead of a real one."""
     return value.strip().lower().startswith(PLACEHOLDERS)
 
 

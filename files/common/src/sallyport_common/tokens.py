@@ -52,5 +52,5 @@ def new_ulid() -> str:
 
 
 def is_ulid(text: str) -> bool:
-    """Tell whether a text is a ULID in canonical, upper-case form."""
+    """Return whether a string is a ULID in canonical, upper-case form."""
     return _ULID.fullmatch(text) is not None

@@ -208,10 +208,10 @@ def parse(parser: Parser, words: Sequence[str], known: Sequence[str] = tuple(HEL
     places = [word for word in words if not word.startswith("-")]
     every = {*known, *(alias for name in known for alias in ALIASES.get(name, ()))}
     if places and places[0].replace("_", "-") not in every and places[0] == _first(words):
-        raise ArgumentsError(f"{places[0]} is no command.{nearest(places[0], every)}")
+        raise ArgumentsError(f"{places[0]} is not a command.{nearest(places[0], every)}")
     return parser.parse_args(words)
 
 
 def _first(words: Sequence[str]) -> str:
-    """Return the word that stands where the command does."""
+    """Return the word in the position of the command."""
     return next((word for word in words if word not in ("--debug", "--version")), "")

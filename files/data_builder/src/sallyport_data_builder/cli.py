@@ -171,7 +171,7 @@ def run(words: Sequence[str], own_process: bool) -> int:
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; a failure is one message on standard error.
 
-    Without words the process is ours: it reads its own, and confines itself for good.
+    Without arguments the process is ours: it reads its own, and confines itself permanently.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.setrecursionlimit(20_000)

@@ -71,14 +71,14 @@ def assure(settings: Settings, file: str, parameters: Sequence[str]) -> None:
 
 
 def read_plan(path: str) -> Plan:
-    """Read a plan file; a symbolic link is none, and size is limited."""
+    """Read a plan file; a symbolic link is rejected, and size is limited."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         raise ArgumentsError(f"There is no plan {path}, or it is a symbolic link.") from None
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ArgumentsError(f"{path} is no regular file.")
+            raise ArgumentsError(f"{path} is not a regular file.")
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise DefinitionError(f"The plan is larger than {MAX_BYTES} bytes.")

@@ -1,4 +1,4 @@
-"""Tables that are no database: files of a folder, or dummy rows; DuckDB answers from memory."""
+"""Tables without a database server: files of a folder, or dummy rows, read with DuckDB."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def of_folder(folder: Path) -> Source:
 
 
 def file_of(folder: Path, name: str) -> Path:
-    """Return the one file of a table; raise DataFileError if there is none, or more."""
+    """Return the one file of a table; raise DataFileError unless there is exactly one."""
     files = [folder / f"{name}{extension}" for extension in EXTENSIONS]
     found = [file for file in files if file.is_file()]
     if len(found) != 1:
@@ -118,7 +118,7 @@ def loaded(plan: Plan, source: Source, job: str) -> Iterator[Database]:
 
 
 def _noting(rows: Iterator[pa.RecordBatch], failed: list[Failure]) -> Iterator[pa.RecordBatch]:
-    """Yield batches, and note a failure on its way through a driver."""
+    """Yield batches, and note a failure that passes through a driver."""
     try:
         yield from rows
     except Failure as error:

@@ -65,7 +65,7 @@ class Settings:
         return replace(self, **changed)
 
     def database(self) -> str:
-        """Return the URL; raise ArgumentsError if there is none, or it is none."""
+        """Return the URL; raise ArgumentsError if it is missing or malformed."""
         if not self.url:
             raise ArgumentsError("There is no database: set DATABASE_URL or DATABASE_URL_FILE.")
         if not self.url.is_url:
@@ -112,7 +112,7 @@ class Url:
 
     @property
     def folder(self) -> Path | None:
-        """The folder with a file per table that stands in place of a database."""
+        """The folder with a file per table that replaces a database."""
         path = Path(self.text)
         return path if self.text and not self.is_url and path.is_dir() else None
 

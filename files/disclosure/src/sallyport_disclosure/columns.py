@@ -113,7 +113,7 @@ class Column:
     ) -> None:
         """Take in a block of cells from row `first` on.
 
-        `times` has how often each distinct cell appears, `values` what those hold that are no
+        `times` has how often each distinct cell appears, `values` what those hold that are not
         plain numbers.
         """
         plain = {cell: int(cell) for cell in times.keys() - values.keys()}

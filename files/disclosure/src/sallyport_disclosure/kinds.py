@@ -45,7 +45,7 @@ def text_of(name: str, data: bytes, limit: int) -> str | None:
 
 
 def decode(data: bytes) -> str:
-    """Return bytes as text without a byte-order mark; raise KindError where they are no UTF-8."""
+    """Return bytes as text without a byte-order mark; raise KindError unless they are UTF-8."""
     if data.startswith(FOREIGN):
         raise KindError("TYPE_MISMATCH", OTHER_KIND)
     if data.startswith(UTF_16) or _looks_like_utf_16(data[:1000]):

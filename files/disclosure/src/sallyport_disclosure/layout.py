@@ -24,7 +24,7 @@ SAMPLE_CHARACTERS = 64 * 1024
 SAMPLE_LINES = 100
 MAX_HEADER_LINES = 5
 EXCEL = "sep="
-"""A first line such as `sep=;` tells a spreadsheet the separator; it is no part of the table."""
+"""A first line such as `sep=;` tells a spreadsheet the separator; it is not part of the table."""
 
 Row = list[str]
 _FILLED = re.compile(r"[^\s]")
@@ -37,7 +37,7 @@ class TableError(SallyportError):
 
 @dataclass(frozen=True)
 class Layout:
-    """What stands above the rows of a table."""
+    """What is above the rows of a table."""
 
     separator: str
     titles: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ def separators(text: str) -> list[str]:
 
 
 def is_table(text: str) -> bool:
-    """Return whether a text without a type of its own is laid out as a table."""
+    """Return whether a string without a type of its own is laid out as a table."""
     lines = _sample(text)
     needed = 0.8 * len(lines)
     return len(lines) > 1 and (

@@ -23,7 +23,7 @@ class Meaning(enum.Enum):
 
 
 def vocabulary(text: str) -> frozenset[str]:
-    """Return the words of a text."""
+    """Return the words of a string."""
     return frozenset(text.split())
 
 

@@ -90,7 +90,7 @@ class _Reading:
         return value
 
     def _notes(self, cell: str) -> tuple[Meaning | None, bool, bool]:
-        """Return what a text says: a label of counts, the name of a patient column, a formula."""
+        """Return what a string says: a label of counts, the name of a patient column, a formula."""
         formula = cell[0] in "=@+-" and _FORMULA.match(cell) is not None
         return names.label(cell), self._forbidden.appears(cell), formula
 
@@ -124,7 +124,7 @@ class _Reading:
     def _is_record(self, row: Row, index: int) -> bool:
         """Return whether a row that names patients holds more than zeros about that name.
 
-        A row in a table of variables, such as `patient_id,0` for missing values, is no record.
+        A row in a table of variables, such as `patient_id,0` for missing values, is not a record.
         """
         self._patient_rows += 1
         others = [self._value(cell) for position, cell in enumerate(row) if position != index]

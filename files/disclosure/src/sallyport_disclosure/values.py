@@ -77,7 +77,7 @@ _FORMS = (
     (Form.WHOLE, _WITH_SYMBOL),
     (Form.WHOLE, _WITH_NUMBER),
 )
-"""Patterns in order; one without a group is a number that is no count."""
+"""Patterns in order; one without a group is a number that is not a count."""
 
 
 def is_plain(cell: str) -> bool:

@@ -25,7 +25,7 @@ def _refuse_the_real_one() -> None:
 
 
 def _refuse_another() -> None:
-    own = Path(__file__).read_bytes()  # a copy of this file is no other one
+    own = Path(__file__).read_bytes()  # a copy of this file does not count
     for folder in map(Path, sys.path):
         for other in (folder / "ehrql.py", folder / "ehrql" / "__init__.py"):
             if other.is_file() and other.read_bytes() != own:

@@ -87,7 +87,7 @@ CLASSIC_NAMES: Mapping[Role, str] = {
 
 
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
-    """Return everything that a set of roles allows; a name that is no role allows nothing."""
+    """Return everything that a set of roles allows; a name that is not a role allows nothing."""
     known = {str(role) for role in Role}
     return frozenset().union(*(GRANTS[Role(name)] for name in roles if name in known))
 

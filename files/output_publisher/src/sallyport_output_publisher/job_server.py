@@ -106,7 +106,7 @@ def _filename(name: str) -> str:
 
 
 def _detail(answer: requests.Response) -> str:
-    """Return what an error says; the body may be an object, a list or a text."""
+    """Return what an error says; the body may be an object, a list or a string."""
     try:
         body = answer.json()
     except ValueError:

@@ -31,7 +31,7 @@ class Settings:
         """Read OUTPUT_PUBLISHER_*; raise SettingsError naming every problem at once."""
         settings = load(cls, PREFIX, environment)
         problems = [
-            f"{PREFIX}{name} is {path}, which is no folder"
+            f"{PREFIX}{name} is {path}, which is not a folder"
             for name, path in (
                 ("APPROVED_FILES", settings.approved_files),
                 ("STATE_FOLDER", settings.state_folder),

@@ -58,7 +58,7 @@ MESSAGES: Mapping[Reason, str] = {
     Reason.HOST_UNKNOWN: "this name is not served here",
     Reason.METHOD: "only reading is allowed through this proxy",
     Reason.PATH_SHAPE: "this address is not one that the proxy serves",
-    Reason.PATH_NOT_CANONICAL: "the address is not in its plain form",
+    Reason.PATH_NOT_CANONICAL: "the URL is not in canonical form",
     Reason.QUERY: "these query parameters are not allowed",
     Reason.HEADER: "a header has a value that is not allowed",
     Reason.FRAMING: "the request carries a body where none is allowed",

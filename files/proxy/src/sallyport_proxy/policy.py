@@ -25,11 +25,11 @@ class GitRule:
     clients: tuple[str, ...] = ()
 
     def holds_org(self, org: str) -> bool:
-        """Tell whether the organisation is this rule's."""
+        """Return whether the organisation is this rule's."""
         return matches(self.org.lower(), org.lower())
 
     def holds(self, org: str, repo: str) -> bool:
-        """Tell whether organisation and repository are this rule's."""
+        """Return whether organisation and repository are this rule's."""
         return self.holds_org(org) and matches(self.repo.lower(), repo.lower())
 
     def spelling(self, org: str, repo: str) -> tuple[str, str]:
@@ -114,7 +114,7 @@ class Policy:
     limits: Limits
 
     def group_allows(self, groups: tuple[str, ...], address: str) -> bool:
-        """Tell whether an address is in one of a rule's client groups; no groups means anyone."""
+        """Return whether an address is in one of a rule's client groups; no groups means anyone."""
         if not groups:
             return True
         try:

@@ -30,7 +30,7 @@ class Verdict:
 
     @property
     def intact(self) -> bool:
-        """Tell whether every row and the tail are as they were written."""
+        """Return whether every row and the tail are as they were written."""
         return self.fault is None
 
 

@@ -45,7 +45,7 @@ class BadInputError(HatchError):
 
 
 class RequestState(enum.StrEnum):
-    """Where a release request stands."""
+    """The state of a release request."""
 
     PENDING = "PENDING"
     SUBMITTED = "SUBMITTED"
@@ -129,7 +129,7 @@ class Identity:
 
     @classmethod
     def from_wire(cls, body: dict[str, Any]) -> Identity:
-        """Read the job server's level-4 user; raise KeyError or TypeError where it is none."""
+        """Read the job server's level-4 user; raise KeyError or TypeError for another shape."""
         workspaces = {
             name: WorkspaceAccess(
                 project=str(entry["project_details"]["name"]),
@@ -148,17 +148,17 @@ class Identity:
         )
 
     def may_view(self, workspace: str) -> bool:
-        """Tell whether the person may look at a workspace's outputs."""
+        """Return whether the person may look at a workspace's outputs."""
         everywhere = self.output_checker or self.readonly_access
         return everywhere or workspace in self.workspaces or workspace in self.copiloted
 
     def may_author(self, workspace: str) -> bool:
-        """Tell whether the person may ask for a release from a workspace."""
+        """Return whether the person may ask for a release from a workspace."""
         access = self.workspaces.get(workspace)
         return access is not None and access.ongoing and not access.archived
 
     def may_review(self, author: str) -> bool:
-        """Tell whether the person may check a request of an author: never their own."""
+        """Return whether the person may check a request of an author: never their own."""
         return self.output_checker and self.username != author
 
 

@@ -60,7 +60,7 @@ class Settings:
         """Raise SettingsError unless the folders of others are there and open to this account."""
         folders = {"WORKSPACES": self.workspaces, "APPROVED_FILES": self.approved_files}
         problems = [
-            f"{PREFIX}{name} is {path}, which is no folder that can be read"
+            f"{PREFIX}{name} is {path}, which is not a folder that can be read"
             for name, path in folders.items()
             if not os.access(path, os.R_OK | os.X_OK)
         ]

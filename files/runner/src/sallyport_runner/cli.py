@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     add("jobs", "list active jobs, then the newest others", _print_jobs)
     add("pause", "start no further job", _verb("POST", "/pause"))
     add("unpause", "start jobs again", _verb("POST", "/unpause"))
-    kill = add("kill", "stop a job for good", _verb("POST", "/jobs/{job}/kill"))
+    kill = add("kill", "stop a job permanently", _verb("POST", "/jobs/{job}/kill"))
     kill.add_argument("job", help="the job's id, or a part of it")
     maintenance = add(
         "db-maintenance", "close or open the database", _verb("POST", "/db-maintenance/{state}")

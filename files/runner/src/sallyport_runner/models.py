@@ -92,7 +92,7 @@ class JobRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One action of a request on its way from pending to an end.
+    """One action of a request, from pending to its end.
 
     `attempt` rises whenever the job returns to pending, `epoch` at each start of a container.
     `revision` rises with each change; `posted` is the revision that the job server has.
@@ -154,7 +154,7 @@ class Job:
 
 
 class JobDetails(TypedDict, total=False):
-    """Fields of a job that change on its way, beside code and reason."""
+    """Fields of a job that change while it runs, beside code and reason."""
 
     wait_for: list[str]
     problem: str

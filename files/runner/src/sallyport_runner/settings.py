@@ -95,7 +95,7 @@ class Settings:
 
     @property
     def dummy_data(self) -> bool:
-        """Tell whether this backend has dummy data only, and so never a database."""
+        """Return whether this backend has dummy data only, and so never a database."""
         return self.backend in DUMMY_BACKENDS
 
     @property

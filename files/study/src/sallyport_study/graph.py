@@ -41,7 +41,7 @@ def circles(needs: Mapping[str, Sequence[str]]) -> list[str]:
         first = way.index(min(way, key=position.__getitem__))
         ways.append([*way[first:-1], *way[: first + 1]])
     ways.sort(key=lambda way: [position[name] for name in way])
-    return [f"The actions need each other in a circle: {' -> '.join(way)}." for way in ways]
+    return [f"The actions form a cycle: {' -> '.join(way)}." for way in ways]
 
 
 def _circle(needs: Mapping[str, Sequence[str]]) -> list[str]:

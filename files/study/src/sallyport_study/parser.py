@@ -21,7 +21,7 @@ MOST_PROBLEMS = 100
 
 
 def parse_project(text: str) -> Project:
-    """Return the project that a text describes; raise ProjectError listing every problem.
+    """Return the project that a string describes; raise ProjectError listing every problem.
 
     The projects read last are cached: a commit is run many times, and the text decides alone.
     """

@@ -58,7 +58,7 @@ def problem(pattern: str, level: PrivacyLevel) -> str | None:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Tell whether a relative path matches; `*` stands for any text within one folder.
+    """Return whether a relative path matches; `*` stands for any text within one folder.
 
     Nothing in the folder of logs and manifests matches, whatever a wildcard might reach.
     """

@@ -114,7 +114,7 @@ def at_upstream(location: str, forges: Mapping[str, str]) -> Repository | None:
 
 
 def is_credential_key(text: str) -> bool:
-    """Return whether a text is `FORGE` or `FORGE/OWNER`, as `Repository.credential` looks up."""
+    """Return whether a string is `FORGE` or `FORGE/OWNER`, as `Repository.credential` looks up."""
     forge, slash, owner = text.partition("/")
     return bool(FORGE.fullmatch(forge)) and (not slash or bool(OWNER.fullmatch(owner)))
 

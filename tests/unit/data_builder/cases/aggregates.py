@@ -166,7 +166,7 @@ MEMBERSHIP = cases(
     {
         "SEM-03 a value in a series": (p.i.is_in(e.i), [T, F, T, F]),
         "SEM-03 a value not in a series": (p.i.is_not_in(e.i), [F, T, F, T]),
-        "SEM-03 a text in a series": (p.s.is_in(e.s), [T, F, F, F]),
+        "SEM-03 a string in a series": (p.s.is_in(e.s), [T, F, F, F]),
         "SEM-03 a date in a series": (p.d.is_in(e.d), [T, F, T, F]),
         "SEM-03 NULL in a series with values": (
             p.i.is_in(e.i.when_null_then(1)),

@@ -1,6 +1,6 @@
 """Every construct of the language and the tests that prove it; the reference page shows them.
 
-`python -m tests.unit.data_builder.cases.constructs` writes the tables of the page anew.
+`python -m tests.unit.data_builder.cases.constructs` rewrites the tables of the page.
 """
 
 from __future__ import annotations

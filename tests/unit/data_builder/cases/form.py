@@ -89,7 +89,7 @@ def rows_of(columns: str, rows: Sequence[Sequence[Any]], of: Any = event) -> lis
 class Case:
     """An expression and what it is worth for each patient of the population, in order.
 
-    Cases of the same tables are asked for in one dataset, unless one stands `alone` because its
+    Cases of the same tables are asked for in one dataset, unless one is `alone` because its
     answer depends on what else is asked (SEM-11), or because its population is another.
     """
 

@@ -67,7 +67,7 @@ TEXT = cases(
             p.s == "male ",
             [F, F, T, F, F, F, F, F, N, F, F, F, F, F],
         ),
-        "SEM-13 the empty text is a text": (
+        "SEM-13 the empty text is a string": (
             p.s == "",
             [F, F, F, F, F, F, T, F, N, F, F, F, F, F],
         ),

@@ -1,7 +1,7 @@
 """Local copies of repositories: one writer at a time, and a killed git's remains are removed.
 
 A git that is killed (at its time limit, with its service, by a power cut) leaves lock files that
-stop every later git for ever, temporary files, and files of no bytes.
+stop every later git indefinitely, temporary files, and empty files.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Copies:
             fresh.rename(copy.path)
 
     def discard(self, path: Path) -> None:
-        """Remove a damaged copy, so that it is made again when it is needed next."""
+        """Remove a damaged copy, so that it is cloned again when it is next needed."""
         name = str(path.relative_to(self._folder)).removesuffix(".git")
         with self.hold(name) as copy, self.scratch() as folder:
             if copy.path.exists():

@@ -39,7 +39,7 @@ class Lines:
             self._lines.setdefault(path[:length], number)
 
     def __bool__(self) -> bool:
-        """Tell whether there is a text; a backend may be Python alone."""
+        """Return whether there is a string; a backend may be Python alone."""
         return bool(self._lines)
 
     def of(self, path: Path) -> int:

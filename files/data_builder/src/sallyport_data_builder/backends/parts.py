@@ -24,7 +24,7 @@ class MappedColumn:
 
     @property
     def plain(self) -> bool:
-        """Tell whether the physical column is the standard one, unchanged."""
+        """Return whether the physical column is the standard one, unchanged."""
         return bool(self.column) and not (self.map or self.null_if or self.collation)
 
 
@@ -47,7 +47,7 @@ class MappedTable:
 
     @property
     def absent(self) -> bool:
-        """Tell whether the backend has nothing for the table, which then has no rows."""
+        """Return whether the backend has nothing for the table, which then has no rows."""
         return not (self.source or self.query)
 
 

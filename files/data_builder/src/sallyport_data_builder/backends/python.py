@@ -84,7 +84,7 @@ def names() -> list[str]:
 
 
 def find(slug: str) -> type[Backend] | None:
-    """Return the class behind a slug or a dotted path; raise ArgumentsError if it is none."""
+    """Return the class behind a slug or a dotted path; raise ArgumentsError for an unknown one."""
     installed = {item.name: item for item in entry_points(group=GROUP)}
     if slug in installed:
         found = installed[slug].load()
@@ -97,7 +97,7 @@ def find(slug: str) -> type[Backend] | None:
     else:
         return None
     if not (isinstance(found, type) and issubclass(found, Backend)):
-        raise ArgumentsError(f"{slug} is no subclass of {__name__}.Backend.")
+        raise ArgumentsError(f"{slug} is not a subclass of {__name__}.Backend.")
     return found
 
 

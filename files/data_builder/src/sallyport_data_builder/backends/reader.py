@@ -35,7 +35,13 @@ TABLE: dict[str, type | tuple[type, ...]] = {
 }  # fmt: skip
 PATIENT_ID: dict[str, type | tuple[type, ...]] = {"column": str, "type": str, "key_table": str}
 RULE: dict[str, type | tuple[type, ...]] = {"sql": str, "unless_permission": str}
-KINDS = {dict: "a table", list: "a list", str: "a text", int: "a whole number", bool: "true/false"}
+KINDS = {
+    dict: "a table",
+    list: "a list",
+    str: "a string",
+    int: "a whole number",
+    bool: "true/false",
+}
 BAD_FILE, INCOMPLETE = "CHK-01", "CHK-02"
 
 
@@ -118,7 +124,7 @@ class Reader:
         for key, value in item.items():
             if key not in known:
                 what = f"{'.'.join(path)}: {key}" if path else key
-                self.note((*path, key), f"{what} is no key of a mapping.{nearest(key, known)}")
+                self.note((*path, key), f"{what} is not a key of a mapping.{nearest(key, known)}")
             elif not _is(value, known[key]):
                 wanted = _kind(known[key])
                 self.note((*path, key), f"{'.'.join((*path, key))} must be {wanted}")
@@ -285,13 +291,13 @@ class Reader:
             found = {column for column in types if fnmatch.fnmatchcase(column, str(pattern))}
             missing |= found
             if not found:
-                said = f"{'.'.join(path)}: unavailable names {pattern}, which is no column."
+                said = f"{'.'.join(path)}: unavailable names {pattern}, which is not a column."
                 self.note((*path, "unavailable"), said + nearest(str(pattern), types), INCOMPLETE)
         return missing
 
 
 def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
-    """Tell whether a value is of a kind; true and false are no whole numbers."""
+    """Return whether a value is of a kind; true and false are not whole numbers."""
     return isinstance(value, kind) and not (isinstance(value, bool) and kind is int)
 
 

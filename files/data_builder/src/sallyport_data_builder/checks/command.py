@@ -69,7 +69,7 @@ def _checked(
     if level == "static":
         return "", None
     if any(check.id == "CHK-03" and check.status == "fail" for check in checks):
-        checks.append(Check("CHK-06", "skip", "SQL that is no SELECT is not sent to a database"))
+        checks.append(Check("CHK-06", "skip", "SQL that is not a SELECT is not sent to a database"))
         return "", None
     if not url:
         raise ArgumentsError("Set DATABASE_URL or DATABASE_URL_FILE, or use --static.")

@@ -112,7 +112,7 @@ class Full:
             yield Check("CHK-08", "ok", "every value has the type of the schema", name)
 
     def _breaks(self, entry: Entry, column: str) -> bool:
-        """Tell whether a column has a row whose value cannot be computed."""
+        """Return whether a column has a row whose value cannot be computed."""
         if column in entry.mapped.unavailable:
             return False
         rows = self._standard.table(entry.schema, entry.name, [column]).subquery("t")

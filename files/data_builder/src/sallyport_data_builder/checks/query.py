@@ -9,7 +9,7 @@ from sallyport_data_builder.sql.run import Database
 
 
 class UnreachableError(Failure):
-    """The database went away: that is no finding about the mapping."""
+    """The database connection was lost: that is not a finding about the mapping."""
 
     code = ExitCode.UNREACHABLE
 

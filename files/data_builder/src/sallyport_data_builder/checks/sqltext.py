@@ -10,7 +10,7 @@ WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, e
 
 
 def wrong_query(text: str, grammar: str) -> str:
-    """Say why a text is not a single SELECT, or nothing."""
+    """Say why a string is not a single SELECT, or nothing."""
     try:
         found = [item for item in sqlglot.parse(text, read=grammar or None) if item is not None]
     except SqlglotError as error:
@@ -18,12 +18,12 @@ def wrong_query(text: str, grammar: str) -> str:
     if len(found) != 1:
         return f"it is {len(found)} statements; write one SELECT"
     if not isinstance(found[0], exp.Query) or any(found[0].find_all(*WRITES)):
-        return "it is no SELECT; write one that only reads"
+        return "it is not a SELECT; write one that only reads"
     return ""
 
 
 def wrong_expression(text: str, grammar: str) -> str:
-    """Say why a text is not a single expression, or nothing."""
+    """Say why a string is not a single expression, or nothing."""
     try:
         found = sqlglot.parse(f"select (\n{text}\n)", read=grammar or None)
     except SqlglotError as error:

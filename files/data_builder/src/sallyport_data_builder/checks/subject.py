@@ -38,7 +38,7 @@ class Subject:
     only: str = ""
 
     def entries(self) -> list[Entry]:
-        """Return each mapped table once; raise ArgumentsError where the one asked for is none."""
+        """Return each mapped table once; raise ArgumentsError for an unknown table."""
         found = {entry.mapped.name: entry for entry in self._entries()}
         if self.only and self.only not in found:
             raise ArgumentsError(f"There is no table {self.only}.{nearest(self.only, found)}")
@@ -80,7 +80,7 @@ class Subject:
         return sqltext.tables(mapped.query, self.grammar) if mapped.query else []
 
     def mentions(self, mapped: MappedTable, word: str) -> bool:
-        """Tell whether a table's mapping names a physical column."""
+        """Return whether a table's mapping names a physical column."""
         texts = [mapped.query, mapped.where]
         for column in mapped.columns.values():
             texts += [column.column, column.sql]

@@ -25,7 +25,7 @@ READ_AND_WRITE = (
 
 
 def version() -> int:
-    """Return the kernel's version of Landlock, 0 where there is none."""
+    """Return the kernel's version of Landlock, 0 without Landlock."""
     try:
         return kernel.call("landlock_create_ruleset", None, 0, GET_VERSION)
     except (OSError, KeyError):
@@ -61,9 +61,9 @@ def _permit(ruleset: int, path: Path, rights: int) -> None:
 
 
 def restrict(reads: Iterable[Path], writes: Iterable[Path] = (), *, network: bool = False) -> int:
-    """Close all files but these to this process for good, and the network unless it is needed.
+    """Close all files but these to this process permanently, and the network unless it is needed.
 
-    Return the version of Landlock that does it; raise OSError where there is none.
+    Return the version of Landlock that does it; raise OSError without Landlock.
     """
     abi = version()
     if not abi:

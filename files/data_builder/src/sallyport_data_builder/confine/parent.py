@@ -105,7 +105,7 @@ def _check_layers(active: Layers, isolate: str) -> None:
         raise ArgumentsError(
             f"Study code does not run here: {missing} is missing, and it must be confined because "
             "a database URL is set or EHRQL_ISOLATE_USER_CODE is always. Use compile where there "
-            "is no URL, then execute."
+            "is not a URL, then execute."
         )
     if missing and isolate == "default":
         LOG.warning("study code runs without %s, which is missing here", missing)

@@ -145,7 +145,7 @@ class _Program(ctypes.Structure):
 
 
 def install(filtered: Filter) -> int:
-    """Put a filter on all threads of this process for good; OSError where that cannot be.
+    """Put a filter on all threads of this process permanently; OSError where that cannot be.
 
     Return the number of its instructions.
     """

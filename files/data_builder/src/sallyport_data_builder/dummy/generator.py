@@ -72,14 +72,14 @@ class Generator:
     def patients(self) -> dict[int, Facts]:
         """Return the rows of each patient by table (DUM-02).
 
-        They are as many as asked for, or fewer with a warning; DefinitionError if there is none.
+        They are as many as asked for, or fewer with a warning; DefinitionError if no patient fits.
         """
         if self._patients is None:
             self._patients = self._made() if self._wanted else {}
         return self._patients
 
     def _made(self) -> dict[int, Facts]:
-        """Try patients; one who is not in the population is made again."""
+        """Try patients; one who is not in the population is generated again."""
         ids = self._ids()
         pending = dict.fromkeys(islice(ids, self._size), 0)
         deadline = self._clock() + self._timeout
@@ -157,7 +157,7 @@ class Generator:
         yield _batch(table, candidates)
 
     def _report(self, count: int, candidates: Sequence[Candidate], when: str) -> None:
-        """Warn of fewer patients than asked for; raise DefinitionError if there is none."""
+        """Warn of fewer patients than asked for; raise DefinitionError if no patient fits."""
         some = f"{count} of {self._wanted} dummy patients"
         if self._possible is not None and count == len(self._possible) and count:
             names = ", ".join(

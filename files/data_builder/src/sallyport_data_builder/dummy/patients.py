@@ -153,7 +153,7 @@ class Patients:
         self._birth, self._last, self._death = self._first_birth(today), today, None
         days = (self._birth, max(min(today, earliest), self._birth), True)
         self._birth = self._person_date(study.births, days) or self._chance.between(*days[:2])
-        # A death may be wanted so long after the birth: its row is there until it is made for good.
+        # A death may be wanted so long after the birth: its row stays until it is final.
         for table, column in study.births:
             born = {column: datetime.date.fromordinal(self._birth)}
             self._person.facts[table] = [dict.fromkeys(study.places[table].columns) | born]

@@ -39,7 +39,7 @@ def start_of_code(chance: Chance, system: str, start: str) -> str:
 
 
 def matching(chance: Chance, pattern: str) -> str:
-    """Return a text of a simple regular expression: classes, groups, choices, repetition."""
+    """Return a string of a simple regular expression: classes, groups, choices, repetition."""
     parts = list(_parts(pattern))
     text, rest = _choice(chance, parts, 0)
     del rest

@@ -42,7 +42,7 @@ class Display(Protocol):
     """A form of output."""
 
     def title(self, text: str) -> Iterator[str]:
-        """Yield what stands above."""
+        """Yield the header."""
 
     def text(self, text: str) -> Iterator[str]:
         """Yield a plain value."""

@@ -69,10 +69,10 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _places(path: Path, table: OutputTable, found: Sequence[str]) -> list[int]:
-    """Return where each column stands; the order is free and more columns are ignored."""
+    """Return the position of each column; the order is free and more columns are ignored."""
     twice = sorted({name for name in table.names if found.count(name) > 1})
     if twice:
-        raise DataFileError(f"{path}: the column {twice[0]} is there twice.")
+        raise DataFileError(f"{path}: the column {twice[0]} appears twice.")
     for name in table.names:
         if name not in found:
             raise DataFileError(f"{path} has no column {name}.{nearest(name, found)}")

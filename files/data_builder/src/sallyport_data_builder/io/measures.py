@@ -18,7 +18,7 @@ FIRST_GROUP = 6
 
 
 def measures_table(root: Measures) -> OutputTable:
-    """Return the table of all measures: the groups of each stand side by side."""
+    """Return the table of all measures: the groups of each side by side."""
     names = tuple(dict.fromkeys(measure.name for measure in root.measures))
     first = column("measure", "str", not_null=True, categories=names)
     return OutputTable("measures", (first, *_values(), *_groups(root, list(root.groups))))

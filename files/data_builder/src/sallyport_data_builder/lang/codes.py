@@ -90,7 +90,7 @@ class BaseMultiCodeString(str):
 
     @classmethod
     def is_valid(cls, value: str) -> bool:
-        """Return whether a text may be looked for: a code, or the beginning of one."""
+        """Return whether a string may be looked for: a code, or the beginning of one."""
         return START_OF_CODE.fullmatch(value) is not None
 
     @classmethod
@@ -132,7 +132,7 @@ class MultiCodeSeries(BaseSeries):
         )
 
     def is_in(self, other: object) -> BoolSeries:
-        """Refuse: no member of a set is a text of many codes."""
+        """Refuse: no member of a set is a string of many codes."""
         return self._compare("eq", other)
 
     def contains(self, code: str) -> BoolSeries:

@@ -26,7 +26,7 @@ class Answer:
 def answer(engine: Engine, grid: Grid, patients: Sequence[int]) -> Answer:
     """Return the rows of a grid, of these patients in order.
 
-    Many rows per patient are numbered by their place in the table, and stand in that order unless
+    Many rows per patient are numbered by their place in the table, and are in that order unless
     the frame is sorted.
     """
     many = grid.rows is not None and grid.rows.domain is not None

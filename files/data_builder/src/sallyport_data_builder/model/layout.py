@@ -80,7 +80,7 @@ class Gap(Field):
 
 @dataclass(frozen=True)
 class Ref(Field):
-    """A node that stands earlier in the list."""
+    """A node earlier in the list."""
 
     kind: type[Node] = Series
     optional: bool = False

@@ -178,7 +178,7 @@ class Member(Series):
 
 @dataclass(frozen=True, eq=False)
 class Contains(Series):
-    """Whether a text holds another text, literally (SEM-13)."""
+    """Whether a string holds another text, literally (SEM-13)."""
 
     text: Series
     needle: Series

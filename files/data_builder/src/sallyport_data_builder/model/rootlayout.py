@@ -1,4 +1,4 @@
-"""How a dataset or measures stand in a plan."""
+"""How a dataset or measures are written in a plan."""
 
 from __future__ import annotations
 

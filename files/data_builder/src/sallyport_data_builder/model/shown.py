@@ -1,6 +1,6 @@
 """What a study's `show(...)` calls name: grids of series, in a document of their own.
 
-The document has the nodes of a plan and is read as strictly, but it is no plan: `execute` takes
+The document has the nodes of a plan and is read as strictly, but it is not a plan: `execute` takes
 none of it.
 """
 
@@ -64,7 +64,7 @@ class Grid(Node):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of `show(...)`: where it stands in the study, and what it names, in order.
+    """One call of `show(...)`: its line in the study, and what it names, in order.
 
     An item that is text is shown as it is.
     """

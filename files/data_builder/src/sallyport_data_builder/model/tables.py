@@ -1,4 +1,4 @@
-"""How tables stand in a plan: a schema's by name, a study's own and inline ones with columns."""
+"""Tables of a plan: those of a schema by name, a study's own and inline ones with columns."""
 
 from __future__ import annotations
 

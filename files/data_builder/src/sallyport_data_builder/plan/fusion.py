@@ -112,7 +112,7 @@ def _groups(
             output = Output(output.node, shortcut=True)
         kind, key = _key(output, fused_picks)
         depth = level[node] if pick is None else level[pick] + 1
-        # What depends on the interval is made later than what does not, so it stands apart.
+        # What depends on the interval is made later than what does not, so it is separate.
         timed = (node if pick is None else pick) in dynamic
         group = groups.setdefault((kind, key, depth, timed), Group(kind, [], False, False))
         group.outputs.append(output)
@@ -133,7 +133,7 @@ def _key(output: Output, fused_picks: bool) -> tuple[str, Node]:
 
 
 def _is_shortcut(pick: Pick, wanted: Sequence[Node]) -> bool:
-    """Tell whether a pick is asked for nothing but its key: then it is MIN or MAX (PLN-04)."""
+    """Return whether a pick is asked for nothing but its key: then it is MIN or MAX (PLN-04)."""
     key = pick.keys[0]
     names = {node.name for node in wanted if isinstance(node, Column)}
     return isinstance(key, Column) and names <= {key.name}
@@ -174,7 +174,7 @@ def _may_fuse(groups: dict[int, Group], one: int, other: int, limit: int) -> boo
 
 
 def _reaches(groups: dict[int, Group], start: int, goal: int) -> bool:
-    """Tell whether a group reads another, through others too."""
+    """Return whether a group reads another, through others too."""
     seen, stack = set(), [start]
     while stack:
         number = stack.pop()

@@ -39,7 +39,7 @@ class Options:
     selective: float = SELECTIVE
 
     def on(self, rule: str) -> bool:
-        """Tell whether a rule is on; a misspelt name is a mistake of ours."""
+        """Return whether a rule is on; a misspelt name is a mistake of ours."""
         if rule not in SWITCHES:
             raise KeyError(rule)
         return rule not in self.off
@@ -56,7 +56,7 @@ def switched_off(text: str) -> frozenset[str]:
     for word in words:
         if word not in known:
             raise ArgumentsError(
-                f"DATA_BUILDER_PLANNER: {word} is no switch.{nearest(word, known)}"
+                f"DATA_BUILDER_PLANNER: {word} is not a switch.{nearest(word, known)}"
             )
     return frozenset(word.removeprefix("no-") for word in words)
 

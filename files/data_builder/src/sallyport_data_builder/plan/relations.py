@@ -141,7 +141,7 @@ class Needs:
 
 
 def is_stored(node: Node) -> bool:
-    """Tell whether a node is read from a relation."""
+    """Return whether a node is read from a relation."""
     if isinstance(node, op.Aggregate):
         return node.rows is not None
     return isinstance(node, Column) and isinstance(node.frame, Pick)

@@ -13,7 +13,7 @@ LARGEST = 10**6
 
 
 def is_leaf(node: Node) -> bool:
-    """Tell whether a series is read, not computed: what is beneath it is another matter."""
+    """Return whether a series is read, not computed: what is beneath it is another matter."""
     return isinstance(node, Column | op.Aggregate | op.Literal | op.Parameter)
 
 

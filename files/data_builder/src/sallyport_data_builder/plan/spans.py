@@ -51,6 +51,6 @@ def span_of(outputs: Sequence[Output]) -> Column | None:
 
 
 def implied(span: Column, predicate: Series) -> bool:
-    """Tell whether a filter says no more than that the date is inside the interval."""
+    """Return whether a filter says no more than that the date is inside the interval."""
     ends = [_end(part) for part in conjuncts(predicate)]
     return all(end is not None and end[0].name == span.name for end in ends)

@@ -61,7 +61,7 @@ class Together:
         return [part for part in conjuncts(self.denominator) if not depends(part)]
 
     def changing(self) -> list[Series]:
-        """Return the other conditions of the denominator; a number is no condition."""
+        """Return the other conditions of the denominator; a number is not a condition."""
         if self.denominator.type != "bool":
             return []
         return [part for part in conjuncts(self.denominator) if depends(part)]
@@ -74,7 +74,7 @@ class Together:
 
     @property
     def brief(self) -> bool:
-        """Tell whether a calendar of the intervals is worth its cost (MSR-04)."""
+        """Return whether a calendar of the intervals is worth its cost (MSR-04)."""
         return sum((end - start).days + 1 for start, end in self.intervals) <= LONGEST
 
     def calendar(self) -> list[tuple[date, int, date, date]]:
@@ -89,7 +89,7 @@ class Together:
 
 
 def depends(node: Node) -> bool:
-    """Tell whether a value depends on the interval."""
+    """Return whether a value depends on the interval."""
     return any(isinstance(each, Parameter) for each in topological([node]))
 
 

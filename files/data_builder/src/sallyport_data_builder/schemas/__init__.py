@@ -43,7 +43,7 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Schema:
-    """Return an installed schema; raise DefinitionError if there is none of that name."""
+    """Return an installed schema; raise DefinitionError for an unknown name."""
     path = _files().get(name)
     if path is None:
         raise DefinitionError(f"There is no schema {name}.{nearest(name, names())}")

@@ -85,7 +85,7 @@ def check_code(system: str, value: str) -> None:
 
 
 def check_value(name: str, value: object) -> None:
-    """Raise DefinitionError unless a constant is of the type, strictly: True is no int."""
+    """Raise DefinitionError unless a constant is of the type, strictly: True is not an int."""
     expected = SCALARS.get(name, str)
     if type(value) is not expected and not (expected is str and isinstance(value, str)):
         given = type(value).__name__

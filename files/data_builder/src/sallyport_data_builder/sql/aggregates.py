@@ -26,7 +26,7 @@ def _rows(dialect: Dialect, own: Element | None) -> Element:
 
 
 def exists(dialect: Dialect, own: Element | None) -> Element:
-    """Tell whether there is a row; without a condition there is, or there would be no group."""
+    """Return whether there is a row; without a condition there is, or there would be no group."""
     if own is None:
         return dialect.literal(True, "bool")
     some = dialect.literal(True, "bool"), dialect.literal(False, "bool")

@@ -51,7 +51,7 @@ class Database:
         if "unlogged" in self._off:
             self.mapping = replace(mapping, scratch_schema="")
         self.stopped = threading.Event()
-        self.quiet = False  # for questions that are no step of a job
+        self.quiet = False  # for queries that are not a step of a job
         self.statements: list[str] = []
         self.counts: dict[str, int] = {}
         self.connection = self._connect()
@@ -63,7 +63,7 @@ class Database:
         return connection
 
     def reconnect(self) -> None:
-        """Open another connection; the old one is of no use any more."""
+        """Open another connection; the old one no longer works."""
         with suppress(sa.exc.SQLAlchemyError):
             self._open.close()
         self._open = ExitStack()

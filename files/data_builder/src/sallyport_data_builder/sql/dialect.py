@@ -157,7 +157,7 @@ class Dialect:
         return None
 
     def among(self, source: Element, values: Iterable[Value], kind: str) -> Element:
-        """Tell whether a value is in a list, rendered by type, so without limit (PLN-05)."""
+        """Return whether a value is in a list, rendered by type, so without limit (PLN-05)."""
         listed = sa.bindparam(
             "among",
             list(values),
@@ -173,7 +173,7 @@ class Dialect:
         return text
 
     def text_key(self, text: Element) -> Element:
-        """Return a text that is ordered by code point."""
+        """Return a string that is ordered by code point."""
         return text
 
     def null_smallest(self, key: Element, descending: bool) -> Element:
@@ -264,7 +264,7 @@ class Dialect:
         return sa.select(function(rows.c.value, type_=self.types[kind])).scalar_subquery()
 
     def contains(self, text: Element, needle: Element) -> Element:
-        """Tell whether a text holds another, literally (SEM-13)."""
+        """Return whether a string holds another, literally (SEM-13)."""
         raise NotImplementedError
 
     def filtered(self, aggregate: sa.FunctionElement[Any], predicate: Element) -> Element:

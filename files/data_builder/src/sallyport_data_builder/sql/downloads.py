@@ -112,7 +112,7 @@ class Download:
                 yield part
 
     def _is_kept(self) -> bool:
-        """Tell whether the stored table outlives the connection."""
+        """Return whether the stored table outlives the connection."""
         return bool(self._database.mapping.scratch_schema)
 
 

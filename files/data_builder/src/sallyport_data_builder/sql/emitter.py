@@ -72,7 +72,7 @@ class Emitter:
         return self._needs.relations
 
     def is_relation(self, source: object) -> bool:
-        """Tell whether what is joined is a relation, which has to be stored first."""
+        """Return whether what is joined is a relation, which has to be stored first."""
         return isinstance(source, Relation)
 
     def source(self, node: Node) -> object | None:

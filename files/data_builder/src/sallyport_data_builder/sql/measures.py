@@ -120,7 +120,7 @@ class MeasurePlanner:
         return Base(table, names)
 
     def _is_ready(self, leaf: Series, emitter: Emitter) -> bool:
-        """Tell whether a value can be read when the patients are stored."""
+        """Return whether a value can be read when the patients are stored."""
         if depends(leaf):
             return False
         source = emitter.source(leaf)

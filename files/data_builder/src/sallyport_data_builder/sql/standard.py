@@ -20,7 +20,7 @@ KEYS = "patient keys"
 
 
 def operator_text(sql: str) -> sa.TextClause:
-    """Return an operator's SQL as it is: a colon is no parameter, a last comment hides nothing."""
+    """Return SQL of an operator: a colon is not a parameter, a last comment hides nothing."""
     body = sql.strip().rstrip(";").rstrip() + "\n"
     return sa.text(body.replace("\\", "\\\\").replace(":", "\\:"))
 
@@ -247,5 +247,5 @@ def _named(full: str, *columns: sa.ColumnClause[Any]) -> sa.TableClause:
 
 
 def _unique(tables: Sequence[MappedTable]) -> list[MappedTable]:
-    """Return each table once; tables are no keys, because their columns are a dictionary."""
+    """Return each table once; tables cannot be keys, because their columns are a dictionary."""
     return list({table.name: table for table in tables}.values())

@@ -98,7 +98,7 @@ class Backends:
         return token
 
     def all(self) -> list[Backend]:
-        """Return all backends; their names are no secret."""
+        """Return all backends; their names are not secret."""
         with self._database.read() as connection:
             return backends.every_backend(connection)
 
@@ -157,7 +157,7 @@ class Backends:
 
 
 def _ensure_token(change: Change, backend_id: int, slug: str, scope: Scope, token: str) -> bool:
-    """Make a token the newest of its scope; tell whether something changed."""
+    """Make a token the newest of its scope; return whether something changed."""
     if len(token) < SHORTEST:
         raise Problem(f"The token of scope {scope} for {slug} is shorter than {SHORTEST} letters.")
     digest = tokens.digest(token)

@@ -31,14 +31,14 @@ def username(text: str) -> str:
 
 
 def text(kind: str, value: str, longest: int = 200) -> str:
-    """Return a text without outer spaces; raise Problem when nothing is left, or too much."""
+    """Return a string without outer spaces; raise Problem when nothing is left, or too much."""
     if not value.strip():
         raise Problem(f"The {kind} must not be empty.")
     return optional_text(kind, value, longest)
 
 
 def optional_text(kind: str, value: str, longest: int = 200) -> str:
-    """Return a text without outer spaces; raise Problem when it is too long."""
+    """Return a string without outer spaces; raise Problem when it is too long."""
     plain = value.strip()
     if len(plain) > longest:
         raise Problem(f"The {kind} may have at most {longest} characters.")

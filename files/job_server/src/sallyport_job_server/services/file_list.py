@@ -61,7 +61,7 @@ def _read(entry: object) -> Listed:
         if key not in entry:
             raise Problem(f"The key '{key}' of a file is missing.")
     if not isinstance(entry["url"], str):
-        raise Problem("The key 'url' of a file must be a text.")
+        raise Problem("The key 'url' of a file must be a string.")
     if not isinstance(entry["metadata"], dict | None) or not isinstance(
         entry["review"], dict | None
     ):
@@ -78,7 +78,7 @@ def _read(entry: object) -> Listed:
 
 def _name(value: object) -> str:
     if not isinstance(value, str) or len(value) > 1000:
-        raise Problem("The key 'name' of a file must be a text.")
+        raise Problem("The key 'name' of a file must be a string.")
     if any(len(part.encode()) > LONGEST_PART for part in value.split("/")):
         raise Problem(f"The name '{value[:50]}…' has a part of more than {LONGEST_PART} bytes.")
     try:

@@ -34,7 +34,7 @@ class JobQueue:
         self._database, self._watcher = database, watcher
 
     def wait(self, backend: Backend, known: str, seconds: float) -> bool:
-        """Hold on until the counter is not `known`, or time is up; tell whether it differs."""
+        """Hold on until the counter is not `known`, or time is up; return whether it differs."""
         with self._database.read() as connection:
             present = backends.counter(connection, backend.id)
         if str(present) != known or seconds <= 0:
@@ -71,7 +71,7 @@ class JobQueue:
     def _receive_row(
         self, change: Change, row: JobRow, request_id: int | None, present: dict[str, Job]
     ) -> bool:
-        """Keep one row; tell whether it may change what the runner is shown."""
+        """Keep one row; return whether it may change what the runner is shown."""
         if request_id is None:
             log.warning("job of an unknown request", extra={"request": row.job_request_id})
             return False

@@ -34,7 +34,7 @@ DATABASE = "default"
 
 @dataclass(frozen=True)
 class Offer:
-    """What a person may ask for: the project at a branch's head, or why there is none."""
+    """What a person may ask for: the project at a branch's head, or why it cannot be read."""
 
     workspace: Workspace
     sha: str
@@ -167,7 +167,7 @@ class JobRequests:
             )
         wanted = list(dict.fromkeys(actions))
         if not wanted:
-            raise Problem("Choose at least one action.")
+            raise Problem("Select at least one action.")
         planned = parse_project(source.project_yaml).order(wanted)
         request = {
             "identifier": self._new_identifier(),
@@ -289,7 +289,7 @@ class JobRequests:
         return self.look(user, identifier)
 
     def rerun(self, user: User, identifier: str) -> JobRequest:
-        """Ask for the same actions again, of what now stands at the head of the branch."""
+        """Ask for the same actions again, of what is now at the head of the branch."""
         request = self.look(user, identifier).request
         return self.create(
             user,

@@ -49,7 +49,9 @@ class LoginTokens:
         expires = clock.until(self._lifetime)
         with self._database.change(user.username) as change:
             if not backends.of_user(change.connection, user.id):
-                raise ForbiddenError("Your account may use no backend yet; ask an administrator.")
+                raise ForbiddenError(
+                    "You do not have access to a backend yet. Ask an administrator."
+                )
             users.drop_login_tokens(change.connection, user.id)
             add(
                 change.connection,

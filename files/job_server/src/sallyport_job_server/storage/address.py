@@ -31,9 +31,7 @@ def checked(url: str, ca_file: Path) -> str:
 
 def _postgresql(address: URL, ca_file: Path) -> URL:
     if address.password is not None:
-        raise SettingsError(
-            [f"{NAME}: the password belongs into JOB_SERVER_DATABASE_PASSWORD_FILE"]
-        )
+        raise SettingsError([f"{NAME}: put the password in JOB_SERVER_DATABASE_PASSWORD_FILE"])
     address = address.set(drivername=DRIVER)
     defaults = {"connect_timeout": SECONDS_TO_CONNECT}
     if _over_network(address):

@@ -62,7 +62,7 @@ def drop_token(connection: Connection, number: int) -> None:
 
 
 def is_member(connection: Connection, user_id: int, backend_id: int) -> bool:
-    """Tell whether a person may use a backend."""
+    """Return whether a person may use a backend."""
     query = select(_members).where(
         _members.c.user_id == user_id, _members.c.backend_id == backend_id
     )

@@ -128,7 +128,7 @@ def files_of_snapshots(connection: Connection, workspace_id: int) -> dict[int, l
 
 
 def is_public(connection: Connection, file_id: str) -> bool:
-    """Tell whether a file is in a published snapshot."""
+    """Return whether a file is in a published snapshot."""
     query = (
         select(_inside.c.file_id)
         .join(_snapshots, _snapshots.c.id == _inside.c.snapshot_id)

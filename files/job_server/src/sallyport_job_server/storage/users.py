@@ -44,7 +44,7 @@ def everyone(connection: Connection) -> list[User]:
 
 
 def claim_totp_step(connection: Connection, user_id: int, step: int) -> bool:
-    """Take a time step of a one-time code, once; tell whether it was still free."""
+    """Take a time step of a one-time code, once; return whether it was still free."""
     taken = connection.execute(
         update(_users)
         .where(_users.c.id == user_id, _users.c.totp_step < step)
@@ -77,7 +77,7 @@ def unused_login_digest(connection: Connection, user_id: int, now: str) -> tuple
 
 
 def use_login_token(connection: Connection, number: int, now: str) -> bool:
-    """Mark a log-in token as used; tell whether it was unused until now."""
+    """Mark a log-in token as used; return whether it was unused until now."""
     table = tables.login_tokens
     result = connection.execute(
         update(table).where(table.c.id == number, table.c.used_at.is_(None)).values(used_at=now)

@@ -89,7 +89,7 @@ def _value(name: str, field: Field, body: Mapping[str, Any]) -> Any:
 
 
 def json_body() -> Any:
-    """Return the JSON of this request whatever its type; raise Problem for what is none."""
+    """Return the JSON of this request whatever its type; raise Problem for invalid JSON."""
     try:
         body = json.loads(request.get_data(), parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -97,12 +97,12 @@ def json_body() -> Any:
     if body is None:
         raise Problem("The body is not valid JSON.")
     if any(not is_plain(text) for text in _texts_of(body)):
-        raise Problem("The body holds a character that cannot be kept.")
+        raise Problem("The body holds a character that cannot be stored.")
     return body
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether a text can be kept: it holds neither NUL nor half of a surrogate pair."""
+    """Return whether a string can be stored: it holds neither NUL nor half of a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 

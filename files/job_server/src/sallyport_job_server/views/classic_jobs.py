@@ -76,7 +76,7 @@ def jobs() -> ResponseReturnValue:
 
 
 def _row(row: dict[str, Any], problems: dict[str, list[str]]) -> JobRow:
-    """Return a posted job with its times in our form; add a problem for what is no time."""
+    """Return a posted job with its times in our form; add a problem for what is not a time."""
     times = {}
     for name in _TIMES:
         try:

@@ -40,7 +40,7 @@ def session_user() -> User | None:
 
 
 def _too_old() -> bool:
-    # The cookie is signed anew whenever something is put into it, so its own age says too little.
+    # The cookie is signed again whenever something is put into it, so its own age says too little.
     lifetime = current_app.permanent_session_lifetime.total_seconds()
     return time.time() - int(session.get("since", 0)) > lifetime
 

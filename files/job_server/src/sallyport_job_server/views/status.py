@@ -15,7 +15,7 @@ blueprint = Blueprint("status", __name__)
 
 
 def is_lost(last_seen_at: str | None) -> bool:
-    """Tell whether a backend was silent for too long."""
+    """Return whether a backend was silent for too long."""
     return last_seen_at is None or clock.seconds_since(last_seen_at) > LONGEST_SILENCE
 
 

@@ -39,7 +39,7 @@ class Gate:
         return self._keeper.current()
 
     def carry_out(self, policy: Policy, meaning: Meaning, asked: Asked) -> Answer:
-        """Fetch what was granted; raise Refusal where it cannot be had."""
+        """Fetch what was granted; raise Refusal where it cannot be fetched."""
         if meaning.kind == "git":
             return self._git(policy, meaning, asked)
         if meaning.kind == "registry":
@@ -108,7 +108,7 @@ def _ping(host: str, asked: Asked) -> Answer:
 
 
 def _token() -> Answer:
-    """Give a token that stands for nothing: what may be pulled depends on the rules alone."""
+    """Return a token that grants nothing: what may be pulled depends on the rules alone."""
     token = {
         "token": "anonymous",
         "access_token": "anonymous",

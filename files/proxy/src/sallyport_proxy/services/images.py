@@ -28,7 +28,7 @@ def _place(kind: str, digest: str) -> str:
 
 
 class Manifests:
-    """Small files by digest; a tag is believed for `tag_lifetime` seconds."""
+    """Small files by digest; a resolved tag is cached for `tag_lifetime` seconds."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Manifests:
     def fetch(
         self, registry: RegistryPolicy, limits: Limits, meaning: Meaning, asked: Asked
     ) -> Answer:
-        """Return a manifest by digest or tag; raise Refusal where it cannot be had or is wrong."""
+        """Return a manifest by digest or tag; raise Refusal if it is absent or invalid."""
         accept = asked.headers.get("accept", "*/*")
         if DIGEST.fullmatch(meaning.reference):
             held = self._held(meaning.reference, "hit")

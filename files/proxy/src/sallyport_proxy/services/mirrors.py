@@ -33,7 +33,7 @@ LOG = logging.getLogger(__name__)
 REFERENCES = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 OPTIONS = ("--prune", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules")
 GONE = frozenset({Reason.MOVED, Reason.NOT_FOUND, Reason.LOGIN_REQUIRED})
-"""Answers of a forge about the repository itself: an older copy would hide them for ever."""
+"""Answers of a forge about the repository itself: an older copy would hide them indefinitely."""
 
 
 class Mirrors:
@@ -85,7 +85,7 @@ class Mirrors:
         return "replica"
 
     def mark_damaged(self, name: str) -> None:
-        """Have a mirror made again with its next fetch, because git could not serve from it."""
+        """Discard a mirror that git could not serve from; its next fetch clones it again."""
         LOG.warning("a mirror is damaged", extra={"repository": name})
         with self._guard:
             self._damaged.add(name)
@@ -119,7 +119,7 @@ class Mirrors:
             except GitError as error:
                 if not source.is_damage(error.fault, copy):
                     raise
-                LOG.warning("a damaged mirror is made again", extra={"path": str(copy.path)})
+                LOG.warning("a damaged mirror is cloned again", extra={"path": str(copy.path)})
         with self._copies.scratch() as folder:
             fresh = folder / "repository.git"
             source.git.run("init", "--quiet", "--bare", fresh, lock=copy.lock)

@@ -15,7 +15,7 @@ from sallyport_proxy.policy import Policy
 from sallyport_proxy.services.policy_file import load_policy
 
 LOG = logging.getLogger(__name__)
-RELOADS = Counter("sallyport_proxy_policy_reloads", "Policy files read anew.", ["outcome"])
+RELOADS = Counter("sallyport_proxy_policy_reloads", "Policy files read again.", ["outcome"])
 Stamp = tuple[int, int, int]
 
 

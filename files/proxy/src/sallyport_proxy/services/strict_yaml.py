@@ -23,7 +23,7 @@ class Fields:
         self._problems.append(f"{self._where}.{key}: {text}")
 
     def has(self, key: str) -> bool:
-        """Tell whether the key is there with a value."""
+        """Return whether the key is there with a value."""
         self._taken.add(key)
         return self._data.get(key) is not None
 
@@ -32,7 +32,7 @@ class Fields:
         return list(self._data)
 
     def text(self, key: str, pattern: re.Pattern[str]) -> str:
-        """Return a text that matches a pattern from first to last character."""
+        """Return a string that matches a pattern from first to last character."""
         if not self.has(key):
             self.problem(key, "is missing")
             return ""

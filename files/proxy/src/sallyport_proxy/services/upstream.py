@@ -41,7 +41,7 @@ class Upstream:
         headers: Mapping[str, str],
         credential: Credential | None = None,
     ) -> requests.Response:
-        """Return the answer with its body unread; raise Refusal where there is none."""
+        """Return the answer with its body unread; raise Refusal if the upstream does not answer."""
         try:
             return self._session.request(
                 method,

@@ -20,7 +20,7 @@ SCAN_INTERVAL = 30.0
 
 
 class Writer:
-    """One file on its way into the cache; without `keep` nothing of it stays."""
+    """A file that is being written to the cache; without `keep` it is discarded."""
 
     def __init__(self, target: Path, incoming: Path) -> None:
         self._target = target

@@ -153,7 +153,7 @@ def _response(
     started: float,
     broken: Callable[[Refusal], None],
 ) -> Response:
-    """Turn an answer into a response; `broken` hears of a refusal half way through a stream."""
+    """Turn an answer into a response; `broken` receives a refusal in mid-stream."""
     sent = [0]
     response = Response(status=answer.status)
     response.headers.clear()

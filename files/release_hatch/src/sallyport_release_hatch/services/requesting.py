@@ -71,7 +71,7 @@ class Requesting:
         """
         self._check_author(author, workspace)
         if not names:
-            raise BadInputError(["Choose at least one file."])
+            raise BadInputError(["Select at least one file."])
         chosen = self._chosen(workspace, names, hashes or {})
         identifier = new_ulid()
         try:
@@ -189,7 +189,7 @@ class Requesting:
             transaction.record(author.username, "request_edit", request.id, turn=request.turn)
 
     def submit(self, author: Identity, identifier: str) -> None:
-        """Hand a request over to the checkers; raises BadInputError where a text is missing."""
+        """Hand a request over to the checkers; raises BadInputError where a string is missing."""
         with self._database.write() as transaction:
             request = _own(transaction, author, identifier)
             if not author.may_author(request.workspace):
@@ -207,7 +207,7 @@ class Requesting:
             )
 
     def withdraw(self, author: Identity, identifier: str) -> None:
-        """Take a request back for good."""
+        """Withdraw a request."""
         with self._database.write() as transaction:
             request = _own(transaction, author, identifier)
             transaction.requests.change(request.id, state=RequestState.WITHDRAWN.value)

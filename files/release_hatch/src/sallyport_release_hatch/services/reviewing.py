@@ -99,7 +99,7 @@ class Reviewing:
             events.queue(transaction, "returned", request, checker.username)
 
     def reject(self, checker: Identity, identifier: str, comment: str) -> None:
-        """Refuse a reviewed request for good, with a comment."""
+        """Reject a reviewed request permanently, with a comment."""
         _require(comment, "Say to the author why the request is rejected.")
         with self._database.write() as transaction:
             reviewed = {RequestState.REVIEWED}

@@ -56,7 +56,7 @@ class ApprovedTree:
         self._folder = folder
 
     def holds(self, request: str) -> bool:
-        """Tell whether a request was handed over."""
+        """Return whether a request was handed over."""
         return (self._folder / request).exists()
 
     def add(self, request: str, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:

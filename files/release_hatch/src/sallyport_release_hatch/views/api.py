@@ -167,7 +167,7 @@ def release_file(workspace: str, identifier: str, name: str) -> ResponseReturnVa
 
 @blueprint.post("/release/<identifier>")
 def upload(workspace: str, identifier: str) -> ResponseReturnValue:
-    """Tell whether an approved file has left; the publisher carries it, never this call."""
+    """Return whether an approved file has left; the publisher carries it, never this call."""
     body = request.get_json(silent=True)
     name = filelist.field(body, "name")
     file = _file(_request(workspace, identifier), name)
@@ -180,7 +180,7 @@ def upload(workspace: str, identifier: str) -> ResponseReturnValue:
         if file.uploaded:
             return _uploaded(file)
         if time.monotonic() >= deadline:
-            detail = {"detail": "The file is approved and on its way. Ask again."}
+            detail = {"detail": "The file is approved and still being uploaded. Try again later."}
             return detail, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "5"}
         time.sleep(0.25)
 

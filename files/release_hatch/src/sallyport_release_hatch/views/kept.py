@@ -39,13 +39,13 @@ def log_in_first() -> ResponseReturnValue | None:
         return None
     fields = [item for item in request.form.items(multi=True) if item[0] not in NOT_KEPT]
     sealed = _forms().seal(str(user), request.path, fields)
-    problem = "Your session has ended. Log in again; what you wrote is kept and shown afterwards."
+    problem = "Your session has ended. Log in again; your text is saved and shown afterwards."
     page = render_template("login.html", problem=problem, user=user, kept=sealed)
     return page, HTTPStatus.UNAUTHORIZED
 
 
 def form_again(sealed: str, identity: Identity) -> ResponseReturnValue | None:
-    """Return the page with a person's own form as it was; None where there is none."""
+    """Return the page with a person's own form as it was; None without a kept form."""
     kept = _forms().unseal(sealed, identity.username) if sealed else None
     if kept is None:
         return None

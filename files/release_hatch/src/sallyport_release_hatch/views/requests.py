@@ -163,7 +163,7 @@ def send_back(identifier: str) -> ResponseReturnValue:
 
 @blueprint.post("/requests/<identifier>/reject")
 def reject(identifier: str) -> ResponseReturnValue:
-    """Refuse the request for good."""
+    """Reject the request permanently."""
     hatch().reviewing.reject(viewer(), identifier, request.form.get("comment", ""))
     return _to_request(identifier)
 

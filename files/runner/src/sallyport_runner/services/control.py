@@ -77,7 +77,7 @@ class Control:
         self._wake()
 
     def kill(self, partial: str) -> Job:
-        """Stop a job for good; part of its id is enough. Raises UnknownJobError."""
+        """Stop a job permanently; part of its id is enough. Raises UnknownJobError."""
         jobs = [job for job in self._store.active_jobs() if partial and partial in job.id]
         if len(jobs) != 1:
             number = "More than one active job has" if jobs else "No active job has"

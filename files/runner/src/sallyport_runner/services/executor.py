@@ -39,7 +39,7 @@ class Executor(Protocol):
         """Create and start a container; one of the same name, attempt and phase is adopted."""
 
     def status(self, name: str) -> ContainerStatus | None:
-        """Return the state of a container, None when there is none."""
+        """Return the state of a container, None when it does not exist."""
 
     def list(self, backend: str) -> list[ContainerStatus]:
         """Return every container with our labels for this backend, ended ones included."""

@@ -81,5 +81,5 @@ DATABASE_EXITS = {
 
 
 def sentence(code: StatusCode, reason: Reason) -> str:
-    """Return the sentence for a reason, or for the code where there is none."""
+    """Return the sentence for a reason, or for the code without a reason."""
     return REASONS.get(reason) or CODES[code]

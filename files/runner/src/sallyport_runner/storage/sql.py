@@ -17,7 +17,7 @@ from sallyport_runner.models import Job, JobChanges, JobRequest, Phase, Reason, 
 from sallyport_runner.storage.tables import flags, job_requests, jobs
 
 ALIVE = "alive"
-"""A row among the flags that is none: when the run loop was last alive."""
+"""A row of the flag table that is not a flag: when the run loop was last alive."""
 FINAL_CODES = [code for code in StatusCode if state_of(code).final]
 
 

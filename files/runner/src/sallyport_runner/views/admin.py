@@ -45,7 +45,7 @@ def maintenance(state: str) -> ResponseReturnValue:
 
 @blueprint.post("/jobs/<identifier>/kill")
 def kill(identifier: str) -> ResponseReturnValue:
-    """Stop a job for good."""
+    """Stop a job permanently."""
     job = _control().kill(identifier)
     return {"id": job.id, "workspace": job.workspace, "action": job.action}
 

@@ -18,7 +18,7 @@ QUERY = bytes.fromhex("12340100000100000000000004") + b"jobs\x09sallyport\x04tes
 
 
 def reachable(place: str) -> bool:
-    """Tell whether a TCP connection to `HOST:PORT` is accepted."""
+    """Return whether a TCP connection to `HOST:PORT` is accepted."""
     host, _, port = place.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=TIMEOUT):
@@ -28,7 +28,7 @@ def reachable(place: str) -> bool:
 
 
 def resolver_answers(address: str = "127.0.0.11") -> bool:
-    """Tell whether anything at the engine's usual resolver answers a raw query with a record."""
+    """Return whether anything at the engine's usual resolver answers a raw query with a record."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
         channel.settimeout(TIMEOUT)
         try:

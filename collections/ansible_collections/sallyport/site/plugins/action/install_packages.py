@@ -15,7 +15,7 @@ UNKNOWN = "No package matching"
 
 
 def packages(arguments: dict[str, Any]) -> list[str]:
-    """Return the names that a task gives, each once; a text would be taken letter by letter."""
+    """Return the names that a task gives, each once; a string would be taken letter by letter."""
     names: Any = arguments.get("names")
     good = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
     if set(arguments) != {"names"} or not good or not all(names):

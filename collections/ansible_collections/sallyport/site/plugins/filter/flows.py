@@ -53,7 +53,7 @@ class Site:
         self._networks = networks
 
     def is_in(self, host: str, side: list[str]) -> bool:
-        """Tell whether one side of a flow names the host, by one of its groups."""
+        """Return whether one side of a flow names the host, by one of its groups."""
         return any(host in self._groups.get(name, []) for name in side)
 
     def addresses(self, side: list[str], host: str) -> list[str]:
@@ -87,7 +87,7 @@ class Site:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an address or a network."""
+    """Return whether a string is an address or a network."""
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -96,7 +96,7 @@ def is_address(text: str) -> bool:
 
 
 def as_list(value: str | list[str]) -> list[str]:
-    """Return a list of names, also where one stands alone."""
+    """Return a list of names, also from one name alone."""
     return [value] if isinstance(value, str) else list(value)
 
 

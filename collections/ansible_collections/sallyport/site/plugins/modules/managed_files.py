@@ -19,7 +19,7 @@ short_description: Write folders of small text files in one step
 description:
   - Creates each root with its missing parents, and the folders between it and its files.
   - Writes the files whose text differs, each by one rename, with owner, group and mode.
-  - Writes nothing at all when a name leads out of its root, or through a link on its way there.
+  - Writes nothing at all when a name leads out of its root, or through a symbolic link.
   - Replaces a link in the place of a file; what the link points at stays as it is.
 options:
   folders:
@@ -115,7 +115,7 @@ class Former:
 
     @classmethod
     def of(cls, path: Path) -> Former:
-        """Remember what stands at a path."""
+        """Remember what is at a path."""
         if path.is_symlink():
             return cls(path, link=str(path.readlink()))
         if path.exists():
@@ -173,7 +173,7 @@ def between(root: Path, name: str) -> list[Path]:
 
 
 def check_names(folder: dict[str, Any]) -> None:
-    """Raise RefusedError where a file would not be a text, or not stand below its root."""
+    """Raise RefusedError where a file would not be a string, or not be below its root."""
     root = Path(folder["root"])
     if not root.is_absolute() or (root.exists() and not root.is_dir()):
         raise RefusedError(f"root {root} must be the absolute path of a folder")
@@ -182,7 +182,7 @@ def check_names(folder: dict[str, Any]) -> None:
         if not parts or {"/", ".."} & set(parts):
             raise RefusedError(f"{name!r} must be a name below {root}, without `..`")
         if not isinstance(text, str | None):
-            raise RefusedError(f"{root / name} must be given a text, not {type(text).__name__}")
+            raise RefusedError(f"{root / name} must be given a string, not {type(text).__name__}")
         for path in between(root, name):
             if path.is_symlink() or (path.exists() and not path.is_dir()):
                 raise RefusedError(f"{path} must be a folder, not a link or a file")
@@ -252,7 +252,7 @@ class Writer:
             self._replace(path, text, folder)
 
     def _replace(self, path: Path, text: str, folder: dict[str, Any]) -> None:
-        """Write a text beside its place; it has owner and mode before it takes the place."""
+        """Write a string beside its place; it has owner and mode before it takes the place."""
         beside = draft(path, text.encode())
         try:
             self._settle(beside, folder, folder["mode"])

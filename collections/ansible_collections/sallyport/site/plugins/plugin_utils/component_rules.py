@@ -149,7 +149,7 @@ def job_server(site: Site) -> Iterator[Fault]:
 
 
 def job_server_elsewhere(site: Site) -> Iterator[Fault]:
-    """An existing job server is none of our hosts, and is found by URL and address."""
+    """An existing job server is not one of our hosts; it is named by URL and address."""
     ours = site.members("job_servers")
     if ours:
         yield Fault(

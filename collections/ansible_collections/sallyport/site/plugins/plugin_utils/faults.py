@@ -45,7 +45,7 @@ def relative(path: str) -> str:
 
 
 def listed(words: Iterable[str], nothing: str = "none") -> str:
-    """Return words separated by commas, or what to say where there is none."""
+    """Return words separated by commas, or a given text if there are no words."""
     return ", ".join(words) or nothing
 
 

@@ -247,7 +247,7 @@ FORMATS = {
     "path": pattern("an absolute path", r"/[^\0\n]*"),
     "text": pattern("one line of text", r"[^\x00-\x1f]*\S[^\x00-\x1f]*"),
     "toml": Format("the text of a TOML file", is_toml),
-    "some_text": pattern("a text that is not empty", r"(?s).*\S.*"),
+    "some_text": pattern("a string that is not empty", r"(?s).*\S.*"),
     "free": Format("any text", lambda _: True),
     # Secrets and keys
     "key_32": secret(32),

@@ -59,22 +59,22 @@ def public_key(text: str) -> ed25519.Ed25519PublicKey | None:
 
 
 def is_certificates(text: str) -> bool:
-    """Return whether a text holds certificates and nothing private."""
+    """Return whether a string holds certificates and nothing private."""
     return bool(certificates(text)) and "PRIVATE KEY" not in text
 
 
 def is_private_key(text: str) -> bool:
-    """Return whether a text holds a private key without a passphrase."""
+    """Return whether a string holds a private key without a passphrase."""
     return private_key(text) is not None
 
 
 def is_signing_key(text: str) -> bool:
-    """Return whether a text holds an Ed25519 private key without a passphrase."""
+    """Return whether a string holds an Ed25519 private key without a passphrase."""
     return isinstance(private_key(text), ed25519.Ed25519PrivateKey)
 
 
 def is_public_key(text: str) -> bool:
-    """Return whether a text holds an Ed25519 public key."""
+    """Return whether a string holds an Ed25519 public key."""
     return public_key(text) is not None
 
 

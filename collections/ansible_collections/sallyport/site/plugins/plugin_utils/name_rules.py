@@ -87,7 +87,7 @@ def former_names(site: Site) -> Iterator[Fault]:
 
 
 def spelling(site: Site) -> Iterator[Fault]:
-    """A variable that bears a role's prefix, or almost the name of an input, is an input."""
+    """A variable with a role's prefix, or almost the name of an input, has to be an input."""
     former = {entry["old"] for entry in site.distribution.renamed}
     for host, variables in site.inventory.variables.items():
         for name in variables:

@@ -55,7 +55,7 @@ def get_tables_from_namespace(namespace: Any) -> Iterator[tuple[str, BaseFrame]]
 def _frame(schema: str, name: str, spec: schemas.TableSpec) -> BaseFrame:
     if spec.methods and spec.methods not in METHODS:
         known = nearest(spec.methods, METHODS)
-        raise schemas.SchemaError(f"{schema}.{name}: there are no methods {spec.methods}.{known}")
+        raise schemas.SchemaError(f"{schema}.{name}: {spec.methods}.{known}")
     one = spec.rows == "one"
     columns: dict[str, Any] = {
         key: Series(column.type, description=column.description)

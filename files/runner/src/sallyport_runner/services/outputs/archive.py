@@ -51,7 +51,7 @@ class Archive:
 
 
 def read_record(folder: Path) -> Metadata | None:
-    """Return the record in a folder; None when there is none, or no whole one."""
+    """Return the record in a folder; None when it is missing or incomplete."""
     try:
         return dict(json.loads((folder / RECORD).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):

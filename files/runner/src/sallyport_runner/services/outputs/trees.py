@@ -117,7 +117,7 @@ def remove_beneath(root: Path, relative: str) -> None:
 
 
 def _is_plain(name: str) -> bool:
-    """Tell whether a name can stand in a log: printable, and text in UTF-8."""
+    """Return whether a name can be written to a log: printable, and text in UTF-8."""
     return name.isprintable() and "\\" not in name
 
 

@@ -67,7 +67,7 @@ class Recovery:
 
         Outputs of a success may be gone from disk. The job has succeeded all the same: its final
         state is acknowledged, so it does not start again. But it is not counted as the latest job
-        of its action (NO_RECORD), so a later request that needs the action runs it anew, and a
+        of its action (NO_RECORD), so a later request that needs the action runs it again, and a
         job that was waiting for the outputs ends with NO_INPUT, which asks the author to.
         """
         code = _final_code(row)

@@ -63,7 +63,7 @@ class Listener:
         self._etag: str | None = None
 
     def step(self) -> bool:
-        """Ask once; tell whether the server holds questions, so that the next may follow now."""
+        """Ask once; return whether the server holds questions, so that the next may follow now."""
         try:
             listing = self._server.requests(self._etag, self._store.flags())
             self._take(listing.rows or [])

@@ -36,7 +36,9 @@ def _faults() -> Iterator[None]:
         text = f"the container engine answered {error.status_code}: {error.explanation}"
         raise TransientError(text) from error
     except (DockerException, requests.RequestException, HTTPError) as error:
-        raise TransientError(f"the container engine is away: {type(error).__name__}") from error
+        raise TransientError(
+            f"the container engine is unavailable: {type(error).__name__}"
+        ) from error
 
 
 class DockerExecutor:
@@ -126,7 +128,7 @@ class DockerExecutor:
         """See Executor."""
         found = self._container(spec.name)
         if found is not None:
-            # One that was made and never started ran nothing: it is made anew.
+            # One that was made and never started ran nothing: it is created again.
             if found.status != "created" and _same_run(found.labels, spec.labels):
                 return
             self.remove(spec.name)

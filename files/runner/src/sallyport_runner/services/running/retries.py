@@ -18,11 +18,11 @@ class Retries:
         self._faults: dict[str, tuple[int, float, Backoff]] = {}
 
     def due(self, key: str) -> bool:
-        """Tell whether a job may be tried now."""
+        """Return whether a job may be tried now."""
         return key not in self._faults or self._clock() >= self._faults[key][1]
 
     def fail(self, key: str) -> bool:
-        """Note a fault; tell whether it was the last one that is borne."""
+        """Count a fault; return whether it was the last that is retried."""
         count, _when, backoff = self._faults.get(key, (0, 0.0, Backoff(FIRST, LONGEST)))
         self._faults[key] = (count + 1, self._clock() + backoff.next(), backoff)
         return count + 1 >= MAX_TRIES

@@ -27,7 +27,7 @@ class Sandbox:
         self._settings = settings
 
     def uses_database(self, job: Job) -> bool:
-        """Tell whether the job reaches the database, on this backend."""
+        """Return whether the job reaches the database, on this backend."""
         return job.requires_db and not self._settings.dummy_data
 
     def time_limit(self, job: Job) -> int:

@@ -29,7 +29,7 @@ class Space:
         self._reported: Path | None = None
 
     def short(self) -> Path | None:
-        """Return the first folder with less free space than the floor, None when there is none."""
+        """Return the first folder with less free space than the floor, or None."""
         free = {folder: shutil.disk_usage(folder).free for folder in self._all()}
         for folder, number in free.items():
             metrics.FREE_BYTES.labels(str(folder)).set(number)

@@ -17,7 +17,7 @@ from sallyport_runner.storage import Store
 
 
 class StageError(Exception):
-    """A step failed for good; `reason` says why, `problem` is a sentence that may leave."""
+    """A step failed permanently; `reason` says why, `problem` is a sentence that may leave."""
 
     def __init__(self, reason: Reason, detail: str = "", problem: str = "") -> None:
         super().__init__(detail or problem or reason.value)
