@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
+from sallyport_common.manifests import ApprovedFile, ApprovedManifest
 from sallyport_disclosure.policy import Policy
 from service_claims import ServiceClaims
 
@@ -17,26 +18,28 @@ APPROVED = "/var/lib/sallyport/approved"
 REQUEST = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 CSV = "group,count\na,10\n"
 SHA256 = hashlib.sha256(CSV.encode()).hexdigest()
-MANIFEST: dict[str, Any] = {
-    "version": 1,
-    "request": REQUEST,
-    "state": "APPROVED",
-    "backend": "hospital",
-    "workspace": "w1",
-    "author": "ada",
-    "releasing_checker": "di",
-    "policy": Policy().version,
-    "reviewers": ["cy", "di"],
-    "files": [
-        {
-            "name": "output/t.csv",
-            "sha256": SHA256,
-            "size": len(CSV),
-            "date": "2026-11-23T06:15:04Z",
-            "approved_by": ["cy", "di"],
-        }
-    ],
-}
+MANIFEST = ApprovedManifest(
+    request=REQUEST,
+    backend="hospital",
+    workspace="w1",
+    author="ada",
+    releasing_checker="di",
+    approved_at="2026-11-24T10:00:00Z",
+    created_at="2026-11-23T10:00:00Z",
+    reviewers=("cy", "di"),
+    policy=Policy().version,
+    files=(
+        ApprovedFile(
+            name="output/t.csv",
+            sha256=SHA256,
+            size=len(CSV),
+            date="2026-11-23T06:15:04Z",
+            job_id="thm7jce7iltqiwx2",
+            commit="9417bc4e" * 5,
+            approved_by=("cy", "di"),
+        ),
+    ),
+)
 
 
 class TestOutputPublisher(ServiceClaims):
@@ -56,7 +59,9 @@ class TestOutputPublisher(ServiceClaims):
                 "printf %%s %s > manifest.json; chown -R sallyport-release-hatch:%s ."
             )
             words = (APPROVED, REQUEST, REQUEST, REQUEST, CSV, SHA256)
-            host.check_output(script, *words, json.dumps(MANIFEST | changes), self.unit)
+            host.check_output(
+                script, *words, replace(MANIFEST, **changes).to_json().decode(), self.unit
+            )
 
         yield write
         host.check_output("rm -rf %s/%s", APPROVED, REQUEST)
@@ -91,7 +96,7 @@ class TestOutputPublisher(ServiceClaims):
     def test_what_two_checkers_did_not_approve_is_refused(
         self, host: Host, hand_over: Callable[..., None]
     ) -> None:
-        hand_over(reviewers=["cy"])
+        hand_over(reviewers=("cy",))
         refused = host.run("sallyport-output-publisher check")
         assert refused.rc == 1
         assert "not decided by two people besides its author" in refused.stdout

@@ -50,6 +50,9 @@ def test_a_tidy_output_has_no_finding(name: str, data: bytes) -> None:
         ("output/t.txt", b"a\0b", "TYPE_MISMATCH"),
         ("../t.csv", b"a\n", "BAD_NAME"),
         ("output/.t.csv", b"a\n", "BAD_NAME"),
+        ('output/t".csv', b"a\n", "BAD_NAME"),
+        ("output/t\r\n.csv", b"a\n", "BAD_NAME"),
+        ("output/t\udcff.csv", b"a\n", "BAD_NAME"),
         ("output/t.csv", b"Patient ID,age\n1,2\n", "PATIENT_ID_COLUMN"),
     ],
 )

@@ -18,6 +18,7 @@ from tests.unit.release_hatch.doubles import write_workspace
 from tests.unit.runner.made import REQUEST, job
 from tests.unit.runner.rig import settings as runner_settings
 
+from sallyport_common.outputs import PrivacyLevel
 from sallyport_disclosure.engine import check_file
 from sallyport_disclosure.findings import Finding
 from sallyport_disclosure.policy import Policy
@@ -29,7 +30,6 @@ from sallyport_release_hatch.storage.database import Database
 from sallyport_release_hatch.storage.frozen import FrozenFiles
 from sallyport_release_hatch.storage.workspaces import Workspaces
 from sallyport_runner.services.outputs.publish import PrivacyTrees
-from sallyport_study import PrivacyLevel
 
 FOLDER = Path(__file__).parent / "labelled"
 SEALED = "cc592151e595378416ba76a07dbab437f80913ce75a1b7ee37d875565e6ec98d"

@@ -15,6 +15,7 @@ from typing import Any
 
 from werkzeug.http import parse_options_header
 
+from sallyport_common.manifests import ApprovedFile, ApprovedManifest
 from sallyport_disclosure.policy import Policy
 
 TOKEN = "b" * 40
@@ -31,32 +32,32 @@ def sha256(data: bytes) -> str:
 
 
 def manifest(files: dict[str, bytes] | None = None) -> dict[str, Any]:
-    """Return the manifest of a request that two checkers approved."""
+    """Return the manifest of a request that two checkers approved, as JSON for a test to change."""
     entries = [
-        {
-            "name": name,
-            "sha256": sha256(data),
-            "size": len(data),
-            "date": "2026-11-23T06:15:04+00:00",
-            "job_id": "j",
-            "commit": "c",
-            "approved_by": ["cy", "di"],
-        }
+        ApprovedFile(
+            name=name,
+            sha256=sha256(data),
+            size=len(data),
+            date="2026-11-23T06:15:04+00:00",
+            job_id="j",
+            commit="c",
+            approved_by=("cy", "di"),
+        )
         for name, data in (files or FILES).items()
     ]
-    return {
-        "version": 1,
-        "request": REQUEST,
-        "state": "APPROVED",
-        "backend": "hospital",
-        "workspace": "w1",
-        "author": "ada",
-        "releasing_checker": "di",
-        "approved_at": "2026-11-24T10:00:00Z",
-        "reviewers": ["cy", "di"],
-        "policy": Policy().version,
-        "files": entries,
-    }
+    content = ApprovedManifest(
+        request=REQUEST,
+        backend="hospital",
+        workspace="w1",
+        author="ada",
+        releasing_checker="di",
+        approved_at="2026-11-24T10:00:00Z",
+        created_at="2026-11-23T10:00:00Z",
+        reviewers=("cy", "di"),
+        policy=Policy().version,
+        files=tuple(entries),
+    )
+    return dict(json.loads(content.to_json()))
 
 
 def hand_over(tree: Path, described: dict[str, Any], files: dict[str, bytes] | None = None) -> Path:

@@ -15,6 +15,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from sallyport_common.manifests import Output, WorkspaceManifest, workspace
+from sallyport_common.outputs import PrivacyLevel
+
 TOKEN = "a" * 40
 SIGNING_KEY = "0123456789abcdef0123456789abcdef01234567"
 BASE = "https://hatch.sallyport.test"
@@ -101,24 +104,25 @@ def serving(double: JobServerDouble) -> Iterator[JobServerDouble]:
 def write_workspace(root: Path, name: str, files: dict[str, bytes], **changes: Any) -> None:
     """Write a workspace as the runner does; `changes` go into every manifest entry."""
     folder = root / name
+    content: dict[str, Any] = {
+        "level": PrivacyLevel.MODERATE,
+        "job_id": "thm7jce7iltqiwx2",
+        "job_request": "p2xqs6yzq5m5xtuk",
+        "action": "make",
+        "user": "ada",
+        "repo": "https://github.com/org/study",
+        "commit": "9417bc4e" * 5,
+        "timestamp": 1795414606.11,
+    }
     outputs = {}
     for path, data in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
-        entry = {
-            "level": "moderately_sensitive",
-            "job_id": "thm7jce7iltqiwx2",
-            "commit": "9417bc4e" * 5,
-            "size": len(data),
-            "timestamp": 1795414606.11,
-            "content_hash": hashlib.sha256(data).hexdigest(),
-            "excluded": False,
-            "message": None,
-        }
-        outputs[path] = entry | changes
-    (folder / "metadata").mkdir(parents=True, exist_ok=True)
-    manifest = {"workspace": name, "repo": None, "outputs": outputs}
-    (folder / "metadata/manifest.json").write_text(json.dumps(manifest))
+        own = {"size": len(data), "content_hash": hashlib.sha256(data).hexdigest()}
+        outputs[path] = Output(**(content | own | changes))
+    manifest = folder / workspace.FILE
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write_bytes(WorkspaceManifest(workspace=name, outputs=outputs).to_json())
 
 
 class Browser:

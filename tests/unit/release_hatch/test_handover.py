@@ -87,6 +87,30 @@ def test_a_hand_over_that_failed_is_made_up_for(
     assert (folder / SHA).read_bytes() == CSV
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "sentence"),
+    [
+        ("decided_by", "d i", "releasing_checker is not a plain name"),
+        ("decided_at", "today", "approved_at is not a time with an offset from UTC"),
+    ],
+)
+def test_a_request_that_the_publisher_would_not_read_says_so_on_its_page(
+    approved: str, hatch: Hatch, tmp_path: Path, column: str, value: str, sentence: str
+) -> None:
+    folder = tmp_path / "approved" / approved
+    folder.rename(tmp_path / "written-before")
+    with hatch.database.write() as transaction:
+        right = getattr(transaction.requests.get(approved), column)
+        transaction.requests.change(approved, **{column: value})
+    assert hatch.handover.hand_over_all() == 0
+    with hatch.database.read() as transaction:
+        assert sentence in str(transaction.requests.get(approved).problem)
+    with hatch.database.write() as transaction:
+        transaction.requests.change(approved, **{column: right})
+    assert hatch.handover.hand_over_all() == 1
+    assert folder.is_dir()
+
+
 def test_frozen_bytes_are_checked_when_they_are_read(tmp_path: Path) -> None:
     frozen = FrozenFiles(tmp_path)
     digest = frozen.put("w1", "r1", CSV)

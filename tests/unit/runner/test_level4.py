@@ -9,16 +9,16 @@ import pytest
 from tests.unit.runner.made import REQUEST, job
 from tests.unit.runner.rig import settings
 
-from sallyport_common.outputs import KINDS, Kind
+from sallyport_common.manifests import Output
+from sallyport_common.outputs import KINDS, Kind, PrivacyLevel
 from sallyport_disclosure.policy import Policy
 from sallyport_runner.services.outputs.manifest import Manifest
 from sallyport_runner.services.outputs.publish import PrivacyTrees
-from sallyport_study import PrivacyLevel
 
 POLICY = Policy(max_bytes=200, max_rows=3)
 
 
-def publish(folder: Path, content: bytes, path: str = "t.csv") -> tuple[Path, dict[str, object]]:
+def publish(folder: Path, content: bytes, path: str = "t.csv") -> tuple[Path, Output]:
     """Publish one file; return the medium folder and the file's entry in its manifest."""
     volume = folder / "volume"
     volume.mkdir(exist_ok=True)
@@ -32,8 +32,8 @@ def publish(folder: Path, content: bytes, path: str = "t.csv") -> tuple[Path, di
 def test_a_good_table_is_copied_with_its_shape(tmp_path: Path) -> None:
     medium, entry = publish(tmp_path, b"a,b\n1,2\n3,4\n5,6\n")
     assert (medium / "t.csv").read_bytes() == b"a,b\n1,2\n3,4\n5,6\n"
-    assert (entry["excluded"], entry["message"]) == (False, None)
-    assert (entry["row_count"], entry["col_count"]) == (3, 2)
+    assert (entry.excluded, entry.message) == (False, None)
+    assert (entry.row_count, entry.col_count) == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,16 @@ def test_bad_files_are_withheld_with_the_reason(
     tmp_path: Path, content: bytes, path: str, part: str
 ) -> None:
     medium, entry = publish(tmp_path, content, path)
-    assert entry["excluded"] is True
-    assert part in str(entry["message"])
+    assert entry.excluded is True
+    assert part in str(entry.message)
     assert part in (medium / f"{path}.txt").read_text()
     assert not (medium / path).exists()
 
 
 def test_a_file_that_was_mended_loses_its_note(tmp_path: Path) -> None:
     medium, entry = publish(tmp_path, b"patient_id\n1\n2\n3\n4\n")
-    assert "patient_id" in str(entry["message"])
-    assert "3 rows" in str(entry["message"])
+    assert "patient_id" in str(entry.message)
+    assert "3 rows" in str(entry.message)
     publish(tmp_path, b"n\n10\n")
     assert sorted(path.name for path in medium.glob("t.csv*")) == ["t.csv"]
 
@@ -78,7 +78,7 @@ def test_a_file_that_was_mended_loses_its_note(tmp_path: Path) -> None:
 def test_every_reviewable_type_passes(tmp_path: Path, suffix: str, kind: Kind) -> None:
     content = gzip.compress(b"<svg/>") if kind.packed else (kind.magic or b"x")
     medium, entry = publish(tmp_path, content, f"t{suffix}")
-    assert entry["excluded"] is False
+    assert entry.excluded is False
     assert (medium / f"t{suffix}").read_bytes() == content
 
 
@@ -97,7 +97,7 @@ def test_shapes_of_tables_that_pass(
     tmp_path: Path, content: bytes, rows: int, columns: int
 ) -> None:
     _medium, entry = publish(tmp_path, content)
-    assert (entry["excluded"], entry["row_count"], entry["col_count"]) == (False, rows, columns)
+    assert (entry.excluded, entry.row_count, entry.col_count) == (False, rows, columns)
 
 
 @pytest.mark.parametrize(("size", "excluded"), [(200, False), (201, True)])
@@ -105,4 +105,4 @@ def test_the_limit_of_size_is_the_last_that_passes(
     tmp_path: Path, size: int, *, excluded: bool
 ) -> None:
     _medium, entry = publish(tmp_path, b"x" * size, "t.txt")
-    assert entry["excluded"] is excluded
+    assert entry.excluded is excluded

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from tests.unit.runner.made import ended, job
 
+from sallyport_common.manifests import ManifestError, Output
+from sallyport_common.outputs import PrivacyLevel
 from sallyport_common.protocol import State, StatusCode
 from sallyport_runner.models import ContainerStatus, Phase, Reason, Stop
 from sallyport_runner.services import sentences
@@ -144,23 +146,43 @@ def test_the_summary_of_a_log() -> None:
     assert joblog.summary(empty).decode().endswith("outputs:\n  (no outputs)\n")
 
 
-def test_a_manifest_keeps_what_it_does_not_know(tmp_path: Path) -> None:
+def output(action: str, **values: Any) -> Output:
+    """Return the entry of a file in a manifest."""
+    entry: dict[str, Any] = {
+        "level": PrivacyLevel.MODERATE, "job_id": "j", "job_request": "r", "user": "ada",
+        "repo": "o/r", "commit": "c", "size": 1, "timestamp": 0, "content_hash": "0" * 64,
+    }  # fmt: skip
+    return Output(action=action, **(entry | values))
+
+
+def test_a_manifest_says_what_is_out_of_date(tmp_path: Path) -> None:
     manifest = Manifest(tmp_path, "ws")
-    manifest.record("make", {"a.csv": {"action": "make"}, "b.csv": {"action": "make"}})
-    manifest.record("other", {"c.csv": {"action": "other", "note": 1}})
+    manifest.record("make", {"a.csv": output("make"), "b.csv": output("make")})
+    manifest.record("other", {"c.csv": output("other", message="note")})
     manifest.save()
     again = Manifest(tmp_path, "ws")
-    again.record("make", {"a.csv": {"action": "make", "out_of_date_output": False}})
+    again.record("make", {"a.csv": output("make")})
     again.flag_actions(["make"])
     again.save()
     content = json.loads((tmp_path / "metadata/manifest.json").read_text())
     assert (content["workspace"], content["repo"]) == ("ws", None)
     flags = {
-        path: (entry.get("out_of_date_output", False), entry["out_of_date_action"])
+        path: (entry["out_of_date_output"], entry["out_of_date_action"])
         for path, entry in content["outputs"].items()
     }
     assert flags == {"a.csv": (False, False), "b.csv": (True, False), "c.csv": (False, True)}
-    assert content["outputs"]["c.csv"]["note"] == 1
+    assert content["outputs"]["c.csv"]["message"] == "note"
+
+
+def test_a_manifest_of_another_program_is_not_overwritten(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path, "ws")
+    manifest.record("make", {"a.csv": output("make")})
+    manifest.save()
+    assert Manifest(tmp_path, "ws").outputs == {"a.csv": output("make")}
+    path = tmp_path / "metadata/manifest.json"
+    path.write_text(path.read_text().replace('"user"', '"person"'))
+    with pytest.raises(ManifestError, match=r"'a\.csv'\]\.person is not a known key"):
+        Manifest(tmp_path, "ws")
 
 
 def test_states_of_containers() -> None:

@@ -9,7 +9,8 @@ import shlex
 import pytest
 from tests.unit.study.texts import OUTPUTS, action, problems
 
-from sallyport_study import Action, PrivacyLevel, parse_project
+from sallyport_common.outputs import PrivacyLevel
+from sallyport_study import Action, parse_project
 from sallyport_study.images import DOCKER_IMAGES, is_tag, option_value, queries_database
 
 

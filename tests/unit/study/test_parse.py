@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.unit.study.texts import action, problems
 
-from sallyport_study import PrivacyLevel, ProjectError, parse_project
+from sallyport_common.outputs import PrivacyLevel
+from sallyport_study import ProjectError, parse_project
 
 GOOD = """
 version: 5

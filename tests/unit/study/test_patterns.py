@@ -6,8 +6,7 @@ import itertools
 
 import pytest
 
-from sallyport_common.outputs import KINDS
-from sallyport_study.levels import PrivacyLevel
+from sallyport_common.outputs import KINDS, PrivacyLevel
 from sallyport_study.patterns import matches, problem
 
 HIGH, MODERATE, MINIMAL = PrivacyLevel.HIGH, PrivacyLevel.MODERATE, PrivacyLevel.MINIMAL

@@ -1,12 +1,22 @@
-"""The types of files that may be outputs: one table of what is allowed and how it is shown."""
+"""Outputs of studies: how sensitive they are, and the types of files that they may be."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
 
+METADATA_FOLDER = "metadata"
+"""The folder of a workspace for its logs and its manifest; no output can be there."""
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """Largest file that the release API of job servers takes, ours and existing ones."""
+
+
+class PrivacyLevel(enum.StrEnum):
+    """How sensitive an output is; only MODERATE reaches the medium-privacy tree."""
+
+    HIGH = "highly_sensitive"
+    MODERATE = "moderately_sensitive"
+    MINIMAL = "minimally_sensitive"
 
 
 class View(enum.Enum):

@@ -30,6 +30,9 @@ def check_file(name: str, data: bytes, policy: Policy) -> Verdict:
         check_relative(name)
     except UnsafePathError as error:
         return _refused("BAD_NAME", str(error))
+    if not name.isprintable() or '"' in name:
+        # Release APIs send names in a header, where these would end or change it.
+        return _refused("BAD_NAME", "a file name must not hold a quote or a control character")
     suffix = PurePosixPath(name).suffix
     if not policy.allows_suffix(name):
         return _refused("TYPE_NOT_ALLOWED", f"files of type {suffix or '(none)'} are not released")

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from sallyport_common.manifests import (
-    APPROVED_MANIFEST,
-    APPROVED_STATE,
-    APPROVED_VERSION,
-    ManifestError,
-    read_object,
-)
+from sallyport_common.manifests import ApprovedFile, ApprovedManifest, ManifestError, approved
 from sallyport_common.paths import UnsafePathError, check_relative, open_beneath
 from sallyport_common.tokens import is_ulid
 from sallyport_disclosure.engine import check_file
 from sallyport_disclosure.policy import Policy
-from sallyport_output_publisher.models import ApprovedFile, ApprovedRequest, RefusedError
-
-LONGEST_MANIFEST = 8 * 1024 * 1024
-WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,199}")
-DIGEST = re.compile(r"[0-9a-f]{64}")
+from sallyport_output_publisher.models import ApprovedRequest, RefusedError
 
 
 class ApprovedTree:
@@ -39,35 +26,21 @@ class ApprovedTree:
 
     def load(self, request: str) -> ApprovedRequest:
         """Return a request whose every check passed; raise RefusedError with all problems."""
-        raw = self._read(f"{request}/{APPROVED_MANIFEST}", LONGEST_MANIFEST)
-        manifest = _object(raw)
+        raw = self._read(f"{request}/{approved.FILE}", approved.LONGEST)
+        try:
+            manifest = ApprovedManifest.from_json(raw)
+        except ManifestError as error:
+            raise RefusedError(error.problems) from None
         problems = list(_decision_problems(manifest, request, self._backend))
-        problems += self._policy_problems(manifest.get("policy"))
-        entries = manifest.get("files")
-        if not isinstance(entries, list) or not entries:
-            problems.append("The manifest lists no file.")
-            entries = []
-        files = []
-        for entry in entries:
-            faults = list(_entry_problems(entry, manifest))
-            problems += faults
-            if not faults:
-                files.append(ApprovedFile(**{key: entry[key] for key in _FILE_KEYS}))
-        problems = problems or list(self._folder_problems(request, files))
+        problems += self._policy_problems(manifest.policy)
+        for file in manifest.files:
+            problems += _file_problems(file, manifest)
+        problems = problems or list(self._folder_problems(manifest))
         if problems:
             raise RefusedError(problems)
-        for file in files:
+        for file in manifest.files:
             self.read(request, file)
-        return ApprovedRequest(
-            id=request,
-            workspace=manifest["workspace"],
-            author=manifest["author"],
-            releasing_checker=manifest["releasing_checker"],
-            reviewers=tuple(manifest["reviewers"]),
-            policy=self._policy.version,
-            manifest_sha256=hashlib.sha256(raw).hexdigest(),
-            files=tuple(files),
-        )
+        return ApprovedRequest(manifest, hashlib.sha256(raw).hexdigest())
 
     def read(self, request: str, file: ApprovedFile) -> bytes:
         """Return a file's bytes, which are exactly those that were approved."""
@@ -99,78 +72,34 @@ class ApprovedTree:
             raise RefusedError([f"{name} is too large."])
         return data
 
-    def _folder_problems(self, request: str, files: list[ApprovedFile]) -> Iterator[str]:
-        names = [file.name for file in files]
+    def _folder_problems(self, manifest: ApprovedManifest) -> Iterator[str]:
+        names = [file.name for file in manifest.files]
         if len(set(names)) != len(names):
             yield "The manifest names a file twice."
-        listed = {file.sha256 for file in files} | {APPROVED_MANIFEST}
-        found = {path.name for path in (self._folder / request).iterdir()}
-        if found - listed:
-            yield "The folder holds what the manifest does not list."
+        listed = {file.sha256 for file in manifest.files} | {approved.FILE}
+        present = {path.name for path in (self._folder / manifest.request).iterdir()}
+        if present - listed:
+            yield "The folder contains files that the manifest does not list."
 
 
-_FILE_KEYS = ("name", "sha256", "size", "date")
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        return read_object(raw, LONGEST_MANIFEST)
-    except ManifestError as error:
-        raise RefusedError([str(error)]) from None
-
-
-def _people(value: Any) -> set[str]:
-    names = value if isinstance(value, list) else []
-    return {name for name in names if isinstance(name, str) and WORD.fullmatch(name)}
-
-
-def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and WORD.fullmatch(value) is not None
-
-
-def _decision_problems(manifest: dict[str, Any], request: str, backend: str) -> Iterator[str]:
-    author, checker = manifest.get("author"), manifest.get("releasing_checker")
-    reviewers = _people(manifest.get("reviewers"))
-    expected = {
-        "version": APPROVED_VERSION,
-        "request": request,
-        "state": APPROVED_STATE,
-        "backend": backend,
-    }
+def _decision_problems(manifest: ApprovedManifest, request: str, backend: str) -> Iterator[str]:
+    expected = {"request": request, "backend": backend}
     for key, value in expected.items():
-        if manifest.get(key) != value:
+        if getattr(manifest, key) != value:
             yield f"The manifest's {key} is not {value}."
-    for key in ("workspace", "author", "releasing_checker"):
-        if not _is_word(manifest.get(key)):
-            yield f"The manifest has no usable {key}."
-    if len(reviewers) < 2 or author in reviewers or checker == author:
+    if not manifest.files:
+        yield "The manifest lists no file."
+    author, reviewers = manifest.author, set(manifest.reviewers)
+    if len(reviewers) < 2 or author in reviewers or manifest.releasing_checker == author:
         yield "The request was not decided by two people besides its author."
 
 
-def _entry_problems(entry: Any, manifest: dict[str, Any]) -> Iterator[str]:
-    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-        yield "The manifest has a file without a name."
-        return
-    name = entry["name"]
+def _file_problems(file: ApprovedFile, manifest: ApprovedManifest) -> Iterator[str]:
     try:
-        check_relative(name)
+        check_relative(file.name)
     except UnsafePathError as error:
         yield f"A file name is refused: {error}."
         return
-    if not name.isprintable() or '"' in name:
-        yield "A file name is refused: it holds a quote or a control character."
-        return
-    if not (isinstance(entry.get("sha256"), str) and DIGEST.fullmatch(entry["sha256"])):
-        yield f"{name}: the manifest has no sha256."
-    if type(entry.get("size")) is not int or not _is_moment(entry.get("date")):
-        yield f"{name}: the manifest has no usable size and date."
-    approved_by = _people(entry.get("approved_by")) - {manifest.get("author")}
-    if len(approved_by & _people(manifest.get("reviewers"))) < 2:
-        yield f"{name}: not approved by two people besides the author."
-
-
-def _is_moment(value: Any) -> bool:
-    try:
-        return datetime.fromisoformat(str(value)).tzinfo is not None
-    except ValueError:
-        return False
+    approvers = set(file.approved_by) & set(manifest.reviewers) - {manifest.author}
+    if len(approvers) < 2:
+        yield f"{file.name}: not approved by two people besides the author."

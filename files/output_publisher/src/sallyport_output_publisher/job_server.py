@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import requests
 
+from sallyport_common.manifests import ApprovedFile
 from sallyport_output_publisher.models import (
-    ApprovedFile,
     ApprovedRequest,
     PostponedError,
     RefusedError,
@@ -27,7 +27,9 @@ class JobServerTarget:
 
     def create(self, request: ApprovedRequest) -> None:
         """Make sure that the release exists, under the request's own id."""
-        answer = self._post(request, f"/workspace/{quote(request.workspace)}", json=_body(request))
+        answer = self._post(
+            request, f"/workspace/{quote(request.manifest.workspace)}", json=_body(request)
+        )
         if answer.status_code == HTTPStatus.CONFLICT:
             raise RefusedError(["The job server has a release of this id with other files."])
         if answer.status_code != HTTPStatus.CREATED:
@@ -60,7 +62,7 @@ class JobServerTarget:
     ) -> requests.Response:
         sent = {
             "Authorization": self._token,
-            "OS-User": request.releasing_checker,
+            "OS-User": request.manifest.releasing_checker,
             "Accept": "application/json",
         }
         try:
@@ -93,9 +95,9 @@ def _body(request: ApprovedRequest) -> dict[str, Any]:
     metadata = {
         "tool": "release-hatch",
         "airlock_id": request.id,
-        "author": request.author,
-        "reviewers": list(request.reviewers),
-        "policy": request.policy,
+        "author": request.manifest.author,
+        "reviewers": list(request.manifest.reviewers),
+        "policy": request.manifest.policy,
         "manifest_sha256": request.manifest_sha256,
     }
     return {"files": files, "metadata": metadata, "review": None}

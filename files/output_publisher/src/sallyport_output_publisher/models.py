@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sallyport_common.errors import SallyportError
+from sallyport_common.manifests import ApprovedFile, ApprovedManifest
 
 
 class RefusedError(SallyportError):
@@ -29,25 +30,19 @@ class Progress(enum.StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ApprovedFile:
-    """One file of an approved request."""
-
-    name: str
-    sha256: str
-    size: int
-    date: str
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ApprovedRequest:
-    """A request that passed every check, as the hatch handed it over."""
+    """A request that passed every check; the digest is that of the manifest's bytes."""
 
-    id: str
-    workspace: str
-    author: str
-    releasing_checker: str
-    reviewers: tuple[str, ...]
-    policy: str
+    manifest: ApprovedManifest
     manifest_sha256: str
-    files: tuple[ApprovedFile, ...]
+
+    @property
+    def id(self) -> str:
+        """The request's id."""
+        return self.manifest.request
+
+    @property
+    def files(self) -> tuple[ApprovedFile, ...]:
+        """The files to publish."""
+        return self.manifest.files

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from sallyport_common.manifests import ApprovedFile
 from sallyport_output_publisher.approved import ApprovedTree
 from sallyport_output_publisher.models import (
-    ApprovedFile,
     ApprovedRequest,
     PostponedError,
     Progress,

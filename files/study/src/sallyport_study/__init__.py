@@ -5,7 +5,6 @@
 
 from sallyport_study.errors import ProjectError
 from sallyport_study.images import RUN_ALL
-from sallyport_study.levels import PrivacyLevel
 from sallyport_study.parser import LARGEST_PROJECT_FILE, parse_project
 from sallyport_study.project import Action, Project
 
@@ -13,7 +12,6 @@ __all__ = [
     "LARGEST_PROJECT_FILE",
     "RUN_ALL",
     "Action",
-    "PrivacyLevel",
     "Project",
     "ProjectError",
     "parse_project",

@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
+from sallyport_common.outputs import PrivacyLevel
 from sallyport_study import extraction, images, patterns
 from sallyport_study.errors import suggestion
-from sallyport_study.levels import PrivacyLevel
 from sallyport_study.project import Action
 
 _KEYS = ("run", "outputs", "needs", "config", "dummy_data_file")

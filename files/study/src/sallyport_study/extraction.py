@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import posixpath
 
+from sallyport_common.outputs import PrivacyLevel
 from sallyport_study import images
-from sallyport_study.levels import PrivacyLevel
 from sallyport_study.project import Action
 
 

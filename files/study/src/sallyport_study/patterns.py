@@ -7,10 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import PurePosixPath, PureWindowsPath
 
-from sallyport_common.outputs import KINDS
-from sallyport_study.levels import PrivacyLevel
-
-KEPT_FOLDER = "metadata"
+from sallyport_common.outputs import KINDS, METADATA_FOLDER, PrivacyLevel
 
 
 def _climbs_or_hides(pattern: str) -> str | None:
@@ -38,8 +35,8 @@ def _extension(pattern: str, level: PrivacyLevel) -> str | None:
 def _place(pattern: str) -> str | None:
     if posixpath.normpath(pattern) != pattern:
         return f"write it as {posixpath.normpath(pattern)}"
-    if PurePosixPath(pattern).parts[0] == KEPT_FOLDER:
-        return f"the folder {KEPT_FOLDER} is kept for logs"
+    if PurePosixPath(pattern).parts[0] == METADATA_FOLDER:
+        return f"the folder {METADATA_FOLDER} is kept for logs"
     if PurePosixPath(pattern).is_absolute() or PureWindowsPath(pattern).is_absolute():
         return "it is an absolute path; start at the study's folder"
     if ".." in PurePosixPath(pattern).parts:
@@ -62,7 +59,7 @@ def matches(pattern: str, path: str) -> bool:
 
     Nothing in the folder of logs and manifests matches, whatever a wildcard might reach.
     """
-    if path.startswith(f"{KEPT_FOLDER}/"):
+    if path.startswith(f"{METADATA_FOLDER}/"):
         return False
     expression = "[^/]*".join(re.escape(part) for part in pattern.split("*"))
     return re.fullmatch(expression, path) is not None

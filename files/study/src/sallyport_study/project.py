@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from sallyport_common.outputs import PrivacyLevel
 from sallyport_study import graph, images
 from sallyport_study.errors import ProjectError, suggestion
-from sallyport_study.levels import PrivacyLevel
 
 LATEST = 5.0
 MOST_UNKNOWN = 20

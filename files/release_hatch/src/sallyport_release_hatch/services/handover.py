@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
-from sallyport_common.manifests import APPROVED_STATE, APPROVED_VERSION
+from sallyport_common.manifests import ApprovedFile, ApprovedManifest, ManifestError
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.models import (
     NotFoundError,
@@ -45,8 +44,11 @@ class Handover:
                 try:
                     self._write(request)
                     written += 1
-                except (OSError, DamagedFileError):
+                except OSError:  # is tried again at the next step
                     log.exception("cannot hand over", extra={"request": request.id})
+                except (DamagedFileError, ManifestError) as error:
+                    log.exception("cannot hand over", extra={"request": request.id})
+                    self.failed(request.id, f"The request cannot be handed over. {error}")
         return written
 
     def _write(self, request: ReleaseRequest) -> None:
@@ -54,37 +56,35 @@ class Handover:
             file.sha256: self._frozen.read(request.workspace, request.id, file.sha256)
             for file in request.files
         }
-        self._tree.add(request.id, self.manifest(request), files)
+        self._tree.add(self.manifest(request), files)
         with self._database.write() as transaction:
             transaction.record("release_hatch", "request_hand_over", request.id)
 
-    def manifest(self, request: ReleaseRequest) -> dict[str, Any]:
+    def manifest(self, request: ReleaseRequest) -> ApprovedManifest:
         """Return what the publisher is told about a request; it checks every word of it."""
-        return {
-            "version": APPROVED_VERSION,
-            "request": request.id,
-            "state": APPROVED_STATE,
-            "backend": self._backend,
-            "workspace": request.workspace,
-            "author": request.author,
-            "releasing_checker": request.decided_by,
-            "approved_at": request.decided_at,
-            "created_at": request.created_at,
-            "reviewers": sorted(request.submitted),
-            "policy": self._policy.version,
-            "files": [
-                {
-                    "name": file.name,
-                    "sha256": file.sha256,
-                    "size": file.size,
-                    "date": file.date,
-                    "job_id": file.job_id,
-                    "commit": file.commit,
-                    "approved_by": sorted(request.approvers(file.id)),
-                }
+        return ApprovedManifest(
+            request=request.id,
+            backend=self._backend,
+            workspace=request.workspace,
+            author=request.author,
+            releasing_checker=request.decided_by or "",
+            approved_at=request.decided_at or "",
+            created_at=request.created_at,
+            reviewers=tuple(sorted(request.submitted)),
+            policy=self._policy.version,
+            files=tuple(
+                ApprovedFile(
+                    name=file.name,
+                    sha256=file.sha256,
+                    size=file.size,
+                    date=file.date,
+                    job_id=file.job_id,
+                    commit=file.commit,
+                    approved_by=tuple(sorted(request.approvers(file.id))),
+                )
                 for file in request.files
-            ],
-        }
+            ),
+        )
 
     def file_uploaded(self, identifier: str, sha256: str, file_id: str | None) -> None:
         """Note the publisher's report that a file has arrived."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from sallyport_common.errors import SallyportError
-from sallyport_common.manifests import APPROVED_MANIFEST
+from sallyport_common.manifests import ApprovedManifest, approved
 from sallyport_common.paths import open_beneath, write_atomic
 
 
@@ -59,20 +57,20 @@ class ApprovedTree:
         """Return whether a request was handed over."""
         return (self._folder / request).exists()
 
-    def add(self, request: str, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    def add(self, manifest: ApprovedManifest, files: Mapping[str, bytes]) -> None:
         """Write manifest and files, by hash, and let them appear by one rename."""
-        draft = self._folder / f".{request}.draft"
+        content = manifest.to_json()
+        draft = self._folder / f".{manifest.request}.draft"
         shutil.rmtree(draft, ignore_errors=True)
         # The folder inherits the publisher's group from its parent, the files from the folder. Its
         # mode is set last: setting it drops the inheriting bit, which nothing needs from then on.
         draft.mkdir(mode=0o700)
         for digest, data in files.items():
             write_atomic(draft / digest, data, 0o640)
-        text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
-        write_atomic(draft / APPROVED_MANIFEST, text.encode(), 0o640)
+        write_atomic(draft / approved.FILE, content, 0o640)
         draft.chmod(0o750)
         _sync(draft)
-        draft.rename(self._folder / request)
+        draft.rename(self._folder / manifest.request)
         _sync(self._folder)
 
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from sallyport_common.manifests import WORKSPACE_MANIFEST, ManifestError, read_object
-from sallyport_common.outputs import MAX_FILE_BYTES
+from sallyport_common.manifests import ManifestError, Output, WorkspaceManifest, workspace
+from sallyport_common.outputs import MAX_FILE_BYTES, METADATA_FOLDER, PrivacyLevel
 from sallyport_common.paths import UnsafePathError, check_relative, open_beneath
+from sallyport_common.problems import UnavailableError
 from sallyport_release_hatch.models import NotFoundError, WorkspaceFile
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
-DIGEST = re.compile(r"[0-9a-f]{64}")
-LONGEST_MANIFEST = 64 * 1024 * 1024
 LOG_PART = 256 * 1024
 """Bytes of a log that are read at once, from its end or its beginning."""
-HIDDEN_ROOTS = {"releases", "metadata"}
+LATEST = 1e11
+"""Seconds since 1970 of the latest time that can be shown, some 3,000 years from now."""
+HIDDEN_ROOTS = {"releases", METADATA_FOLDER}
 
 
 @dataclass(frozen=True)
@@ -45,93 +44,98 @@ class Workspaces:
 
     def names(self) -> list[str]:
         """Return the names of all workspaces that have a manifest."""
-        folders = (path.parents[1] for path in self._root.glob(f"*/{WORKSPACE_MANIFEST}"))
+        folders = (path.parents[1] for path in self._root.glob(f"*/{workspace.FILE}"))
         return sorted(folder.name for folder in folders if NAME.fullmatch(folder.name))
 
-    def index(self, workspace: str) -> list[WorkspaceFile]:
-        """Return the outputs of a workspace by name, refused ones included, stale ones not."""
-        outputs = self._manifest(workspace).get("outputs")
-        entries = outputs.items() if isinstance(outputs, dict) else ()
-        found = [_entry(name, entry) for name, entry in entries if isinstance(entry, dict)]
-        return sorted((file for file in found if file), key=lambda file: file.name)
+    def index(self, name: str) -> list[WorkspaceFile]:
+        """Return the outputs of a workspace by name, withheld ones included, stale ones not.
 
-    def find(self, workspace: str, name: str) -> WorkspaceFile:
+        Raises NotFoundError, and UnavailableError where the manifest cannot be read.
+        """
+        outputs = self._manifest(name).outputs.items()
+        files = [_file(path, output) for path, output in outputs if _is_shown(path, output)]
+        return sorted(files, key=lambda file: file.name)
+
+    def find(self, name: str, path: str) -> WorkspaceFile:
         """Return one file of the index that can be read, or raise NotFoundError."""
-        for file in self.index(workspace):
-            if file.name == name and not file.excluded:
+        for file in self.index(name):
+            if file.name == path and not file.excluded:
                 return file
-        raise NotFoundError(f"File {name} not found in workspace {workspace}")
+        raise NotFoundError(f"File {path} not found in workspace {name}")
 
-    def read(self, workspace: str, file: WorkspaceFile) -> bytes:
+    def read(self, name: str, file: WorkspaceFile) -> bytes:
         """Return the bytes of an indexed file, if they are what the index says."""
-        data = self._bytes(workspace, file.name, MAX_FILE_BYTES)
+        data = self._bytes(name, file.name, MAX_FILE_BYTES)
         if data is None or hashlib.sha256(data).hexdigest() != file.sha256:
             raise NotFoundError(
-                f"File {file.name} not found in workspace {workspace} as its manifest describes it"
+                f"File {file.name} not found in workspace {name} as its manifest describes it"
             )
         return data
 
-    def logs(self, workspace: str) -> list[str]:
+    def logs(self, name: str) -> list[str]:
         """Return the actions that left a log."""
-        self._manifest(workspace)
-        return sorted(path.stem for path in (self._root / workspace / "metadata").glob("*.log"))
+        self._manifest(name)
+        return sorted(path.stem for path in (self._root / name / METADATA_FOLDER).glob("*.log"))
 
-    def log(self, workspace: str, action: str, *, beginning: bool = False) -> Log:
+    def log(self, name: str, action: str, *, beginning: bool = False) -> Log:
         """Return the end of an action's log, or its beginning; raise NotFoundError."""
         try:
-            with open_beneath(self._root, f"{workspace}/metadata/{action}.log") as stream:
+            with open_beneath(self._root, f"{name}/{METADATA_FOLDER}/{action}.log") as stream:
                 size = os.fstat(stream.fileno()).st_size
                 stream.seek(0 if beginning else max(0, size - LOG_PART))
                 data = stream.read(LOG_PART)
         except (OSError, UnsafePathError):
-            raise NotFoundError(f"There is no log of {action} in workspace {workspace}") from None
+            raise NotFoundError(f"There is no log of {action} in workspace {name}") from None
         return Log(data.decode("utf-8", "replace"), size, complete=size <= LOG_PART)
 
-    def _manifest(self, workspace: str) -> dict[str, Any]:
+    def _manifest(self, name: str) -> WorkspaceManifest:
         data = None
-        if NAME.fullmatch(workspace):
-            data = self._bytes(workspace, WORKSPACE_MANIFEST, LONGEST_MANIFEST)
+        if NAME.fullmatch(name):
+            data = self._bytes(name, workspace.FILE, workspace.LONGEST)
+        if data is None:
+            raise NotFoundError(f"Workspace {name} not found")
         try:
-            return read_object(data or b"", LONGEST_MANIFEST)
-        except ManifestError:
-            raise NotFoundError(f"Workspace {workspace} not found") from None
+            return WorkspaceManifest.from_json(data)
+        except ManifestError as error:
+            raise UnavailableError(
+                f"The outputs of workspace {name} cannot be shown. {error} Ask an administrator of "
+                "this backend: the runner and the release hatch may be of different versions."
+            ) from error
 
-    def _bytes(self, workspace: str, name: str, limit: int) -> bytes | None:
+    def _bytes(self, name: str, path: str, limit: int) -> bytes | None:
         try:
-            with open_beneath(self._root, f"{workspace}/{name}") as stream:
+            with open_beneath(self._root, f"{name}/{path}") as stream:
                 data = stream.read(limit + 1)
         except (OSError, UnsafePathError):
             return None
         return data if len(data) <= limit else None
 
 
-def _entry(name: str, entry: dict[str, Any]) -> WorkspaceFile | None:
-    """Return an output that people at this level may see, or nothing."""
-    if entry.get("level") != "moderately_sensitive" or entry.get("out_of_date_output"):
-        return None
+def _is_shown(path: str, output: Output) -> bool:
+    """Return whether people at this level may see an output."""
+    if output.level is not PrivacyLevel.MODERATE or output.out_of_date_output:
+        return False
     try:
-        if check_relative(name).parts[0] in HIDDEN_ROOTS:
-            return None
+        return check_relative(path).parts[0] not in HIDDEN_ROOTS and path.isprintable()
     except UnsafePathError:
-        return None
-    size, digest, moment = entry.get("size"), entry.get("content_hash"), entry.get("timestamp")
-    excluded = bool(entry.get("excluded"))
-    known = isinstance(digest, str) and DIGEST.fullmatch(digest)
-    if not excluded and not (known and isinstance(size, int)):
-        return None
+        return False
+
+
+def _file(path: str, output: Output) -> WorkspaceFile:
     return WorkspaceFile(
-        name=name,
-        size=size if isinstance(size, int) else 0,
-        sha256=str(digest or ""),
-        date=_date(moment),
-        job_id=str(entry.get("job_id") or ""),
-        commit=str(entry.get("commit") or ""),
-        excluded=excluded,
-        message=str(entry.get("message") or ""),
-        stale=bool(entry.get("out_of_date_action")),
+        name=path,
+        size=output.size,
+        sha256=output.content_hash,
+        date=_date(output.timestamp),
+        job_id=output.job_id,
+        commit=output.commit,
+        excluded=output.excluded,
+        message=output.message or "",
+        stale=output.out_of_date_action,
     )
 
 
-def _date(moment: Any) -> str:
-    usable = isinstance(moment, int | float) and math.isfinite(moment) and 0 <= moment < 1e11
+def _date(moment: float) -> str:
+    """Return the time of a file's last change, which its job may have set to anything."""
+    usable = 0 <= moment < LATEST
     return datetime.fromtimestamp(moment if usable else 0, UTC).isoformat()

@@ -38,12 +38,12 @@ class Archive:
         current = {
             path: entry
             for path, entry in manifest.outputs.items()
-            if entry["action"] == action and not entry.get("out_of_date_output")
+            if entry.action == action and not entry.out_of_date_output
         }
-        makers = {entry["job_id"] for entry in current.values()}
+        makers = {entry.job_id for entry in current.values()}
         if not all(self._succeeded(maker) for maker in makers):
             return {}
-        return {path: entry["level"] for path, entry in current.items()}
+        return {path: entry.level for path, entry in current.items()}
 
     def _succeeded(self, job_id: str) -> bool:
         found = self.record(job_id)

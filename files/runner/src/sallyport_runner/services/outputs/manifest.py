@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from sallyport_common.manifests import WORKSPACE_MANIFEST
+from sallyport_common.manifests import Output, WorkspaceManifest, workspace
 from sallyport_common.paths import write_atomic
-
-Entry = dict[str, Any]
 
 
 class Manifest:
-    """The manifest in the medium-privacy folder of one workspace."""
+    """The manifest in the medium-privacy folder of one workspace; raises ManifestError."""
 
-    def __init__(self, folder: Path, workspace: str) -> None:
-        self._path = folder / WORKSPACE_MANIFEST
-        self._workspace = workspace
-        self._content: dict[str, Any] = {"workspace": workspace, "repo": None, "outputs": {}}
-        if self._path.exists():
-            self._content |= json.loads(self._path.read_text(encoding="utf-8"))
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / workspace.FILE
+        self._manifest = (
+            WorkspaceManifest.from_json(self._path.read_bytes())
+            if self._path.exists()
+            else WorkspaceManifest(workspace=name)
+        )
 
     @property
-    def outputs(self) -> dict[str, Entry]:
+    def outputs(self) -> dict[str, Output]:
         """Every file's entry by path."""
-        found: dict[str, Entry] = self._content["outputs"]
-        return found
+        return self._manifest.outputs
 
-    def record(self, action: str, new: dict[str, Entry]) -> None:
+    def record(self, action: str, new: dict[str, Output]) -> None:
         """Add the files of a run; those of the action's earlier runs become out of date."""
-        for path, entry in self.outputs.items():
-            if entry["action"] == action and path not in new:
-                entry["out_of_date_output"] = True
+        for path, output in self.outputs.items():
+            if output.action == action and path not in new:
+                self.outputs[path] = replace(output, out_of_date_output=True)
         self.outputs.update(new)
 
     def flag_actions(self, actions: Iterable[str]) -> None:
         """Say for each file whether project.yaml still has the action that made it."""
-        known = set(actions)
-        for entry in self.outputs.values():
-            entry["out_of_date_action"] = entry["action"] not in known
+        names = set(actions)
+        for path, output in self.outputs.items():
+            self.outputs[path] = replace(output, out_of_date_action=output.action not in names)
 
     def save(self) -> None:
         """Write the file in one step."""
-        text = json.dumps(self._content, indent=2, sort_keys=True)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(self._path, text.encode())
+        write_atomic(self._path, self._manifest.to_json())

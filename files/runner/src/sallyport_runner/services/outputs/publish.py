@@ -7,14 +7,15 @@ import logging
 import os
 from pathlib import Path
 
+from sallyport_common.manifests import Output
+from sallyport_common.outputs import PrivacyLevel
 from sallyport_common.paths import open_beneath
 from sallyport_disclosure.engine import check_file
 from sallyport_disclosure.findings import Finding, Severity, Verdict
 from sallyport_runner.models import Job, JobRequest
 from sallyport_runner.services.outputs import trees
-from sallyport_runner.services.outputs.manifest import Entry, Manifest
+from sallyport_runner.services.outputs.manifest import Manifest
 from sallyport_runner.settings import Settings
-from sallyport_study import PrivacyLevel
 
 log = logging.getLogger(__name__)
 MAX_NAME = 255
@@ -48,29 +49,32 @@ class PrivacyTrees:
         """Copy the matched files of a volume; return why some were withheld, by path."""
         high, medium = self.workspaces(job.workspace)
         manifest = Manifest(medium, job.workspace)
-        entries: dict[str, Entry] = {}
+        entries: dict[str, Output] = {}
         for path, level in matched.items():
             with open_beneath(root, path) as stream:
                 modified = os.fstat(stream.fileno()).st_mtime
                 copied = trees.write_beneath(high, path, stream)
             checked = self._review(high, medium, path, level, manifest)
-            entries[path] = {
-                **_origin(job, request),
-                "level": level,
-                "size": copied.size,
-                "timestamp": modified,
-                "content_hash": copied.sha256,
-                "excluded": bool(checked.blocking),
-                "message": " ".join(checked.reasons) or None,
-                "row_count": checked.rows,
-                "col_count": checked.columns,
-                "out_of_date_action": False,
-                "out_of_date_output": False,
-            }
+            entries[path] = Output(
+                level=PrivacyLevel(level),
+                job_id=job.id,
+                job_request=job.request_id,
+                action=job.action,
+                user=request.created_by,
+                repo=request.repo,
+                commit=request.sha,
+                size=copied.size,
+                timestamp=modified,
+                content_hash=copied.sha256,
+                excluded=bool(checked.blocking),
+                message=" ".join(checked.reasons) or None,
+                row_count=checked.rows,
+                col_count=checked.columns,
+            )
         manifest.record(job.action, entries)
         manifest.flag_actions(request.actions or [job.action])
         manifest.save()
-        return {path: entry["message"] for path, entry in entries.items() if entry["excluded"]}
+        return {path: str(entry.message) for path, entry in entries.items() if entry.excluded}
 
     def _review(
         self, high: Path, medium: Path, path: str, level: str, manifest: Manifest
@@ -97,14 +101,3 @@ class PrivacyTrees:
         if note not in manifest.outputs:
             trees.remove_beneath(medium, note)
         return checked
-
-
-def _origin(job: Job, request: JobRequest) -> Entry:
-    return {
-        "job_id": job.id,
-        "job_request": job.request_id,
-        "action": job.action,
-        "user": request.created_by,
-        "repo": request.repo,
-        "commit": request.sha,
-    }

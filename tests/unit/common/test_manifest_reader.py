@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from sallyport_common.manifests import MAX_DEPTH, ManifestError, read_object
+from sallyport_common.manifests import ManifestError
+from sallyport_common.manifests.reader import MAX_DEPTH, read_object
 
 GOOD = {"outputs": {"a[{.csv": {"size": 1, "names": ["x", "y"]}}}
 
