@@ -63,8 +63,9 @@ class Viewing:
         self._check(viewer, workspace)
         return self._workspaces.logs(workspace)
 
-    def released(self, workspace: str) -> set[str]:
-        """Return the hashes of what has left from a workspace."""
+    def released(self, viewer: Identity, workspace: str) -> set[str]:
+        """Return the hashes of what was released from a workspace."""
+        self._check(viewer, workspace)
         with self._database.read() as transaction:
             return transaction.requests.released_hashes(workspace)
 
@@ -109,10 +110,9 @@ class Viewing:
         """Return a request as the viewer may see it, or raise NotFoundError."""
         return seen_by(viewer, self._whole(viewer, identifier))
 
-    def reviews(self, identifier: str) -> int:
+    def reviews(self, viewer: Identity, identifier: str) -> int:
         """Return how many reviews of the present turn are in; who wrote them is not said."""
-        with self._database.read() as transaction:
-            return len(transaction.requests.get(identifier).submitted)
+        return len(self._whole(viewer, identifier).submitted)
 
     def _whole(self, viewer: Identity, identifier: str) -> ReleaseRequest:
         with self._database.read() as transaction:

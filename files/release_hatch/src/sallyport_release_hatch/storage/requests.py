@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, Table, delete, func, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from sallyport_common.protocol import utc_now_text
@@ -55,27 +57,23 @@ class RequestTable:
 
     def get(self, identifier: str) -> ReleaseRequest:
         """Return a request with everything on it, or raise NotFoundError."""
-        row = self._connection.execute(_requests().where(requests.c.id == identifier)).first()
-        if row is None:
-            raise NotFoundError(f"There is no request {identifier}.")
-        return self._whole(row)
+        for request in self._where(requests.c.id == identifier):
+            return request
+        raise NotFoundError(f"There is no request {identifier}.")
 
     def of_author(self, author: str) -> list[ReleaseRequest]:
         """Return a person's requests, newest first."""
-        return self._list(_requests().where(requests.c.author == author))
+        return self._where(requests.c.author == author)
 
     def in_states(self, states: Collection[RequestState]) -> list[ReleaseRequest]:
         """Return every request in one of some states, newest first."""
-        return self._list(_requests().where(requests.c.state.in_([s.value for s in states])))
+        return self._where(requests.c.state.in_([state.value for state in states]))
 
     def active(self, author: str, workspace: str) -> ReleaseRequest | None:
         """Return a person's request from a workspace that is not decided, if there is one."""
-        found = self._list(
-            _requests()
-            .where(requests.c.author == author, requests.c.workspace == workspace)
-            .where(requests.c.state.in_([state.value for state in ACTIVE_STATES]))
-        )
-        return found[0] if found else None
+        mine = (requests.c.author == author) & (requests.c.workspace == workspace)
+        undecided = requests.c.state.in_([state.value for state in ACTIVE_STATES])
+        return next(iter(self._where(mine & undecided)), None)
 
     def counts(self) -> dict[str, int]:
         """Return how many requests there are by state."""
@@ -148,49 +146,72 @@ class RequestTable:
         )
         return set(self._connection.execute(query).scalars())
 
-    def _list(self, query: Any) -> list[ReleaseRequest]:
+    def _where(self, condition: ColumnElement[bool]) -> list[ReleaseRequest]:
+        """Return whole requests, newest first, in as many statements for many as for one."""
+        query = select(requests, groups.c.context, groups.c.controls)
+        query = query.join(groups, groups.c.request == requests.c.id).where(condition)
         rows = self._connection.execute(query.order_by(requests.c.id.desc())).all()
-        return [self._whole(row) for row in rows]
-
-    def _of(self, table: Table, request: str) -> list[Row[Any]]:
-        query = select(table).where(table.c.request == request).order_by(table.c.id)
-        return list(self._connection.execute(query))
-
-    def _whole(self, row: Row[Any]) -> ReleaseRequest:
-        found = sorted(self._of(files, row.id), key=lambda file: str(file.name))
-        query = select(votes).where(votes.c.file.in_([file.id for file in found]))
-        return ReleaseRequest(
-            id=row.id,
-            workspace=row.workspace,
-            author=row.author,
-            state=RequestState(row.state),
-            turn=row.turn,
-            purpose=row.purpose,
-            context=row.context,
-            controls=row.controls,
-            created_at=row.created_at,
-            decided_by=row.decided_by,
-            decided_at=row.decided_at,
-            problem=row.problem,
-            files=tuple(_file(file) for file in found),
-            votes={
-                (vote.file, vote.reviewer): Vote(vote.vote)
-                for vote in self._connection.execute(query)
-            },
-            submitted=tuple(
-                review.reviewer for review in self._of(reviews, row.id) if review.turn == row.turn
+        if not rows:
+            return []
+        chosen = select(requests.c.id).where(condition)
+        parts = _Parts(
+            files=self._by_request(select(files).order_by(files.c.name), files, chosen),
+            votes=self._by_request(
+                select(votes, files.c.request).join(files, files.c.id == votes.c.file),
+                files,
+                chosen,
             ),
-            comments=tuple(
-                Comment(author=c.author, turn=c.turn, text=c.text, created_at=c.created_at)
-                for c in self._of(comments, row.id)
-                if not c.hidden
+            reviews=self._by_request(select(reviews).order_by(reviews.c.id), reviews, chosen),
+            comments=self._by_request(
+                select(comments).where(~comments.c.hidden).order_by(comments.c.id),
+                comments,
+                chosen,
             ),
         )
+        return [_whole(row, parts) for row in rows]
+
+    def _by_request(
+        self, query: Select[Any], table: Table, chosen: Select[tuple[str]]
+    ) -> Mapping[str, list[Row[Any]]]:
+        rows = defaultdict(list)
+        for row in self._connection.execute(query.where(table.c.request.in_(chosen))):
+            rows[row.request].append(row)
+        return rows
 
 
-def _requests() -> Any:
-    return select(requests, groups.c.context, groups.c.controls).join(
-        groups, groups.c.request == requests.c.id
+@dataclass(frozen=True)
+class _Parts:
+    """The rows that belong to requests, by request."""
+
+    files: Mapping[str, list[Row[Any]]]
+    votes: Mapping[str, list[Row[Any]]]
+    reviews: Mapping[str, list[Row[Any]]]
+    comments: Mapping[str, list[Row[Any]]]
+
+
+def _whole(row: Row[Any], parts: _Parts) -> ReleaseRequest:
+    return ReleaseRequest(
+        id=row.id,
+        workspace=row.workspace,
+        author=row.author,
+        state=RequestState(row.state),
+        turn=row.turn,
+        purpose=row.purpose,
+        context=row.context,
+        controls=row.controls,
+        created_at=row.created_at,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        problem=row.problem,
+        files=tuple(_file(file) for file in parts.files[row.id]),
+        votes={(vote.file, vote.reviewer): Vote(vote.vote) for vote in parts.votes[row.id]},
+        submitted=tuple(
+            review.reviewer for review in parts.reviews[row.id] if review.turn == row.turn
+        ),
+        comments=tuple(
+            Comment(author=c.author, turn=c.turn, text=c.text, created_at=c.created_at)
+            for c in parts.comments[row.id]
+        ),
     )
 
 

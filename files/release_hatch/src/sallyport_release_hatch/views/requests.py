@@ -84,7 +84,7 @@ def _page(
         person=person,
         request=found,
         problems=problems,
-        reviews=viewing.reviews(identifier),
+        reviews=viewing.reviews(person, identifier),
         may_edit=mine and found.state in AUTHOR_STATES,
         may_vote=checker and found.state in REVIEW_STATES,
         may_decide=checker and found.state is RequestState.REVIEWED,

@@ -60,7 +60,7 @@ def workspace_page(
         workspace=workspace,
         files=viewing.index(person, workspace),
         logs=viewing.logs(person, workspace),
-        released=viewing.released(workspace),
+        released=viewing.released(person, workspace),
         policy=hatch().settings.output_policy,
         problems=problems,
         form=form or {},
