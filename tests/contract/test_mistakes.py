@@ -195,3 +195,22 @@ def test_every_fault_is_named_in_one_run_with_its_file_and_line(tmp_path: Path) 
     assert all(re.match(r"\S+\.yml:\d+: ", line) for line in lines)
     places = [line.split(":")[:2] for line in lines]
     assert places == sorted(places, key=lambda place: (place[0], int(place[1])))
+
+
+@pytest.mark.parametrize(
+    ("file", "value"),
+    [
+        ("group_vars/proxies.yml", "yes"),
+        ("group_vars/proxies.yml", None),
+        ("host_vars/proxy.yml", 7),
+        ("host_vars/proxy.yml", None),
+    ],
+)
+def test_a_value_that_overrides_another_is_named_with_its_own_file(
+    file: str, value: Any, tmp_path: Path
+) -> None:
+    """The valid inventory sets it for all hosts."""
+    holder = Path(file).stem
+    mistake = {"set": {holder: {"site_production": value}}}
+    (line,) = [line for line in judged(mistake, tmp_path) if " site_production is " in line]
+    assert f"/{file}:" in line

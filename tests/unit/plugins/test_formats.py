@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.sallyport.site.plugins.plugin_utils import calendar, faults
+from ansible_collections.sallyport.site.plugins.plugin_utils import (
+    calendar,
+    faults,
+    inventory_files,
+)
 from ansible_collections.sallyport.site.plugins.plugin_utils import inventory_model as model
 from ansible_collections.sallyport.site.plugins.plugin_utils.declared_values import Judge, described
 from ansible_collections.sallyport.site.plugins.plugin_utils.formats import FORMATS
@@ -145,9 +149,26 @@ def test_a_secret_inside_a_value_is_not_shown() -> None:
 
 def test_keys_that_a_file_has_twice_are_found_at_any_depth(tmp_path: Path) -> None:
     text = "a: 1\nb:\n  - {c: 1, d: 2, c: 3}\n<<: {}\na: 2\nsecret: !vault |\n  x\n"
-    found = model.duplicate_keys(tmp_path / "x.yml", text)
-    assert found == [(f"{tmp_path}/x.yml:3", "c"), (f"{tmp_path}/x.yml:5", "a")]
-    assert model.duplicate_keys(tmp_path / "x.yml", "a: [\n") == []
+    path = tmp_path / "x.yml"
+    repeated = inventory_files.duplicate_keys(path, inventory_files.tree(text))
+    assert repeated == [(f"{path}:3", "c"), (f"{path}:5", "a")]
+    assert inventory_files.duplicate_keys(path, inventory_files.tree("a: [\n")) == []
+
+
+def test_the_definition_of_a_value_is_that_of_the_nearest_file() -> None:
+    groups = {"all": ["a", "b"], "x": ["a"], "y": ["b"]}
+    files = ["group_vars/all/main.yml", "group_vars/y.yml", "group_vars/x/more.yml"]
+    files += ["host_vars/b.yml", "host_vars/a/own.yml"]
+
+    def nearest(host: str, number: int) -> str:
+        places = tuple(f"inventory/{name}:7" for name in files[:number])
+        inventory = model.Inventory(groups, {}, lambda *_: None, definitions={"v": places})
+        return inventory.definition(host, "v").removeprefix("inventory/")
+
+    assert [nearest("a", number) for number in range(6)] == [
+        "", f"{files[0]}:7", f"{files[0]}:7", f"{files[2]}:7", f"{files[2]}:7", f"{files[4]}:7",
+    ]  # fmt: skip
+    assert nearest("b", 3) == f"{files[1]}:7"
 
 
 def test_tags_are_read_at_every_depth(tmp_path: Path) -> None:

@@ -14,7 +14,11 @@ from ansible.utils.display import Display
 from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
 from ansible_collections.sallyport.site.plugins.plugin_utils.faults import relative
 from ansible_collections.sallyport.site.plugins.plugin_utils.gate import inventory_faults
-from ansible_collections.sallyport.site.plugins.plugin_utils.inventory_model import duplicate_keys
+from ansible_collections.sallyport.site.plugins.plugin_utils.inventory_files import (
+    defined_names,
+    duplicate_keys,
+    tree,
+)
 
 OLDEST, NEWEST = (2, 19), (2, 21)
 ARGUMENTS: dict[str, Any] = {}
@@ -75,20 +79,25 @@ def gathered(task_vars: Mapping[str, Any], loader: Any, templar: Any) -> dict[st
             raise AnsibleError(f"'{name}' is undefined")
         return engines[host].template(held[name])
 
+    files = list(trees(sources, loader))
+    definitions: dict[str, tuple[str, ...]] = {}
+    for place, name in (entry for file in files for entry in defined_names(*file)):
+        definitions[name] = (*definitions.get(name, ()), place)
     return {
         "groups": groups,
         "variables": variables,
         "evaluate": evaluate,
         "sources": sources,
-        "duplicates": tuple(duplicates(sources, loader)),
+        "duplicates": tuple(entry for file in files for entry in duplicate_keys(*file)),
+        "definitions": definitions,
     }
 
 
-def duplicates(sources: tuple[Path, ...], loader: Any) -> Iterator[tuple[str, str]]:
-    """Give the keys that a file of the inventory has twice; a vault's text is decrypted for it."""
+def trees(sources: tuple[Path, ...], loader: Any) -> Iterator[tuple[Path, Any]]:
+    """Give each file of the inventory with its YAML nodes; a vault's text is decrypted for it."""
     for path in dict.fromkeys(files_of(sources)):
         text = Path(loader.get_real_file(str(path))).read_text(encoding="utf-8")
-        yield from duplicate_keys(Path(relative(str(path.resolve()))), text)
+        yield Path(relative(str(path.resolve()))), tree(text)
 
 
 class ActionModule(ActionBase):

@@ -131,8 +131,10 @@ def with_dependencies(role: str, roles: Path) -> list[str]:
 class Inventory:
     """An inventory as the operator wrote it, and a way to evaluate its values.
 
-    `evaluate` takes a host and a variable, also one that only a role's default sets, and raises
-    AnsibleError where the value refers to something undefined or unreadable.
+    `duplicates` has place (`file:line`) and name of keys that a file has twice, `definitions` the
+    places of each variable. `evaluate` takes a host and a variable, also one that only a role's
+    default sets, and raises AnsibleError where the value refers to something undefined or
+    unreadable.
     """
 
     groups: Mapping[str, list[str]]
@@ -140,6 +142,7 @@ class Inventory:
     evaluate: Callable[[str, str], Any]
     sources: tuple[Path, ...] = field(default=())
     duplicates: tuple[tuple[str, str], ...] = field(default=())
+    definitions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def hosts_of(self, pattern: str) -> list[str]:
         """Return the hosts of a play's pattern (groups joined by `:`, `:&` or `:!`)."""
@@ -164,26 +167,20 @@ class Inventory:
         """Return a variable's name as the host's inventory files spell it, with its origin."""
         return next((key for key in self.variables[host] if key == name), name)
 
+    def definition(self, host: str, name: str) -> str:
+        """Return the place whose value of a variable a host has, or an empty string.
 
-def duplicate_keys(path: Path, text: str) -> list[tuple[str, str]]:
-    """Return `file:line` and name of every key that a YAML text has twice in one mapping."""
-    try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
-        return []
-    return [(f"{path}:{line}", name) for line, name in repeated(root)]
+        A host's own file comes before those of its groups, and `all` last. Of two groups of a host
+        Ansible's order decides, which is not known here: then it is the former of the two.
+        """
 
+        def rank(place: str) -> int:
+            path = Path(place.rpartition(":")[0])
+            if "host_vars" in path.parts:
+                return 3 if host in (path.stem, path.parent.name) else 0
+            groups = [group for group in (path.stem, path.parent.name) if group in self.groups]
+            own = [group for group in groups if host in self.groups[group]]
+            return 0 if not own else 1 if own[-1] == "all" else 2
 
-def repeated(node: Any) -> Iterator[tuple[int, str]]:
-    """Give line and name of repeated keys below a node."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            name = str(getattr(key, "value", ""))
-            if name in seen and name != "<<":
-                yield key.start_mark.line + 1, name
-            seen.add(name)
-            yield from repeated(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for part in node.value:
-            yield from repeated(part)
+        places = [place for place in self.definitions.get(name, ()) if rank(place)]
+        return max(places, key=rank, default="")

@@ -74,5 +74,16 @@ class Site:
         holder = host or next((entry for entry in self.hosts if self.is_set(entry, name)), "")
         if not holder or not self.is_set(holder, name):
             return Fault(sentence, host)
-        key = self.inventory.key(holder, name)
-        return Fault(sentence, host, origin_of(key, self.inventory.variables[holder][name]))
+        return Fault(sentence, host, self._place(holder, name))
+
+    def _place(self, host: str, name: str) -> str:
+        """Return the `file:line` that sets a host's value.
+
+        Where a file overrides another one, Ansible keeps the name as the first file has it, and the
+        value as the last one has it; true, false and null carry no place at all.
+        """
+        key = origin_of(self.inventory.key(host, name))
+        value = origin_of(self.inventory.variables[host][name])
+        if not value:
+            return self.inventory.definition(host, name) or key
+        return key if key.rpartition(":")[0] == value.rpartition(":")[0] else value
