@@ -21,7 +21,7 @@ def test_import_contracts_are_kept() -> None:
     assert answer.returncode == 0, answer.stdout
 
 
-WEB = {"flask", "werkzeug", "jinja2", "prometheus_client"}
+WEB = {"cryptography", "flask", "werkzeug", "jinja2", "prometheus_client"}
 
 
 @pytest.mark.parametrize(

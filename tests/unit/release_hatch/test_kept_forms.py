@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
 from tests.unit.release_hatch.doubles import Browser, JobServerDouble
 
 from sallyport_release_hatch.services.hatch import Hatch
-from sallyport_release_hatch.services.kept_forms import KeptForm, KeptForms
 from sallyport_release_hatch.storage import tables
 
 Open = Callable[[str], Browser]
@@ -108,14 +106,3 @@ def test_a_refused_review_keeps_votes_and_comment(browser: Open) -> None:
     assert answer.status_code == 400
     assert "Round the second table." in answer.text
     assert answer.text.count('value="APPROVED" checked') == 1
-
-
-def test_sealed_forms_open_for_their_author_only(app: Flask) -> None:
-    assert app.extensions["kept_forms"]
-    forms = KeptForms("k" * 40, 60)
-    sealed = forms.seal("cy", "/requests/x/votes", [("comment", TEXT)])
-    assert forms.unseal(sealed, "cy") == KeptForm("/requests/x/votes", [("comment", TEXT)])
-    assert forms.unseal(sealed, "di") is None
-    assert forms.unseal(sealed[:-4] + "AAAA", "cy") is None
-    assert KeptForms("j" * 40, 60).unseal(sealed, "cy") is None
-    assert KeptForms("k" * 40, -1).unseal(sealed, "cy") is None

@@ -114,8 +114,15 @@ class Shell:
         return self.answer(HTTPStatus.INTERNAL_SERVER_ERROR, InternalServerError.description)
 
 
+KEPT = timedelta(days=1)
+"""How long a cookie outlives its session, so that a form which was open by then is not lost."""
+
+
 def configure_sessions(app: Flask, name: str, key: Secret, lifetime: timedelta) -> None:
-    """Keep sessions in a signed cookie that only this host gets, only over TLS, without scripts."""
+    """Keep sessions in a signed cookie that only this host gets, only over TLS, without scripts.
+
+    The cookie is no proof of a log-in: the application checks whether the session has ended.
+    """
     app.config.update(
         SECRET_KEY=key.reveal(),
         SESSION_COOKIE_NAME=f"__Host-{name}",
@@ -123,7 +130,7 @@ def configure_sessions(app: Flask, name: str, key: Secret, lifetime: timedelta) 
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=lifetime,
+        PERMANENT_SESSION_LIFETIME=lifetime + KEPT,
     )
 
 

@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 
 from sallyport_common import health
+from sallyport_common.kept_forms import KeptForms, Seal
 from sallyport_common.web import configure_sessions
 from sallyport_job_server.services.bundle import build
 from sallyport_job_server.settings import Settings
@@ -17,6 +18,7 @@ from sallyport_job_server.views import (
     classic_jobs,
     classic_releases,
     filters,
+    kept,
     releases,
     research,
     security,
@@ -35,10 +37,13 @@ def create_app(settings: Settings, hasher: PasswordHasher | None = None) -> Flas
     configure_sessions(app, "sallyport", settings.secret_key, lifetime)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY,
+        SESSION_SECONDS=settings.session_lifetime,
         RELEASES_REDIRECT=settings.releases_redirect,
         PUBLIC_URL=settings.url.rstrip("/"),
     )
     app.extensions["sallyport"] = build(settings, hasher)
+    seal = Seal(settings.secret_key.reveal(), settings.session_lifetime)
+    KeptForms(seal, kept.PAGES, account.log_in_again, kept.SECRETS).install(app)
     _register(app)
     return app
 

@@ -10,11 +10,11 @@ from flask import Flask, abort, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from sallyport_common import health
+from sallyport_common.kept_forms import KeptForms, Seal
 from sallyport_common.web import configure_sessions
 from sallyport_release_hatch.services.hatch import Hatch, build
-from sallyport_release_hatch.services.kept_forms import KeptForms
 from sallyport_release_hatch.settings import Settings
-from sallyport_release_hatch.views import api, kept, login, outbox, requests, security, web
+from sallyport_release_hatch.views import api, login, outbox, requests, security, web
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -43,8 +43,8 @@ def create_app(settings: Settings, hatch: Hatch | None = None) -> Flask:
     for part in (login, web, requests, api):
         app.register_blueprint(part.blueprint)
     app.register_blueprint(web.front)
-    forms = KeptForms(settings.secret_key.reveal(), settings.session_lifetime)
-    kept.install(app, forms, requests.FORM_PAGES)
+    seal = Seal(settings.secret_key.reveal(), settings.session_lifetime)
+    KeptForms(seal, requests.FORM_PAGES, login.page_for).install(app)
     app.jinja_env.globals.update(version=version, backend=settings.backend)
     return app
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.kept_forms import kept_forms
 from sallyport_common.web import check_csrf, client_address, local_path
 from sallyport_job_server.models import Problem, UnauthenticatedError
 from sallyport_job_server.services import one_time_codes
@@ -30,20 +31,28 @@ def log_in() -> ResponseReturnValue:
     return render_template("login.html", target=target, username="")
 
 
+def log_in_again(problem: str, sealed: str) -> str:
+    """Return the log-in page with a form that is shown again afterwards."""
+    return render_template("login.html", target="/", username="", problem=problem, kept=sealed)
+
+
 @blueprint.post("/login/")
 def log_in_now() -> ResponseReturnValue:
     """Log a person in and lead them to where they wanted to go."""
     form = request.form
     target, username = local_path(form.get("next", "/")), form.get("username", "")
+    kept = form.get("kept", "")
     try:
         user = services().accounts.log_in(
             username, form.get("password", ""), form.get("totp", ""), client_address()
         )
     except Problem as problem:
-        page = render_template("login.html", target=target, username=username, problem=problem)
+        page = render_template(
+            "login.html", target=target, username=username, problem=problem, kept=kept
+        )
         return page, 403 if isinstance(problem, UnauthenticatedError) else problem.status
     start_session(user)
-    return redirect(target)
+    return kept_forms().show(kept, str(user.id)) or redirect(target)
 
 
 @blueprint.post("/logout/")

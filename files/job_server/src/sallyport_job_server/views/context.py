@@ -6,9 +6,10 @@ import secrets
 import time
 from typing import Any, cast
 
-from flask import abort, current_app, g, redirect, session, url_for
+from flask import abort, current_app, g, make_response, redirect, session, url_for
 from werkzeug.wrappers import Response
 
+from sallyport_common.kept_forms import kept_forms
 from sallyport_common.web import requested_path
 from sallyport_job_server.models import User
 from sallyport_job_server.services.bundle import Services
@@ -41,8 +42,7 @@ def session_user() -> User | None:
 
 def _too_old() -> bool:
     # The cookie is signed again whenever something is put into it, so its own age says too little.
-    lifetime = current_app.permanent_session_lifetime.total_seconds()
-    return time.time() - int(session.get("since", 0)) > lifetime
+    return time.time() - int(session.get("since", 0)) > int(current_app.config["SESSION_SECONDS"])
 
 
 def absolute(endpoint: str, **values: Any) -> str:
@@ -54,9 +54,12 @@ def me() -> User:
     """Return who is logged in; others are sent to the log-in page and come back afterwards."""
     user = session_user()
     if user is None:
-        abort(_to_log_in(requested_path()))
+        abort(_log_in_first())
     return user
 
 
-def _to_log_in(target: str) -> Response:
-    return redirect(url_for("account.log_in", next=target))
+def _log_in_first() -> Response:
+    """Return the log-in page with the form that was sent, or lead there from any other page."""
+    if page := kept_forms().keep(str(session.get("user", ""))):
+        return make_response(page)
+    return redirect(url_for("account.log_in", next=requested_path()))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from sallyport_common.web import check_csrf
 from sallyport_job_server.models import Problem
@@ -89,14 +92,14 @@ def archive(name: str) -> ResponseReturnValue:
 @blueprint.get("/workspaces/<name>/run/")
 def run(name: str) -> ResponseReturnValue:
     """Show the actions at the head of the branch, to choose from."""
-    return _run_page(name, None)
+    return run_page(name, request.form)
 
 
-def _run_page(name: str, problem: Problem | ProjectError | None) -> ResponseReturnValue:
+def run_page(name: str, form: MultiDict[str, str], problem: object = None) -> str:
+    """Return the page with the form as somebody filled it in."""
     offer = services().job_requests.offer(me(), name)
-    chosen = set(request.form.getlist("actions"))
-    page = render_template("run.html", offer=offer, chosen=chosen, problem=problem)
-    return page, 400 if problem else 200
+    chosen = set(form.getlist("actions"))
+    return render_template("run.html", offer=offer, chosen=chosen, form=form, problem=problem)
 
 
 @blueprint.post("/workspaces/<name>/run/")
@@ -113,7 +116,7 @@ def submit(name: str) -> ResponseReturnValue:
             sha=form.get("sha", ""),
         )
     except (Problem, ProjectError) as problem:
-        return _run_page(name, problem)
+        return run_page(name, form, problem), HTTPStatus.BAD_REQUEST
     return redirect(url_for(".job_request", identifier=made.identifier))
 
 

@@ -7,10 +7,11 @@ from http import HTTPStatus
 from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.kept_forms import kept_forms
 from sallyport_common.problems import Problem
 from sallyport_common.web import check_csrf, client_address, local_path
 from sallyport_release_hatch.models import NotAllowedError
-from sallyport_release_hatch.views import hatch, kept
+from sallyport_release_hatch.views import hatch
 
 blueprint = Blueprint("login", __name__)
 blueprint.before_request(check_csrf)
@@ -20,6 +21,12 @@ blueprint.before_request(check_csrf)
 def show() -> ResponseReturnValue:
     """Show the log-in page."""
     return render_template("login.html", problem=None, user="")
+
+
+def page_for(problem: str, sealed: str) -> str:
+    """Return the log-in page of who was logged in, with a form that is shown again afterwards."""
+    user = session.get("user", "")
+    return render_template("login.html", problem=problem, user=user, kept=sealed)
 
 
 @blueprint.post("/login")
@@ -41,7 +48,7 @@ def log_in() -> ResponseReturnValue:
     if identity is not None:
         session["user"] = identity.username
         g.identity = identity
-        if again := kept.form_again(request.form.get("kept", ""), identity):
+        if again := kept_forms().show(request.form.get("kept", ""), identity.username):
             return again
     return redirect(local_path(request.args.get("next", "/")), HTTPStatus.SEE_OTHER)
 

@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
+from sallyport_common.kept_forms import LOGGED_IN_AGAIN, Page
 from sallyport_common.web import check_csrf
 from sallyport_release_hatch.models import (
     AUTHOR_STATES,
@@ -20,7 +21,6 @@ from sallyport_release_hatch.models import (
 from sallyport_release_hatch.services.requesting import Description
 from sallyport_release_hatch.services.viewing import own_vote
 from sallyport_release_hatch.views import hatch
-from sallyport_release_hatch.views.kept import Page
 from sallyport_release_hatch.views.security import require_log_in, viewer
 from sallyport_release_hatch.views.web import image_response, show_content, shown, workspace_page
 
@@ -185,14 +185,13 @@ def bad_input(error: BadInputError) -> ResponseReturnValue:
 
 
 def _workspace_form(_endpoint: str, values: dict[str, str], form: MultiDict[str, str]) -> str:
-    return workspace_page(values["workspace"], (KEPT,), form)
+    return workspace_page(values["workspace"], (LOGGED_IN_AGAIN,), form)
 
 
 def _request_form(endpoint: str, values: dict[str, str], form: MultiDict[str, str]) -> str:
-    return _page(values["identifier"], (KEPT,), endpoint, form)
+    return _page(values["identifier"], (LOGGED_IN_AGAIN,), endpoint, form)
 
 
-KEPT = "You are logged in again. Nothing has been sent yet: check the form below and send it."
 RETURNS = {"requests.send_back", "requests.reject"}
 FORM_PAGES: dict[str, Page] = {"requests.create": _workspace_form} | dict.fromkeys(
     ("requests.describe", "requests.vote", *RETURNS), _request_form

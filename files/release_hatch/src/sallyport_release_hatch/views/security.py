@@ -7,9 +7,10 @@ from typing import cast
 from flask import g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.kept_forms import kept_forms
 from sallyport_common.web import Shell, requested_path
 from sallyport_release_hatch.models import Identity
-from sallyport_release_hatch.views import hatch, kept
+from sallyport_release_hatch.views import hatch
 
 CONTENT_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """The policy of what researchers made: nothing in it runs, and it loads nothing."""
@@ -21,7 +22,7 @@ def require_log_in() -> ResponseReturnValue | None:
     identity = hatch().access.identity(str(secret)) if secret else None
     if identity is None:
         session.pop("sid", None)
-        if page := kept.log_in_first():
+        if page := kept_forms().keep(str(session.get("user", ""))):
             return page
         return redirect(url_for("login.show", next=requested_path()))
     g.identity = identity
