@@ -26,7 +26,13 @@ def shell_scripts() -> list[str]:
 def sources() -> list[str]:
     """Return the folders that the type checker reads, one run for each world of imports."""
     packages = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("files/*/src"))]
-    return [*packages, "tests/unit", "tests/contract", "tests/engines"]
+    return [*packages, "tests/unit", "tests/contract", "tests/engines", "tests/campaigns"]
+
+
+def programs() -> list[str]:
+    """Return the folders of programs that hosts, images and scenarios run as single files."""
+    installed = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("roles/*/files"))]
+    return [*installed, "files/images", "molecule"]
 
 
 def linters() -> dict[str, list[str]]:
@@ -39,6 +45,8 @@ def linters() -> dict[str, list[str]]:
         "import-linter": ["lint-imports"],
         "mypy": ["mypy", *sources()],
         "mypy tools": ["mypy", "tools"],
+        "mypy programs": ["mypy", *programs()],
+        "mypy hosts": ["mypy", "tests/infra", "tests/e2e"],
         "ansible-lint": ["ansible-lint", "--offline", "-q"],
     }
 

@@ -30,7 +30,7 @@ PHRASES = [
         "The key appears twice, where `*` stands for a part of a name.",
     ),
     (r"\banew\b", "The file is written anew.", "The file is rewritten."),
-    (r"\bhears? of\b", "The server hears of events.", "The server receives events."),
+    (r"\bhears (?!= )\w", "The server hears of events.", "The server receives events."),
     (r"\b[Tt]ell whether\b", "Tell whether it is open.", "Return whether it is open."),
     (r"\bborne\b", "A fault is borne for a while.", "A transient error is retried."),
     (r"\bclosed in\b", "The unit is closed in like a service.", "The unit is sandboxed."),

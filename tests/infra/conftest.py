@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
-from typing import Any
 
 import pytest
 import testinfra
@@ -56,7 +55,7 @@ def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the journals of the units that a failed test looked at."""
-    report: Any = yield
+    report = yield
     if report.failed:
         for host, unit in item.stash.get(UNITS, []):
             journal = host.run("journalctl -n 50 --no-pager -u %s", unit)

@@ -25,7 +25,7 @@ def address_of(host: Host, network: str) -> str:
     """Return the address of a host in one of the rig's networks, by its place in the subnet."""
     third = {"internet": "0", "dmz": "1", "secure": "2", "level4": "3"}[network]
     addresses = host.check_output("hostname -I").split()
-    return next(found for found in addresses if found.split(".")[2:3] == [third])
+    return next(str(each) for each in addresses if each.split(".")[2:3] == [third])
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class ServiceClaims:
     def process(self, host: Host, file: str) -> str:
         """Return a file of the running service's folder in /proc, its zeros as lines."""
         pid = host.check_output("systemctl show --value -p MainPID %s.service", self.unit)
-        return host.check_output("tr '\\0' '\\n' < /proc/%s/" + file, pid)
+        return str(host.check_output("tr '\\0' '\\n' < /proc/%s/" + file, pid))
 
     def test_it_is_enabled_and_running(self, host: Host, service: Callable[[str], Module]) -> None:
         if self.form == "timer":

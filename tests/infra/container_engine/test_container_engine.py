@@ -64,10 +64,8 @@ def test_containers_outlive_the_engine_and_their_logs_are_bounded(engine: dict[s
     assert engine["LoggingDriver"] == "local"
 
 
-def test_a_container_gains_no_privileges_unless_somebody_says_so(
-    host: Host, job: Callable[..., str]
-) -> None:
-    assert job
+@pytest.mark.usefixtures("job")
+def test_a_container_gains_no_privileges_unless_somebody_says_so(host: Host) -> None:
     program = "print(open('/proc/self/status').read())"
     python = host.check_output("readlink -f /usr/bin/python3")
     command = "docker run --rm --network=none %s probe %s -c %s"
@@ -127,8 +125,8 @@ def test_other_containers_of_the_secure_zone_reach_nothing(
             assert job(address, 8443, network="bridge") == "through"
 
 
-def test_nobody_opens_a_connection_into_a_job(host: Host, job: Callable[..., str]) -> None:
-    assert job
+@pytest.mark.usefixtures("job")
+def test_nobody_opens_a_connection_into_a_job(host: Host) -> None:
     program = "import socket,time; s=socket.create_server(('', 8000)); time.sleep(60)"
     python = host.check_output("readlink -f /usr/bin/python3")
     command = "docker run --detach --rm --name=neighbour --network=jobrunner-db probe %s -c %s"

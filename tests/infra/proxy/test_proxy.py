@@ -78,9 +78,9 @@ def commit(rig: Callable[[str], Host]) -> str:
     forge.check_output(f"{git} commit -q --allow-empty -m study")
     for organisation in ("demo-org", "strangers"):
         forge.check_output(f"{git} push -qf ../{organisation}/proxy-study.git HEAD:main")
-    made = forge.check_output(f"{git} rev-parse HEAD")
+    head = str(forge.check_output(f"{git} rev-parse HEAD"))
     forge.check_output("rm -r %s", work)
-    return made
+    return head
 
 
 class TestRepositories:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from testinfra.host import Host
@@ -12,7 +12,7 @@ Rig = Callable[[str], Host]
 
 
 @pytest.fixture
-def clone(rig: Rig) -> str:
+def clone(rig: Rig) -> Iterator[str]:
     """An empty repository on the runner host, gone afterwards."""
     runner = rig("runner")
     folder = runner.check_output("mktemp -d")

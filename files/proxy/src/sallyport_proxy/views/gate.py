@@ -94,7 +94,7 @@ def _asked(body_limit: int) -> Asked:
 
 
 def _body(limit: int) -> bytes:
-    """Read one byte more than allowed; drop what is left, so that nginx hears the answer."""
+    """Read one byte more than allowed; drop what is left, so that nginx receives the answer."""
     body = request.stream.read(limit + 1)
     while request.stream.read(DROPPED):
         pass
