@@ -24,7 +24,7 @@ def check_relative(name: str, *, hidden: bool = False) -> PurePosixPath:
     if not name or "\0" in name or "\\" in name:
         raise UnsafePathError("a file name must not be empty or hold NUL or backslash")
     path = PurePosixPath(name)
-    if path.is_absolute() or str(path) != name or ".." in path.parts:
+    if path.is_absolute() or str(path) != name or not path.parts or ".." in path.parts:
         raise UnsafePathError("a file name must be relative and without '.', '..' or '//'")
     if not hidden and any(part.startswith(".") for part in path.parts):
         raise UnsafePathError("a file name must not start with a dot")
