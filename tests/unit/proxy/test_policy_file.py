@@ -26,21 +26,46 @@ def path(tmp_path: Path, idle_upstreams: Upstreams) -> Path:
 
 
 BROKEN: list[tuple[Callable[[dict[str, Any]], object], str]] = [
-    (lambda data: data.pop("version"), "version"),
-    (lambda data: data.update(extra=1), "policy.extra is not a known key"),
-    (lambda data: data.update(git=[]), "policy.git must be a mapping"),
-    (lambda data: data.update(clients={"secure": ["10.0.0.0/99"]}), "is not a network"),
+    (lambda data: data.pop("version"), "policy.version is missing; expected: 1, the version"),
+    (lambda data: data.update(version=True), "policy.version is not valid; expected: 1, the vers"),
+    (lambda data: data.update(version=None), "policy.version is missing; expected: 1, the vers"),
+    (lambda data: data.update(extra=1), "policy.extra is not a known key; the keys are version, "),
+    (lambda data: data["git"].update({5: 1}), "policy.git.5 is not a known key"),
+    (lambda data: data.update(git=[]), "policy.git is not valid; expected: a mapping"),
+    (lambda data: data["git"].update(extra=1), "policy.git.extra is not a known key; the keys ar"),
+    (lambda data: data.update(clients={"secure": ["10.0.0.0/99"]}),
+     "policy.clients.secure[0] is not valid; expected: a network such as 10.77.1.0/24"),
+    (lambda data: data.update(clients={"secure": ["10.0.0.1/8"]}), "policy.clients.secure[0]"),
+    (lambda data: data.update(clients={"secure": "10.0.0.0/8"}),
+     "policy.clients.secure is not valid; expected: a list"),
     (lambda data: data.update(clients={}), "policy.clients has no group secure"),
-    (lambda data: data.update(limits={"blob": -1}), "policy.limits.blob"),
-    (lambda data: data.update(limits={"blob": "1"}), "policy.limits.blob"),
-    (lambda data: data.update(archives={"host": "a", "allow": "all"}), "archives.allow"),
-    (lambda data: data["git"].pop("forges"), "policy.git.forges: must name at least one forge"),
-    (lambda data: data["git"].update(forges={"A b": "https://a"}), "'A b' is not a host name"),
-    (lambda data: data["git"].update(forges={"a": "https://a/b"}), "policy.git.forges.a"),
-    (lambda data: data["git"].update(credentials={"a/": "x"}), "'a/' is not FORGE or FORGE/ORG"),
-    (lambda data: data["git"].update(allow=[{"org": "a.b", "repo": "*"}]), "allow[0].org"),
-    (lambda data: data.update(registry={"host": "a", "upstream": "ftp://x", "allow": []}), "ftp"),
-]
+    (lambda data: data.update(limits={"blob": 0}), "policy.limits.blob is not valid; expected: a"),
+    (lambda data: data.update(limits={"blob": "1"}), "expected: a whole number of bytes from 1 to"),
+    (lambda data: data.update(limits={"blob": True}), "policy.limits.blob is not valid"),
+    (lambda data: data.update(limits={"blub": 1}), "policy.limits.blub is not a known key; the ke"),
+    (lambda data: data.update(archives={"host": "a", "allow": "all"}),
+     "policy.archives.allow is not valid; expected: a list"),
+    (lambda data: data["git"].pop("forges"),
+     "policy.git.forges is missing; expected: at least one forge, each with the origin"),
+    (lambda data: data["git"].update(forges={}), "policy.git.forges is not valid; expected: at l"),
+    (lambda data: data["git"].update(forges={"A b": "https://a"}),
+     "policy.git.forges.A b is not valid; expected: a host name in lower case"),
+    (lambda data: data["git"].update(forges={"a": "https://a/b"}),
+     "policy.git.forges.a is not valid; expected: http:// or https:// and a host"),
+    (lambda data: data["git"].update(forges={"a": "https://a\n"}), "policy.git.forges.a"),
+    (lambda data: data["git"].update(credentials={"a/": "x"}),
+     "policy.git.credentials.a/ is not valid; expected: FORGE or FORGE/ORGANISATION"),
+    (lambda data: data["git"].update(allow=[{"org": "a.b", "repo": "*"}]),
+     "policy.git.allow[0].org is not valid; expected: an organisation; '*' stands for any"),
+    (lambda data: data["git"].update(allow=[{"org": "a", "repo": "*", "for": "all"}]),
+     "policy.git.allow[0].for is not valid; expected: a list"),
+    (lambda data: data.update(registry={"host": "a", "upstream": "ftp://x", "allow": []}),
+     "policy.registry.upstream is not valid; expected: http:// or https://"),
+    (lambda data: data["registry"]["allow"].append({"name": "a", "reference": "tag"}),
+     "policy.registry.allow[3].reference is not valid; expected: 'digest' or 'any'"),
+    (lambda data: data["archives"]["allow"][0].pop("upstream"),
+     "policy.archives.allow[0].upstream is missing; expected: an http:// or https:// URL"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("spoil", "named"), BROKEN)
@@ -57,10 +82,20 @@ def test_a_problem_is_named(
 
 
 def test_all_problems_are_named_at_once(path: Path) -> None:
-    path.write_text("version: 2\nsurprise: 1\n")
+    path.write_text("version: 2\nsurprise: 1\ngit: {host: A, allow: [{org: a.b}]}\n")
     with pytest.raises(SettingsError) as error:
         load_policy(path)
-    assert len(error.value.problems) == 2
+    named = [problem.partition(": ")[2].partition(" is ")[0] for problem in error.value.problems]
+    assert sorted(named) == [
+        "policy.git.allow[0].org", "policy.git.allow[0].repo", "policy.git.forges",
+        "policy.git.host", "policy.surprise", "policy.version",
+    ]  # fmt: skip
+
+
+def test_keys_that_are_left_empty_count_as_left_out(path: Path) -> None:
+    path.write_text("version: 1\ngit:\nclients:\nlimits: {blob: }\n")
+    policy = load_policy(path)
+    assert (policy.git, policy.clients, policy.limits.blob) == (None, {}, 32 * 1024**3)
 
 
 @pytest.mark.parametrize("text", ["version: 1\nversion: 1\n", "{", "- 1\n", "\xff: [", "!!x 1"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
@@ -11,7 +10,7 @@ from sallyport_job_server.models import Problem
 from sallyport_job_server.services import checks
 from sallyport_job_server.services.repositories import Repositories
 from sallyport_proxy.models import Asked, Refusal
-from sallyport_proxy.policy import GitPolicy, GitRule, Limits, Policy
+from sallyport_proxy.policy import GitPolicy, GitRule, Policy
 from sallyport_proxy.services.git_rules import understand
 from sallyport_runner.services.git import CodeError
 from sallyport_runner.services.git import check as runner_check
@@ -44,7 +43,7 @@ def runner(url: str, branch: str) -> str | None:
 def proxy(path: str) -> str | None:
     """Return the name of the mirror that the proxy serves for a path, or None."""
     git = GitPolicy("proxy", FORGES, tuple(GitRule(owner, "*") for owner in OWNERS))
-    policy = Policy(git, None, None, MappingProxyType({}), Limits())
+    policy = Policy(1, git)
     target = f"/{path}/info/refs?service=git-upload-pack"
     try:
         return understand(policy, git, Asked("GET", "proxy", target, {}, "10.0.0.1")).name

@@ -1,13 +1,65 @@
-"""The policy: what may pass, as checked data. Matching only; reading it is services.policy_file."""
+"""The policy: what may pass, as the policy file says it. Matching only; no I/O.
+
+The types are read strictly by services.policy_file, so each name says here what it accepts.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from msgspec import Meta, Struct, field
+
+from sallyport_common.schemas import Text, form
+from sallyport_study import places
+
+LARGEST_LIMIT = 1024**4
+_ORIGIN = r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?"
+_PARTS = r"(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*"
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._*-]*(?:/[a-z0-9*][a-z0-9._*-]*)*")
+
+Host = Annotated[
+    str, form(re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"), "a host name in lower case")
+]
+Forge = Annotated[str, form(places.FORGE, "a host name in lower case, without a port")]
+Origin = Annotated[str, form(re.compile(_ORIGIN), "http:// or https:// and a host, without a path")]
+Base = Annotated[
+    str, form(re.compile(_ORIGIN + _PARTS), "an http:// or https:// URL without a slash at the end")
+]
+Word = Annotated[
+    str,
+    form(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"), "1 to 64 letters, digits, '.', '_', '-'"),
+]
+SecretName = Annotated[
+    str,
+    form(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}"), "the name of a file with a secret"),
+]
+Size = Annotated[
+    int,
+    Meta(ge=1, le=LARGEST_LIMIT, description=f"a whole number of bytes from 1 to {LARGEST_LIMIT}"),
+]
+CredentialKey = Annotated[
+    str,
+    form(
+        re.compile(f"(?:{places.FORGE.pattern})(?:/(?:{places.OWNER.pattern}))?"),
+        "FORGE or FORGE/ORGANISATION",
+    ),
+]
+
+
+class Network(Text):
+    """The addresses of some clients."""
+
+    __slots__ = ()
+    accepted = "a network such as 10.77.1.0/24"
+
+    @classmethod
+    def read(cls, text: str) -> Network:
+        """Return the network."""
+        ipaddress.ip_network(text)
+        return cls(text)
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -16,13 +68,12 @@ def matches(pattern: str, text: str) -> bool:
     return re.fullmatch(expression, text) is not None
 
 
-@dataclass(frozen=True)
-class GitRule:
+class GitRule(Struct, frozen=True, forbid_unknown_fields=True):
     """Repositories of one organisation on every declared forge; as there, case is ignored."""
 
-    org: str
-    repo: str
-    clients: tuple[str, ...] = ()
+    org: Annotated[str, form(places.OWNER_GLOB, "an organisation; '*' stands for any characters")]
+    repo: Annotated[str, form(places.NAME_GLOB, "a repository; '*' stands for any characters")]
+    clients: tuple[Word, ...] = field(name="for", default=())
 
     def holds_org(self, org: str) -> bool:
         """Return whether the organisation is this rule's."""
@@ -40,78 +91,80 @@ class GitRule:
         )
 
 
-@dataclass(frozen=True)
-class GitPolicy:
+class GitPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """Git: forges by public host with their upstreams, who may fetch what, and credentials.
 
     Keys of `credentials` are `FORGE` or `FORGE/ORGANISATION`, values the names of secret files.
     """
 
-    host: str
-    forges: Mapping[str, str]
+    host: Host
+    forges: Annotated[
+        Mapping[Forge, Origin],
+        Meta(min_length=1, description="at least one forge, each with the origin of its upstream"),
+    ]
     allow: tuple[GitRule, ...]
-    credentials: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[CredentialKey, SecretName] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class ImageRule:
+class ImageRule(Struct, frozen=True, forbid_unknown_fields=True):
     """Image names, and whether they may be asked for by tag or by digest only."""
 
-    name: str
-    digest_only: bool
-    clients: tuple[str, ...] = ()
+    name: Annotated[str, form(_IMAGE, "the name of an image; '*' stands for a part of it")]
+    reference: Annotated[Literal["digest", "any"], Meta(description="'digest' or 'any'")]
+    clients: tuple[Word, ...] = field(name="for", default=())
+
+    @property
+    def digest_only(self) -> bool:
+        """Return whether tags are refused."""
+        return self.reference == "digest"
 
 
-@dataclass(frozen=True)
-class RegistryPolicy:
+class RegistryPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """The registry: its one upstream, further declared origins, allowed names."""
 
-    host: str
-    upstream: str
+    host: Host
+    upstream: Origin
     allow: tuple[ImageRule, ...]
-    redirect_origins: tuple[str, ...] = ()
-    token_origins: tuple[str, ...] = ()
-    credential: str | None = None
+    redirect_origins: tuple[Origin, ...] = ()
+    token_origins: tuple[Origin, ...] = ()
+    credential: Word | None = None
 
 
-@dataclass(frozen=True)
-class ArchiveRule:
+class ArchiveRule(Struct, frozen=True, forbid_unknown_fields=True):
     """One package archive and its suites."""
 
-    name: str
-    upstream: str
-    suites: tuple[str, ...]
-    clients: tuple[str, ...] = ()
+    name: Word
+    upstream: Base
+    suites: tuple[Word, ...] = ()
+    clients: tuple[Word, ...] = field(name="for", default=())
 
 
-@dataclass(frozen=True)
-class ArchivePolicy:
+class ArchivePolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """The package archives, all below one name."""
 
-    host: str
+    host: Host
     allow: tuple[ArchiveRule, ...]
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """Sizes in bytes."""
 
-    git_body: int = 256 * 1024
-    git_decoded_body: int = 1024 * 1024
-    manifest: int = 4 * 1024 * 1024
-    blob: int = 32 * 1024**3
-    package: int = 4 * 1024**3
+    git_body: Size = 256 * 1024
+    git_decoded_body: Size = 1024 * 1024
+    manifest: Size = 4 * 1024 * 1024
+    blob: Size = 32 * 1024**3
+    package: Size = 4 * 1024**3
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that may pass; a part that is missing allows nothing."""
 
-    git: GitPolicy | None
-    registry: RegistryPolicy | None
-    archives: ArchivePolicy | None
-    clients: Mapping[str, tuple[Network, ...]]
-    limits: Limits
+    version: Annotated[Literal[1], Meta(description="1, the version that this proxy reads")]
+    git: GitPolicy | None = None
+    registry: RegistryPolicy | None = None
+    archives: ArchivePolicy | None = None
+    clients: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     def group_allows(self, groups: tuple[str, ...], address: str) -> bool:
         """Return whether an address is in one of a rule's client groups; no groups means anyone."""
@@ -121,4 +174,5 @@ class Policy:
             client = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(client in network for group in groups for network in self.clients[group])
+        networks = (network for group in groups for network in self.clients[group])
+        return any(client in ipaddress.ip_network(network) for network in networks)

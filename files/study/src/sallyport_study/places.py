@@ -113,12 +113,6 @@ def at_upstream(location: str, forges: Mapping[str, str]) -> Repository | None:
         return None
 
 
-def is_credential_key(text: str) -> bool:
-    """Return whether a string is `FORGE` or `FORGE/OWNER`, as `Repository.credential` looks up."""
-    forge, slash, owner = text.partition("/")
-    return bool(FORGE.fullmatch(forge)) and (not slash or bool(OWNER.fullmatch(owner)))
-
-
 def check_owner(text: str) -> str:
     """Return the name of an organisation or user; raise InvalidNameError."""
     if not OWNER.fullmatch(text) or len(text) > LONGEST_OWNER:
