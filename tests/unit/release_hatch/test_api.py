@@ -130,21 +130,40 @@ def test_a_release_without_texts_waits_for_its_author(client: FlaskClient, hatch
 
 
 @pytest.mark.parametrize(
-    ("body", "place"),
+    ("body", "missing", "invalid"),
     [
-        (None, ["files"]),
-        ([], ["files"]),
-        ({"files": {}}, ["files"]),
-        ({"files": [{"sha256": SHA}]}, ["files", 0, "name"]),
-        ({"files": [{"name": "output/table.csv"}]}, ["files", 0, "sha256"]),
+        (None, [["files"]], {}),
+        ([], [["files"]], {}),
+        ({"files": {}}, [], {"files": "a list"}),
+        ({"files": [{"sha256": SHA}]}, [["files", 0, "name"]], {}),
+        ({"files": [{"name": "output/table.csv"}]}, [["files", 0, "sha256"]], {}),
+        (
+            {"files": [5, {"name": 5, "review": "yes"}], "metadata": []},
+            [["files", 1, "sha256"]],
+            {
+                "files/0": "an object",
+                "files/1/name": "a string",
+                "files/1/review": "an object, or null",
+                "metadata": "an object, or null",
+            },
+        ),
     ],
 )
-def test_missing_fields_are_named(client: FlaskClient, body: Any, place: list[Any]) -> None:
+def test_every_missing_and_invalid_field_is_named(
+    client: FlaskClient, body: Any, missing: list[list[Any]], invalid: dict[str, str]
+) -> None:
     answer = client.post("/workspace/w1/release", json=body, headers=headers())
     assert answer.status_code == 422
-    assert answer.json is not None
-    assert answer.json["detail"][0]["loc"] == ["body", *place]
-    assert answer.json["detail"][0]["type"] == "value_error.missing"
+    faults = (answer.json or {})["detail"]
+    assert [fault for fault in faults if fault["type"] == "value_error.missing"] == [
+        {"loc": ["body", *path], "msg": "field required", "type": "value_error.missing"}
+        for path in missing
+    ]
+    assert {
+        "/".join(map(str, fault["loc"][1:])): fault["msg"]
+        for fault in faults
+        if fault["type"] == "type_error"
+    } == {path: f"expected: {text}" for path, text in invalid.items()}
 
 
 def test_files_must_be_what_the_caller_saw(client: FlaskClient) -> None:

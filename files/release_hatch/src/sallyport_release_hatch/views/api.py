@@ -7,11 +7,11 @@ import mimetypes
 import time
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 
 from flask import Blueprint, Response, g, make_response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_release_hatch import schemas
 from sallyport_release_hatch.models import (
     BadInputError,
     NotAllowedError,
@@ -70,20 +70,13 @@ def add_cors(response: Response) -> Response:
     return response
 
 
-def _listing(files: list[WorkspaceFile] | tuple[RequestFile, ...], address: str) -> dict[str, Any]:
-    entries = [
-        {
-            "name": file.name,
-            "url": f"{address}/{file.name}",
-            "size": file.size,
-            "sha256": file.sha256,
-            "date": file.date,
-            "metadata": None,
-            "review": None,
-        }
-        for file in files
-    ]
-    return {"files": entries, "metadata": None, "review": None}
+def _entry(file: WorkspaceFile | RequestFile, url: str) -> schemas.FileEntry:
+    return schemas.FileEntry(file.name, url, file.size, file.sha256, file.date)
+
+
+def _index(files: list[WorkspaceFile] | tuple[RequestFile, ...], address: str) -> Response:
+    entries = [_entry(file, f"{address}/{file.name}") for file in files]
+    return filelist.answer(schemas.Index(entries))
 
 
 def _bytes(file: WorkspaceFile | RequestFile, data: bytes, cache: str) -> Response:
@@ -103,7 +96,7 @@ def _bytes(file: WorkspaceFile | RequestFile, data: bytes, cache: str) -> Respon
 def current(workspace: str) -> ResponseReturnValue:
     """List the live workspace."""
     files = [f for f in hatch().viewing.index(viewer(), workspace) if not f.excluded]
-    return _listing(files, url_for("api.current", workspace=workspace, _external=True))
+    return _index(files, url_for("api.current", workspace=workspace, _external=True))
 
 
 @blueprint.get("/current/<path:name>")
@@ -116,8 +109,8 @@ def current_file(workspace: str, name: str) -> ResponseReturnValue:
 @blueprint.post("/release")
 def create(workspace: str) -> ResponseReturnValue:
     """Freeze files and make a request; it is submitted if its texts came along."""
-    body = filelist.parse(request.get_json(silent=True))
-    hashes = {entry["name"]: entry["sha256"] for entry in body["files"]}
+    body = filelist.read(schemas.FileList)
+    hashes = {str(file.name): file.sha256 for file in body.files}
     requesting, person = hatch().requesting, viewer()
     made = requesting.same_as(person, workspace, hashes)
     if made is None:
@@ -129,7 +122,9 @@ def create(workspace: str) -> ResponseReturnValue:
     page = url_for("requests.show", identifier=made.id, _external=True)
     headers = {"Release-Id": made.id, "Response-Id": made.id, "Release-API-Location": address}
     headers["Release-Location"] = page
-    return {"release_id": made.id, "release_url": page}, HTTPStatus.CREATED, headers
+    response = filelist.answer(schemas.CreatedRequest(made.id, page), HTTPStatus.CREATED)
+    response.headers.update(headers)
+    return response
 
 
 def _request(workspace: str, identifier: str) -> ReleaseRequest:
@@ -154,7 +149,7 @@ def release(workspace: str, identifier: str) -> ResponseReturnValue:
     """List the frozen files of a request."""
     found = _request(workspace, identifier)
     address = url_for("api.release", workspace=workspace, identifier=identifier, _external=True)
-    return _listing(found.files, address)
+    return _index(found.files, address)
 
 
 @blueprint.get("/release/<identifier>/<path:name>")
@@ -168,8 +163,7 @@ def release_file(workspace: str, identifier: str, name: str) -> ResponseReturnVa
 @blueprint.post("/release/<identifier>")
 def upload(workspace: str, identifier: str) -> ResponseReturnValue:
     """Return whether an approved file has left; the publisher carries it, never this call."""
-    body = request.get_json(silent=True)
-    name = filelist.field(body, "name")
+    name = filelist.read(schemas.NamedFile).name
     file = _file(_request(workspace, identifier), name)
     deadline = time.monotonic() + hatch().settings.upload_wait
     while True:
@@ -197,7 +191,7 @@ def _uploaded(file: RequestFile) -> Response:
 @blueprint.post("/<identifier>/reviews")
 def review(workspace: str, identifier: str) -> ResponseReturnValue:
     """Hand in a whole review: a vote on each file, with comments where one is rejected."""
-    body = filelist.parse(request.get_json(silent=True))
+    body = filelist.read(schemas.FileList)
     found = _request(workspace, identifier)
     votes, comments = filelist.reviews(body, {file.name: file for file in found.files})
     ids = {file.name: file.id for file in found.files}
@@ -211,8 +205,8 @@ def review(workspace: str, identifier: str) -> ResponseReturnValue:
     return "", HTTPStatus.OK
 
 
-@blueprint.errorhandler(filelist.FieldError)
-def missing_field(error: filelist.FieldError) -> ResponseReturnValue:
+@blueprint.errorhandler(filelist.BodyError)
+def invalid_body(error: filelist.BodyError) -> ResponseReturnValue:
     """Answer in the form that existing clients know."""
     return {"detail": error.detail}, HTTPStatus.UNPROCESSABLE_ENTITY
 

@@ -1,78 +1,80 @@
-"""FileList bodies of the compatible API: reading them, and refusing them in their own form."""
+"""FileList bodies of the compatible API: what they say, and how their faults are answered."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
+from flask import Response, request
+
+from sallyport_common import schemas
+from sallyport_common.schemas import Fault, FaultKind, FaultsError
 from sallyport_release_hatch.models import BadInputError, HatchError, RequestFile
+from sallyport_release_hatch.schemas import FileList, Review
 
 VOTES = {"APPROVED": "APPROVED", "REJECTED": "CHANGES_REQUESTED"}
 
 
-class FieldError(HatchError):
-    """A JSON field is missing or of the wrong kind; `detail` is in the clients' form."""
+class BodyError(HatchError):
+    """A body does not have the form of its type; `detail` names every fault as clients know it."""
 
-    def __init__(self, *place: str | int) -> None:
-        super().__init__("field required")
-        error = {"loc": ["body", *place], "msg": "field required", "type": "value_error.missing"}
-        self.detail = [error]
-
-
-def field(body: Any, name: str, *place: str | int) -> str:
-    """Return a text field of an object, backslashes of old clients turned round."""
-    value = body.get(name) if isinstance(body, dict) else None
-    if not isinstance(value, str):
-        raise FieldError(*place, name)
-    return value.replace("\\", "/") if name == "name" else value
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("The body is not valid.")
+        self.detail = [_detail(fault) for fault in faults]
 
 
-def parse(body: Any) -> dict[str, Any]:
-    """Return a FileList whose files have a name and a hash each, or raise FieldError."""
-    if not isinstance(body, dict) or not isinstance(body.get("files"), list):
-        raise FieldError("files")
-    files = [
-        (entry if isinstance(entry, dict) else {})
-        | {key: field(entry, key, "files", index) for key in ("name", "sha256")}
-        for index, entry in enumerate(body["files"])
-    ]
-    return body | {"files": files}
+def _detail(fault: Fault) -> dict[str, Any]:
+    missing = fault.kind is FaultKind.MISSING
+    return {
+        "loc": ["body", *fault.path],
+        "msg": "field required" if missing else f"expected: {fault.text}",
+        "type": "value_error.missing" if missing else "type_error",
+    }
 
 
-def texts(body: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return purpose, context and controls where a client sent them as metadata."""
-    release = body.get("metadata")
-    entries = [entry.get("metadata") for entry in body["files"]]
+def read(kind: type[schemas.T]) -> schemas.T:
+    """Return the body of this request; what is not an object counts as an empty one."""
+    body = request.get_json(silent=True)
+    try:
+        return schemas.read(kind, body if isinstance(body, dict) else {})
+    except FaultsError as error:
+        raise BodyError(error.faults) from None
+
+
+def answer(value: object, status: int = HTTPStatus.OK) -> Response:
+    """Return an answer as JSON."""
+    return Response(schemas.encode(value), status, mimetype="application/json")
+
+
+def texts(body: FileList) -> tuple[str, str, str]:
+    """Return purpose, context and controls if a client sent them as metadata."""
+    entries = [file.metadata or {} for file in body.files]
 
     def joined(key: str) -> str:
-        values = [str(entry[key]) for entry in entries if isinstance(entry, dict) and key in entry]
-        return "\n\n".join(dict.fromkeys(values))
+        return "\n\n".join(dict.fromkeys(str(entry[key]) for entry in entries if key in entry))
 
-    purpose = release.get("dataRelease", "") if isinstance(release, dict) else ""
-    return str(purpose), joined("context"), joined("disclosureControl")
+    purpose = str((body.metadata or {}).get("dataRelease", ""))
+    return purpose, joined("context"), joined("disclosureControl")
 
 
-def reviews(
-    body: Mapping[str, Any], frozen: Mapping[str, RequestFile]
-) -> tuple[dict[str, str], str]:
+def reviews(body: FileList, frozen: Mapping[str, RequestFile]) -> tuple[dict[str, str], str]:
     """Return the vote on each file and all comments; raise BadInputError with every problem."""
     problems, votes, comments = [], {}, []
-    for entry in body["files"]:
-        name, review = entry["name"], entry.get("review")
+    for entry in body.files:
+        name, review = entry.name, entry.review or Review()
         file = frozen.get(name)
-        status = review.get("status") if isinstance(review, dict) else None
-        said = review.get("comments") if isinstance(review, dict) else None
         if file is None:
             problems.append(f"File {name} is not in this release")
-        elif file.sha256 != entry["sha256"]:
+        elif file.sha256 != entry.sha256:
             problems.append(f"File {name} does not match the file in this release")
-        elif status not in VOTES:
+        elif review.status not in VOTES:
             problems.append(f"File {name} needs a review, APPROVED or REJECTED")
-        elif status == "REJECTED" and not (isinstance(said, dict) and said):
+        elif review.status == "REJECTED" and not review.comments:
             problems.append(f"File {name} is rejected without comments")
         else:
-            votes[name] = VOTES[status]
-            comments += [f"{name}: {text}" for text in (said or {}).values()]
+            votes[str(name)] = VOTES[review.status]
+            comments += [f"{name}: {text}" for text in (review.comments or {}).values()]
     if problems:
         raise BadInputError(problems)
     return votes, "\n".join(comments)
