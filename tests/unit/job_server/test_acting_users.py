@@ -15,8 +15,9 @@ from tests.unit.job_server.rig import Rig
 
 from sallyport_common.tokens import new_ulid
 from sallyport_job_server.models import ForbiddenError, NotFoundError, Operator, User
+from sallyport_job_server.schemas import Moment
+from sallyport_job_server.schemas import releases as schemas
 from sallyport_job_server.services.bundle import Services
-from sallyport_job_server.services.file_list import Listed
 from sallyport_job_server.storage import audit
 
 EXEMPT = {
@@ -70,11 +71,12 @@ def _changing(services: Services) -> Iterator[tuple[str, Callable[..., object]]]
 
 PASSWORD = "another long password"
 DATA = b"n\n10\n"
-FILE = Listed(
+FILE = schemas.ListedFile(
+    schemas.FileName("a.csv"),
     "a.csv",
-    hashlib.sha256(DATA).hexdigest(),
     len(DATA),
-    "2026-11-23T06:15:04Z",
+    hashlib.sha256(DATA).hexdigest(),
+    Moment("2026-11-23T06:15:04Z"),
     {},
     {"status": "APPROVED"},
 )
@@ -133,9 +135,8 @@ ELSEWHERE = {
 
 def _release(rig: Rig, who: User) -> str:
     backend = rig.services.backends.by_slug("hospital")
-    return rig.services.releases.create(
-        backend, who, "heart", [FILE], {"airlock_id": new_ulid()}
-    ).id
+    announced = schemas.FileList([FILE], {"airlock_id": new_ulid()}, None)
+    return rig.services.releases.create(backend, who, "heart", announced).id
 
 
 def test_every_changing_method_takes_who_acts_or_has_its_reason(rig: Rig) -> None:

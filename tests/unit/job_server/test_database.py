@@ -22,6 +22,7 @@ from tests.unit.postgres import PostgresServer
 from sallyport_common.errors import SallyportError, SettingsError
 from sallyport_common.settings import Secret
 from sallyport_job_server.models import ConflictError, Problem, UnavailableError
+from sallyport_job_server.schemas.releases import Person
 from sallyport_job_server.services.bundle import Services, build
 from sallyport_job_server.storage import address, notices, tables
 from sallyport_job_server.storage.database import WRITER, Database
@@ -200,7 +201,7 @@ def test_a_one_time_log_in_counts_once_for_two_processes(rig: Rig, second: Servi
             for services in (rig.services, second, rig.services, second)
         )
     )
-    assert len([one for one in results if isinstance(one, dict)]) == 1
+    assert len([one for one in results if isinstance(one, Person)]) == 1
 
 
 def test_a_held_request_hears_at_once_of_what_another_process_does(
@@ -291,8 +292,8 @@ LONG = "x" * 2000
     [
         ("/projects", {"slug": "a", "name": LONG}, "The title may have at most 200 characters."),
         ("/projects", {"slug": LONG, "name": "A"}, "may hold only letters, digits"),
-        ("/projects", {"slug": "a", "name": "a\0b"}, "a character that cannot be stored"),
-        ("/projects", {"slug": "a", "name": "a\ud800b"}, "a character that cannot be stored"),
+        ("/projects", {"slug": "a", "name": "a\0b"}, "NUL, which cannot be stored"),
+        ("/projects", {"slug": "a", "name": "a\ud800b"}, "The body is not valid JSON."),
         (
             "/users",
             {"username": "nina", "fullname": LONG, "password": PASSWORD},

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.job_server.rig import Rig, job
 
-from sallyport_common.protocol import JobRow, utc_text
+from sallyport_common.protocol import utc_text
+from sallyport_common.schemas import read
 from sallyport_job_server.models import Job, NotFoundError, Outcome, Problem
 from sallyport_job_server.roles import (
     CLASSIC_NAMES,
@@ -20,6 +21,7 @@ from sallyport_job_server.roles import (
     classic,
     permissions_of,
 )
+from sallyport_job_server.schemas.jobs import JobReport
 from sallyport_job_server.services import checks, clock
 from sallyport_job_server.services.job_requests import RequestView, shown_status, status_of
 from sallyport_job_server.services.previews import MOST_ROWS, MOST_TEXT, preview
@@ -29,8 +31,8 @@ from sallyport_job_server.views.classic_releases import _plain, media_type
 
 def stored(action: str, status: str) -> Job:
     """Return a job as it is kept."""
-    row = JobRow.from_wire(job("r", action, status))
-    return Job(id=1, **(vars(row) | {"job_request_id": 1}))
+    report = read(JobReport, job("r", action, status))
+    return Job(id=1, **(report.columns() | {"job_request_id": 1}))
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,12 @@ API = [
     ("ada", "/users", USER | {"roles": ["boss"]}, 400, "'boss' is not a role here; the roles are "
      "output_checker, publication_approver, admin."),
     ("ada", "/users", USER | {"roles": ["researcher"]}, 400, "'researcher' is not a role here"),
-    ("ada", "/users", USER | {"roles": [5]}, 400, "The field 'roles' has the wrong type"),
-    ("ada", "/users", USER | {"roles": "admin"}, 400, "The field 'roles' has the wrong type"),
-    ("ada", "/users", {"username": "nina"}, 400, "The field 'fullname' is missing: the name that"),
+    ("ada", "/users", USER | {"roles": [5]}, 400,
+     "The field 'roles[0]' is not valid; expected: output_checker, p"),
+    ("ada", "/users", USER | {"roles": "admin"}, 400,
+     "The field 'roles' is not valid; expected: output_checker, p"),
+    ("ada", "/users", {"username": "nina"}, 400,
+     "The field 'fullname' is missing; expected: the name that"),
     ("rita", "/users", USER, 403, "rita does not have the permission user_manage."),
     ("ada", "/projects", {"slug": "cardiology", "name": "C"}, 409,
      "There is a project 'cardiology' already."),
@@ -34,7 +37,7 @@ API = [
     ("ada", "/projects/cardiology/members", {"username": "rita", "roles": ["admin"]}, 400,
      "'admin' is not a role here; the roles are researcher, collaborator."),
     ("ada", "/projects/cardiology/members", {"username": "rita"}, 400,
-     "The field 'roles' is missing: researcher, collaborator; an empty list ends"),
+     "The field 'roles' is missing; expected: researcher, collaborator; an empty list ends"),
     ("rita", "/workspaces", WORKSPACE | {"name": "heart"}, 409,
      "There is a workspace 'heart' already."),
     ("rita", "/workspaces", WORKSPACE | {"name": "a b"}, 400, "The workspace's name may hold only"),
@@ -60,7 +63,7 @@ API = [
     ("rita", "/job-requests", REQUEST | {"requested_actions": ["mkae"]}, 400,
      "did you mean 'make'?"),
     ("rita", "/job-requests", REQUEST | {"force_run_dependencies": "yes"}, 400,
-     "The field 'force_run_dependencies' has the wrong type"),
+     "The field 'force_run_dependencies' is not valid; expected: true to run"),
     ("rita", "/job-requests", REQUEST | {"branch": "-x"}, 400, "'-x' is not the name of a branch."),
     ("rita", "/job-requests", REQUEST | {"sha": "x"}, 400,
      "'sha' is not a field here; the fields are workspace, backend, requested_actions,"),
@@ -103,7 +106,7 @@ def test_a_body_that_is_no_json_object_is_refused(rig: Rig, data: str) -> None:
         headers={"Authorization": f"ada:{token}"},
     )
     assert answer.status_code == 400
-    sentences = ("is not valid JSON.", "must be a JSON object.", "The field 'slug' is missing")
+    sentences = ("is not valid JSON.", "must be an object.", "The field 'slug' is missing")
     assert any(one in (answer.json or {})["detail"] for one in sentences)
 
 

@@ -63,14 +63,14 @@ def test_a_release_is_announced_once_per_ulid(rig: Rig) -> None:
     ("changes", "sentence"),
     [
         ({"size": LIMIT + 1}, "File is too large, it must be below 16.0Mb"),
-        ({"name": "/etc/passwd"}, "refused"),
-        ({"name": "a/../b.csv"}, "refused"),
-        ({"name": ".hidden"}, "refused"),
+        ({"name": "/etc/passwd"}, "'files[0].name' is not valid"),
+        ({"name": "a/../b.csv"}, "'files[0].name' is not valid"),
+        ({"name": ".hidden"}, "'files[0].name' is not valid"),
         ({"sha256": "x"}, "64 hexadecimal digits"),
-        ({"date": "yesterday"}, "must be a time"),
-        ({"size": True}, "whole number"),
-        ({"url": None}, "'url'"),
-        ({"metadata": 5}, "must be objects"),
+        ({"date": "yesterday"}, "a time with an offset or Z"),
+        ({"size": True}, "a number of bytes"),
+        ({"url": None}, "'files[0].url'"),
+        ({"metadata": 5}, "an object, or null"),
     ],
 )
 def test_a_bad_file_is_refused(rig: Rig, changes: dict[str, Any], sentence: str) -> None:

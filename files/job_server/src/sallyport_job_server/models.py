@@ -224,6 +224,11 @@ class ReleaseFile:
     project: str
     backend: str
 
+    @property
+    def is_here(self) -> bool:
+        """Return whether the bytes were uploaded and not removed."""
+        return self.uploaded_at is not None and self.deleted_at is None
+
 
 @dataclass(frozen=True)
 class Snapshot:

@@ -5,26 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from sallyport_common.protocol import CLASSIC_DATABASES, ERROR_ACTION, JobRow
+from sallyport_common.protocol import CLASSIC_DATABASES, ERROR_ACTION
+from sallyport_common.schemas import fill
 from sallyport_job_server.models import Backend, Job, JobRequest, NotFoundError
+from sallyport_job_server.schemas.jobs import JobReport, ListedRequest, ListedWorkspace
 from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.storage import backends, projects, requests, tables
 from sallyport_job_server.storage.database import Change, Database, add, put
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What a runner is shown, and the counter that it belongs to."""
-
-    counter: int
-    rows: list[dict[str, Any]]
 
 
 class JobQueue:
@@ -34,23 +26,23 @@ class JobQueue:
         self._database, self._watcher = database, watcher
 
     def wait(self, backend: Backend, known: str, seconds: float) -> bool:
-        """Hold on until the counter is not `known`, or time is up; return whether it differs."""
+        """Wait until the counter is not `known`, or time is up; return whether it differs."""
         with self._database.read() as connection:
             present = backends.counter(connection, backend.id)
         if str(present) != known or seconds <= 0:
             return str(present) != known
         return self._watcher.wait(backend.id, present, seconds)
 
-    def listing(self, backend: Backend) -> Listing:
-        """Return the requests that have not ended."""
+    def listing(self, backend: Backend) -> tuple[int, list[ListedRequest]]:
+        """Return the change counter and the requests that have not ended."""
         with self._database.read() as connection:
             # The counter first: rows that are newer than it only cost one more look.
             counter = backends.counter(connection, backend.id)
-            found = requests.listed(connection, backend.id)
-        return Listing(counter, [request_row(request) for request in found])
+            listed = requests.listed(connection, backend.id)
+        return counter, [_listed(request) for request in listed]
 
-    def receive(self, backend: Backend, rows: Sequence[JobRow]) -> None:
-        """Keep what a runner reports; rows of unknown or foreign requests are logged, not kept."""
+    def receive(self, backend: Backend, rows: Sequence[JobReport]) -> None:
+        """Store what a runner reports; rows of unknown or foreign requests are only logged."""
         identifiers = list({row.job_request_id for row in rows})
         with self._database.change(f"backend:{backend.slug}") as change:
             numbers = requests.numbers(change.connection, identifiers, backend.id)
@@ -69,13 +61,13 @@ class JobQueue:
             log.info("jobs missing from a report are kept", extra={"jobs": sorted(missing)})
 
     def _receive_row(
-        self, change: Change, row: JobRow, request_id: int | None, present: dict[str, Job]
+        self, change: Change, row: JobReport, request_id: int | None, present: dict[str, Job]
     ) -> bool:
-        """Keep one row; return whether it may change what the runner is shown."""
+        """Store one row; return whether it may change what the runner is shown."""
         if request_id is None:
             log.warning("job of an unknown request", extra={"request": row.job_request_id})
             return False
-        values = asdict(row) | {"job_request_id": request_id}
+        values = row.columns() | {"job_request_id": request_id}
         known = present.get(row.identifier)
         if known is None:
             taken = requests.job(change.connection, row.identifier)
@@ -102,13 +94,13 @@ class JobQueue:
                 raise NotFoundError(f"There is no workspace '{name}'.")
             return latest_statuses(connection, workspace.id, backend.id)
 
-    def job_rows(self, backend: Backend, identifiers: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the stored rows of a backend's own requests, for a runner that lost its own."""
+    def reports(self, backend: Backend, identifiers: Sequence[str]) -> list[JobReport]:
+        """Return the stored jobs of a backend's own requests, for a runner that lost its own."""
         with self._database.read() as connection:
             numbers = requests.numbers(connection, identifiers, backend.id)
             names = {number: identifier for identifier, number in numbers.items()}
-            found = requests.jobs_of(connection, list(numbers.values()))
-        return [job_row(job, names[job.job_request_id]) for job in found]
+            stored = requests.jobs_of(connection, list(numbers.values()))
+        return [_report(job, names[job.job_request_id]) for job in stored]
 
 
 def latest_statuses(
@@ -119,35 +111,20 @@ def latest_statuses(
     return {action: last.status for action, last in latest.items() if action != ERROR_ACTION}
 
 
-def request_row(request: JobRequest) -> dict[str, Any]:
-    """Return the classic row of a request, with the signed envelope beside it."""
-    return {
-        "backend": request.backend,
-        "sha": request.sha,
-        "identifier": request.identifier,
-        "force_run_dependencies": request.force_run_dependencies,
-        "requested_actions": request.requested_actions,
-        "cancelled_actions": request.cancelled_actions,
-        "created_by": request.created_by,
-        "created_at": request.created_at,
-        "workspace": {
-            "name": request.workspace,
-            "repo": request.repo,
-            "branch": request.branch,
-            "db": CLASSIC_DATABASES.get(request.database_name, request.database_name),
-            "created_by": request.created_by,
-            "created_at": request.workspace_created_at,
-        },
-        "database_name": request.database_name,
-        "project": request.project,
-        "orgs": [],
-        "codelists_ok": request.codelists_ok,
-        "envelope": json.loads(request.envelope),
-    }
+def _listed(request: JobRequest) -> ListedRequest:
+    """Return a request as runners see it, with the signed envelope beside it."""
+    workspace = ListedWorkspace(
+        name=request.workspace,
+        repo=request.repo,
+        branch=request.branch,
+        db=CLASSIC_DATABASES.get(request.database_name, request.database_name),
+        created_by=request.created_by,
+        created_at=request.workspace_created_at,
+    )
+    envelope = json.loads(request.envelope)
+    return fill(ListedRequest, request, workspace=workspace, orgs=[], envelope=envelope)
 
 
-def job_row(job: Job, request: str) -> dict[str, Any]:
-    """Return the wire row of a stored job."""
-    values = asdict(job) | {"job_request_id": request}
-    del values["id"]
-    return JobRow(**values).to_wire()
+def _report(job: Job, request: str) -> JobReport:
+    # Peers know this flag as an integer.
+    return fill(JobReport, job, job_request_id=request, requires_db=int(job.requires_db))

@@ -11,7 +11,6 @@ import hmac
 import secrets
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -19,6 +18,7 @@ from sallyport_common.settings import Secret
 from sallyport_common.throttle import Throttle, account
 from sallyport_job_server.models import Backend, ForbiddenError, NotFoundError, User
 from sallyport_job_server.roles import Permission, permissions_of
+from sallyport_job_server.schemas.releases import Person, PersonWorkspace, ProjectDetails
 from sallyport_job_server.services import clock
 from sallyport_job_server.storage import backends, projects, tables, users
 from sallyport_job_server.storage.database import Database, add
@@ -64,7 +64,7 @@ class LoginTokens:
             change.record("login_token.create", user.username, expires_at=expires)
         return token, expires
 
-    def redeem(self, backend: Backend, name: str, token: str) -> dict[str, Any]:
+    def redeem(self, backend: Backend, name: str, token: str) -> Person:
         """Use a token up and return the person; raise ForbiddenError, the same for every fault."""
         subject = account(name, "hatch")
         self._throttle.check(subject)
@@ -82,7 +82,7 @@ class LoginTokens:
             return False
         return user.is_active and users.use_login_token(connection, kept[0], clock.now())
 
-    def person(self, backend: Backend, name: str) -> dict[str, Any]:
+    def person(self, backend: Backend, name: str) -> Person:
         """Return what the hatch may know of a person; raise NotFoundError for an unknown one."""
         with self._database.read() as connection:
             user = users.by_name_or_email(connection, name)
@@ -90,30 +90,26 @@ class LoginTokens:
                 raise NotFoundError(f"There is no user '{name}'.")
             return self._person(connection, backend, user)
 
-    def _person(self, connection: Connection, backend: Backend, user: User) -> dict[str, Any]:
+    def _person(self, connection: Connection, backend: Backend, user: User) -> Person:
         if not backends.is_member(connection, user.id, backend.id):
             raise ForbiddenError(f"{user.username} may not use the backend {backend.slug}.")
-        return {
-            "username": user.username,
-            "fullname": user.fullname,
-            "workspaces": _workspaces(connection, user),
-            "copiloted_workspaces": {},
-            "output_checker": Permission.RELEASE_FILE_UPLOAD in permissions_of(user.roles),
-            "readonly_access": False,
-        }
+        return Person(
+            username=user.username,
+            fullname=user.fullname,
+            workspaces=_workspaces(connection, user),
+            copiloted_workspaces={},
+            output_checker=Permission.RELEASE_FILE_UPLOAD in permissions_of(user.roles),
+            readonly_access=False,
+        )
 
 
-def _workspaces(connection: Connection, user: User) -> dict[str, Any]:
+def _workspaces(connection: Connection, user: User) -> dict[str, PersonWorkspace]:
     roles = projects.memberships(connection, user.id)
     return {
-        workspace.name: {
-            "project_details": {
-                "name": workspace.project_name,
-                "ongoing": workspace.project_ongoing,
-                "orgs": [],
-            },
-            "archived": workspace.archived,
-        }
+        workspace.name: PersonWorkspace(
+            ProjectDetails(workspace.project_name, workspace.project_ongoing, []),
+            workspace.archived,
+        )
         for workspace in projects.every_workspace(connection)
         if Permission.UNRELEASED_OUTPUTS_VIEW in permissions_of(roles.get(workspace.project_id, []))
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -23,8 +22,8 @@ from sallyport_job_server.models import (
     User,
 )
 from sallyport_job_server.roles import Permission
+from sallyport_job_server.schemas.releases import TOO_LARGE, FileList, ListedFile
 from sallyport_job_server.services import access, clock
-from sallyport_job_server.services.file_list import TOO_LARGE, Listed
 from sallyport_job_server.storage import projects, releases, tables
 from sallyport_job_server.storage.database import Database, add, put
 from sallyport_job_server.storage.files import ReleaseStore
@@ -43,11 +42,10 @@ class Releases:
         backend: Backend,
         user: User,
         workspace_name: str,
-        files: Sequence[Listed],
-        details: dict[str, Any],
+        announced: FileList,
     ) -> Release:
         """Announce files; the same `airlock_id` with the same hashes is the same release."""
-        wanted = details.get("airlock_id")
+        files, wanted = announced.files, announced.metadata.get("airlock_id")
         identifier = wanted if isinstance(wanted, str) and is_ulid(wanted) else new_ulid()
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.RELEASE_FILE_UPLOAD)
@@ -65,11 +63,10 @@ class Releases:
                 backend_id=backend.id,
                 created_by_id=user.id,
                 created_at=clock.now(),
-                details=details,
+                details=announced.metadata,
             )
             for file in files:
-                values = {"id": new_ulid(), "release_id": identifier, **vars(file)}
-                add(change.connection, tables.release_files, **values)
+                add(change.connection, tables.release_files, **_columns(file, identifier))
             names = {file.name: file.sha256 for file in files}
             change.record(
                 "release.create", identifier, workspace=workspace_name, backend=backend.slug,
@@ -127,7 +124,7 @@ class Releases:
             )
             change.record("release.upload", file.id, release=file.release_id, sha256=file.sha256)
 
-    def review(self, user: User, release_id: str, files: Sequence[Listed]) -> None:
+    def review(self, user: User, release_id: str, files: Sequence[ListedFile]) -> None:
         """Keep reviews; each file must be in the release with the same hash."""
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.RELEASE_FILE_UPLOAD)
@@ -212,12 +209,25 @@ class Releases:
         return file
 
 
+def _columns(file: ListedFile, release_id: str) -> dict[str, object]:
+    return {
+        "id": new_ulid(),
+        "release_id": release_id,
+        "name": file.name,
+        "sha256": file.sha256,
+        "size": file.size,
+        "date": file.date,
+        "details": file.metadata or {},
+        "review": file.review,
+    }
+
+
 def _same(
     connection: Connection,
     present: Release,
     backend: Backend,
     workspace: str,
-    files: Sequence[Listed],
+    files: Sequence[ListedFile],
 ) -> Release:
     kept = {file.sha256 for file in releases.files_of_release(connection, present.id)}
     place = (present.backend, present.workspace)

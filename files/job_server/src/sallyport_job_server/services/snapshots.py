@@ -30,7 +30,7 @@ class Snapshots:
             unknown = sorted(wanted - set(files))
             if unknown:
                 raise Problem(f"The workspace has no file '{unknown[0]}'.")
-            kept = sorted(one for one in wanted if _is_here(files[one]))
+            kept = sorted(one for one in wanted if files[one].is_here)
             if not kept:
                 raise Problem("Select at least one available file.")
             key = hashlib.sha256("\n".join(kept).encode()).hexdigest()
@@ -96,10 +96,6 @@ class Snapshots:
                 (snapshot, files.get(snapshot.id, []))
                 for snapshot in releases.snapshots(connection, workspace.id)
             ]
-
-
-def _is_here(file: ReleaseFile) -> bool:
-    return file.uploaded_at is not None and file.deleted_at is None
 
 
 def _required(snapshot: Snapshot | None) -> Snapshot:

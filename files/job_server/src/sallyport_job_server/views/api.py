@@ -2,198 +2,171 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.schemas import fill
 from sallyport_common.web import client_address
-from sallyport_job_server.models import Job, JobRequest, ReleaseFile, User, Workspace
+from sallyport_job_server.models import JobRequest, ReleaseFile, User
+from sallyport_job_server.schemas import people
 from sallyport_job_server.services.job_requests import RequestView
-from sallyport_job_server.views import api_fields as fields
-from sallyport_job_server.views.bodies import read
 from sallyport_job_server.views.context import absolute, services
 from sallyport_job_server.views.openapi import document
+from sallyport_job_server.views.operations import Caller, operation
 
 blueprint = Blueprint("api", __name__)
-
-JOB_FIELDS = (
-    "identifier", "action", "run_command", "status", "status_code", "status_message",
-    "created_at", "updated_at", "started_at", "completed_at",
-)  # fmt: skip
 
 
 def _user() -> User:
     return services().access_tokens.owner(request.headers.get("Authorization", ""))
 
 
-def request_object(kept: JobRequest) -> dict[str, Any]:
-    """Return a job request without its jobs."""
-    names = (
-        "identifier", "workspace", "backend", "branch", "sha", "requested_actions",
-        "cancelled_actions", "force_run_dependencies", "created_by", "created_at",
-    )  # fmt: skip
-    found = {name: getattr(kept, name) for name in names}
-    page = absolute("research.job_request", identifier=kept.identifier)
-    return found | {"url": page}
+PERSON = Caller("access_token", _user)
 
 
-def job_object(job: Job) -> dict[str, Any]:
-    """Return a job as people see it."""
-    return {name: getattr(job, name) for name in JOB_FIELDS}
+def _request(view: RequestView) -> people.JobRequest:
+    page = absolute("research.job_request", identifier=view.request.identifier)
+    return fill(
+        people.JobRequest,
+        view.request,
+        url=page,
+        status=view.status,
+        final=view.final,
+        jobs=view.jobs,
+    )
 
 
-def _view_object(view: RequestView) -> dict[str, Any]:
-    found = request_object(view.request) | {"status": view.status, "final": view.final}
-    return found | {"jobs": [job_object(job) for job in view.jobs]}
-
-
-def _workspace_object(workspace: Workspace) -> dict[str, Any]:
-    names = ("name", "project", "repo", "branch", "archived", "created_by", "created_at")
-    return {name: getattr(workspace, name) for name in names}
-
-
-def _file_object(file: ReleaseFile) -> dict[str, Any]:
+def _file(file: ReleaseFile) -> people.File:
     url = absolute("classic_releases.released_file", file_id=file.id)
-    names = ("id", "name", "sha256", "size")
-    return {name: getattr(file, name) for name in names} | {"url": url}
+    return fill(people.File, file, url=url)
 
 
 @blueprint.get("/openapi.json")
 def openapi() -> ResponseReturnValue:
-    """Answer the description of this API."""
-    return document(current_app.config["PUBLIC_URL"])
+    """Return the description of the APIs."""
+    return document(current_app)
 
 
 @blueprint.post("/tokens")
-def create_token() -> ResponseReturnValue:
-    """Make an access token from user name and password."""
-    body = read(fields.TOKEN)
-    user = services().accounts.log_in(
-        body["username"], body["password"], body["totp"], client_address()
-    )
-    return {"token": services().access_tokens.create(user, body["label"] or "api")}, 201
+@operation(people.Token, body=people.TokenBody, status=201)
+def create_token(body: people.TokenBody) -> object:
+    """Create an access token from user name and password."""
+    user = services().accounts.log_in(body.username, body.password, body.totp, client_address())
+    return people.Token(services().access_tokens.create(user, body.label or "api"))
 
 
 @blueprint.post("/users")
-def create_user() -> ResponseReturnValue:
-    """Make an account."""
-    user, body = _user(), read(fields.USER)
-    made = services().accounts.create(user, **body)
-    return {"username": made.username, "fullname": made.fullname, "roles": made.roles}, 201
+@operation(people.User, by=PERSON, body=people.UserBody, status=201)
+def create_user(user: User, body: people.UserBody) -> object:
+    """Create an account."""
+    return services().accounts.create(
+        user,
+        username=body.username,
+        fullname=body.fullname,
+        email=body.email,
+        password=body.password,
+        roles=body.roles,
+    )
 
 
 @blueprint.post("/projects")
-def create_project() -> ResponseReturnValue:
-    """Make a project."""
-    user, body = _user(), read(fields.PROJECT)
-    made = services().directory.create_project(user, body["slug"], body["name"])
-    return {"slug": made.slug, "name": made.name}, 201
+@operation(people.Project, by=PERSON, body=people.ProjectBody, status=201)
+def create_project(user: User, body: people.ProjectBody) -> object:
+    """Create a project."""
+    return services().directory.create_project(user, body.slug, body.name)
 
 
 @blueprint.post("/projects/<slug>/members")
-def set_member(slug: str) -> ResponseReturnValue:
+@operation(people.Member, by=PERSON, body=people.MemberBody)
+def set_member(user: User, body: people.MemberBody, slug: str) -> object:
     """Set a person's roles in a project."""
-    user, body = _user(), read(fields.MEMBER)
-    services().directory.set_member(user, slug, body["username"], body["roles"])
-    return {"project": slug, **body}
+    services().directory.set_member(user, slug, body.username, body.roles)
+    return fill(people.Member, body, project=slug)
 
 
 @blueprint.post("/workspaces")
-def create_workspace() -> ResponseReturnValue:
-    """Make a workspace."""
-    user = _user()
-    return _workspace_object(
-        services().directory.create_workspace(user, **read(fields.WORKSPACE))
-    ), 201
+@operation(people.Workspace, by=PERSON, body=people.WorkspaceBody, status=201)
+def create_workspace(user: User, body: people.WorkspaceBody) -> object:
+    """Create a workspace."""
+    return services().directory.create_workspace(
+        user, name=body.name, project=body.project, repo=body.repo, branch=body.branch
+    )
 
 
 @blueprint.get("/workspaces/<name>")
-def workspace(name: str) -> ResponseReturnValue:
-    """Answer a workspace."""
-    return _workspace_object(services().directory.workspace(_user(), name))
+@operation(people.Workspace, by=PERSON)
+def workspace(user: User, name: str) -> object:
+    """Return a workspace."""
+    return services().directory.workspace(user, name)
 
 
 @blueprint.get("/workspaces/<name>/releases")
-def workspace_releases(name: str) -> ResponseReturnValue:
-    """Answer a workspace's releases with the files that are here."""
-    found = services().releases.of_workspace(_user(), name)
+@operation(list[people.Release], by=PERSON)
+def workspace_releases(user: User, name: str) -> object:
+    """Return a workspace's releases with the files that were uploaded and not removed."""
     return [
-        {
-            "id": release.id,
-            "created_at": release.created_at,
-            "created_by": release.created_by,
-            "backend": release.backend,
-            "files": [
-                _file_object(file) for file in files if file.uploaded_at and not file.deleted_at
-            ],
-        }
-        for release, files in found
+        fill(people.Release, release, files=[_file(file) for file in files if file.is_here])
+        for release, files in services().releases.of_workspace(user, name)
     ]
 
 
 @blueprint.post("/workspaces/<name>/hatch-tokens")
-def create_hatch_token(name: str) -> ResponseReturnValue:
+@operation(people.HatchToken, by=PERSON, body=people.HatchTokenBody, status=201)
+def create_hatch_token(user: User, body: people.HatchTokenBody, name: str) -> object:
     """Sign a token for reading this workspace at a backend's hatch."""
-    user, body = _user(), read(fields.HATCH_TOKEN)
-    return services().hatch_tokens.create(user, name, body["backend"]), 201
+    return services().hatch_tokens.create(user, name, body.backend)
 
 
 @blueprint.get("/backends")
-def backends() -> ResponseReturnValue:
-    """Answer all backends, and which of them this person may use."""
-    mine = {backend.slug for backend in services().backends.of(_user())}
+@operation(list[people.Backend], by=PERSON)
+def backends(user: User) -> object:
+    """Return all backends, and which of them this person may use."""
+    mine = {backend.slug for backend in services().backends.of(user)}
     return [
-        {
-            "slug": backend.slug,
-            "name": backend.name,
-            "hatch_url": backend.hatch_url,
-            "is_active": backend.is_active,
-            "last_seen_at": backend.last_seen_at,
-            "member": backend.slug in mine,
-        }
+        fill(people.Backend, backend, member=backend.slug in mine)
         for backend in services().backends.all()
     ]
 
 
 @blueprint.post("/backends/<slug>/members")
-def add_backend_member(slug: str) -> ResponseReturnValue:
+@operation(people.BackendMember, by=PERSON, body=people.BackendMemberBody)
+def add_backend_member(user: User, body: people.BackendMemberBody, slug: str) -> object:
     """Let a person use a backend."""
-    user, body = _user(), read(fields.BACKEND_MEMBER)
-    services().accounts.add_to_backend(user, slug, body["username"])
-    return {"backend": slug, **body}
+    services().accounts.add_to_backend(user, slug, body.username)
+    return people.BackendMember(slug, body.username)
 
 
 @blueprint.post("/job-requests")
-def create_job_request() -> ResponseReturnValue:
-    """Ask for actions to be run."""
-    user, body = _user(), read(fields.JOB_REQUEST)
-    made = services().job_requests.create(
+@operation(people.JobRequest, by=PERSON, body=people.JobRequestBody, status=201)
+def create_job_request(user: User, body: people.JobRequestBody) -> object:
+    """Submit a job request."""
+    request: JobRequest = services().job_requests.create(
         user,
-        workspace_name=body["workspace"],
-        backend_slug=body["backend"],
-        actions=body["requested_actions"],
-        force=body["force_run_dependencies"],
-        branch=body["branch"],
+        workspace_name=body.workspace,
+        backend_slug=body.backend,
+        actions=body.requested_actions,
+        force=body.force_run_dependencies,
+        branch=body.branch,
     )
-    return request_object(made) | {"status": "pending", "final": False, "jobs": []}, 201
+    return _request(RequestView(request, []))
 
 
 @blueprint.get("/job-requests/<identifier>")
-def job_request(identifier: str) -> ResponseReturnValue:
-    """Answer a job request with its jobs."""
-    return _view_object(services().job_requests.look(_user(), identifier))
+@operation(people.JobRequest, by=PERSON)
+def job_request(user: User, identifier: str) -> object:
+    """Return a job request with its jobs."""
+    return _request(services().job_requests.look(user, identifier))
 
 
 @blueprint.post("/job-requests/<identifier>/cancel")
-def cancel(identifier: str) -> ResponseReturnValue:
-    """Ask for a request's actions, or some of them, to be stopped."""
-    user, body = _user(), read(fields.CANCEL)
-    return _view_object(services().job_requests.cancel(user, identifier, body["actions"]))
+@operation(people.JobRequest, by=PERSON, body=people.CancelBody)
+def cancel(user: User, body: people.CancelBody, identifier: str) -> object:
+    """Cancel a job request's actions, or some of them."""
+    return _request(services().job_requests.cancel(user, identifier, body.actions))
 
 
 @blueprint.post("/login-tokens")
-def create_login_token() -> ResponseReturnValue:
-    """Make a one-use log-in for the hatch."""
-    token, expires_at = services().login_tokens.create(_user())
-    return {"token": token, "expires_at": expires_at}, 201
+@operation(people.LoginToken, by=PERSON, status=201)
+def create_login_token(user: User) -> object:
+    """Create a one-use log-in for the hatch."""
+    return people.LoginToken(*services().login_tokens.create(user))

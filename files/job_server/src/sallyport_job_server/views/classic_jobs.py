@@ -1,30 +1,45 @@
-"""The classic job API under `/api/v2/`, for runners."""
+"""The classic job API under `/api/v2/`, for runners and monitors."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from sallyport_common.protocol import LONGEST_WAIT, JobRow, parse_utc, utc_text
-from sallyport_job_server.models import Backend, Problem
+from sallyport_common.protocol import LONGEST_WAIT, State
+from sallyport_common.schemas import FaultKind
+from sallyport_job_server.models import Backend, Problem, User
+from sallyport_job_server.roles import PROJECT_ROLES, classic, permissions_of
+from sallyport_job_server.schemas import jobs as schemas
 from sallyport_job_server.services.backend_access import Scope
-from sallyport_job_server.services.job_checks import problems_of
-from sallyport_job_server.views.bodies import json_body
 from sallyport_job_server.views.context import services, session_user
+from sallyport_job_server.views.operations import BodyError, Caller, operation
 
 blueprint = Blueprint("classic_jobs", __name__)
 
-_TIMES = ("created_at", "updated_at", "started_at", "completed_at")
-
 
 def _runner() -> Backend:
-    """Return the backend that calls, and keep that it was heard of."""
+    """Return the backend that calls, and record the time of its call."""
     backend = services().backends.caller(request.headers.get("Authorization"), Scope.JOBS)
     services().backends.seen(backend, _flags())
     return backend
+
+
+def _reader() -> Backend | User:
+    """Return the backend or the person that reads statuses."""
+    header = request.headers.get("Authorization", "")
+    if header and ":" not in header:
+        return services().backends.caller(header, *Scope)
+    return session_user() or services().access_tokens.owner(header)
+
+
+RUNNER = Caller("backend_token", _runner)
+ANY_BACKEND = Caller(
+    "backend_token",
+    lambda: services().backends.caller(request.headers.get("Authorization"), *Scope),
+)
+READER = Caller("access_token", _reader)
 
 
 def _flags() -> dict[str, object] | None:
@@ -48,65 +63,82 @@ def _wait() -> float:
 
 
 @blueprint.get("/job-requests/")
-def job_requests() -> ResponseReturnValue:
-    """Answer what is to run; with `wait` and If-None-Match, once it differs or time is up."""
-    backend = _runner()
+@operation(schemas.Listing, by=RUNNER)
+def job_requests(backend: Backend) -> object:
+    """Return what is to run; with `wait` and If-None-Match, once it differs or time is up."""
     known = request.headers.get("If-None-Match", "").strip().removeprefix("W/").strip('"')
     if known and not services().job_queue.wait(backend, known, _wait()):
         return Response(status=304, headers={"ETag": f'"{known}"'})
-    listing = services().job_queue.listing(backend)
-    body = {"count": len(listing.rows), "next": None, "previous": None, "results": listing.rows}
-    return body, 200, {"ETag": f'"{listing.counter}"'}
+    counter, rows = services().job_queue.listing(backend)
+    return schemas.Listing(len(rows), rows), {"ETag": f'"{counter}"'}
+
+
+def _reject(problem: Problem) -> ResponseReturnValue:
+    """Answer by element of the list and by field, as classic servers do."""
+    if not isinstance(problem, BodyError):
+        raise problem
+    if not isinstance(problem.value, list):
+        return {"non_field_errors": ["Expected a list of jobs."]}, 400
+    rows: list[dict[str, list[str]]] = [{} for _row in problem.value]
+    for fault in problem.faults:
+        index, *names = fault.path
+        name = str(names[0]) if names else "non_field_errors"
+        start = "This field is required and must be" if names else "A job must be"
+        if names and fault.kind is not FaultKind.MISSING:
+            start = "This field must be"
+        rows[int(index)].setdefault(name, []).append(f"{start} {fault.text}.")
+    return rows, 400
 
 
 @blueprint.post("/jobs/")
-def jobs() -> ResponseReturnValue:
-    """Keep what a runner reports about its jobs."""
-    backend = _runner()
-    body = json_body()
-    if not isinstance(body, list):
-        return {"non_field_errors": ["Expected a list of jobs."]}, 400
-    problems = [problems_of(row) for row in body]
-    if not any(problems):
-        rows = [_row(row, found) for row, found in zip(body, problems, strict=True)]
-    if any(problems):
-        return problems, 400
-    services().job_queue.receive(backend, rows)
-    return {"status": "success"}
-
-
-def _row(row: dict[str, Any], problems: dict[str, list[str]]) -> JobRow:
-    """Return a posted job with its times in our form; add a problem for what is not a time."""
-    times = {}
-    for name in _TIMES:
-        try:
-            times[name] = utc_text(parse_utc(row[name])) if row[name] is not None else None
-        except (ValueError, OverflowError):
-            problems[name] = ["This is not a time with an offset or Z."]
-    return JobRow.from_wire(row | times)
+@operation(schemas.Reported, by=RUNNER, body=list[schemas.JobReport], refuse=_reject)
+def jobs(backend: Backend, reports: list[schemas.JobReport]) -> object:
+    """Store what a runner reports about its jobs."""
+    services().job_queue.receive(backend, reports)
+    return schemas.Reported()
 
 
 @blueprint.get("/jobs/")
-def stored_jobs() -> ResponseReturnValue:
-    """Answer the stored jobs of requests (`job_request_id`, repeated) to a runner that lost its."""
-    backend = _runner()
+@operation(schemas.StoredJobs, by=RUNNER)
+def stored_jobs(backend: Backend) -> object:
+    """Return stored jobs (`job_request_id`, repeated) to a runner that lost its own."""
     identifiers = request.args.getlist("job_request_id")
-    return {"results": services().job_queue.job_rows(backend, identifiers)}
+    return schemas.StoredJobs(services().job_queue.reports(backend, identifiers))
 
 
 @blueprint.get("/workspaces/<name>/statuses/")
-def statuses(name: str) -> ResponseReturnValue:
-    """Answer the latest status of each action, to a person, or to a backend of its own jobs."""
-    header = request.headers.get("Authorization", "")
-    if header and ":" not in header:
-        backend = services().backends.caller(header, *Scope)
-        return services().job_queue.statuses(backend, name)
-    user = session_user() or services().access_tokens.owner(header)
-    workspace = services().directory.workspace(user, name)
-    return services().job_requests.statuses(workspace)
+@operation(dict[str, State], by=READER)
+def statuses(reader: Backend | User, name: str) -> object:
+    """Return the latest status of each action, to a person, or to a backend of its own jobs."""
+    if isinstance(reader, Backend):
+        return services().job_queue.statuses(reader, name)
+    return services().job_requests.statuses(services().directory.workspace(reader, name))
 
 
 @blueprint.get("/workspaces/<name>/status")
-def release_flow(name: str) -> ResponseReturnValue:
-    """Answer that every workspace is released by files."""
-    return {"uses_new_release_flow": bool(name)}
+@operation(schemas.ReleaseFlow)
+def release_flow(name: str) -> object:
+    """Say that every workspace is released by files."""
+    return schemas.ReleaseFlow(bool(name))
+
+
+@blueprint.get("/users/<username>/")
+@operation(schemas.UserPermissions, by=ANY_BACKEND)
+def user(_backend: Backend, username: str) -> object:
+    """Return a person's roles and permissions under the classic names, to a backend."""
+    person, inside = services().accounts.roles_of(username)
+    permissions = schemas.Permissions(
+        sorted(permissions_of(person.roles)),
+        [
+            schemas.ProjectPermissions(slug, sorted(permissions_of(roles)))
+            for slug, roles in inside.items()
+        ],
+    )
+    roles = schemas.ClassicRoles(
+        classic(person.roles),
+        [
+            schemas.ProjectClassicRoles(slug, classic(r for r in roles if r in PROJECT_ROLES))
+            for slug, roles in inside.items()
+        ],
+    )
+    return schemas.UserPermissions(permissions, roles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,30 +10,36 @@ from werkzeug.http import http_date, parse_options_header
 
 from sallyport_common.outputs import MAX_FILE_BYTES
 from sallyport_common.protocol import parse_utc
+from sallyport_common.schemas import fill
 from sallyport_common.web import check_csrf
 from sallyport_job_server.models import AlreadyUploadedError, Backend, Problem, ReleaseFile, User
+from sallyport_job_server.schemas import releases as schemas
 from sallyport_job_server.services.backend_access import Scope
-from sallyport_job_server.services.file_list import TOO_LARGE, read_details, read_files
 from sallyport_job_server.services.previews import IMAGES
 from sallyport_job_server.storage.files import ReleaseStore
-from sallyport_job_server.views.bodies import Fields, json_body, read, text
 from sallyport_job_server.views.context import absolute, services, session_user
+from sallyport_job_server.views.operations import Caller, operation
 
 blueprint = Blueprint("classic_releases", __name__)
 
-LOG_IN: Fields = {"user": text("user name or mail address"), "token": text("three words")}
-PERSON: Fields = {"user": text("user name or mail address")}
 MEDIA = {"csv": "text/csv", "txt": "text/plain", "log": "text/plain", "json": "application/json"}
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+class Checker(NamedTuple):
+    """A backend, and the output checker in whose name it releases."""
+
+    backend: Backend
+    user: User
 
 
 def _backend(*scopes: Scope) -> Backend:
     return services().backends.caller(request.headers.get("Authorization"), *scopes)
 
 
-def _checker(*scopes: Scope) -> tuple[Backend, User]:
+def _checker(*scopes: Scope) -> Checker:
     backend = _backend(*scopes)
-    return backend, services().backends.releaser(backend, request.headers.get("OS-User"))
+    return Checker(backend, services().backends.releaser(backend, request.headers.get("OS-User")))
 
 
 def _reader() -> User:
@@ -50,82 +56,85 @@ def _person() -> User:
     return _reader()
 
 
-def index_entry(file: ReleaseFile, *, prefixed: bool = False) -> dict[str, Any]:
+def _visitor() -> User | None:
+    return _reader() if request.headers.get("Authorization") else session_user()
+
+
+HATCH = Caller("backend_token", lambda: _backend(Scope.REVIEW))
+PUBLISHER = Caller("backend_token", lambda: _checker(Scope.PUBLISH))
+REVIEWER = Caller("backend_token", lambda: _checker(Scope.PUBLISH, Scope.REVIEW))
+READER = Caller("access_token", _reader)
+PERSON = Caller("access_token", _person)
+VISITOR = Caller("", _visitor)
+
+
+def _entry(file: ReleaseFile, name: str = "", url: str = "") -> schemas.IndexEntry:
     """Return a file in the shape of the release API's index."""
-    return {
-        "name": f"{file.backend}/{file.name}" if prefixed else file.name,
-        "id": file.id,
-        "url": url_for("classic_releases.released_file", file_id=file.id),
-        "user": file.created_by,
-        "date": file.date,
-        "sha256": file.sha256,
-        "size": file.size,
-        "is_deleted": file.deleted_at is not None,
-        "backend": file.backend,
-        "metadata": file.details,
-        "review": file.review,
-    }
+    return fill(
+        schemas.IndexEntry,
+        file,
+        name=name or file.name,
+        url=url or url_for("classic_releases.released_file", file_id=file.id),
+        user=file.created_by,
+        is_deleted=file.deleted_at is not None,
+        metadata=file.details,
+    )
 
 
 @blueprint.post("/releases/authenticate")
-def authenticate() -> ResponseReturnValue:
-    """Use up a one-use log-in and answer the person."""
-    backend = _backend(Scope.REVIEW)
-    body = read(LOG_IN)
-    return services().login_tokens.redeem(backend, body["user"], body["token"])
+@operation(schemas.Person, by=HATCH, body=schemas.LogInBody)
+def authenticate(backend: Backend, body: schemas.LogInBody) -> object:
+    """Use up a one-use log-in and return the person."""
+    return services().login_tokens.redeem(backend, body.user, body.token)
 
 
 @blueprint.post("/releases/authorise")
-def authorise() -> ResponseReturnValue:
-    """Answer what a person may see and do at the hatch now."""
-    backend = _backend(Scope.REVIEW)
-    return services().login_tokens.person(backend, read(PERSON)["user"])
+@operation(schemas.Person, by=HATCH, body=schemas.PersonBody)
+def authorise(backend: Backend, body: schemas.PersonBody) -> object:
+    """Return what a person may see and do at the hatch now."""
+    return services().login_tokens.person(backend, body.user)
+
+
+def _event_error(problem: Problem) -> ResponseReturnValue:
+    return {"status": "error", "message": str(problem)}, 201
 
 
 @blueprint.post("/airlock/events/")
-def airlock_event() -> ResponseReturnValue:
-    """Keep an event of the review workflow; always 201, as its senders expect."""
-    backend = _backend(Scope.REVIEW)
-    try:
-        body = json_body()
-        if not isinstance(body, dict):
-            raise Problem("The body must be a JSON object.")
-        services().audit.hatch_event(backend, body)
-    except Problem as problem:
-        return {"status": "error", "message": str(problem)}, 201
-    return {"status": "ok"}, 201
+@operation(schemas.EventAnswer, by=HATCH, body=schemas.Event, status=201, refuse=_event_error)
+def airlock_event(backend: Backend, event: schemas.Event) -> object:
+    """Record an event of the review workflow; always 201, as its senders expect."""
+    services().audit.hatch_event(backend, event)
+    return schemas.EventAnswer("ok")
 
 
 @blueprint.post("/releases/workspace/<name>")
-def create_release(name: str) -> ResponseReturnValue:
+@operation(schemas.CreatedRelease, by=PUBLISHER, body=schemas.FileList, status=201)
+def create_release(checker: Checker, announced: schemas.FileList, name: str) -> object:
     """Announce a release."""
-    backend, user = _checker(Scope.PUBLISH)
-    body = json_body()
-    files = read_files(body)
-    release = services().releases.create(backend, user, name, files, read_details(body))
+    release = services().releases.create(*checker, name, announced)
     url = absolute("releases.release", release_id=release.id)
-    answer = {"release_id": release.id, "release_url": url}
-    return answer, 201, {"Release-Id": release.id}
+    return schemas.CreatedRelease(release.id, url), {"Release-Id": release.id}
 
 
 @blueprint.get("/releases/workspace/<name>")
-def workspace_index(name: str) -> ResponseReturnValue:
-    """Answer the newest version of each file of a workspace."""
-    files = services().releases.newest(_reader(), name)
-    return {"files": [index_entry(file, prefixed=True) for file in files]}
+@operation(schemas.Index, by=READER)
+def workspace_index(reader: User, name: str) -> object:
+    """Return the newest version of each file of a workspace."""
+    files = services().releases.newest(reader, name)
+    return schemas.Index([_entry(file, name=f"{file.backend}/{file.name}") for file in files])
 
 
 @blueprint.post("/releases/release/<release_id>")
-def upload(release_id: str) -> ResponseReturnValue:
-    """Keep the bytes of one announced file."""
-    backend, user = _checker(Scope.PUBLISH)
+@operation(None, by=PUBLISHER, status=201)
+def upload(checker: Checker, release_id: str) -> object:
+    """Store the bytes of one announced file."""
     if (request.content_length or 0) > MAX_FILE_BYTES:
-        raise Problem(TOO_LARGE)
+        raise Problem(schemas.TOO_LARGE)
     _kind, options = parse_options_header(request.headers.get("Content-Disposition"))
-    data = request.get_data()
-    file = services().releases.upload(backend, user, release_id, options.get("filename"), data)
+    name, data = options.get("filename"), request.get_data()
+    file = services().releases.upload(*checker, release_id, name, data)
     url = absolute("classic_releases.released_file", file_id=file.id)
-    return Response(status=201, headers={"File-Id": file.id, "Location": url})
+    return None, {"File-Id": file.id, "Location": url}
 
 
 @blueprint.errorhandler(AlreadyUploadedError)
@@ -135,26 +144,28 @@ def already_uploaded(error: AlreadyUploadedError) -> ResponseReturnValue:
 
 
 @blueprint.get("/releases/release/<release_id>")
-def release_index(release_id: str) -> ResponseReturnValue:
-    """Answer the files of a release."""
-    files = services().releases.of_release(_reader(), release_id)
-    return {"files": [index_entry(file) for file in files], "metadata": {}, "review": None}
+@operation(schemas.ReleaseIndex, by=READER)
+def release_index(reader: User, release_id: str) -> object:
+    """Return the files of a release."""
+    files = services().releases.of_release(reader, release_id)
+    return schemas.ReleaseIndex([_entry(file) for file in files])
 
 
 @blueprint.post("/releases/release/<release_id>/reviews")
-def reviews(release_id: str) -> ResponseReturnValue:
-    """Keep the reviews of a release's files."""
-    _caller, user = _checker(Scope.PUBLISH, Scope.REVIEW)
-    services().releases.review(user, release_id, read_files(json_body()))
-    return Response(status=200)
+@operation(None, by=REVIEWER, body=schemas.FileList)
+def reviews(checker: Checker, reviewed: schemas.FileList, release_id: str) -> object:
+    """Store the reviews of a release's files."""
+    services().releases.review(checker.user, release_id, reviewed.files)
+    return None
 
 
 @blueprint.get("/releases/file/<file_id>")
-def released_file(file_id: str) -> ResponseReturnValue:
-    """Answer the bytes of a released file."""
-    file = services().releases.file(_reader(), file_id)
+@operation(None, by=READER)
+def released_file(reader: User, file_id: str) -> object:
+    """Return the bytes of a released file."""
+    file = services().releases.file(reader, file_id)
     if file.uploaded_at is None:
-        return '"File not yet uploaded"', 200, {"Content-Type": "application/json"}
+        return Response('"File not yet uploaded"', mimetype="application/json")
     return send(file, "inline")
 
 
@@ -186,25 +197,20 @@ def _plain(name: str) -> str:
 
 
 @blueprint.post("/workspaces/<name>/snapshots")
-def create_snapshot(name: str) -> ResponseReturnValue:
+@operation(schemas.CreatedSnapshot, by=PERSON, body=schemas.SnapshotBody, status=201)
+def create_snapshot(user: User, body: schemas.SnapshotBody, name: str) -> object:
     """Freeze a set of files."""
-    user = _person()
-    body = json_body()
-    ids = body.get("file_ids") if isinstance(body, dict) else None
-    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-        raise Problem("The body must be an object with a list 'file_ids'.")
-    made = services().snapshots.create(user, name, ids)
-    return {"url": absolute("classic_releases.snapshot", name=name, number=made.id)}, 201
+    snapshot = services().snapshots.create(user, name, body.file_ids)
+    url = absolute("classic_releases.snapshot", name=name, number=snapshot.id)
+    return schemas.CreatedSnapshot(url)
 
 
 @blueprint.get("/workspaces/<name>/snapshots/<int:number>")
-def snapshot(name: str, number: int) -> ResponseReturnValue:
-    """Answer the files of a snapshot; no log-in is needed once it is published."""
-    user = session_user()
-    if request.headers.get("Authorization"):
-        user = _reader()
-    files = services().snapshots.look(user, name, number)
-    return {"files": [index_entry(file) | {"url": public_url(file)} for file in files]}
+@operation(schemas.Index, by=VISITOR)
+def snapshot(visitor: User | None, name: str, number: int) -> object:
+    """Return the files of a snapshot; no log-in is needed once it is published."""
+    files = services().snapshots.look(visitor, name, number)
+    return schemas.Index([_entry(file, url=public_url(file)) for file in files])
 
 
 def public_url(file: ReleaseFile) -> str:
@@ -215,7 +221,8 @@ def public_url(file: ReleaseFile) -> str:
 
 
 @blueprint.post("/workspaces/<name>/snapshots/<int:number>/publish")
-def publish_snapshot(name: str, number: int) -> ResponseReturnValue:
+@operation(None, by=PERSON)
+def publish_snapshot(user: User, name: str, number: int) -> object:
     """Make a snapshot's files public."""
-    services().snapshots.publish(_person(), name, number)
-    return Response(status=200)
+    services().snapshots.publish(user, name, number)
+    return None

@@ -1,160 +1,85 @@
-"""The OpenAPI description of `/api/v1`, made from the same fields that the views read."""
+"""The OpenAPI description of both APIs, made from what the routes declare."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
-from sallyport_common.protocol import State
-from sallyport_job_server.views import api_fields as fields
-from sallyport_job_server.views.bodies import Fields, schema
+from flask import Flask
 
-_TEXT = {"type": "string"}
-_FLAG = {"type": "boolean"}
-_TEXTS = {"type": "array", "items": _TEXT}
-_OPTIONAL_TEXT = {"type": ["string", "null"]}
+from sallyport_common import schemas
+from sallyport_job_server.schemas import Error
+from sallyport_job_server.views.operations import OPERATIONS, Operation
 
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": sorted(properties)}
-
-
-def _list(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items}
-
-
-JOB = _object(
-    identifier=_TEXT,
-    action=_TEXT,
-    run_command=_TEXT,
-    status={"enum": [str(state) for state in State]},
-    status_code=_TEXT,
-    status_message=_TEXT,
-    created_at=_TEXT,
-    updated_at=_OPTIONAL_TEXT,
-    started_at=_OPTIONAL_TEXT,
-    completed_at=_OPTIONAL_TEXT,
-)
-JOB_REQUEST = _object(
-    identifier=_TEXT,
-    workspace=_TEXT,
-    backend=_TEXT,
-    branch=_TEXT,
-    sha=_TEXT,
-    requested_actions=_TEXTS,
-    cancelled_actions=_TEXTS,
-    force_run_dependencies=_FLAG,
-    created_by=_TEXT,
-    created_at=_TEXT,
-    url=_TEXT,
-    status=_TEXT,
-    final=_FLAG,
-    jobs=_list(JOB),
-)
-WORKSPACE = _object(
-    name=_TEXT, project=_TEXT, repo=_TEXT, branch=_TEXT, archived=_FLAG, created_by=_TEXT,
-    created_at=_TEXT,
-)  # fmt: skip
-FILE = _object(id=_TEXT, name=_TEXT, sha256=_TEXT, size={"type": "integer"}, url=_TEXT)
-RELEASE = _object(id=_TEXT, created_at=_TEXT, created_by=_TEXT, backend=_TEXT, files=_list(FILE))
-BACKEND = _object(
-    slug=_TEXT, name=_TEXT, hatch_url=_TEXT, is_active=_FLAG, last_seen_at=_OPTIONAL_TEXT,
-    member=_FLAG,
-)  # fmt: skip
-ERROR = _object(detail=_TEXT)
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One call: its body if it has one, and its answer."""
-
-    summary: str
-    answer: dict[str, Any]
-    body: Fields | None = None
-    status: int = 200
-    open: bool = False
-
-
-OPERATIONS: dict[tuple[str, str], Operation] = {
-    ("post", "/tokens"): Operation(
-        "Make an access token", _object(token=_TEXT), fields.TOKEN, 201, open=True
-    ),
-    ("post", "/users"): Operation(
-        "Make an account", _object(username=_TEXT, fullname=_TEXT, roles=_TEXTS), fields.USER, 201
-    ),
-    ("post", "/projects"): Operation(
-        "Make a project", _object(slug=_TEXT, name=_TEXT), fields.PROJECT, 201
-    ),
-    ("post", "/projects/{slug}/members"): Operation(
-        "Set a person's roles in a project",
-        _object(project=_TEXT, username=_TEXT, roles=_TEXTS),
-        fields.MEMBER,
-    ),
-    ("post", "/workspaces"): Operation("Make a workspace", WORKSPACE, fields.WORKSPACE, 201),
-    ("get", "/workspaces/{name}"): Operation("Look at a workspace", WORKSPACE),
-    ("get", "/workspaces/{name}/releases"): Operation(
-        "List a workspace's releases", _list(RELEASE)
-    ),
-    ("post", "/workspaces/{name}/hatch-tokens"): Operation(
-        "Sign a token for a backend's hatch",
-        _object(url=_TEXT, token=_TEXT, expires_at=_TEXT),
-        fields.HATCH_TOKEN,
-        201,
-    ),
-    ("get", "/backends"): Operation("List the backends", _list(BACKEND)),
-    ("post", "/backends/{slug}/members"): Operation(
-        "Let a person use a backend", _object(backend=_TEXT, username=_TEXT), fields.BACKEND_MEMBER
-    ),
-    ("post", "/job-requests"): Operation(
-        "Ask for actions to be run", JOB_REQUEST, fields.JOB_REQUEST, 201
-    ),
-    ("get", "/job-requests/{identifier}"): Operation("Look at a job request", JOB_REQUEST),
-    ("post", "/job-requests/{identifier}/cancel"): Operation(
-        "Cancel a job request", JOB_REQUEST, fields.CANCEL
-    ),
-    ("post", "/login-tokens"): Operation(
-        "Make a one-use log-in for the hatch", _object(token=_TEXT, expires_at=_TEXT), None, 201
-    ),
+SCHEMES = {
+    "access_token": "username:token, with a personal access token",
+    "backend_token": "a backend's token",
+}
+REFUSALS = {
+    400: "refused; the body has all faults",
+    401: "the caller is unknown (/api/v1)",
+    403: "not allowed, or the caller is unknown (/api/v2)",
+    404: "not found",
+    409: "exists already",
+    429: "too many failures",
 }
 
 
-def _json(content: dict[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": content}}
+def operations(app: Flask) -> Iterator[tuple[str, str, Operation]]:
+    """Yield method, path and declaration of every declared route."""
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        declared = OPERATIONS.get(app.view_functions[rule.endpoint])
+        if declared:
+            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield method.lower(), path, declared
 
 
-def _described(path: str, operation: Operation) -> dict[str, Any]:
-    answers = {str(operation.status): {"description": "done", "content": _json(operation.answer)}}
-    refusals = {400: "refused", 401: "who asks is unknown", 403: "not allowed", 404: "not found"}
-    refusals |= {409: "exists already", 429: "too many failures"}
-    for status, text in refusals.items():
-        answers[str(status)] = {"description": text, "content": _json(ERROR)}
-    found: dict[str, Any] = {"summary": operation.summary, "responses": answers}
-    found["parameters"] = [
-        {"name": name, "in": "path", "required": True, "schema": _TEXT}
-        for name in re.findall(r"{(\w+)}", path)
-    ]
-    if operation.body is not None:
-        content = _json(schema(operation.body))
-        found["requestBody"] = {"required": True, "content": content}
-    if operation.open:
-        found["security"] = []
-    return found
-
-
-def document(root: str) -> dict[str, Any]:
-    """Return the description; `root` is this server's own address."""
+def document(app: Flask) -> dict[str, Any]:
+    """Return the description of an application's APIs."""
+    declared = list(operations(app))
+    kinds = [kind for *_route, call in declared for kind in (call.answer, call.body) if kind]
+    schema_of, components = schemas.components([Error, *kinds])
     paths: dict[str, dict[str, Any]] = {}
-    for (method, path), operation in OPERATIONS.items():
-        paths.setdefault(path, {})[method] = _described(path, operation)
+    for method, path, call in declared:
+        paths.setdefault(path, {})[method] = _described(path, call, schema_of)
     scheme = {"type": "apiKey", "in": "header", "name": "Authorization"}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Sallyport job server", "version": "1"},
-        "servers": [{"url": f"{root}/api/v1"}],
-        "security": [{"access_token": []}],
+        "servers": [{"url": app.config["PUBLIC_URL"]}],
         "components": {
-            "securitySchemes": {"access_token": scheme | {"description": "username:token"}}
+            "schemas": components,
+            "securitySchemes": {
+                name: scheme | {"description": text} for name, text in SCHEMES.items()
+            },
         },
         "paths": paths,
     }
+
+
+def _described(path: str, call: Operation, schema_of: dict[Any, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": "done"}
+    if call.answer is not None:
+        answer["content"] = _json(schema_of[call.answer])
+    refusals = {
+        str(status): {"description": text, "content": _json(schema_of[Error])}
+        for status, text in REFUSALS.items()
+    }
+    description: dict[str, Any] = {
+        "summary": call.summary,
+        "security": [{call.caller.scheme: []}] if call.caller.scheme else [],
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in re.findall(r"{(\w+)}", path)
+        ],
+        "responses": {str(call.status): answer} | refusals,
+    }
+    if call.body is not None:
+        description["requestBody"] = {"required": True, "content": _json(schema_of[call.body])}
+    return description
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}

@@ -1,0 +1,215 @@
+"""Bodies and answers of `/api/v1`, which people's tools call."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from sallyport_job_server.roles import GLOBAL_ROLES, PROJECT_ROLES
+from sallyport_job_server.schemas import Answer, Body
+from sallyport_job_server.schemas.jobs import Job
+
+BackendSlug = Annotated[str, Meta(description="the backend's slug")]
+Username = Annotated[str, Meta(description="the name of an account")]
+ProjectRoles = Annotated[
+    list[str],
+    Meta(description=f"{', '.join(PROJECT_ROLES)}; an empty list ends the membership"),
+]
+
+
+class TokenBody(Body):
+    """The account that a new access token is for."""
+
+    username: Username
+    password: Annotated[str, Meta(description="the password")]
+    totp: Annotated[
+        str, Meta(description="the one-time code, if the account has them turned on")
+    ] = ""
+    label: Annotated[str, Meta(description="what the token is for")] = ""
+
+
+class UserBody(Body):
+    """A new account."""
+
+    username: Annotated[str, Meta(description="letters, digits, '.', '-' and '_'")]
+    fullname: Annotated[str, Meta(description="the name that others see")]
+    password: Annotated[str, Meta(description="at least 12 characters")]
+    email: Annotated[str, Meta(description="the mail address")] = ""
+    roles: Annotated[list[str], Meta(description=", ".join(GLOBAL_ROLES))] = field(
+        default_factory=list
+    )
+
+
+class ProjectBody(Body):
+    """A new project."""
+
+    slug: Annotated[str, Meta(description="short name: letters, digits, '-' and '_'")]
+    name: Annotated[str, Meta(description="the project's title")]
+
+
+class MemberBody(Body):
+    """A person's roles in a project."""
+
+    username: Username
+    roles: ProjectRoles
+
+
+class WorkspaceBody(Body):
+    """A new workspace."""
+
+    name: Annotated[str, Meta(description="letters, digits, '-' and '_'")]
+    project: Annotated[str, Meta(description="the project's slug")]
+    repo: Annotated[
+        str,
+        Meta(description="the public URL of a repository, https://github.com/ORGANISATION/NAME"),
+    ]
+    branch: Annotated[str, Meta(description="the branch that is run")]
+
+
+class BackendMemberBody(Body):
+    """A person who may use a backend."""
+
+    username: Username
+
+
+class HatchTokenBody(Body):
+    """The backend whose hatch a token is for."""
+
+    backend: BackendSlug
+
+
+class JobRequestBody(Body):
+    """A new job request."""
+
+    workspace: Annotated[str, Meta(description="the workspace's name")]
+    backend: BackendSlug
+    requested_actions: Annotated[
+        list[str], Meta(description="names of actions of project.yaml, or run_all")
+    ]
+    force_run_dependencies: Annotated[
+        bool,
+        Meta(description="true to run what the actions need again, even if it succeeded before"),
+    ] = False
+    branch: Annotated[str, Meta(description="another branch of the workspace's repository")] = ""
+
+
+class CancelBody(Body):
+    """What to cancel of a job request."""
+
+    actions: Annotated[list[str] | None, Meta(description="names of actions; all if left out")] = (
+        None
+    )
+
+
+class Token(Answer):
+    """A new access token, shown this once."""
+
+    token: str
+
+
+class User(Answer):
+    """An account."""
+
+    username: str
+    fullname: str
+    roles: list[str]
+
+
+class Project(Answer):
+    """A project."""
+
+    slug: str
+    name: str
+
+
+class Member(Answer):
+    """A person's roles in a project."""
+
+    project: str
+    username: str
+    roles: list[str]
+
+
+class BackendMember(Answer):
+    """A person who may use a backend."""
+
+    backend: str
+    username: str
+
+
+class Workspace(Answer):
+    """A workspace."""
+
+    name: str
+    project: str
+    repo: str
+    branch: str
+    archived: bool
+    created_by: str
+    created_at: str
+
+
+class File(Answer):
+    """A released file; `url` has its bytes."""
+
+    id: str
+    name: str
+    sha256: str
+    size: int
+    url: str
+
+
+class Release(Answer):
+    """A release with the files that were uploaded and not removed."""
+
+    id: str
+    created_at: str
+    created_by: str
+    backend: str
+    files: list[File]
+
+
+class Backend(Answer):
+    """A backend; `member` says whether the caller may use it."""
+
+    slug: str
+    name: str
+    hatch_url: str
+    is_active: bool
+    last_seen_at: str | None
+    member: bool
+
+
+class JobRequest(Answer):
+    """A job request with its jobs; `final` says whether all of them have ended."""
+
+    identifier: str
+    workspace: str
+    backend: str
+    branch: str
+    sha: str
+    requested_actions: list[str]
+    cancelled_actions: list[str]
+    force_run_dependencies: bool
+    created_by: str
+    created_at: str
+    url: str
+    status: str
+    final: bool
+    jobs: list[Job]
+
+
+class HatchToken(Answer):
+    """A token for reading one workspace at a hatch."""
+
+    url: str
+    token: str
+    expires_at: str
+
+
+class LoginToken(Answer):
+    """A one-use log-in for the hatch."""
+
+    token: str
+    expires_at: str
