@@ -263,7 +263,7 @@ NARROW = OutputTable.of_patients(
 GOOD = "sex,patient_id,more,day\nmale,1,x,2020-01-01\nfemale,2,y,\n"
 BAD_CSV = {
     "no column": (GOOD.replace("day", "dya"), "has no column day. Did you mean dya?"),
-    "twice": (GOOD.replace("more", "sex"), "the column sex is there twice"),
+    "twice": (GOOD.replace("more", "sex"), "the column sex appears twice"),
     "date": (GOOD.replace("2020-01-01", "01/01/2020"), "row 1, column day: a date of the form"),
     "no such date": (GOOD.replace("2020-01-01", "2021-02-29"), "row 1, column day: a date"),
     "empty": (GOOD.replace("female", ""), "row 2, column sex: a value expected"),

@@ -35,7 +35,7 @@ FORMS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "staff.create_backend": ("ada", "/staff/backends/", {
         "slug": "clinic", "name": OTHER, "hatch_url": "https://hatch.example"}, OTHER),
 }  # fmt: skip
-"""Who sends each form, where to, with which fields, and a text that must not be lost."""
+"""Who sends each form, where to, with which fields, and text that must not be lost."""
 NOT_KEPT = {
     "account.log_in_now": "nobody is logged in yet",
     "account.log_out": "has no field",

@@ -101,7 +101,7 @@ class KeptForms:
         return self.log_in(SESSION_ENDED, sealed), HTTPStatus.UNAUTHORIZED
 
     def show(self, sealed: str, user: str) -> ResponseReturnValue | None:
-        """Return the page with a person's own form as it was; None where there is none."""
+        """Return the page with a person's own form as it was; None without a kept form."""
         kept = self.seal.unseal(sealed, user) if sealed else None
         if kept is None:
             return None

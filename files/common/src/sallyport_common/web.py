@@ -121,7 +121,7 @@ KEPT = timedelta(days=1)
 def configure_sessions(app: Flask, name: str, key: Secret, lifetime: timedelta) -> None:
     """Keep sessions in a signed cookie that only this host gets, only over TLS, without scripts.
 
-    The cookie is no proof of a log-in: the application checks whether the session has ended.
+    The cookie does not prove a log-in: the application checks whether the session has ended.
     """
     app.config.update(
         SECRET_KEY=key.reveal(),

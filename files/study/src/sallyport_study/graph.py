@@ -1,4 +1,4 @@
-"""Dependencies between actions: unknown names, circles, and the order in which actions run."""
+"""Dependencies between actions: unknown names, cycles, and the order in which actions run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import islice
 
 from sallyport_study.errors import suggestion
 
-MOST_CIRCLES = 20
+MOST_CYCLES = 20
 MOST_UNKNOWN = 100
 
 
@@ -27,16 +27,16 @@ def unknown_needs(needs: Mapping[str, Sequence[str]], names: Iterable[str]) -> l
     ]
 
 
-def circles(needs: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a sentence for each circle of needs, from the action that the file names first.
+def cycles(needs: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a sentence for each cycle of needs, from the action that the file names first.
 
-    A circle is opened by forgetting one of its needs, until none is left: circles that share that
+    A cycle is opened by forgetting one of its needs, until none is left: cycles that share that
     need appear as one.
     """
     left = {name: [need for need in needed if need in needs] for name, needed in needs.items()}
     position = {name: number for number, name in enumerate(needs)}
     ways: list[list[str]] = []
-    while len(ways) < MOST_CIRCLES and (way := _circle(left)):
+    while len(ways) < MOST_CYCLES and (way := _cycle(left)):
         left[way[0]].remove(way[1])
         first = way.index(min(way, key=position.__getitem__))
         ways.append([*way[first:-1], *way[: first + 1]])
@@ -44,7 +44,7 @@ def circles(needs: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"The actions form a cycle: {' -> '.join(way)}." for way in ways]
 
 
-def _circle(needs: Mapping[str, Sequence[str]]) -> list[str]:
+def _cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:

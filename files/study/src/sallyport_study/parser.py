@@ -139,7 +139,7 @@ class _Reader:
         self._check_run_all(version, actions)
         self._check_duplicates(version, actions)
         needs = {action.name: action.needs for action in actions.values()}
-        self._problems += graph.unknown_needs(needs, map(str, given)) or graph.circles(needs)
+        self._problems += graph.unknown_needs(needs, map(str, given)) or graph.cycles(needs)
         return actions
 
     def _check_run_all(self, version: float, actions: dict[str, Action]) -> None:
