@@ -13,6 +13,11 @@ from console import ROOT
 
 OURS = re.compile(r"sallyport-([a-z-]+)(?:\[([a-z,]+)\])?")
 LIBRARIES = ("common", "records", "study", "disclosure")
+WITHOUT_HOST = {
+    "client": "people install it on their own machines",
+    "ehrql_alias": "part of the databuilder image",
+}
+"""Distributions that no role deploys, and why."""
 
 
 @cache
@@ -22,14 +27,19 @@ def project(name: str) -> dict[str, Any]:
     return dict(tomllib.loads(text)["project"])
 
 
-def names() -> list[str]:
+def names(root: Path = ROOT) -> list[str]:
     """Return the folder names of all distributions."""
-    return sorted(path.parent.name for path in ROOT.glob("files/*/pyproject.toml"))
+    return sorted(path.parent.name for path in root.glob("files/*/pyproject.toml"))
 
 
 def components() -> list[str]:
-    """Return the folder names of what is deployed on its own."""
+    """Return the folder names of what is installed on its own."""
     return [name for name in names() if name not in LIBRARIES]
+
+
+def deployed(root: Path = ROOT) -> list[str]:
+    """Return the folder names of the components that have a role."""
+    return [name for name in names(root) if name not in {*LIBRARIES, *WITHOUT_HOST}]
 
 
 def _libraries(name: str) -> dict[str, set[str]]:

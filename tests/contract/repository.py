@@ -11,8 +11,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.parents[1] for path in ROOT.glob("roles/*/tasks/main.yml"))
-LIBRARIES = {"common", "records", "study", "disclosure"}
-DISTRIBUTIONS = sorted(path.parent for path in ROOT.glob("files/*/pyproject.toml"))
 
 
 def read(path: Path) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 
 import pytest
-from repository import ROLES, read
+from repository import ROLES, ROOT, read
 
+import distributions
 from sallyport_common.settings import environment_names
 
 ENVIRONMENTS = {
@@ -15,10 +16,15 @@ ENVIRONMENTS = {
     if (role / "vars/main.yml").exists()
     if (names := (read(role / "vars/main.yml") or {}).get(f"__{role.name}_environment"))
 }
-SERVICES = {"job_server", "runner", "proxy", "release_hatch", "output_publisher"}
+SERVICES = {
+    name
+    for name in distributions.deployed()
+    if "python_service" in (ROOT / f"roles/{name}/tasks/main.yml").read_text(encoding="utf-8")
+}
 
 
 def test_services_are_found() -> None:
+    assert "runner" in SERVICES
     assert set(ENVIRONMENTS) >= SERVICES
 
 

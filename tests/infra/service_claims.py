@@ -10,9 +10,7 @@ import pytest
 from testinfra.host import Host
 from testinfra.modules.base import Module
 
-COMPONENTS = (
-    "job_server", "runner", "proxy", "release_hatch", "output_publisher", "data_builder", "client",
-)  # fmt: skip
+import distributions
 
 
 def has_ended(host: Host, unit: str, seconds: float = 20) -> bool:
@@ -92,7 +90,7 @@ class ServiceClaims:
     def test_code_of_other_components_is_not_there(self, host: Host) -> None:
         python = f"/opt/sallyport/{self.component}/current/venv/bin/python"
         assert host.run("%s -I -c %s", python, f"import sallyport_{self.component}").rc == 0
-        for other in COMPONENTS:
+        for other in distributions.components():
             if other != self.component:
                 refused = host.run("%s -I -c %s", python, f"import sallyport_{other}")
                 assert "ModuleNotFoundError" in refused.stderr

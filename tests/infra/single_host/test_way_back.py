@@ -1,6 +1,6 @@
 """Every component can be taken away: code, settings, certificate and units go, its state stays.
 
-Runs after the other tests of this scenario, in the order in which components lean on each other.
+Runs after the other tests of this scenario, in the opposite order of site.yml.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
+import distributions
+
 HOSTS = ["sallyport"]
 ROOT = Path(__file__).resolve().parents[3]
-COMPONENTS = [
-    "output_publisher", "release_hatch", "data_builder", "runner", "proxy", "job_server",
-]  # fmt: skip
+IMPORTED = re.findall(r"playbooks/(\w+)\.yml", (ROOT / "site.yml").read_text(encoding="utf-8"))
+COMPONENTS = [name for name in reversed(IMPORTED) if name in distributions.deployed()]
 CERTIFIED = {"job_server", "proxy", "release_hatch"}
 KEPT = ["/var/lib/sallyport/job_server", "/srv/high_privacy/workspaces", "/var/lib/sallyport/proxy"]
 
