@@ -224,7 +224,7 @@ class Registry(Double):
         return Reply(200, {}, self._maybe_altered(self.objects[digest]))
 
     def _maybe_altered(self, data: bytes) -> bytes:
-        return b"X" + data[1:] if self.altered else data
+        return bytes([data[0] ^ 1]) + data[1:] if self.altered else data
 
 
 def _described(data: bytes, kind: str) -> dict[str, object]:
