@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gc
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -125,6 +126,25 @@ def test_what_is_missing_is_told_from_what_is_wrong(url: str, sql: str) -> None:
             connection.exec_driver_sql("select select")
     assert dialect.classify(missing.value)[0] == 4
     assert dialect.classify(wrong.value)[0] == 5
+
+
+def test_a_connection_that_is_not_made_says_why(postgresql: str) -> None:
+    dialect = dialect_of(postgresql)
+
+    def reason(url: str) -> tuple[int, str]:
+        with pytest.raises(sa.exc.DBAPIError) as refused, dialect.connect(url, "job", {}):
+            pass
+        return dialect.classify(refused.value)
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        closed = free.getsockname()[1]
+    url = sa.make_url(postgresql)
+    named = url.set(database="not_there").render_as_string(hide_password=False)
+    assert reason(named) == (5, "it has no database of this name")
+    elsewhere = f"postgresql://nobody@127.0.0.1:{closed}/x"
+    assert reason(elsewhere) == (3, "nothing listens on its port")
+    with dialect.connect(postgresql, "job", {}) as connection:
+        assert connection.exec_driver_sql("select 1").scalar() == 1
 
 
 # PyMySQL leaves the socket of a connection that was refused to the collector.

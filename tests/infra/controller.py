@@ -24,6 +24,7 @@ from places import Places
 
 USER = "sallyport-install"
 NUMBER = os.environ.get("SALLYPORT_RIG_NUMBER", "79")
+DOMAIN = "sallyport.internal"
 SUDO_PASSWORD = "a password for sudo\n"
 TAILS = {
     "198.51.100.0/25": "0.0/24", "198.51.100.128/25": "1.0/24",
@@ -36,7 +37,7 @@ TAILS = {
 """Addresses of the page, and what they are in the networks of the rig."""
 VALUES = {
     **{old: f"10.{NUMBER}.{tail}" for old, tail in TAILS.items()},
-    "tre.example.org": "sallyport.internal",
+    "tre.example.org": DOMAIN,
 }
 STANDS_FOR = re.compile(
     "|".join(rf"(?<![\w.]){re.escape(old)}(?![\w/])" for old in sorted(VALUES, key=len)[::-1])
@@ -126,7 +127,7 @@ class Operator:
             "USER": USER,
             "EDITOR": str(self.home / "editor"),
             "ANSIBLE_NOCOLOR": "1",
-            "NO_PROXY": "sallyport.internal,127.0.0.1",
+            "NO_PROXY": f"{DOMAIN},127.0.0.1",
             "PATH": f"/usr/local/bin:/usr/bin:/bin:{kept['PATH']}",
         }
 
@@ -168,7 +169,7 @@ def prepare_home(home: Path, database: Places) -> None:
     editor.write_text(f"#!/bin/sh\ncat > \"$1\" <<'END'\n{secret}\nEND\n")
     editor.chmod(0o755)
     names = {"jobs": "0.20", "forge": "0.10", "hatch": "3.40"}
-    entries = [f"{name}.sallyport.internal:443:10.{NUMBER}.{tail}" for name, tail in names.items()]
+    entries = [f"{name}.{DOMAIN}:443:10.{NUMBER}.{tail}" for name, tail in names.items()]
     home.joinpath(".curlrc").write_text("".join(f'resolve = "{entry}"\n' for entry in entries))
     resolve = "".join(f"\tcurloptResolve = {entry}\n" for entry in entries)
     home.joinpath(".gitconfig").write_text(f"[safe]\n\tdirectory = *\n[http]\n{resolve}")

@@ -76,12 +76,20 @@ def command(
     ]  # fmt: skip
 
 
+def pull(image: str) -> None:
+    """Pull an image that this host does not have, without the progress that `run` would print."""
+    present = subprocess.run([DOCKER, "image", "inspect", image], check=False, capture_output=True)
+    if present.returncode:
+        subprocess.run([DOCKER, "pull", "--quiet", image], check=False, stdout=subprocess.DEVNULL)
+
+
 def run(
     config: Mapping[str, Any], name: str, words: Sequence[str], reports: Path | None = None,
     **options: Any,
 ) -> subprocess.CompletedProcess[str]:  # fmt: skip
     """Run the data builder until it ends; raise NotStartedError if it does not in time."""
     started = command(config, name, words, reports)
+    pull(config["image"])
     limit = config["time_limit"]
     try:
         return subprocess.run(started, check=False, timeout=limit, text=True, **options)

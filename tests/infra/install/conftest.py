@@ -14,7 +14,7 @@ from testinfra.host import Host
 from walkthrough import installation
 
 from console import ROOT
-from controller import USER, FirstStudy, Operator, Site, prepare_home
+from controller import DOMAIN, USER, FirstStudy, Operator, Site, prepare_home
 from places import Places
 
 RIG = os.environ.get("SALLYPORT_RIG", "test-a")
@@ -41,6 +41,8 @@ def provide_database() -> None:
     subprocess.run(["docker", "network", "connect", *ways], check=True)
     playbook = str(Path(sys.executable).with_name("ansible-playbook"))
     words = [playbook, "playbooks/database.yml", "-i", "inventories/demo"]
+    # Its certificate has the name by which the site's jobs reach it.
+    words += ["--extra-vars", f"site_domain={DOMAIN}"]
     environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(
         words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False

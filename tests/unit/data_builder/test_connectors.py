@@ -230,3 +230,26 @@ def test_a_busy_file_is_worth_another_try(tmp_path: Path) -> None:
         holder.execute("commit")
         assert connection.exec_driver_sql("select * from t").all() == []
     holder.close()
+
+
+TLS = "its certificate was not accepted"
+LOGIN = "user name or password is wrong"
+NOT_CONNECTED = {
+    'connection failed: server certificate for "db" does not match host name "x"': (5, TLS),
+    "connection failed: SSL error: certificate verify failed": (5, TLS),
+    "connection failed: server does not support SSL, but SSL was required": (5, TLS),
+    'FATAL:  password authentication failed for user "smith"': (5, LOGIN),
+    "fe_sendauth: no password supplied": (5, LOGIN),
+    'no pg_hba.conf entry for host "10.0.0.1"': (5, "this user is not admitted from here"),
+    'could not translate host name "db" to address': (3, "its host name is unknown"),
+    "server closed the connection unexpectedly": (3, "no answer"),
+    "SSL connection has been closed unexpectedly": (3, "no answer"),
+    "FATAL:  the database system is starting up": (3, "no answer"),
+}
+
+
+@pytest.mark.parametrize("message", NOT_CONNECTED)
+def test_why_postgresql_was_not_reached_is_read_from_its_message(message: str) -> None:
+    """A transient fault is worth another try; a wrong password or certificate is not."""
+    error = sa.exc.OperationalError("connect", None, psycopg.OperationalError(message))
+    assert dialect_of("postgresql").classify(error) == NOT_CONNECTED[message]

@@ -33,6 +33,7 @@ SENTENCES = {
     ExitCode.REFUSED: "The database rejected a statement.",
     ExitCode.TOO_COMPLEX: "The query is too complex for the database.",
 }
+NO_CONNECTION = "The database did not accept the connection."
 Opener = Callable[[], AbstractContextManager[sa.Connection]]
 
 
@@ -217,7 +218,9 @@ def failures(dialect: Dialect, label: str, mapping: BackendMapping | None = None
         own = dialect.classify
         code, native = own(error) if mapping is None else mapping.classify(error, own)
         operator_log(f"{label}: {error}")
-        raise DatabaseFailure(f"{SENTENCES[code]} ({label}, {native})", code) from None
+        refused = label == "connect" and code == ExitCode.REFUSED
+        sentence = NO_CONNECTION if refused else SENTENCES[code]
+        raise DatabaseFailure(f"{sentence} ({label}, {native})", code) from None
 
 
 def operator_log(text: str) -> None:

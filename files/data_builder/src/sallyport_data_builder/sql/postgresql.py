@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -23,6 +24,23 @@ if TYPE_CHECKING:
 TRANSIENT = ("08", "57P01", "57P02", "57P03", "53300", "40001", "40P01")
 NOT_AVAILABLE = ("42P01", "42703", "3F000")
 TOO_COMPLEX = ("54001", "54011", "53200")
+# A connection that was never made has no SQLSTATE: libpq's message is all there is.
+NOT_CONNECTED = (
+    (r"certificate|does not support SSL", ExitCode.REFUSED, "its certificate was not accepted"),
+    (r"password|authentication failed", ExitCode.REFUSED, "user name or password is wrong"),
+    (r"no pg_hba\.conf entry", ExitCode.REFUSED, "this user is not admitted from here"),
+    (r'database ".*" does not exist', ExitCode.REFUSED, "it has no database of this name"),
+    (r"could not translate host name", ExitCode.UNREACHABLE, "its host name is unknown"),
+    (r"Connection refused", ExitCode.UNREACHABLE, "nothing listens on its port"),
+)
+
+
+def not_connected(message: str) -> tuple[ExitCode, str]:
+    """Return code and reason for a connection that was not made, or broke off."""
+    for pattern, code, reason in NOT_CONNECTED:
+        if re.search(pattern, message):
+            return code, reason
+    return ExitCode.UNREACHABLE, "no answer"
 
 
 class PostgreSQL(Dialect):
@@ -155,10 +173,10 @@ class PostgreSQL(Dialect):
         """Read the SQLSTATE."""
         original = getattr(error, "orig", error)
         state = str(getattr(original, "sqlstate", None) or "")
-        if state.startswith(TRANSIENT) or (
-            not state and isinstance(original, psycopg.OperationalError)
-        ):
-            return ExitCode.UNREACHABLE, state or "no answer"
+        if not state and isinstance(original, psycopg.OperationalError):
+            return not_connected(str(original))
+        if state.startswith(TRANSIENT):
+            return ExitCode.UNREACHABLE, state
         if state in NOT_AVAILABLE:
             return ExitCode.NOT_AVAILABLE, state
         code = ExitCode.TOO_COMPLEX if state in TOO_COMPLEX else ExitCode.REFUSED
