@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -45,29 +45,40 @@ Lacking = tuple[_Flagged, set[str]]
 class Tally:
     """Whole numbers that may be counts, against the rules for counts."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, meaning: Meaning) -> None:
         self._threshold, self._base = policy.threshold, policy.rounding_base
-        self.filled = 0
+        self._meaning, self.filled = meaning, 0
         self.small, self.odd, self.off_six, self.off_three = (_Flagged() for _kind in range(4))
         self.flagged = (self.small, self.odd, self.off_six, self.off_three)
 
     def add(self, numbers: Mapping[str, int], times: Mapping[str, int]) -> list[Lacking]:
         """Count the numbers of distinct cells; return which cells' positions are still needed."""
-        self.filled += sum(times[cell] for cell, number in numbers.items() if number)
-        threshold, base = self._threshold, self._base
-        small = {cell for cell, number in numbers.items() if 0 < number <= threshold}
-        odd = {cell for cell, number in numbers.items() if number % base}
-        six = {cell for cell, number in numbers.items() if number and (number - 3) % 6}
-        three = {cell for cell, number in numbers.items() if number % 3}
+        zeros = [cell for cell, number in numbers.items() if not number]
+        self.filled += _appear(numbers, times) - _appear(zeros, times)
         lacking = []
-        for kind, cells in zip(self.flagged, (small, odd, six, three), strict=True):
-            kind.number += sum(times[cell] for cell in cells)
+        for kind, cells in self._broken(numbers):
+            kind.number += _appear(cells, times)
             if cells and not kind.full:
                 lacking.append((kind, cells))
         return lacking
 
-    def findings(self, meaning: Meaning, name: str) -> Iterator[Finding]:
-        """Yield what the numbers break, as counts of this meaning."""
+    def _broken(self, numbers: Mapping[str, int]) -> Iterator[Lacking]:
+        """Yield the cells that break each rule which holds for counts of this meaning."""
+        threshold, base = self._threshold, self._base
+        if self._meaning is Meaning.DERIVED:
+            yield self.off_three, {cell for cell, number in numbers.items() if number % 3}
+            return
+        # Counts whose name promises no midpoints need only one number which is none of them.
+        if self._meaning is Meaning.MIDPOINT or not self.off_six.number:
+            off = {cell for cell, number in numbers.items() if number and (number - 3) % 6}
+            yield self.off_six, off
+        if self._meaning is not Meaning.MIDPOINT:
+            yield self.small, {cell for cell, number in numbers.items() if 0 < number <= threshold}
+            yield self.odd, {cell for cell, number in numbers.items() if number % base}
+
+    def findings(self, name: str) -> Iterator[Finding]:
+        """Yield what the numbers break."""
+        meaning = self._meaning
         if meaning is Meaning.MIDPOINT:
             message = "the name promises midpoints of six, which these are not:"
             yield from _finding("NOT_ROUNDED", message, self.off_six, name)
@@ -80,6 +91,11 @@ class Tally:
             if self.off_six.number or self.filled < ENOUGH_MIDPOINTS:
                 message = f"counts not rounded to {self._base} in"
                 yield from _finding("NOT_ROUNDED", message, self.odd, name)
+
+
+def _appear(cells: Collection[str], times: Mapping[str, int]) -> int:
+    """Return how often distinct cells appear."""
+    return sum(map(times.__getitem__, cells))
 
 
 def _finding(code: str, message: str, flagged: _Flagged, name: str) -> Iterator[Finding]:
@@ -97,7 +113,8 @@ class Column:
         self.name, self.index = name, index
         self._meaning = names.meaning(name)
         self._forms = [0] * len(Form)
-        self._tallies = {form: Tally(policy) for form in (Form.WHOLE, Form.COUNT, Form.DOTTED)}
+        forms = (Form.WHOLE, Form.COUNT, Form.DOTTED)
+        self._tallies = {form: Tally(policy, self._meaning) for form in forms}
         self._labelled: dict[Meaning, Tally] = {}
         self._policy = policy
         self._numbers: set[int] | None = (
@@ -108,21 +125,21 @@ class Column:
         self,
         cells: Sequence[str],
         times: Mapping[str, int],
+        numbers: dict[Form, dict[str, int]],
         values: Mapping[str, Value],
         first: int,
     ) -> None:
         """Take in a block of cells from row `first` on.
 
-        `times` has how often each distinct cell appears, `values` what those hold that are not
-        plain numbers.
+        `times` has how often each distinct cell appears; `numbers` has the numbers of some, by
+        form, and `values` what the others hold.
         """
-        plain = {cell: int(cell) for cell in times.keys() - values.keys()}
-        self._forms[Form.WHOLE] += sum(times[cell] for cell in plain)
-        numbers: dict[Form, dict[str, int]] = {Form.WHOLE: plain}
+        for form, of_form in numbers.items():
+            self._forms[form] += _appear(of_form, times)
         for cell, (form, number) in values.items():
             self._forms[form] += times[cell]
-            if form in self._tallies:
-                numbers.setdefault(form, {})[cell] = number
+            if form in numbers:
+                numbers[form][cell] = number
         if self._numbers is not None:
             self._numbers.update(numbers[Form.WHOLE].values())
         for form, of_form in numbers.items():
@@ -131,7 +148,7 @@ class Column:
 
     def add_labelled(self, row: int, number: int, meaning: Meaning) -> None:
         """Take in a number whose row has a label that promises counts."""
-        tally = self._labelled.setdefault(meaning, Tally(self._policy))
+        tally = self._labelled.setdefault(meaning, Tally(self._policy, meaning))
         for kind, _cells in tally.add({"": number}, {"": 1}):
             kind.cells.append((row, self.index + 1))
 
@@ -148,12 +165,12 @@ class Column:
         if self._are_counts(dotted_is_whole=dotted_is_whole):
             forms = [Form.WHOLE, Form.COUNT] + [Form.DOTTED] * dotted_is_whole
             tallies = [self._tallies[form] for form in forms]
-            yield from _merged(tallies, self._policy).findings(meaning, self.name)
+            yield from _merged(tallies, Tally(self._policy, meaning)).findings(self.name)
             return
-        yield from self._tallies[Form.COUNT].findings(meaning, self.name)
+        yield from self._tallies[Form.COUNT].findings(self.name)
         if meaning is not Meaning.QUANTITY:
-            for label, tally in self._labelled.items():
-                yield from tally.findings(label, self.name)
+            for tally in self._labelled.values():
+                yield from tally.findings(self.name)
 
     def _are_counts(self, *, dotted_is_whole: bool) -> bool:
         """Return whether the column's whole numbers are counts, by its name or by all its cells.
@@ -168,8 +185,7 @@ class Column:
         return not quantity and not forms[Form.OTHER] and whole > 0 and whole >= forms[Form.TEXT]
 
 
-def _merged(tallies: list[Tally], policy: Policy) -> Tally:
-    result = Tally(policy)
+def _merged(tallies: list[Tally], result: Tally) -> Tally:
     for tally in tallies:
         result.filled += tally.filled
         for target, source in zip(result.flagged, tally.flagged, strict=True):

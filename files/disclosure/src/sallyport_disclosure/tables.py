@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice, zip_longest
 
 from sallyport_disclosure import layout, names
@@ -17,7 +17,15 @@ from sallyport_disclosure.findings import MAX_CELLS, Finding, Severity, Verdict
 from sallyport_disclosure.layout import Layout, Row, TableError
 from sallyport_disclosure.names import Forbidden, Meaning
 from sallyport_disclosure.policy import Policy
-from sallyport_disclosure.values import Form, Value, classify, is_plain
+from sallyport_disclosure.values import (
+    LONGEST_NUMBER,
+    OTHER,
+    Form,
+    Value,
+    classify,
+    count_of,
+    is_fraction,
+)
 
 BLOCK_CELLS = 200_000
 MEMORY = 100_000
@@ -68,18 +76,34 @@ class _Reading:
             if index == len(self.columns):
                 self.columns.append(Column("", index, self._policy))
             times = Counter(cells)
-            values = {cell: self._value(cell) for cell in times if not is_plain(cell)}
-            self.columns[index].add(cells, times, values, self.rows + 1)
+            numbers, values = self._read(times)
+            self.columns[index].add(cells, times, numbers, values, self.rows + 1)
             texts = {
                 cell: notes
-                for cell, value in values.items()
-                if value.form is Form.TEXT and any(notes := self._notes(cell))
+                for cell, (form, _number) in values.items()
+                if form is Form.TEXT and any(notes := self._notes(cell))
             }
             if texts:
                 for row, cell in enumerate(cells):
                     if cell in texts:
                         self._note(block[row], row, index, texts[cell], labelled)
         self.rows += len(block)
+
+    def _read(self, cells: Iterable[str]) -> tuple[dict[Form, dict[str, int]], dict[str, Value]]:
+        """Return the numbers of distinct cells that need one look, and what the others hold."""
+        whole: dict[str, int] = {}
+        counts: dict[str, int] = {}
+        values: dict[str, Value] = {}
+        for cell in cells:
+            if cell.isdecimal() and len(cell) <= LONGEST_NUMBER:
+                whole[cell] = int(cell)
+            elif cell[-1:] == ")" and (count := count_of(cell)) is not None:
+                counts[cell] = count
+            elif is_fraction(cell):
+                values[cell] = OTHER
+            else:
+                values[cell] = self._value(cell)
+        return {Form.WHOLE: whole, Form.COUNT: counts, Form.DOTTED: {}}, values
 
     def _value(self, cell: str) -> Value:
         value = self._values.get(cell)

@@ -80,15 +80,28 @@ _FORMS = (
 """Patterns in order; one without a group is a number that is not a count."""
 
 
-def is_plain(cell: str) -> bool:
-    """Return whether a cell is a whole number and nothing else."""
-    return cell.isdecimal() and len(cell) <= LONGEST_NUMBER
+def count_of(cell: str) -> int | None:
+    """Return the count of a cell such as `12 (3.4%)`, the form that most tables have; else None."""
+    number, _, share = cell.partition(" (")
+    plain = share[:-2].replace(".", "", 1)
+    if share[-2:] == "%)" and plain.isdecimal() and share[0] != "." and number.isdecimal():
+        return int(number) if len(number) <= LONGEST_NUMBER else None
+    return None
+
+
+def is_fraction(cell: str) -> bool:
+    """Return whether a cell is digits, a dot and digits, and neither `3.0` nor `1.204`."""
+    before, dot, behind = cell.partition(".")
+    digits = dot and before.isdecimal() and behind.isdecimal()
+    return bool(digits) and len(behind) != 3 and len(cell) <= 24 and bool(behind.strip("0"))
 
 
 def classify(cell: str) -> Value:
     """Return what a cell holds; cheap tests come first because tables have many numbers."""
-    if is_plain(cell):
+    if cell.isdecimal() and len(cell) <= LONGEST_NUMBER:
         return Value(Form.WHOLE, int(cell))
+    if (count := count_of(cell)) is not None:
+        return Value(Form.COUNT, count)
     if "." in cell and len(cell) <= 24 and "_" not in cell:
         try:
             number = float(cell)
