@@ -14,7 +14,8 @@ from ansible_collections.sallyport.site.plugins.plugin_utils import (
 )
 from ansible_collections.sallyport.site.plugins.plugin_utils import inventory_model as model
 from ansible_collections.sallyport.site.plugins.plugin_utils.declared_values import Judge, described
-from ansible_collections.sallyport.site.plugins.plugin_utils.formats import FORMATS
+from ansible_collections.sallyport.site.plugins.plugin_utils.formats import FORMATS, ORGANISATION
+from sallyport_study import places
 
 # Format: what it accepts, and what it refuses.
 CASES: dict[str, tuple[list[object], list[object]]] = {
@@ -59,8 +60,11 @@ CASES: dict[str, tuple[list[object], list[object]]] = {
         ["hospital", "nhs-1"],
         ["h", "Hospital", "test", "expectations", "-x", "x-", "a" * 41],
     ),
-    "organisation": (["our-org", "A1"], ["-x", "x-", "a--b", "a/b", "*", "a" * 40, ""]),
-    "organisation_pattern": (["*", "our-*"], ["", "a/b", "-x"]),
+    "organisation": (
+        ["our-org", "A1", "mona_acme", "a" * 39],
+        ["_x", "-x", "x-", "a--b", "a/b", "*", "a" * 40, ""],
+    ),
+    "organisation_pattern": (["*", "our-*", "*-team", "mona_acme"], ["", "a/b", "-x"]),
     "image_tag": (["python:v2"], ["python", "Python:v2", "python:v 2"]),
     "digest": ([f"sha256:{'a' * 64}"], ["sha256:abc", "a" * 64, f"sha256:{'A' * 64}"]),
     "token": (["a" * 20], ["a" * 19, f"{'a' * 20} {'a' * 20}", "a" * 30 + "\n"]),
@@ -197,3 +201,8 @@ def test_lines_are_sorted_by_file_and_line_and_name_their_hosts() -> None:
         "x.yml:10: late. (hosts a, b)",
     ]
     assert faults.rendered(told[:3:2], ["a", "b"]) == ["x.yml:10: late. (all hosts)"]
+
+
+def test_organisations_are_those_of_job_server_runner_and_proxy() -> None:
+    assert ORGANISATION.endswith(places.OWNER.pattern)
+    assert f"{{1,{places.LONGEST_OWNER}}}" in ORGANISATION

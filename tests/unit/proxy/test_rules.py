@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from tests.unit.proxy.rig import CLIENT, HOSTS, Rig, Upstreams, write_policy
 
+from sallyport_common.names import matches_glob
 from sallyport_proxy.models import MESSAGES, Asked, Reason, Refusal
-from sallyport_proxy.policy import Policy, matches
+from sallyport_proxy.policy import Policy
 from sallyport_proxy.services.canonical import split_target
 from sallyport_proxy.services.gate import understand
 from sallyport_proxy.services.policy_file import load_policy
@@ -182,7 +183,7 @@ def test_a_reader_without_a_rule_is_robots(rig: Rig) -> None:
     ],
 )
 def test_a_glob_stays_within_its_segment(pattern: str, text: str, expected: bool) -> None:
-    assert matches(pattern, text) is expected
+    assert matches_glob(pattern, text) is expected
 
 
 def test_declared_escapes_are_read() -> None:

@@ -90,7 +90,7 @@ def test_a_hand_over_that_failed_is_made_up_for(
 @pytest.mark.parametrize(
     ("column", "value", "sentence"),
     [
-        ("decided_by", "d i", "releasing_checker is not a plain name"),
+        ("decided_by", "d i", "releasing_checker is not a user name"),
         ("decided_at", "today", "approved_at is not a time with an offset from UTC"),
     ],
 )

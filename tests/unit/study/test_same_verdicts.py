@@ -1,4 +1,4 @@
-"""What the job server accepts, runner and proxy accept: each name goes through all three."""
+"""What the job server accepts, the others accept: each name goes through all that judge it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from sallyport_common.errors import SallyportError
+from sallyport_common.manifests import WorkspaceManifest, workspace
 from sallyport_job_server.models import Problem
 from sallyport_job_server.services import checks
 from sallyport_job_server.services.repositories import Repositories
 from sallyport_proxy.models import Asked, Refusal
 from sallyport_proxy.policy import GitPolicy, GitRule, Policy
 from sallyport_proxy.services.git_rules import understand
+from sallyport_release_hatch.storage.workspaces import Workspaces
 from sallyport_runner.services.git import CodeError
 from sallyport_runner.services.git import check as runner_check
+from sallyport_study import places
 from sallyport_study.places import InvalidNameError, Repository
 
 FORGES = {"github.com": "https://github.com", "code.example": "https://git.internal"}
@@ -112,6 +116,39 @@ BRANCHES = {
 def test_branches(branch: str, valid: bool) -> None:
     assert (job_server(URL, branch) is not None) is valid
     assert (runner(URL, branch) is not None) is valid
+
+
+WORKSPACES = {
+    "heart": True, "heart-2": True, "_draft": True, "0": True, "a" * 100: True, "a_b-c": True,
+    "": False, "-a": False, "a.b": False, "a/b": False, "a b": False, "größe": False,
+    "a" * 101: False, "..": False, "a\n/": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "valid"), WORKSPACES.items())
+def test_workspaces(tmp_path: Path, name: str, valid: bool) -> None:
+    verdicts = {}
+    for component, check in {
+        "job server": checks.workspace,
+        "runner": places.check_workspace,
+        "manifest": lambda name: WorkspaceManifest(workspace=name).to_json(),
+        "hatch": lambda name: hatch(tmp_path, name),
+    }.items():
+        try:
+            check(name)
+        except SallyportError:
+            verdicts[component] = False
+        else:
+            verdicts[component] = True
+    assert set(verdicts.values()) == {valid}, verdicts
+
+
+def hatch(folder: Path, name: str) -> None:
+    """List a workspace of this name, as it would be on disk, if the file system takes it."""
+    manifest = folder / name / workspace.FILE
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write_bytes(WorkspaceManifest(workspace="any").to_json())
+    assert Workspaces(folder).index(name) == []
 
 
 def test_the_grammar_itself_decides() -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from sallyport_common.names import matches_glob
 from sallyport_common.schemas import Text, form
 from sallyport_study import places
 
@@ -62,12 +63,6 @@ class Network(Text):
         return cls(text)
 
 
-def matches(pattern: str, text: str) -> bool:
-    """Compare a whole text with an exact name or a glob; `*` never stands for a slash."""
-    expression = "[^/]*".join(re.escape(part) for part in pattern.split("*"))
-    return re.fullmatch(expression, text) is not None
-
-
 class GitRule(Struct, frozen=True, forbid_unknown_fields=True):
     """Repositories of one organisation on every declared forge; as there, case is ignored."""
 
@@ -77,11 +72,11 @@ class GitRule(Struct, frozen=True, forbid_unknown_fields=True):
 
     def holds_org(self, org: str) -> bool:
         """Return whether the organisation is this rule's."""
-        return matches(self.org.lower(), org.lower())
+        return matches_glob(self.org.lower(), org.lower())
 
     def holds(self, org: str, repo: str) -> bool:
         """Return whether organisation and repository are this rule's."""
-        return self.holds_org(org) and matches(self.repo.lower(), repo.lower())
+        return self.holds_org(org) and matches_glob(self.repo.lower(), repo.lower())
 
     def spelling(self, org: str, repo: str) -> tuple[str, str]:
         """Return both names as the rule spells them; a glob keeps the client's, in lower case."""

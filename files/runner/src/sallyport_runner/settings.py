@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.errors import SettingsError
+from sallyport_common.names import SLUG
 from sallyport_common.settings import Secret, load
 from sallyport_disclosure.policy import Policy
 
@@ -16,7 +17,6 @@ PREFIX = "RUNNER_"
 DUMMY_BACKENDS = frozenset({"test", "expectations"})
 """Backends with dummy data and no database (a convention of the job protocol)."""
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _POSITIVE = (
     "poll_interval", "job_loop_interval", "stats_poll_interval", "image_pull_timeout",
@@ -80,7 +80,7 @@ class Settings:
         return settings
 
     def _problems(self) -> Iterator[str]:
-        if not _SLUG.fullmatch(self.backend):
+        if not SLUG.fullmatch(self.backend):
             yield f"{PREFIX}BACKEND: a slug has small letters, digits, '-' and '_' only"
         if self.database_backend_class and not _CLASS.fullmatch(self.database_backend_class):
             yield f"{PREFIX}DATABASE_BACKEND_CLASS: expected the dotted path of a class"

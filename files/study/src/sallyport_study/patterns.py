@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable
 from pathlib import PurePosixPath, PureWindowsPath
 
+from sallyport_common.names import matches_glob
 from sallyport_common.outputs import KINDS, METADATA_FOLDER, PrivacyLevel
 
 
@@ -61,5 +61,4 @@ def matches(pattern: str, path: str) -> bool:
     """
     if path.startswith(f"{METADATA_FOLDER}/"):
         return False
-    expression = "[^/]*".join(re.escape(part) for part in pattern.split("*"))
-    return re.fullmatch(expression, path) is not None
+    return matches_glob(pattern, path)

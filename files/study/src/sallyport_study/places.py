@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sallyport_common.errors import SallyportError
+from sallyport_common.names import WORKSPACE
 
 T = TypeVar("T")
 PUBLIC_FORGE = "github.com"
@@ -28,7 +29,6 @@ OWNER_GLOB = re.compile(r"[A-Za-z0-9_*-]{1,39}")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 NAME_GLOB = re.compile(r"[A-Za-z0-9._*-]{1,100}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-WORKSPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 LONGEST_REFERENCE = 244
 """Bytes in UTF-8. With `refs/heads/` this is 255, which forges and file systems can store."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sallyport_common.manifests import reader
-from sallyport_common.manifests.fields import Moment, Name, Sha256, Size
+from sallyport_common.manifests.fields import Backend, Moment, Person, Sha256, Size, Workspace
 
 FILE = "manifest.json"
 """Below the folder of a request in the approved tree."""
@@ -23,7 +23,7 @@ class ApprovedFile:
     date: Moment
     job_id: str
     commit: str
-    approved_by: tuple[Name, ...]
+    approved_by: tuple[Person, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +31,13 @@ class ApprovedManifest:
     """A request that checkers approved; `policy` is the version of the rules that they had."""
 
     request: str
-    backend: Name
-    workspace: Name
-    author: Name
-    releasing_checker: Name
+    backend: Backend
+    workspace: Workspace
+    author: Person
+    releasing_checker: Person
     approved_at: Moment
     created_at: Moment
-    reviewers: tuple[Name, ...]
+    reviewers: tuple[Person, ...]
     policy: str
     files: tuple[ApprovedFile, ...]
     version: Literal[1] = 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+
+from sallyport_common import names
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,9 @@ def _has_offset(text: str) -> bool:
         return False
 
 
-Sha256 = Annotated[str, Form("a SHA-256 in hexadecimal", re.compile(r"[0-9a-f]{64}").fullmatch)]
+Sha256 = Annotated[str, Form("a SHA-256 in hexadecimal", names.SHA256.fullmatch)]
 Size = Annotated[int, Form("a number of bytes", lambda size: size >= 0)]
 Moment = Annotated[str, Form("a time with an offset from UTC", _has_offset)]
-Name = Annotated[
-    str,
-    Form("a plain name", re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,199}").fullmatch),
-]
-"""A person, a workspace, a backend."""
+Person = Annotated[str, Form("a user name", names.PERSON.fullmatch)]
+Workspace = Annotated[str, Form("the name of a workspace", names.WORKSPACE.fullmatch)]
+Backend = Annotated[str, Form("the name of a backend", names.SLUG.fullmatch)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sallyport_common.manifests import reader
-from sallyport_common.manifests.fields import Sha256, Size
+from sallyport_common.manifests.fields import Sha256, Size, Workspace
 from sallyport_common.outputs import METADATA_FOLDER, PrivacyLevel
 
 FILE = f"{METADATA_FOLDER}/manifest.json"
@@ -49,7 +49,7 @@ class Output:
 class WorkspaceManifest:
     """The outputs of a workspace by path; `repo` is a key of the format that nothing fills."""
 
-    workspace: str
+    workspace: Workspace
     repo: str | None = None
     outputs: dict[str, Output] = field(default_factory=dict)
 

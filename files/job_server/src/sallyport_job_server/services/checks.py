@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from sallyport_common.names import SLUG
 from sallyport_job_server.models import Problem
 from sallyport_job_server.roles import Role
 from sallyport_study import places
 from sallyport_study.places import InvalidNameError
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SHORTEST_PASSWORD = 12
 
@@ -18,9 +18,17 @@ SHORTEST_PASSWORD = 12
 def slug(kind: str, text: str) -> str:
     """Return a name in lower case; raise Problem unless it is letters, digits, '-' and '_'."""
     name = text.strip().lower()
-    if not _SLUG.fullmatch(name):
+    if not SLUG.fullmatch(name):
         raise Problem(f"The {kind} may hold only letters, digits, '-' and '_'.")
     return name
+
+
+def workspace(text: str) -> str:
+    """Return the name of a workspace in lower case; raise Problem with the rule that it breaks."""
+    try:
+        return places.check_workspace(text.strip().lower())
+    except InvalidNameError as error:
+        raise Problem(str(error)) from None
 
 
 def username(text: str) -> str:

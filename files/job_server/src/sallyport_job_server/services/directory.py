@@ -69,7 +69,7 @@ class Directory:
 
         Raises Problem for a repository that this site can never read, with the reason.
         """
-        name, branch = checks.slug("workspace's name", name), checks.branch(branch)
+        name, branch = checks.workspace(name), checks.branch(branch)
         repo = self._repositories.check(repo)
         with self._database.read() as connection:
             _creatable(connection, user, name, project)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from sallyport_common.names import matches_glob
 from sallyport_proxy.models import Asked, Meaning, Reason, Refusal
-from sallyport_proxy.policy import Policy, RegistryPolicy, matches
+from sallyport_proxy.policy import Policy, RegistryPolicy
 from sallyport_proxy.services.canonical import no_body, no_query, only, parameters, split_target
 
 COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -45,7 +46,7 @@ def understand(policy: Policy, registry: RegistryPolicy, asked: Asked) -> Meanin
 def _rule(policy: Policy, registry: RegistryPolicy, name: str, address: str) -> int:
     if len(name) > MAX_NAME:
         raise Refusal(Reason.NAME_NOT_ALLOWED)
-    held = [index for index, rule in enumerate(registry.allow) if matches(rule.name, name)]
+    held = [index for index, rule in enumerate(registry.allow) if matches_glob(rule.name, name)]
     if not held:
         raise Refusal(Reason.NAME_NOT_ALLOWED)
     for index in held:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sallyport_common.manifests import ManifestError, Output, WorkspaceManifest, workspace
+from sallyport_common.names import WORKSPACE
 from sallyport_common.outputs import MAX_FILE_BYTES, METADATA_FOLDER, PrivacyLevel
 from sallyport_common.paths import UnsafePathError, check_relative, open_beneath
 from sallyport_common.problems import UnavailableError
 from sallyport_release_hatch.models import NotFoundError, WorkspaceFile
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 LOG_PART = 256 * 1024
 """Bytes of a log that are read at once, from its end or its beginning."""
 LATEST = 1e11
@@ -45,7 +44,7 @@ class Workspaces:
     def names(self) -> list[str]:
         """Return the names of all workspaces that have a manifest."""
         folders = (path.parents[1] for path in self._root.glob(f"*/{workspace.FILE}"))
-        return sorted(folder.name for folder in folders if NAME.fullmatch(folder.name))
+        return sorted(folder.name for folder in folders if WORKSPACE.fullmatch(folder.name))
 
     def index(self, name: str) -> list[WorkspaceFile]:
         """Return the outputs of a workspace by name, withheld ones included, stale ones not.
@@ -90,7 +89,7 @@ class Workspaces:
 
     def _manifest(self, name: str) -> WorkspaceManifest:
         data = None
-        if NAME.fullmatch(name):
+        if WORKSPACE.fullmatch(name):
             data = self._bytes(name, workspace.FILE, workspace.LONGEST)
         if data is None:
             raise NotFoundError(f"Workspace {name} not found")

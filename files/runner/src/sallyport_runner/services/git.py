@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sallyport_common.closed_git import ClosedGit, Copies, Fault, GitError, LocalCopy, State
 from sallyport_common.errors import SallyportError
+from sallyport_runner.models import JobRequest
 from sallyport_runner.services.executor import TransientError
 from sallyport_study import LARGEST_PROJECT_FILE, places
 from sallyport_study.places import InvalidNameError, Repository
@@ -58,6 +59,11 @@ def check(repo: str, branch: str, sha: str, organisations: tuple[str, ...]) -> C
     if not repository.belongs_to(organisations):
         raise CodeError("This backend does not run repositories of this organisation.")
     return code
+
+
+def code_of(request: JobRequest, organisations: tuple[str, ...]) -> Code:
+    """Return where the code of a request is; raise CodeError with a sentence for the author."""
+    return check(request.repo, request.branch, request.sha, organisations)
 
 
 class Git:

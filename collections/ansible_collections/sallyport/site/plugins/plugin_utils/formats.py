@@ -19,8 +19,9 @@ from ansible_collections.sallyport.site.plugins.plugin_utils.calendar import is_
 
 HOST = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN = rf"{HOST}(?:\.{HOST})+"
-# An organisation as GitHub writes it; the proxy's policy adds `*` for a part of a name.
-ORGANISATION = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}"
+# The same as OWNER in files/study/src/sallyport_study/places.py, which a controller does not have;
+# a test holds them together. The proxy's policy adds `*` for a part of a name.
+ORGANISATION = r"(?=[^/]{1,39}(?:/|\Z))[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*(?:_[A-Za-z0-9]+)?"
 REPOSITORY = rf"{ORGANISATION}/[A-Za-z0-9._-]{{1,100}}"
 IMAGE_PATH = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
 TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
@@ -211,13 +212,13 @@ FORMATS = {
     ),
     "organisation_pattern": pattern(
         "the name of an organisation, in which * stands for any part (not a URL)",
-        r"\*|[A-Za-z0-9][A-Za-z0-9*-]{0,38}",
+        r"(?!-)[A-Za-z0-9_*-]{1,39}",
     ),
     "forge_owner": pattern(
         "a forge's host name, or HOST/ORGANISATION", rf"{DOMAIN}(?:/{ORGANISATION})?"
     ),
     "file_type": pattern("a suffix such as .csv", r"\.[a-z]{2,5}"),
-    "repository": pattern("organisation/name", r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"),
+    "repository": pattern("organisation/name", REPOSITORY),
     "image_namespace": pattern("a lower-case image namespace", IMAGE_PATH),
     "image_pattern": pattern(
         "namespace/name of an image, in which * stands for a part of a name", r"[a-z0-9*._/-]+"

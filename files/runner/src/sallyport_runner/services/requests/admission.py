@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 
 from sallyport_common.errors import SallyportError
 from sallyport_common.protocol import ERROR_ACTION, JobRow, State, StatusCode, utc_now_text
 from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Job, JobRequest, Reason
-from sallyport_runner.services import git
-from sallyport_runner.services.git import Code, Git
+from sallyport_runner.services.git import Git, code_of
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 from sallyport_study import RUN_ALL, Action, Project, ProjectError, parse_project
 from sallyport_study.errors import suggestion
 from sallyport_study.images import DOCKER_IMAGES
+from sallyport_study.places import check_workspace
 
 log = logging.getLogger(__name__)
-_WORKSPACE = re.compile(r"[A-Za-z0-9_-]+")
 DATABASES = frozenset({"default"})
 
 
@@ -57,25 +55,22 @@ class Admission:
         return True
 
     def _project(self, request: JobRequest) -> Project:
-        code = self.check(request)
+        self._check(request)
+        code = code_of(request, self._settings.allowed_github_orgs)
         repository = self._source.fetch(code)
         return parse_project(self._source.read(repository, request.sha, "project.yaml"))
 
-    def check(self, request: JobRequest) -> Code:
-        """Return where the code is; raise for a request that is wrong in itself."""
+    def _check(self, request: JobRequest) -> None:
+        """Raise RequestError or InvalidNameError for a request that is wrong in itself."""
         if request.expired:
             raise RequestError("The request is older than its signature allows; submit it again.")
-        allowed = self._settings.allowed_github_orgs
-        code = git.check(request.repo, request.branch, request.sha, allowed)
         if not request.requested_actions:
             raise RequestError("The request names no action.")
-        if not _WORKSPACE.fullmatch(request.workspace):
-            raise RequestError("A workspace's name may hold only letters, digits, '_' and '-'.")
+        check_workspace(request.workspace)
         if not self._settings.dummy_data and request.database_name not in DATABASES:
             raise RequestError(
                 f"The database '{request.database_name}' is not known to this backend."
             )
-        return code
 
     def _jobs(self, request: JobRequest, project: Project, rows: Mapping[str, JobRow]) -> list[Job]:
         latest = self._store.latest_jobs(request.workspace)

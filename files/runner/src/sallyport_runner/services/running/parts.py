@@ -65,7 +65,7 @@ def build(outside: Outside) -> Parts:
         sandbox=sandbox,
         queue=Queue(settings, store, sandbox, Space(settings, executor)),
         admission=admission,
-        stages=Stages(settings, store, executor, source, admission, volumes),
+        stages=Stages(settings, store, executor, source, volumes),
         privacy_trees=privacy_trees,
         finaliser=Finaliser(settings, executor, volumes, privacy_trees),
         supervision=Supervision(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from sallyport_common.paths import UnsafePathError, open_beneath
 from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason
 from sallyport_runner.services.executor import Executor, ImageError
-from sallyport_runner.services.git import CodeError, Git
+from sallyport_runner.services.git import CodeError, Git, code_of
 from sallyport_runner.services.outputs import trees
 from sallyport_runner.services.outputs.archive import Archive
 from sallyport_runner.services.outputs.plan import PlanError, read_inputs
 from sallyport_runner.services.outputs.volumes import Volume, Volumes
-from sallyport_runner.services.requests.admission import Admission
 from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
@@ -33,11 +32,10 @@ class Stages:
         store: Store,
         executor: Executor,
         source: Git,
-        admission: Admission,
         volumes: Volumes,
     ) -> None:
         self._settings, self._store, self._executor = settings, store, executor
-        self._source, self._admission, self._volumes = source, admission, volumes
+        self._source, self._volumes = source, volumes
         self._sandbox, self._archive = Sandbox(settings), Archive(settings)
 
     def prepare(self, job: Job, request: JobRequest) -> tuple[str, Phase]:
@@ -68,7 +66,8 @@ class Stages:
     def _code(self, request: JobRequest, volume: Volume) -> None:
         """Check branch and commit once more, and write the code into the workspace."""
         try:
-            repository = self._source.fetch(self._admission.check(request))
+            code = code_of(request, self._settings.allowed_github_orgs)
+            repository = self._source.fetch(code)
             self._source.check_out(repository, request.sha, volume.workspace)
         except CodeError as error:
             raise StageError(Reason.NO_CODE, problem=str(error)) from error
