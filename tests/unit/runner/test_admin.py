@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from tests.unit.runner.made import fill, job
 from tests.unit.runner.rig import Runner, settings
+from tests.unit.runner.test_queue import Usage
 from waitress.server import create_server
 
 from sallyport_common import systemd
@@ -33,7 +35,7 @@ from sallyport_runner.settings import PREFIX, Settings
 @pytest.fixture
 def path(runner: Runner, tmp_path: Path) -> Iterator[Path]:
     """Give the path of a socket that a server with the rig's store answers."""
-    control = Control("hospital", runner.store, runner.executor, SyncState(), lambda: None)
+    control = Control("hospital", runner.store, runner.parts.space, SyncState(), lambda: None)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(tmp_path / "admin.sock"))
         server: Any = create_server(
@@ -75,6 +77,26 @@ def test_the_verbs(
     assert cli.ask(path, "GET", "/healthz")["status"] == "ok"
 
 
+def test_a_full_file_system_is_named_with_what_it_has_and_what_is_wanted(
+    runner: Runner, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call(path, "jobs") == 0
+    assert cli.ask(path, "GET", "/status")["short_of_disk_space"] == []
+    assert "disk" not in capsys.readouterr().out
+    monkeypatch.setattr(runner.parts.space, "_floor", 10 * 2**30)
+    high = runner.settings.high_privacy_storage_base
+    free = {high: 512 * 2**20}
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(free.get(folder, 2**40)))
+    assert call(path, "jobs") == 0
+    assert capsys.readouterr().out == (
+        f"No job starts: {high} has 512 MiB of free disk space, and jobs start from 10,240 MiB on "
+        "(runner_disk_free_floor).\n"
+    )
+    assert cli.ask(path, "GET", "/status")["short_of_disk_space"] == [
+        {"folder": str(high), "free": 512 * 2**20, "wanted": 10 * 2**30}
+    ]
+
+
 @pytest.mark.parametrize(
     ("method", "url", "status"),
     [
@@ -88,7 +110,7 @@ def test_the_verbs(
 def test_every_error_is_a_sentence_in_json(
     runner: Runner, method: str, url: str, status: int
 ) -> None:
-    control = Control("hospital", runner.store, runner.executor, SyncState(), lambda: None)
+    control = Control("hospital", runner.store, runner.parts.space, SyncState(), lambda: None)
     client = create_app(control, {}).test_client()
     answer = client.open(url, method=method)
     assert answer.status_code == status
@@ -99,7 +121,7 @@ def test_every_error_is_a_sentence_in_json(
 
 def test_a_part_of_an_id_must_fit_one_active_job(runner: Runner) -> None:
     fill(runner.store, job(1), job(2), job(3, code=StatusCode.SUCCEEDED))
-    control = Control("hospital", runner.store, runner.executor, SyncState(), lambda: None)
+    control = Control("hospital", runner.store, runner.parts.space, SyncState(), lambda: None)
     for part, sentence in (
         ("job", "More than one active job has 'job' in its id."),
         ("job3", "No active job has 'job3' in its id."),

@@ -17,7 +17,7 @@ from sallyport_runner.models import Reason
 from sallyport_runner.services.running.queue import Queue
 from sallyport_runner.services.running.retries import LONGEST, MAX_TRIES, Retries
 from sallyport_runner.services.running.sandbox import Sandbox
-from sallyport_runner.services.running.space import Space
+from sallyport_runner.services.running.space import Shortage, Space
 from sallyport_runner.storage.sql import SqlStore
 
 
@@ -130,16 +130,15 @@ def test_every_file_system_of_jobs_has_to_have_space(
     free = {tmp_path / name: 999}
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(free.get(folder, 1000)))
     space = Space(known, executor)
-    assert space.short() == tmp_path / name
-    assert space.short() == tmp_path / name
+    assert space.short() == space.short() == [Shortage(tmp_path / name, 999, 1000)]
     assert [vars(record)["folder"] for record in caplog.records] == [str(tmp_path / name)]
     free.clear()
-    assert space.short() is None
+    assert space.short() == []
 
 
 def test_an_engine_that_is_away_is_left_out(tmp_path: Path) -> None:
     executor = MemoryExecutor(lambda: 0.0, away=True)
-    assert Space(settings(tmp_path), executor).short() is None
+    assert Space(settings(tmp_path), executor).short() == []
 
 
 def test_pauses_grow_to_a_limit_and_end() -> None:

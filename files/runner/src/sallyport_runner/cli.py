@@ -60,7 +60,10 @@ def _check_config(_arguments: argparse.Namespace) -> int:
 
 
 def _print_jobs(arguments: argparse.Namespace) -> int:
-    for job in ask(arguments.socket, "GET", "/jobs")["jobs"]:
+    answer = ask(arguments.socket, "GET", "/jobs")
+    for notice in answer["notices"]:
+        print(notice)
+    for job in answer["jobs"]:
         print(f"{job['id']}  {job['code']:<24}  {job['workspace']}  {job['action']}")
     return 0
 
@@ -87,7 +90,11 @@ def _parser() -> argparse.ArgumentParser:
 
     add("daemon", "run the daemon (what the unit starts)", _daemon)
     add("check-config", "read the settings and say what is wrong", _check_config)
-    add("status", "show flags, jobs by code and the last contact", _verb("GET", "/status"))
+    add(
+        "status",
+        "show flags, jobs by code, short file systems and the last contact",
+        _verb("GET", "/status"),
+    )
     add("jobs", "list active jobs, then the newest others", _print_jobs)
     add("pause", "start no further job", _verb("POST", "/pause"))
     add("unpause", "start jobs again", _verb("POST", "/unpause"))

@@ -64,11 +64,12 @@ class Daemon:
             background=Threads(),
             changed=self._reporter.wake,
         )
-        self._runs = Runs(build(outside))
+        parts = build(outside)
+        self._runs = Runs(parts)
         self._pruner = ImagePruner(settings.image_keep_days, self._store, executor, time.time)
         self._sweeper = Sweeper(settings.backend, self._store, executor, volumes)
         self._control = Control(
-            settings.backend, self._store, executor, self._sync, self._reporter.wake
+            settings.backend, self._store, parts.space, self._sync, self._reporter.wake
         )
 
     def run(self) -> None:

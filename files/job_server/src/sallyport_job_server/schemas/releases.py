@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import re
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
+from sallyport_common.names import SHA256
 from sallyport_common.outputs import MAX_FILE_BYTES
 from sallyport_common.paths import UnsafePathError, check_relative
 from sallyport_common.schemas import Text, form
@@ -43,7 +43,7 @@ class FileName(Text):
             raise ValueError(cls.accepted) from None
 
 
-Sha256 = Annotated[str, form(re.compile("[0-9a-f]{64}"), "64 hexadecimal digits in lower case")]
+Sha256 = Annotated[str, form(SHA256, "64 hexadecimal digits in lower case")]
 
 
 class ListedFile(msgspec.Struct, frozen=True):

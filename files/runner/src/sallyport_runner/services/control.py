@@ -9,8 +9,8 @@ from sallyport_common.errors import SallyportError
 from sallyport_common.protocol import utc_now_text
 from sallyport_runner.flags import Flag
 from sallyport_runner.models import Job, Stop
-from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.requests.sync import SyncState
+from sallyport_runner.services.running.space import Space
 from sallyport_runner.storage import Store
 
 SHOWN = 50
@@ -27,26 +27,34 @@ class Control:
         self,
         backend: str,
         store: Store,
-        executor: Executor,
+        space: Space,
         sync: SyncState,
         wake: Callable[[], None],
     ) -> None:
-        self._backend, self._store, self._executor = backend, store, executor
+        self._backend, self._store, self._space = backend, store, space
         self._sync, self._wake = sync, wake
 
     def status(self) -> dict[str, Any]:
-        """Return how the runner is: flags, jobs by code, and when the job server last answered."""
+        """Return flags, jobs by code, short file systems, and when the job server last answered."""
         flags = self._store.flags()
         return {
             "backend": self._backend,
             "paused": flags.paused,
             "db_maintenance": flags.manual_maintenance,
             "jobs": self._store.counts(),
+            "short_of_disk_space": [
+                {"folder": str(short.folder), "free": short.free, "wanted": short.floor}
+                for short in self._space.short()
+            ],
             "sync": {
                 "last_contact": self._sync.last_contact,
                 "long_poll": self._sync.long_poll,
             },
         }
+
+    def notices(self) -> list[str]:
+        """Return why jobs that could run are not started, in sentences."""
+        return [f"No job starts: {short}." for short in self._space.short()]
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return active jobs, then the newest others."""

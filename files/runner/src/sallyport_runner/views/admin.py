@@ -25,8 +25,8 @@ def status() -> ResponseReturnValue:
 
 @blueprint.get("/jobs")
 def jobs() -> ResponseReturnValue:
-    """Answer the active jobs and the newest others."""
-    return {"jobs": _control().jobs()}
+    """Answer the active jobs and the newest others, and why none is started."""
+    return {"jobs": _control().jobs(), "notices": _control().notices()}
 
 
 @blueprint.post("/<any(pause, unpause):verb>")

@@ -45,6 +45,7 @@ class Parts(Outside):
     """The collaborators of the run loop."""
 
     sandbox: Sandbox
+    space: Space
     queue: Queue
     admission: Admission
     stages: Stages
@@ -59,11 +60,12 @@ def build(outside: Outside) -> Parts:
     volumes, sandbox = outside.volumes, Sandbox(settings)
     source = Git(settings.workdir / "repos", settings.github_proxy, settings.ca_file)
     admission = Admission(settings, store, source, Recovery(Archive(settings), executor, volumes))
-    privacy_trees = PrivacyTrees(settings)
+    privacy_trees, space = PrivacyTrees(settings), Space(settings, executor)
     return Parts(
         **vars(outside),
         sandbox=sandbox,
-        queue=Queue(settings, store, sandbox, Space(settings, executor)),
+        space=space,
+        queue=Queue(settings, store, sandbox, space),
         admission=admission,
         stages=Stages(settings, store, executor, source, volumes),
         privacy_trees=privacy_trees,

@@ -57,6 +57,6 @@ class Queue:
         with_database = sum(self._sandbox.uses_database(active) for active in running)
         if self._sandbox.uses_database(job) and with_database >= self._settings.max_db_workers:
             return StatusCode.WAITING_ON_DB_WORKERS, Reason.NONE
-        if self._space.short() is not None:
+        if self._space.short():
             return StatusCode.WAITING_ON_WORKERS, Reason.DISK_SPACE
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_runner.services import metrics
@@ -12,6 +13,26 @@ from sallyport_runner.services.executor import Executor, TransientError
 from sallyport_runner.settings import Settings
 
 log = logging.getLogger(__name__)
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """A file system with too little free space, by a folder on it; sizes in bytes."""
+
+    folder: Path
+    free: int
+    floor: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.folder} has {_mebibytes(self.free)} of free disk space, and jobs start from "
+            f"{_mebibytes(self.floor)} on (runner_disk_free_floor)"
+        )
+
+
+def _mebibytes(number: int) -> str:
+    return f"{number / MEBIBYTE:,.0f} MiB"
 
 
 class Space:
@@ -26,18 +47,23 @@ class Space:
             Path(tempfile.gettempdir()),
         ]
         self._engine: Path | None = None
-        self._reported: Path | None = None
+        self._reported: frozenset[Path] = frozenset()
 
-    def short(self) -> Path | None:
-        """Return the first folder with less free space than the floor, or None."""
+    def short(self) -> list[Shortage]:
+        """Return every file system with less free space than the floor; a new one is logged."""
         free = {folder: shutil.disk_usage(folder).free for folder in self._all()}
         for folder, number in free.items():
             metrics.FREE_BYTES.labels(str(folder)).set(number)
-        short = next((folder for folder, number in free.items() if number < self._floor), None)
-        if short is not None and short != self._reported:
-            figures = {"folder": str(short), "free": free[short], "floor": self._floor}
-            log.warning("too little disk space in %s: no job starts", short, extra=figures)
-        self._reported = short
+        short = [
+            Shortage(folder, number, self._floor)
+            for folder, number in free.items()
+            if number < self._floor
+        ]
+        for shortage in short:
+            if shortage.folder not in self._reported:
+                figures = {"folder": str(shortage.folder), "free": shortage.free}
+                log.warning("no job starts: %s", shortage, extra=figures)
+        self._reported = frozenset(shortage.folder for shortage in short)
         return short
 
     def _all(self) -> list[Path]:
