@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -127,13 +128,14 @@ WORKSPACES = {
 
 @pytest.mark.parametrize(("name", "valid"), WORKSPACES.items())
 def test_workspaces(tmp_path: Path, name: str, valid: bool) -> None:
-    verdicts = {}
-    for component, check in {
+    judges: dict[str, Callable[[str], object]] = {
         "job server": checks.workspace,
         "runner": places.check_workspace,
         "manifest": lambda name: WorkspaceManifest(workspace=name).to_json(),
         "hatch": lambda name: hatch(tmp_path, name),
-    }.items():
+    }
+    verdicts = {}
+    for component, check in judges.items():
         try:
             check(name)
         except SallyportError:
