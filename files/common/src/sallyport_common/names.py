@@ -11,7 +11,7 @@ WORKSPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,199}")
 """User names of any job server: ours have neither `@` nor `+`, those of Django may."""
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-"""Backends and projects, as they stand in addresses."""
+"""Backends and projects, as they are written in URLs."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

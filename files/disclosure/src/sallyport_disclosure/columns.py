@@ -68,7 +68,7 @@ class Tally:
         if self._meaning is Meaning.DERIVED:
             yield self.off_three, {cell for cell, number in numbers.items() if number % 3}
             return
-        # Counts whose name promises no midpoints need only one number which is none of them.
+        # Counts whose name promises no midpoints need only one number that is not a midpoint.
         if self._meaning is Meaning.MIDPOINT or not self.off_six.number:
             off = {cell for cell, number in numbers.items() if number and (number - 3) % 6}
             yield self.off_six, off
