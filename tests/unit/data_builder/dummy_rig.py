@@ -48,7 +48,7 @@ def of(plan: Plan, people: dict[int, Facts]) -> Tables:
 def answer(plan: Plan, source: local.Source) -> list[tuple[Any, ...]]:
     """Return the rows of a dataset whose tables come from somewhere."""
     with local.loaded(plan, source, "unit") as database:
-        steps = Planner(database.dialect, database.mapping, "unit").dataset(plan.dataset)
+        steps = Planner(database.dialect, database.mapping, "unit").dataset(plan.dataset).steps
         names = [name for name, _series in plan.dataset.columns]
         return [tuple(row) for row in run_steps(database, steps, names)]
 

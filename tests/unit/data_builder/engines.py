@@ -192,7 +192,7 @@ class Server:
         """Answer a dataset through mapping, planner and emitter."""
         columns = [name for name, _series in root.columns]
         with self._about(root, tables, options) as (database, planner):
-            steps, selective = planner.dataset(root), planner.options.selective
+            steps, selective = planner.dataset(root).steps, planner.options.selective
             return [tuple(row) for row in run_steps(database, steps, columns, selective)]
 
     def measures(
@@ -208,9 +208,9 @@ class Server:
     ) -> list[Answer]:
         """Answer the event tables of a dataset."""
         with self._about(root, tables, options) as (database, planner), scratch(database) as names:
-            steps = planner.dataset(root)
-            perform(database, steps, names)
-            stored = steps[-1 - len(root.events) : -1]
+            plan = planner.dataset(root)
+            perform(database, plan.steps, names)
+            stored = [step for step in plan.steps if step.name in plan.results[1:]]
             downloads = (Download(database, step.name, types_of(step), True) for step in stored)
             return [[tuple(row) for row in download.rows()] for download in downloads]
 

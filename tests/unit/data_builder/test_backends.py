@@ -25,8 +25,9 @@ from sallyport_data_builder.model.nodes import topological
 from sallyport_data_builder.sql import keys
 from sallyport_data_builder.sql.implied import ColumnTest
 from sallyport_data_builder.sql.run import connect, dialect_of, run_steps
+from sallyport_data_builder.sql.stage import Step
 from sallyport_data_builder.sql.standard import Standard
-from sallyport_data_builder.sql.steps import Planner, Step
+from sallyport_data_builder.sql.steps import Planner
 
 Rows = list[tuple[Any, ...]]
 ROWS = """
@@ -111,7 +112,7 @@ def dataset() -> Dataset:
 def rows(url: str, backend: BackendMapping, permissions: Sequence[str] = ()) -> Rows:
     """Return what the dataset gives on a backend."""
     root, dialect = plan_of(dataset()).dataset, dialect_of(url)
-    steps = Planner(dialect, backend, "unit", permissions).dataset(root)
+    steps = Planner(dialect, backend, "unit", permissions).dataset(root).steps
     with connect(dialect, url, backend, "unit") as database:
         keys.refresh(database, backend, topological([root]))
         columns = [name for name, _series in root.columns]
@@ -141,7 +142,7 @@ def test_scratch_columns_are_in_every_stored_table(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("EMIS_ORGANISATION_HASH", "abc")
     line = 'scratch_columns = { organisation = { env = "EMIS_ORGANISATION_HASH" }, v = 1 }\n'
     backend = parse("site", TEXT.replace("implements", line + "implements", 1))
-    steps = Planner(dialect_of("sqlite"), backend, "unit").dataset(plan_of(dataset()).dataset)
+    steps = Planner(dialect_of("sqlite"), backend, "unit").dataset(plan_of(dataset()).dataset).steps
     for step in steps:
         assert isinstance(step, Step)
         assert {"organisation", "v"} <= {*step.select.selected_columns.keys()}
@@ -208,7 +209,7 @@ def test_a_class_overrides_what_the_mapping_file_says(folder: Path, url: str) ->
     backend = find("site", folder, {"HALF": "1"})
     assert rows(url, backend) == SEEN[:1]
     assert len(rows(url, find("site", folder, {}), ["audit"])) == 3
-    steps = Planner(dialect_of(url), backend, "unit").dataset(plan_of(dataset()).dataset)
+    steps = Planner(dialect_of(url), backend, "unit").dataset(plan_of(dataset()).dataset).steps
     stored = [step.select for step in steps if isinstance(step, Step)]
     assert all("site" in select.selected_columns for select in stored)
     with (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,10 @@ def dataset(population: Any = None, **columns: Any) -> Dataset:
     return plan_of(made).dataset
 
 
-def steps_of(root: Dataset, name: str = "postgresql", **options: Any) -> list[AnyStep]:
+def steps_of(root: Dataset, name: str = "postgresql", **options: Any) -> Sequence[AnyStep]:
     """Return the steps of a dataset."""
     backend = mapped(tables_of([root]))
-    return Planner(dialect_of(name), backend, "unit", (), Options(**options)).dataset(root)
+    return Planner(dialect_of(name), backend, "unit", (), Options(**options)).dataset(root).steps
 
 
 def shown(root: Dataset, name: str = "postgresql", **options: Any) -> str:
@@ -126,7 +127,7 @@ def test_pln_09_measures_are_divided_among_queries(most: int, queries: int) -> N
     database = server("sqlite://")
     assert database.measures(root, MEASURED, options) == Reference().measures(root, MEASURED)
     planner = Planner(dialect_of("sqlite"), mapped(tables_of([root])), "unit", (), options)
-    sums = [step for step in MeasurePlanner(planner).explained(root) if step.label == "sums"]
+    sums = [step for step in MeasurePlanner(planner).explained(root).steps if step.label == "sums"]
     assert len(sums) == queries
     assert all(("PLN-09" in step.rules) == (queries > 1) for step in sums)
 
@@ -200,13 +201,13 @@ def test_bk_01_exclusions_hold_for_measures_too() -> None:
     root = plan_of(made).measures
     backend = mapped(tables_of([root]))
     dialect = dialect_of("postgresql")
-    steps = MeasurePlanner(Planner(dialect, backend, "unit")).explained(root)
+    steps = MeasurePlanner(Planner(dialect, backend, "unit")).explained(root).steps
     assert "opted" not in "\n".join(rendered(steps, dialect, ""))
     from sallyport_data_builder.backends.mapping import Exclusion
 
     opted = Exclusion("opted_out", "select patient_id from opted_out", only=False)
     strict = replace(backend, exclusions=(opted,))
-    steps = MeasurePlanner(Planner(dialect, strict, "unit")).explained(root)
+    steps = MeasurePlanner(Planner(dialect, strict, "unit")).explained(root).steps
     text = "\n".join(rendered(steps, dialect, ""))
     assert "NOT (EXISTS" in text
     assert "opted_out" in text
@@ -243,7 +244,7 @@ def test_pln_06_and_07_scratch_tables_are_unlogged_and_counted() -> None:
 
     def text(name: str) -> str:
         dialect = dialect_of(name)
-        steps = Planner(dialect, backend, "unit", (), Options()).dataset(root)
+        steps = Planner(dialect, backend, "unit", (), Options()).dataset(root).steps
         return "\n".join(rendered(steps, dialect, "scratch"))
 
     assert text("postgresql").count("CREATE UNLOGGED TABLE scratch.sp_unit_") == 4
@@ -252,7 +253,7 @@ def test_pln_06_and_07_scratch_tables_are_unlogged_and_counted() -> None:
     assert "UNLOGGED" not in shown(root)
 
 
-def test_13_4_the_mapping_says_how_long_measures_may_take() -> None:
+def test_the_mapping_says_how_long_measures_may_take() -> None:
     root = plan_of(MEASURES["count during the interval"][0]()).measures
     assert mapped(tables_of([root])).measures_hours == 72
     with pytest.raises(TooSlowError, match="the limit is 0"):
@@ -260,7 +261,7 @@ def test_13_4_the_mapping_says_how_long_measures_may_take() -> None:
     assert server("sqlite://").measures(root, MEASURED, Options(max_grid=1), hours=1)
 
 
-def test_13_4_measures_that_take_too_long_end_with_14(caplog: pytest.LogCaptureFixture) -> None:
+def test_measures_that_take_too_long_end_with_14(caplog: pytest.LogCaptureFixture) -> None:
     slow = progress.Progress(24, hours=0.0)
     with caplog.at_level(logging.INFO, "data_builder"):
         slow.finished(1)

@@ -12,12 +12,11 @@ from sallyport_data_builder.checks.catalogue import Catalogue
 from sallyport_data_builder.checks.query import ask
 from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.errors import DatabaseFailure
-from sallyport_data_builder.schemas.types import CODES, MULTI_CODES
+from sallyport_data_builder.schemas.types import TEXTS
 from sallyport_data_builder.sql.dialect import Dialect
 from sallyport_data_builder.sql.run import Database, failures
 from sallyport_data_builder.sql.standard import Standard
 
-TEXTS = ("str", *CODES, *MULTI_CODES)
 # Types that hold text; whether they also compare as text is what CHK-11 asks.
 TEXT_LIKE = ("character", "bpchar", "citext", "name", "enum")
 

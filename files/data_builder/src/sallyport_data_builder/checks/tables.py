@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.checks.asking import TEXTS, Asker
+from sallyport_data_builder.checks.asking import Asker
 from sallyport_data_builder.checks.report import Check
 from sallyport_data_builder.checks.subject import Entry
 from sallyport_data_builder.errors import DatabaseFailure, ExitCode
-from sallyport_data_builder.schemas.types import CODES
+from sallyport_data_builder.schemas.types import CODES, TEXTS
 
 LARGE = 100_000
 WRONG = {0: "ignores case", 1: "ignores spaces at the end"}
@@ -81,7 +81,7 @@ def _types(asker: Asker, entry: Entry, select: sa.Select[Any]) -> Iterator[Check
 def _ids(asker: Asker, entry: Entry) -> Iterator[Check]:
     """CHK-09: the patient id has the type that the mapping says, in every table."""
     mapped, kind = entry.mapped, asker.subject.mapping.patient_type
-    found = asker.types(asker.standard.own_ids(mapped)).get("source_id", "")
+    found = asker.types(asker.standard.source_ids(mapped)).get("source_id", "")
     accepted = asker.accepted(kind)
     if found and accepted and found not in accepted:
         where = asker.subject.at(mapped, key="patient_id")

@@ -144,7 +144,7 @@ class Generator:
         root = Dataset(condition, ())
         with local.loaded(Plan(root), lambda table: self._rows(table, candidates), JOB) as database:
             database.quiet = True
-            steps = Planner(database.dialect, database.mapping, JOB).dataset(root)
+            steps = Planner(database.dialect, database.mapping, JOB).dataset(root).steps
             return {int(row[0]) for row in run_steps(database, steps, [])}
 
     def _rows(

@@ -52,27 +52,13 @@ def beneath(roots: Iterable[Series]) -> list[Series]:
 
 
 def levels(
-    roots: Sequence[Series],
-    kept: Sequence[Series] = (),
-    deepest: int = 50,
-    depth: int = LARGEST,
+    roots: Sequence[Series], kept: Sequence[Series] = (), depth: int = LARGEST
 ) -> list[list[Series]]:
     """Return what to compute beforehand: the first list needs nothing, later ones the earlier.
 
-    `kept` are computed in any case. The lists are as many as derived tables may be nested: when
-    there would be more, only larger expressions are worth one. `depth` is how deep calls may be
-    nested in an expression.
+    `kept` are computed in any case. `depth` is how deep calls may be nested in an expression.
+    The size of an expression counts what SQL would write; a computed one is one column.
     """
-    heavy = HEAVY
-    while len(found := _levels(roots, kept, heavy, depth)) > deepest and heavy < LARGEST:
-        heavy *= 4
-    return found
-
-
-def _levels(
-    roots: Sequence[Series], kept: Sequence[Series], heavy: int, depth: int
-) -> list[list[Series]]:
-    """The size of an expression counts what SQL would write; a computed one is one column."""
     nodes = beneath([*roots, *kept])
     uses = _uses(nodes, [*roots, *kept])
     wanted = set(kept)
@@ -86,7 +72,7 @@ def _levels(
         total = 1 + repeats(node) * sum(size[part] for part in inner)
         size[node] = min(total, LARGEST)
         deep[node] = 1 + max((deep[part] for part in inner), default=0)
-        often = (uses[node] > 1 and size[node] >= heavy) or deep[node] > depth
+        often = (uses[node] > 1 and size[node] >= HEAVY) or deep[node] > depth
         if not is_leaf(node) and (often or node in wanted):
             chosen.setdefault(level[node], []).append(node)
             level[node], size[node], deep[node] = level[node] + 1, 1, 1

@@ -55,6 +55,7 @@ SCALARS: dict[str, type] = {
     "str": str,
     "date": datetime.date,
 }
+TEXTS = ("str", *CODES, *MULTI_CODES)
 ALL_TYPES = (*SCALARS, *CODES, *MULTI_CODES)
 NUMBERS = ("int", "float")
 ORDERED = ("int", "float", "str", "date")

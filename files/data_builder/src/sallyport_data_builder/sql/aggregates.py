@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Series
-from sallyport_data_builder.sql.dialect import TEXTS, Dialect, Element, Key
+from sallyport_data_builder.schemas.types import TEXTS
+from sallyport_data_builder.sql.dialect import Dialect, Element, Key
 
 
 def key(dialect: Dialect, value: Element, kind: str, nullable: bool) -> Key:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from sallyport_data_builder.errors import ExitCode
-from sallyport_data_builder.schemas.types import CODES, MULTI_CODES, Value
+from sallyport_data_builder.schemas.types import TEXTS, Value
 from sallyport_data_builder.sql.portable import Outputs, Sets, grouping_sets
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ Element = ColumnElement[Any]
 # Operators that SQLAlchemy does not type for us put their operands in parentheses.
 TIGHT = 15
 BATCH = 64_000
-TEXTS = ("str", *CODES, *MULTI_CODES)
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,6 @@ class Dialect:
 
     # The database's own names of the types that a standard column may arrive in.
     native: Mapping[str, tuple[str, ...]] = {}
-
-    @property
-    def nested(self) -> tuple[int, int]:
-        """How deep derived tables and calls may be nested."""
-        return self.nesting, self.depth
 
     def compiler(self) -> sa.Dialect:
         """Return what renders statements where there is no connection."""

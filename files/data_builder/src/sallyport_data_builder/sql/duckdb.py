@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from sallyport_data_builder.errors import ExitCode
-from sallyport_data_builder.sql.dialect import BATCH, TEXTS, Dialect, Element, Key, Limits
+from sallyport_data_builder.schemas.types import TEXTS
+from sallyport_data_builder.sql.dialect import BATCH, Dialect, Element, Key, Limits
 from sallyport_data_builder.sql.statements import CreateTableAs
 
 TRANSIENT = (duckdb.IOException, duckdb.ConnectionException, duckdb.InterruptException)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 from typing import cast
 
@@ -31,14 +32,33 @@ from sallyport_data_builder.sql.standard import Standard
 EMPTY = {"exists": False, "count": 0, "count_distinct": 0, "count_episodes": 0}
 
 
-class Emitter:
-    """Knows where each relation is stored, and renders expressions for one statement's scope."""
+Stored = Relation | Inline | op.Constants
 
-    def __init__(self, dialect: Dialect, standard: Standard, needs: Needs) -> None:
-        self.dialect, self._standard, self._needs = dialect, standard, needs
-        self.stored: dict[Relation | Inline | op.Constants, sa.FromClause] = {}
-        # Values that an intermediate table holds, which has one row per patient (PLN-09).
-        self.held: dict[Node, tuple[sa.FromClause, str]] = {}
+
+@dataclass(frozen=True, eq=False)
+class Emitter:
+    """Knows where each relation is stored, and renders expressions for one statement's scope.
+
+    `held` are values in an intermediate table, which has one row per patient (PLN-09).
+    """
+
+    standard: Standard
+    needs: Needs
+    stored: Mapping[Stored, sa.FromClause] = field(default_factory=dict)
+    held: Mapping[Node, tuple[sa.FromClause, str]] = field(default_factory=dict)
+
+    @property
+    def dialect(self) -> Dialect:
+        """The database that statements are for."""
+        return self.standard.dialect
+
+    def storing(self, relation: Stored, table: sa.FromClause) -> Emitter:
+        """Return an emitter that reads a relation from a table."""
+        return replace(self, stored={**self.stored, relation: table})
+
+    def holding(self, values: Mapping[Node, tuple[sa.FromClause, str]]) -> Emitter:
+        """Return an emitter that reads values from columns of intermediate tables."""
+        return replace(self, held={**self.held, **values})
 
     def standard_rows(self, table: Table, branches: Sequence[Sequence[Series]] = ()) -> sa.Subquery:
         """Return the standard rows of a table, with the columns that the plan uses.
@@ -47,10 +67,10 @@ class Emitter:
         columns is added (BK-06).
         """
         place = (table.schema, table.name)
-        implied = [self._standard.implied(*place, tests(branch, table)) for branch in branches]
+        implied = [self.standard.implied(*place, tests(branch, table)) for branch in branches]
         known = [item for item in implied if item is not None]
         where = sa.or_(*known) if known and len(known) == len(implied) else None
-        return self._standard.table(*place, self._needs.columns[table], where).subquery("t")
+        return self.standard.table(*place, self.needs.columns[table], where).subquery("t")
 
     def expression(self, node: Series, scope: Scope) -> Element:
         """Return the expression of a series; what it needs is joined to the scope."""
@@ -67,23 +87,19 @@ class Emitter:
             return sa.or_(*(self.condition(part, scope) for part in formula.parts))
         return self.expression(formula, scope)
 
-    def relations(self) -> tuple[Relation, ...]:
-        """Return all relations that are needed, in order."""
-        return self._needs.relations
-
-    def is_relation(self, source: object) -> bool:
-        """Return whether what is joined is a relation, which has to be stored first."""
-        return isinstance(source, Relation)
+    def is_ready(self, source: object) -> bool:
+        """Return whether what is joined can be read: a relation has to be stored first."""
+        return not isinstance(source, Relation) or source in self.stored
 
     def source(self, node: Node) -> object | None:
         """Return what must be joined to read a value, None if nothing has to be."""
         if node in self.held:
             return self.held[node][0]
-        if node in self._needs.places:
-            return self._needs.places[node][0]
+        if node in self.needs.places:
+            return self.needs.places[node][0]
         if isinstance(node, op.Aggregate):
             frame = node.source
-            return self._needs.places[frame][0] if isinstance(frame, Pick) else frame
+            return self.needs.places[frame][0] if isinstance(frame, Pick) else frame
         return node.frame if isinstance(node, Column) else None
 
     def _all(self, nodes: Sequence[Series], scope: Scope) -> list[Element]:
@@ -99,7 +115,7 @@ class Emitter:
         return scope.join(frame, lambda: self.standard_rows(cast(Table, frame)))
 
     def _place(self, node: Node, scope: Scope) -> Element:
-        relation, name = self._needs.places[node]
+        relation, name = self.needs.places[node]
         return self._join(relation, scope).c[name]
 
     @singledispatchmethod
@@ -191,7 +207,7 @@ class Emitter:
         source = self.expression(node.source, scope)
         if isinstance(node.among, op.Constants):
             return self._listed(node.among, source)
-        relation, name = self._needs.places[node.among]
+        relation, name = self.needs.places[node.among]
         stored = self.stored[relation].alias()
         own: sa.Select[tuple[int]] = sa.select(sa.literal_column("1")).where(
             scope.matches(stored, relation.dynamic)

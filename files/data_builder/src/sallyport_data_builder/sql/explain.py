@@ -21,10 +21,10 @@ def statements(plan: Plan, mapping: BackendMapping, scheme: str, settings: Setti
     dialect = dialect_of(scheme)
     planner = Planner(dialect, mapping, settings.job, settings.permissions)
     if isinstance(plan.root, Measures):
-        steps = MeasurePlanner(planner).explained(plan.root)
+        physical = MeasurePlanner(planner).explained(plan.root)
     else:
-        steps = planner.dataset(plan.root)
-    return "\n".join(rendered(steps, dialect, mapping.scratch_schema))
+        physical = planner.dataset(plan.root)
+    return "\n".join(rendered(physical.steps, dialect, mapping.scratch_schema))
 
 
 def rendered(steps: Sequence[AnyStep], dialect: Dialect, schema: str) -> Iterator[str]:

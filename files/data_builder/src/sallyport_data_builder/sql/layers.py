@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,20 +14,24 @@ from sallyport_data_builder.sql.dialect import Element
 from sallyport_data_builder.sql.emitter import Emitter
 from sallyport_data_builder.sql.scope import INTERVAL, Scope
 
+Store = Callable[[sa.Select[Any]], sa.FromClause]
+
 
 def computed(
     emitter: Emitter,
     scope: Scope,
     roots: Sequence[Series],
+    store: Store,
     kept: Sequence[Series] = (),
     where: Sequence[Element] = (),
 ) -> Scope:
     """Return a scope whose base has a column for each part of the roots that occurs often.
 
     Without such a part, and with nothing that is kept, the scope stays as it is and `where`
-    is for the caller to apply.
+    is for the caller to apply. `store` takes a SELECT where derived tables cannot be nested
+    deeper, so that statements grow in proportion to what they compute.
     """
-    found = levels(roots, kept, *emitter.dialect.nested)
+    found = levels(roots, kept, emitter.dialect.depth)
     if not found:
         return scope
     plain = [node for node in leaves([*roots, *kept]) if node not in found[0]]
@@ -45,7 +50,8 @@ def computed(
         columns += [inner.base.c[name] for name in passed.values()]
         columns += [emitter.expression(node, inner).label(added[node]) for node in nodes]
         names |= added
-        inner = _over(emitter, sa.select(*columns), passed | added, scope)
+        full = place % emitter.dialect.nesting == 0
+        inner = _over(emitter, sa.select(*columns), passed | added, scope, store if full else None)
     return inner
 
 
@@ -54,22 +60,23 @@ def members(
     scope: Scope,
     conditions: Sequence[Series],
     roots: Sequence[Series],
+    store: Store | None,
     kept: Sequence[Series] = (),
-    shared: bool = True,
 ) -> tuple[Scope, list[Element]]:
     """Compute the parts of roots and conditions, and say what still has to be asked for.
 
-    Conditions without a shared part are asked first, so that less is computed.
+    Conditions without a shared part are asked first, so that less is computed. Without a
+    `store` nothing is computed beforehand.
     """
     needed = {emitter.source(leaf) for part in conditions for leaf in when_true(part)}
     scope.required |= needed
-    if not shared:
+    if store is None:
         return scope, [emitter.expression(part, scope) for part in conditions]
     every = [*conditions, *roots]
-    often = {node for nodes in levels(every, kept, *emitter.dialect.nested) for node in nodes}
+    often = {node for nodes in levels(every, kept, emitter.dialect.depth) for node in nodes}
     early = [part for part in conditions if often.isdisjoint(beneath([part]))]
     asked = [emitter.expression(part, scope) for part in early]
-    inner = computed(emitter, scope, every, kept, asked)
+    inner = computed(emitter, scope, every, store, kept, asked)
     late = [emitter.expression(part, inner) for part in conditions if part not in early]
     return inner, late if inner is not scope else [*asked, *late]
 
@@ -81,8 +88,12 @@ def _interval(scope: Scope) -> list[Element]:
 
 
 def _over(
-    emitter: Emitter, select: sa.Select[tuple[object, ...]], names: dict[Node, str], scope: Scope
+    emitter: Emitter,
+    select: sa.Select[Any],
+    names: Mapping[Node, str],
+    scope: Scope,
+    store: Store | None = None,
 ) -> Scope:
-    base = emitter.dialect.fence(select).subquery("s")
+    base = store(select) if store else emitter.dialect.fence(select).subquery("s")
     made = {node: base.c[name] for node, name in names.items()}
     return Scope(base, made, None if scope.interval is None else base)

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.mysql.base import MySQLCompiler
 from sqlalchemy.dialects.mysql.mariadb import loader
 
 from sallyport_data_builder.errors import ExitCode
-from sallyport_data_builder.schemas.types import CODES, Value
-from sallyport_data_builder.sql.dialect import TEXTS, TIGHT, Dialect, Element, Limits
+from sallyport_data_builder.schemas.types import CODES, TEXTS, Value
+from sallyport_data_builder.sql.dialect import TIGHT, Dialect, Element, Limits
 from sallyport_data_builder.sql.portable import Outputs, Sets, by_case, union_of_sets
 from sallyport_data_builder.sql.statements import CreateTableAs
 

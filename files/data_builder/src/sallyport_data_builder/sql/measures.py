@@ -1,8 +1,12 @@
-"""Measures: one query for all intervals that fit, with grouping sets (13.3)."""
+"""The physical plans of measures: one query for all intervals that fit, with grouping sets.
+
+What all queries need is one plan, what a query needs before its batches another, and each batch
+of intervals a third, because how many intervals fit is known once the patients are counted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -22,16 +26,17 @@ from sallyport_data_builder.sql.emitter import Emitter
 from sallyport_data_builder.sql.layers import members
 from sallyport_data_builder.sql.scans import Intervals
 from sallyport_data_builder.sql.scope import INTERVAL, Scope
-from sallyport_data_builder.sql.stage import AnyStep
-from sallyport_data_builder.sql.steps import Base, Planner
+from sallyport_data_builder.sql.stage import PhysicalPlan, Stage
+from sallyport_data_builder.sql.steps import Base, Planner, Prepared
 
 DATES = [("interval_start", "date"), ("interval_end", "date")]
 
 
 @dataclass(frozen=True)
 class Query:
-    """The measures of one query: what it needs is stored, its batches are not."""
+    """The measures of one query, and the plan of what it needs before its batches."""
 
+    plan: PhysicalPlan
     together: Together
     emitter: Emitter
     base: Base
@@ -39,30 +44,30 @@ class Query:
 
 
 class MeasurePlanner:
-    """Makes the steps of measures; those of a batch can be made once its size is known."""
+    """Turns measures into physical plans; `done` is how many steps of the job come before."""
 
     def __init__(self, planner: Planner) -> None:
-        self._planner, self._dialect, self._stage = planner, planner.dialect, planner.stage
+        self._planner, self._dialect = planner, planner.dialect
 
-    def explained(self, root: Measures) -> list[AnyStep]:
-        """Return all steps, with one batch for each query."""
-        self.prepare(root)
-        found = self.each(self.queries(root))
-        kept = [self.batch(query, 1, len(query.together.intervals)) for query in found]
-        return self._stage.finished(self._planner.options.on("early-drop"), kept)
+    def explained(self, root: Measures) -> PhysicalPlan:
+        """Return one plan of everything, with one batch for each query."""
+        prepared = self.prepared(root)
+        steps, tables = [*prepared.plan.steps], list[str]()
+        for measures in self.queries(root):
+            query = self.query(measures, prepared, len(steps))
+            steps += query.plan.steps
+            batch = self.batch(query, 1, len(measures.intervals), len(steps))
+            steps += batch.steps
+            tables += batch.results
+        return self._planner.finished(PhysicalPlan(tuple(steps), tuple(tables)))
 
-    def prepare(self, root: Measures) -> None:
-        """Store what all measures need."""
-        self._planner.prepare(root)
+    def prepared(self, root: Measures) -> Prepared:
+        """Return what all measures need."""
+        return self._planner.prepare(root, self._planner.stage())
 
     def queries(self, root: Measures) -> list[Together]:
         """Return the measures of each query."""
         return [query for found in together(root) for query in self._fitting(found)]
-
-    def each(self, queries: Iterable[Together]) -> Iterator[Query]:
-        """Give each query, after adding the steps that come before its batches."""
-        for found in queries:
-            yield self._query(found)
 
     def _fitting(self, found: Together) -> list[Together]:
         """Divide measures among queries until the joins of each are below the limit (PLN-09)."""
@@ -79,67 +84,52 @@ class MeasurePlanner:
             options = options.without("calendar")
         return needs(found.roots, found.steady(), options, self._dialect.fused_picks)
 
-    def _query(self, found: Together) -> Query:
-        wanted, calendar = self._needs(found), found.calendar()
-        emitter = self._planner.emitter(wanted)
-        for relation in wanted.relations:
+    def query(self, found: Together, prepared: Prepared, done: int) -> Query:
+        """Return a query, with the plan of what comes before its batches."""
+        needed, calendar = self._needs(found), found.calendar()
+        emitter, stage = prepared.emitter(needed), self._planner.stage(done)
+        for relation in needed.relations:
             if relation.early:
-                self._planner.keep(relation, emitter)
-        base = self._base(found, emitter)
-        for relation in wanted.relations:
+                emitter = self._planner.store(relation, emitter, stage)
+        base = self._base(found, emitter, stage)
+        for relation in needed.relations:
             if not relation.early and not relation.dynamic:
-                self._planner.keep(relation, emitter, base.table)
-        spans = any(relation.span is not None for relation in wanted.relations)
-        return Query(found, emitter, base, self._intervals(found, calendar if spans else []))
+                emitter = self._planner.store(relation, emitter, stage, base.table)
+        spans = any(relation.span is not None for relation in needed.relations)
+        intervals = _intervals(found, calendar if spans else [], stage)
+        return Query(stage.plan(), found, emitter, base, intervals)
 
-    def _intervals(self, found: Together, calendar: Sequence[tuple[Any, ...]]) -> Intervals:
-        rows = [(n, *interval) for n, interval in enumerate(found.intervals, start=1)]
-        table = self._stage.write_out("intervals", [("n", "int"), *DATES], rows, ["MSR-03"])
-        days = None
-        if calendar:
-            columns = [("day", "date"), ("n", "int"), *DATES]
-            days = self._stage.write_out("calendar", columns, calendar, ["MSR-04"])
-        first = min(start for start, _end in found.intervals)
-        return Intervals(table, days, first, max(end for _start, end in found.intervals))
-
-    def _base(self, found: Together, emitter: Emitter) -> Base:
+    def _base(self, found: Together, emitter: Emitter, stage: Stage) -> Base:
         """Store everybody who may be in an interval, with what no interval changes (MSR-02)."""
         planner = self._planner
         scope, frame = planner.everybody(found.denominator, emitter)
         carried: list[Series] = []
         if planner.options.on("static-columns"):
-            carried = movable(found.roots, lambda leaf: self._is_ready(leaf, emitter))
+            carried = movable(found.roots, lambda leaf: _is_ready(leaf, emitter))
         names: dict[Node, str] = {node: f"c{n}" for n, node in enumerate(carried, start=1)}
-        select = planner.chosen(emitter, scope, found.steady(), names)
-        table = self._stage.store(
-            "patients",
-            select,
-            ["PLN-01", "MSR-02"],
-            everybody=planner.counted(frame, emitter),
-        )
+        select = planner.chosen(emitter, stage, scope, found.steady(), names)
+        counted = planner.counted(frame, emitter)
+        table = stage.store("patients", select, ["PLN-01", "MSR-02"], everybody=counted)
         return Base(table, names)
 
-    def _is_ready(self, leaf: Series, emitter: Emitter) -> bool:
-        """Return whether a value can be read when the patients are stored."""
-        if depends(leaf):
-            return False
-        source = emitter.source(leaf)
-        return source in emitter.stored or not emitter.is_relation(source)
-
-    def batch(self, query: Query, first: int, last: int) -> str:
-        """Add the steps of some intervals; return the name of the table with their sums."""
-        intervals, emitter = _part(query, first, last), query.emitter
-        for relation in emitter.relations():
+    def batch(self, query: Query, first: int, last: int, done: int) -> PhysicalPlan:
+        """Return the plan of some intervals; its result is the table with their sums."""
+        intervals, emitter, stage = (
+            _part(query, first, last),
+            query.emitter,
+            self._planner.stage(done),
+        )
+        for relation in emitter.needs.relations:
             if relation.dynamic:
-                self._planner.keep(relation, emitter, query.base.table, intervals)
+                emitter = self._planner.store(relation, emitter, stage, query.base.table, intervals)
         rules = ["MSR-01"] if len(query.together.measures) > 1 else []
         rules += ["PLN-09"] if query.together.part else []
-        grid = self._grid(query, intervals)
+        grid = self._grid(query, intervals, emitter, stage)
         if self._dialect.stores_grid:
-            rows: sa.FromClause = self._stage.store("population of each interval", grid)
+            rows: sa.FromClause = stage.store("population of each interval", grid)
         else:
             rows = grid.subquery("grid")
-        return str(self._stage.store("sums", self._sums(query, rows), rules).name)
+        return stage.plan(stage.store("sums", self._sums(query, rows), rules))
 
     def _sums(self, query: Query, rows: sa.FromClause) -> sa.Select[Any]:
         found, types = query.together, self._dialect.types
@@ -164,9 +154,11 @@ class MeasurePlanner:
             total = sa.func.coalesce(sa.func.sum(value), sa.literal_column("0"))
         return sa.cast(total, self._dialect.types["int"]).label(name)
 
-    def _grid(self, query: Query, intervals: Intervals) -> sa.Select[Any]:
+    def _grid(
+        self, query: Query, intervals: Intervals, emitter: Emitter, stage: Stage
+    ) -> sa.Select[Any]:
         """Return a row for each patient in the population of an interval."""
-        found, emitter = query.together, query.emitter
+        found = query.together
         base, each = query.base.table.alias("p"), intervals.table.alias("i")
         made = {node: base.c[name] for node, name in query.base.carried.items()}
         scope = Scope(base, made, each, base.join(each, sa.true()))
@@ -176,8 +168,7 @@ class MeasurePlanner:
         if found.denominator.type != "bool":
             named["d"] = found.denominator
         roots = list(dict.fromkeys(named.values()))
-        shared = self._planner.options.on("shared")
-        inner, where = members(emitter, scope, conditions, roots, (), shared)
+        inner, where = members(emitter, scope, conditions, roots, self._planner.sharing(stage))
         columns = [emitter.expression(series, inner).label(name) for name, series in named.items()]
         if found.denominator.type != "bool":
             number = emitter.expression(found.denominator, inner)
@@ -197,6 +188,22 @@ class MeasurePlanner:
         sums = {f"m{n}": types["int"] for n, _series in enumerate(found.numerators)}
         head = {"grouping_set": types["int"], "n": types["int"]}
         return {**head, **groups, "denominator": types["int"], **sums}
+
+
+def _intervals(found: Together, calendar: Sequence[tuple[Any, ...]], stage: Stage) -> Intervals:
+    rows = [(n, *interval) for n, interval in enumerate(found.intervals, start=1)]
+    table = stage.write_out("intervals", [("n", "int"), *DATES], rows, ["MSR-03"])
+    days = None
+    if calendar:
+        columns = [("day", "date"), ("n", "int"), *DATES]
+        days = stage.write_out("calendar", columns, calendar, ["MSR-04"])
+    first = min(start for start, _end in found.intervals)
+    return Intervals(table, days, first, max(end for _start, end in found.intervals))
+
+
+def _is_ready(leaf: Series, emitter: Emitter) -> bool:
+    """Return whether a value can be read when the patients are stored."""
+    return not depends(leaf) and emitter.is_ready(emitter.source(leaf))
 
 
 def _part(query: Query, first: int, last: int) -> Intervals:

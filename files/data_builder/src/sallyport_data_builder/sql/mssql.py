@@ -12,9 +12,9 @@ from sqlalchemy.dialects.mssql.pymssql import MSDialect_pymssql
 from sqlalchemy.ext.compiler import compiles
 
 from sallyport_data_builder.errors import ExitCode
-from sallyport_data_builder.schemas.types import Value
+from sallyport_data_builder.schemas.types import TEXTS, Value
 from sallyport_data_builder.sql.bits import BitCompiler
-from sallyport_data_builder.sql.dialect import TEXTS, Dialect, Element, Limits
+from sallyport_data_builder.sql.dialect import Dialect, Element, Limits
 from sallyport_data_builder.sql.portable import by_case
 from sallyport_data_builder.sql.statements import CreateIndex, CreateTableAs, full_name
 
@@ -150,10 +150,12 @@ class SQLServer(Dialect):
         return sa.cast(sa.func.datediff(day, start, end), sa.BigInteger)
 
     def date_floor(self, op: str, date: Element) -> Element:
-        """From its parts."""
-        month: Element = sa.func.month(date) if op == "month" else sa.literal_column("1")
-        first: Element = sa.literal_column("1")
-        return sa.func.datefromparts(sa.func.year(date), month, first, type_=sa.Date())
+        """Each writes the date once, or nested calls would double a statement at every level."""
+        one: Element = sa.literal_column("1")
+        if op == "year":
+            return sa.func.datefromparts(sa.func.year(date), one, one, type_=sa.Date())
+        before: Element = sa.func.eomonth(date, sa.literal_column("-1"))
+        return sa.func.dateadd(sa.literal_column("day"), one, before, type_=sa.Date())
 
     def to_int(self, number: Element) -> Element:
         """A cast cuts."""

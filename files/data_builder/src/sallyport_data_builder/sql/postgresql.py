@@ -15,7 +15,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_o
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from sallyport_data_builder.errors import ExitCode
-from sallyport_data_builder.sql.dialect import TEXTS, TIGHT, Dialect, Element, Key, Limits
+from sallyport_data_builder.schemas.types import TEXTS
+from sallyport_data_builder.sql.dialect import TIGHT, Dialect, Element, Key, Limits
 from sallyport_data_builder.sql.statements import Analyze, CreateTableAs
 
 if TYPE_CHECKING:

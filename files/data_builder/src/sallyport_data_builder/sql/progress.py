@@ -1,4 +1,4 @@
-"""How far measures are, and when they would be finished (13.4)."""
+"""How far measures are, and when they would be finished."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.io import measures, outputs
+from sallyport_data_builder.io import outputs
 from sallyport_data_builder.io.columns import dataset_table, events_table
+from sallyport_data_builder.io.measures import write as write_measures
 from sallyport_data_builder.io.tables import OutputTable
 from sallyport_data_builder.io.targets import Target
 from sallyport_data_builder.memory.measures import Result, control
@@ -35,19 +36,16 @@ def _dataset(
     database: Database, planner: Planner, dataset: Dataset, output: str | None
 ) -> list[int]:
     """Write a dataset and its event tables; return how many rows each has."""
-    steps = planner.dataset(dataset)
-    wanted = [events_table(name, rows) for name, rows in dataset.events]
+    plan = planner.dataset(dataset)
+    tables = [dataset_table(dataset), *(events_table(*item) for item in dataset.events)]
     with scratch(database) as names:
         database.check_maintenance()
-        perform(database, steps, names, planner.options.selective)
-        stored = [step.name for step in steps[-1 - len(wanted) :]]
-        tables = list(zip([*wanted, dataset_table(dataset)], stored, strict=True))
-        tables.insert(0, tables.pop())
-        found = [
+        perform(database, plan.steps, names, planner.options.selective)
+        rows = [
             (table, _rows(database, name, table, output, place > 0))
-            for place, (table, name) in enumerate(tables)
+            for place, (table, name) in enumerate(zip(tables, plan.results, strict=True))
         ]
-        return outputs.write_all(output, found)
+        return outputs.write_all(output, rows)
 
 
 def _rows(
@@ -67,32 +65,34 @@ def _measures(database: Database, planner: Planner, root: Measures, output: str 
         database.check_maintenance()
         found = measure_results(database, planner, root, names)
     shown = map(control, found) if root.disclosure else found
-    return measures.write(output, root, [result.row(list(root.groups)) for result in shown])
+    return write_measures(output, root, [result.row(list(root.groups)) for result in shown])
 
 
 def measure_results(
     database: Database, planner: Planner, root: Measures, names: list[str]
 ) -> list[Result]:
     """Return every row before disclosure control, in the order of the output."""
-    maker, stage, options = MeasurePlanner(planner), planner.stage, planner.options
+    maker, selective = MeasurePlanner(planner), planner.options.selective
     queries, hours = maker.queries(root), database.mapping.measures_hours
-    progress = Progress(sum(len(found.intervals) for found in queries), hours)
+    progress = Progress(sum(len(measures.intervals) for measures in queries), hours)
     rows: dict[str, list[Result]] = {}
-    maker.prepare(root)
-    done = 0
-    for query in maker.each(queries):
-        small = perform(database, stage.steps[done:], names, options.selective)
-        done = len(stage.steps)
+    prepared = maker.prepared(root)
+    perform(database, prepared.plan.steps, names, selective)
+    done = len(prepared.plan.steps)
+    for measures in queries:
+        query = maker.query(measures, prepared, done)
+        small = perform(database, query.plan.steps, names, selective)
+        done += len(query.plan.steps)
         patients = database.count(query.base.table)
         sums: list[Mapping[str, Any]] = []
-        for first, last in batches(len(query.together.intervals), patients, options.max_grid):
-            name = maker.batch(query, first, last)
-            perform(database, stage.steps[done:], names, options.selective, small)
-            sums += _sums(database, name, maker.columns(query))
-            made = [step.name for step in stage.steps[done:]]
-            database.drop(made)
-            names[:] = [name for name in names if name not in made]
-            done = len(stage.steps)
+        for first, last in batches(len(measures.intervals), patients, planner.options.max_grid):
+            batch = maker.batch(query, first, last, done)
+            perform(database, batch.steps, names, selective, small)
+            done += len(batch.steps)
+            sums += _sums(database, batch.results[0], maker.columns(query))
+            stored = [step.name for step in batch.steps]
+            database.drop(stored)
+            names[:] = [name for name in names if name not in stored]
             progress.finished(last - first + 1)
         for result in results(query, sums):
             rows.setdefault(result.measure, []).append(result)

@@ -18,7 +18,7 @@ from sallyport_data_builder.plan.spans import implied
 from sallyport_data_builder.sql import aggregates
 from sallyport_data_builder.sql.dialect import Element, Key
 from sallyport_data_builder.sql.emitter import Emitter
-from sallyport_data_builder.sql.layers import computed
+from sallyport_data_builder.sql.layers import Store, computed
 from sallyport_data_builder.sql.scope import Scope
 
 
@@ -33,10 +33,11 @@ class Intervals:
 
 
 class Scans:
-    """Renders relations for one dialect."""
+    """Renders relations for one dialect; `store` is for parts of a long computation."""
 
-    def __init__(self, emitter: Emitter, intervals: Intervals | None = None) -> None:
+    def __init__(self, emitter: Emitter, store: Store, intervals: Intervals | None = None) -> None:
         self._emitter, self._dialect, self._intervals = emitter, emitter.dialect, intervals
+        self._store = store
 
     def select(self, relation: Relation, among: sa.FromClause | None = None) -> sa.Select[Any]:
         """Return the rows of a relation, of the patients in another table only (PLN-02)."""
@@ -80,12 +81,12 @@ class Scans:
         predicates = [frame.predicate for chain in filters for frame in chain]
         values = [series for output in relation.outputs for series in output.values]
         roots = list(dict.fromkeys([*predicates, *values]))
-        shared = {node for nodes in levels(roots, (), *self._dialect.nested) for node in nodes}
+        shared = {node for nodes in levels(roots, (), self._dialect.depth) for node in nodes}
         formula = any_of(filters)
         late = not shared.isdisjoint(beneath(predicates))
         if formula is not None and not late:
             where = [self._emitter.condition(formula, scope), *where]
-        inner = computed(self._emitter, scope, roots, where=where)
+        inner = computed(self._emitter, scope, roots, self._store, where=where)
         flags = [frame.predicate for chain in filters for frame in chain[in_common(filters) :]]
         columns: dict[Node, str] = {}
         for node in [*values, *flags]:

@@ -1,4 +1,4 @@
-"""Keeps the steps of one job: names, stored tables, and when each may go."""
+"""The physical plan of a job: steps in order, the table that each stores, and when it may go."""
 
 from __future__ import annotations
 
@@ -49,15 +49,34 @@ class Load:
 AnyStep = Step | Load
 
 
-class Stage:
-    """Collects steps; names are `sp_<job>_<n>` (CON-02)."""
+@dataclass(frozen=True)
+class PhysicalPlan:
+    """Steps in order, and the names of the tables that hold their results."""
 
-    def __init__(self, dialect: Dialect, mapping: BackendMapping, job: str) -> None:
-        self.dialect, self.mapping, self._job = dialect, mapping, job
-        self.steps: list[AnyStep] = []
+    steps: tuple[AnyStep, ...] = ()
+    results: tuple[str, ...] = ()
+
+
+class Stage:
+    """Collects the steps of one physical plan; names are `sp_<job>_<n>` (CON-02).
+
+    `done` is how many steps of the job are in earlier plans.
+    """
+
+    def __init__(self, dialect: Dialect, mapping: BackendMapping, job: str, done: int = 0) -> None:
+        self.dialect, self.mapping, self._job, self._done = dialect, mapping, job, done
+        self._steps: list[AnyStep] = []
 
     def _name(self) -> str:
-        return f"sp_{self._job}_{len(self.steps) + 1}"
+        return f"sp_{self._job}_{self._done + len(self._steps) + 1}"
+
+    def plan(self, *results: sa.TableClause) -> PhysicalPlan:
+        """Return the steps up to now as a value."""
+        return PhysicalPlan(tuple(self._steps), tuple(str(table.name) for table in results))
+
+    def part(self, select: sa.Select[Any]) -> sa.TableClause:
+        """Store what expressions share, where derived tables cannot be nested deeper."""
+        return self.store("part of a computation", select, ["PLN-08"])
 
     def store(
         self,
@@ -72,7 +91,7 @@ class Stage:
         limited = None if restricted is None else decorated(restricted, self.mapping)
         stored = decorated(select, self.mapping)
         step = Step(label, name, stored, tuple(rules), (), limited, everybody)
-        self.steps.append(step)
+        self._steps.append(step)
         return self.table(name, {c.name: c.type for c in select.selected_columns})
 
     def load(
@@ -84,7 +103,7 @@ class Stage:
     ) -> sa.TableClause:
         """Add rows of our own, and return the table that they will be in."""
         name = self._name()
-        self.steps.append(Load(label, name, tuple(columns), rows, tuple(rules)))
+        self._steps.append(Load(label, name, tuple(columns), rows, tuple(rules)))
         return self.table(name, {key: self.dialect.types[kind] for key, kind in columns})
 
     def write_out(
@@ -115,23 +134,22 @@ class Stage:
         columns = [sa.column(column, kind) for column, kind in types.items()]
         return sa.table(name, *columns, schema=self.mapping.scratch_schema or None)
 
-    def finished(self, early_drop: bool, kept: Iterable[str]) -> list[AnyStep]:
-        """Return the steps; a table that no later step reads goes at once (PLN-10)."""
-        if not early_drop:
-            return list(self.steps)
-        last: dict[str, int] = {step.name: place for place, step in enumerate(self.steps)}
-        for place, step in enumerate(self.steps):
-            for name in reads(step):
-                if name in last:
-                    last[name] = place
-        outputs = set(kept)
-        gone: dict[int, list[str]] = {}
-        for name, place in last.items():
-            if name not in outputs:
-                gone.setdefault(place, []).append(name)
-        return [
-            replace(step, drops=tuple(gone.get(place, ()))) for place, step in enumerate(self.steps)
-        ]
+
+def early_dropped(plan: PhysicalPlan) -> PhysicalPlan:
+    """Return a plan in which a table that no later step reads is dropped at once (PLN-10)."""
+    last: dict[str, int] = {step.name: place for place, step in enumerate(plan.steps)}
+    for place, step in enumerate(plan.steps):
+        for name in reads(step):
+            if name in last:
+                last[name] = place
+    drops: dict[int, list[str]] = {}
+    for name, place in last.items():
+        if name not in plan.results:
+            drops.setdefault(place, []).append(name)
+    steps = [
+        replace(step, drops=tuple(drops.get(place, ()))) for place, step in enumerate(plan.steps)
+    ]
+    return replace(plan, steps=tuple(steps))
 
 
 def reads(step: AnyStep) -> set[str]:

@@ -1,11 +1,15 @@
-"""The ordered statements of a dataset: population, relations, result."""
+"""The physical plan of a dataset: population, relations, result.
+
+Data flows one way: series -> `Needs` (plan/fusion) -> `PhysicalPlan` (here, for measures in
+`measures`) -> SQL text (the dialect). A `Stage` collects the steps of one plan while it is made;
+everything else is a value.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -33,13 +37,12 @@ from sallyport_data_builder.plan.relations import Needs, Relation, population_ta
 from sallyport_data_builder.plan.shared import is_leaf, leaves, movable
 from sallyport_data_builder.plan.spans import conjuncts
 from sallyport_data_builder.sql.dialect import Dialect, Element
-from sallyport_data_builder.sql.emitter import Emitter
+from sallyport_data_builder.sql.emitter import Emitter, Stored
 from sallyport_data_builder.sql.inline import rows_of
-from sallyport_data_builder.sql.layers import computed, members
+from sallyport_data_builder.sql.layers import Store, computed, members
 from sallyport_data_builder.sql.scans import Intervals, Scans
 from sallyport_data_builder.sql.scope import Scope
-from sallyport_data_builder.sql.stage import AnyStep, Stage
-from sallyport_data_builder.sql.stage import Step as Step
+from sallyport_data_builder.sql.stage import PhysicalPlan, Stage, early_dropped
 from sallyport_data_builder.sql.standard import Standard
 
 
@@ -55,8 +58,21 @@ class Base:
         return Scope(self.table, {node: self.table.c[name] for node, name in self.carried.items()})
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What is stored before anything else: patient keys, tables of a query, rows of the study."""
+
+    plan: PhysicalPlan
+    standard: Standard
+    loaded: Mapping[Stored, sa.FromClause]
+
+    def emitter(self, needs: Needs) -> Emitter:
+        """Return an emitter that reads what is stored."""
+        return Emitter(self.standard, needs, self.loaded)
+
+
 class Planner:
-    """Makes the steps of one job from a dataset."""
+    """Turns the needs of one job into its physical plan; it keeps nothing between calls."""
 
     def __init__(
         self,
@@ -70,75 +86,70 @@ class Planner:
         self.options = options or from_environment(
             os.environ, limits.joins, limits.columns, limits.literals
         )
-        self.dialect, self.mapping = dialect, mapping
-        self.standard = Standard(mapping, dialect)
-        self.stage = Stage(dialect, mapping, job)
-        self.loaded: dict[Inline | op.Constants, sa.FromClause] = {}
+        self.dialect, self.mapping, self._job = dialect, mapping, job
         self._permissions = permissions
 
     def exclusions(self) -> list[Exclusion]:
         """Return the exclusions in force (BK-01)."""
         return self.mapping.in_force(self._permissions)
 
-    def dataset(self, dataset: op.Dataset) -> list[AnyStep]:
-        """Return the steps; those of the output are last, the dataset's own at the very end."""
+    def stage(self, done: int = 0) -> Stage:
+        """Return a stage for the steps that come after some others."""
+        return Stage(self.dialect, self.mapping, self._job, done)
+
+    def dataset(self, dataset: op.Dataset) -> PhysicalPlan:
+        """Return the plan of a dataset: its results are the dataset's table, then each event's."""
         columns = [series for _name, series in dataset.columns]
         events = [series for _name, rows in dataset.events for _n, series in rows.columns]
-        wanted = needs(
+        needed = needs(
             [*columns, *events], [dataset.population], self.options, self.dialect.fused_picks
         )
-        self.prepare(dataset)
-        emitter = self.emitter(wanted)
-        for relation in (item for item in wanted.relations if item.early):
-            self.keep(relation, emitter)
-        base = self._population(dataset.population, columns, emitter)
-        for relation in (item for item in wanted.relations if not item.early):
-            self.keep(relation, emitter, base.table)
-        kept = [self._events(name, rows, emitter, base) for name, rows in dataset.events]
-        kept.append(self._result(dataset, emitter, base))
-        return self.stage.finished(self.options.on("early-drop"), kept)
+        stage = self.stage()
+        emitter = self.prepare(dataset, stage).emitter(needed)
+        for relation in (item for item in needed.relations if item.early):
+            emitter = self.store(relation, emitter, stage)
+        base = self._population(dataset.population, columns, emitter, stage)
+        for relation in (item for item in needed.relations if not item.early):
+            emitter = self.store(relation, emitter, stage, base.table)
+        tables = [self._events(name, rows, emitter, base, stage) for name, rows in dataset.events]
+        result = self._result(dataset, emitter, base, stage)
+        return self.finished(stage.plan(result, *tables))
 
-    def prepare(self, root: Node) -> None:
+    def finished(self, plan: PhysicalPlan) -> PhysicalPlan:
+        """Return a plan that drops tables early, if that rule is on."""
+        return early_dropped(plan) if self.options.on("early-drop") else plan
+
+    def prepare(self, root: Node, stage: Stage) -> Prepared:
         """Store what has to be there before anything else."""
-        for item in self.standard.first(table_columns([root])):
-            self.standard.keep(item, self.stage.store(item.label, item.select))
-        for node in topological([root]):
-            if isinstance(node, Inline):
-                self.loaded[node] = self._inline(node)
+        columns = table_columns([root])
+        standard = Standard(self.mapping, self.dialect)
+        while item := standard.missing(columns):
+            standard = standard.storing(item, stage.store(item.label, item.select))
+        loaded: dict[Stored, sa.FromClause] = {
+            node: _inline(node, stage) for node in topological([root]) if isinstance(node, Inline)
+        }
         for constants in in_tables([root], self.options):
-            self.loaded[constants] = self._codelist(constants)
+            loaded[constants] = _codelist(constants, stage)
+        return Prepared(stage.plan(), standard, loaded)
 
-    def emitter(self, wanted: Needs) -> Emitter:
-        """Return an emitter that knows what was prepared."""
-        emitter = Emitter(self.dialect, self.standard, wanted)
-        for node, table in self.loaded.items():
-            emitter.stored[node] = table
-        return emitter
-
-    def _codelist(self, constants: op.Constants) -> sa.TableClause:
-        columns = [("value", constants.kind)]
-        return self.stage.load(
-            "codelist", columns, lambda: [(value,) for value in constants.values], ["PLN-05"]
-        )
-
-    def _inline(self, node: Inline) -> sa.TableClause:
-        columns = [("patient_id", "int"), *node.spec]
-        return self.stage.load("rows of the study", columns, lambda: rows_of(node))
-
-    def keep(
+    def store(
         self,
         relation: Relation,
         emitter: Emitter,
+        stage: Stage,
         among: sa.FromClause | None = None,
         intervals: Intervals | None = None,
-    ) -> None:
-        """Store a relation; it may be restricted to the population (PLN-02)."""
-        scans = Scans(emitter, intervals)
+    ) -> Emitter:
+        """Store a relation, and return an emitter that reads it.
+
+        It may be restricted to the population (PLN-02), unless parts of it are stored before.
+        """
+        scans, before = Scans(emitter, stage.part, intervals), stage.plan()
         select, restricted = scans.select(relation), None
-        if among is not None and self.options.on("restrict"):
+        if among is not None and self.options.on("restrict") and stage.plan() == before:
             restricted = scans.select(relation, among)
-        label, rules = relation.label, relation.rules
-        emitter.stored[relation] = self.stage.store(label, select, rules, restricted)
+        table = stage.store(relation.label, select, relation.rules, restricted)
+        return emitter.storing(relation, table)
 
     def everybody(self, condition: Series, emitter: Emitter) -> tuple[Scope, Frame | None]:
         """Return the patients to look at, and the table that they are if it is one (DOM-06)."""
@@ -164,30 +175,35 @@ class Planner:
         if isinstance(frame, Inline):
             return sa.select(emitter.stored[frame].c.patient_id)
         table = cast(Table, frame)
-        return self.standard.table(table.schema, table.name, [])
+        return emitter.standard.table(table.schema, table.name, [])
 
-    def excluded(self, select: sa.Select[Any], patient: Element) -> sa.Select[Any]:
+    def _excluded(
+        self, select: sa.Select[Any], patient: Element, standard: Standard
+    ) -> sa.Select[Any]:
         """Leave out whom the backend leaves out (BK-01)."""
         for item in self.exclusions():
-            found = self.standard.exclusion(item.sql, patient)
-            select = select.where(found if item.only else ~found)
+            listed = standard.exclusion(item.sql, patient)
+            select = select.where(listed if item.only else ~listed)
         return select
 
-    def _population(self, population: Series, columns: Sequence[Series], emitter: Emitter) -> Base:
+    def _population(
+        self, population: Series, columns: Sequence[Series], emitter: Emitter, stage: Stage
+    ) -> Base:
         scope, frame = self.everybody(population, emitter)
         used = {emitter.source(leaf) for leaf in leaves([population])}
         carried: list[Series] = []
         if self.options.on("carry"):
             carried = movable(columns, lambda leaf: emitter.source(leaf) in used)
         names: dict[Node, str] = {node: f"c{n}" for n, node in enumerate(carried, start=1)}
-        select = self.chosen(emitter, scope, list(conjuncts(population)), names)
+        select = self.chosen(emitter, stage, scope, list(conjuncts(population)), names)
         counted = self.counted(frame, emitter)
-        table = self.stage.store("population", select, ["PLN-01"], everybody=counted)
+        table = stage.store("population", select, ["PLN-01"], everybody=counted)
         return Base(table, names)
 
     def chosen(
         self,
         emitter: Emitter,
+        stage: Stage,
         scope: Scope,
         conditions: Sequence[Series],
         carried: Mapping[Node, str],
@@ -195,24 +211,23 @@ class Planner:
         """Select the patients who meet the conditions, with some values, exclusions applied."""
         nodes = [cast(Series, node) for node in carried]
         kept = [node for node in nodes if not is_leaf(node)]
-        shared = self.options.on("shared")
-        inner, where = members(emitter, scope, conditions, nodes, kept if shared else (), shared)
-        made = [emitter.expression(node, inner).label(carried[node]) for node in nodes]
+        inner, where = members(emitter, scope, conditions, nodes, self.sharing(stage), kept)
+        values = [emitter.expression(node, inner).label(carried[node]) for node in nodes]
         patient = inner.base.c.patient_id
-        select = sa.select(patient, *made).select_from(inner.from_clause()).where(*where)
-        return self.excluded(select, patient)
+        select = sa.select(patient, *values).select_from(inner.from_clause()).where(*where)
+        return self._excluded(select, patient, emitter.standard)
+
+    def sharing(self, stage: Stage) -> Store | None:
+        """Return where shared parts are stored; None if that rule is off."""
+        return stage.part if self.options.on("shared") else None
 
     def counted(self, frame: Frame | None, emitter: Emitter) -> sa.FromClause | None:
         """Return what to count the population against, if that is quick."""
         return None if frame is None else self._ids(frame, emitter).subquery("everybody")
 
-    def layered(
-        self, emitter: Emitter, scope: Scope, roots: Sequence[Series], kept: Sequence[Series] = ()
-    ) -> Scope:
-        """Compute shared parts first, if that rule is on."""
-        return computed(emitter, scope, roots, kept) if self.options.on("shared") else scope
-
-    def _result(self, dataset: op.Dataset, emitter: Emitter, base: Base) -> str:
+    def _result(
+        self, dataset: op.Dataset, emitter: Emitter, base: Base, stage: Stage
+    ) -> sa.TableClause:
         limit = self.options.max_columns
         if len(dataset.columns) >= limit:
             raise DatabaseFailure(
@@ -221,15 +236,20 @@ class Planner:
                 ExitCode.TOO_COMPLEX,
             )
         columns = [series for _name, series in dataset.columns]
-        rules = ["PLN-09"] if self.split(columns, emitter, base) else []
-        scope = self.layered(emitter, base.scope(), columns)
-        made = [emitter.expression(series, scope).label(name) for name, series in dataset.columns]
-        select = sa.select(scope.base.c.patient_id, *made).select_from(scope.from_clause())
-        return str(self.stage.store("result", select, rules).name)
+        divided = self._divided(columns, emitter, base, stage)
+        rules = [] if divided is emitter else ["PLN-09"]
+        scope, store = base.scope(), self.sharing(stage)
+        if store:
+            scope = computed(divided, scope, columns, store)
+        values = [divided.expression(series, scope).label(name) for name, series in dataset.columns]
+        select = sa.select(scope.base.c.patient_id, *values).select_from(scope.from_clause())
+        return stage.store("result", select, rules)
 
-    def split(self, columns: Sequence[Series], emitter: Emitter, base: Base) -> bool:
+    def _divided(
+        self, columns: Sequence[Series], emitter: Emitter, base: Base, stage: Stage
+    ) -> Emitter:
         """Store values in parts until the joins of the rest are below the limit (PLN-09)."""
-        limit, done = max(2, self.options.max_joins), False
+        limit = max(2, self.options.max_joins)
         while self.options.on("split"):
             sources: dict[object, list[Series]] = {}
             for leaf in leaves(columns):
@@ -237,22 +257,16 @@ class Planner:
                     sources.setdefault(emitter.source(leaf), []).append(leaf)
             if len(sources) <= limit:
                 break
-            waiting = iter(sources.values())
-            while group := [leaf for found in islice(waiting, limit) for leaf in found]:
-                self._part(group, emitter, base)
-            done = True
-        return done
+            groups = list(sources.values())
+            for first in range(0, len(groups), limit):
+                part = [leaf for group in groups[first : first + limit] for leaf in group]
+                emitter = _part(part, emitter, base, stage)
+        return emitter
 
-    def _part(self, group: Sequence[Series], emitter: Emitter, base: Base) -> None:
-        scope = base.scope()
-        made = [emitter.expression(leaf, scope).label(f"p{n}") for n, leaf in enumerate(group)]
-        select = sa.select(scope.base.c.patient_id, *made).select_from(scope.from_clause())
-        table = self.stage.store("part of the result", select, ["PLN-09"])
-        emitter.held |= {leaf: (table, f"p{n}") for n, leaf in enumerate(group)}
-
-    def _events(self, name: str, rows: op.Rows, emitter: Emitter, base: Base) -> str:
-        """Return the name of the table with an event table's rows, of the population alone."""
-        series = [item for _name, item in rows.columns]
+    def _events(
+        self, name: str, rows: op.Rows, emitter: Emitter, base: Base, stage: Stage
+    ) -> sa.TableClause:
+        """Store an event table's rows, of the population alone."""
         frame = cast(Frame, rows.rows)
         filters = tuple(reversed([item for item in chain(frame) if isinstance(item, Where)]))
         table = emitter.standard_rows(base_table(frame), [[w.predicate for w in filters]])
@@ -260,9 +274,24 @@ class Planner:
         formula = any_of([filters])
         where = [] if formula is None else [emitter.condition(formula, scope)]
         where.append(table.c.patient_id.in_(sa.select(base.table.c.patient_id)))
-        made = [
-            emitter.expression(item, scope).label(column)
-            for (column, _series), item in zip(rows.columns, series, strict=True)
-        ]
-        select = sa.select(table.c.patient_id, *made).select_from(scope.from_clause()).where(*where)
-        return str(self.stage.store(f"events {name}", select).name)
+        values = [emitter.expression(item, scope).label(column) for column, item in rows.columns]
+        select = sa.select(table.c.patient_id, *values).select_from(scope.from_clause())
+        return stage.store(f"events {name}", select.where(*where))
+
+
+def _codelist(constants: op.Constants, stage: Stage) -> sa.TableClause:
+    columns = [("value", constants.kind)]
+    return stage.load("codelist", columns, lambda: [(v,) for v in constants.values], ["PLN-05"])
+
+
+def _inline(node: Inline, stage: Stage) -> sa.TableClause:
+    columns = [("patient_id", "int"), *node.spec]
+    return stage.load("rows of the study", columns, lambda: rows_of(node))
+
+
+def _part(group: Sequence[Series], emitter: Emitter, base: Base, stage: Stage) -> Emitter:
+    scope = base.scope()
+    values = [emitter.expression(leaf, scope).label(f"p{n}") for n, leaf in enumerate(group)]
+    select = sa.select(scope.base.c.patient_id, *values).select_from(scope.from_clause())
+    table = stage.store("part of the result", select, ["PLN-09"])
+    return emitter.holding({leaf: (table, f"p{n}") for n, leaf in enumerate(group)})

@@ -14,7 +14,8 @@ import trino
 from trino.sqlalchemy.dialect import TrinoDialect
 
 from sallyport_data_builder.errors import ExitCode
-from sallyport_data_builder.sql.dialect import TEXTS, Dialect, Element, Limits
+from sallyport_data_builder.schemas.types import TEXTS
+from sallyport_data_builder.sql.dialect import Dialect, Element, Limits
 from sallyport_data_builder.sql.portable import in_groups
 from sallyport_data_builder.sql.statements import Analyze, ArrayOf, CreateTableAs
 
