@@ -1,4 +1,4 @@
-"""Random schemas, rows and well-typed graphs of bounded depth, for properties (18.2).
+"""Random schemas, rows and well-typed graphs of bounded depth, for properties.
 
 Values stay where every engine must agree to the last digit: floats are multiples of a half before
 they are divided, a factor, divisor or exponent is a leaf, and dates stay between 1900 and 2100.

@@ -1,4 +1,4 @@
-"""The benchmark at a fiftieth of its size: equal rows and few statements, never seconds (17.1)."""
+"""The benchmark at a fiftieth of its size: equal rows and few statements, never seconds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sides(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 @pytest.mark.parametrize("what", ["dataset", "measures"])
 @pytest.mark.parametrize("name", ["postgresql", "duckdb"])
-def test_17_1_the_plan_answers_as_hand_written_sql_does(
+def test_the_plan_answers_as_hand_written_sql_does(
     sides: dict[str, Engine], name: str, what: str, tmp_path: Path
 ) -> None:
     plan, _seconds = compiled(what, tmp_path)
@@ -46,7 +46,7 @@ def test_17_1_the_plan_answers_as_hand_written_sql_does(
     assert sorted(s for s in found.statements if s.startswith("scan")) == SCANS[what]
 
 
-def test_17_1_a_wrong_answer_is_noticed(sides: dict[str, Engine], tmp_path: Path) -> None:
+def test_a_wrong_answer_is_noticed(sides: dict[str, Engine], tmp_path: Path) -> None:
     plan, _seconds = compiled("measures", tmp_path)
     engine = sides["duckdb"]
     engine.by_hand("measures", tmp_path / "hand.csv")

@@ -1,4 +1,4 @@
-"""One broken database or mapping per check: that check fails and no other (CHK-R4)."""
+"""One broken database or mapping per check: that check fails and no other."""
 
 from __future__ import annotations
 

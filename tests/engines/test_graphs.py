@@ -1,4 +1,4 @@
-"""Random graphs on random rows: every engine gives what the reference engine gives (18.2)."""
+"""Random graphs on random rows: every engine gives what the reference engine gives."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ ANSWERS = Answers(CASES)
 
 
 def same(found: Any, expected: Any) -> bool:
-    """Compare by type too; floats to the last digits that engines may differ in (7.3)."""
+    """Compare by type too; floats to the last digits that engines may differ in."""
     if type(found) is not type(expected):
         return False
     return bool(found == (pytest.approx(expected, rel=1e-9) if type(found) is float else expected))

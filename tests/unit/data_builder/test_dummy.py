@@ -1,4 +1,4 @@
-"""Dummy data (data-access.md, section 14): each rule, on studies as people write them."""
+"""Dummy data: each rule, on studies as people write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dummy data: what queries and files make of it (data-access.md, DUM-08 to DUM-10)."""
+"""Dummy data: what queries and files make of it (DUM-08, DUM-09, DUM-10)."""
 
 from __future__ import annotations
 

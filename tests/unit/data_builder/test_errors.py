@@ -1,4 +1,4 @@
-"""What a study's author is told (5.4): the study's own line, and the whole sentence."""
+"""What a study's author is told: the study's own line, and the whole sentence."""
 
 from __future__ import annotations
 

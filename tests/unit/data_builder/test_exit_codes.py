@@ -1,4 +1,4 @@
-"""Each exit code has a test that causes it (4.3); none of them says a value of the data (3.3)."""
+"""Each exit code has a test that causes it; none of them says a value of the data."""
 
 from __future__ import annotations
 

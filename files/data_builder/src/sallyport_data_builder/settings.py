@@ -1,4 +1,4 @@
-"""What the environment says (data-access contract): read once, when a command starts."""
+"""What the environment says: read once, when a command starts."""
 
 from __future__ import annotations
 

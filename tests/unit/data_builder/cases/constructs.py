@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 from tests.unit.data_builder.cases.every import BY_NAME
@@ -14,6 +16,9 @@ from tests.unit.data_builder.cases.mistakes import MISTAKES
 from tests.unit.data_builder.cases.more_mistakes import MORE
 
 PAGE = Path("docs/reference/query-language.md")
+MEANINGS = tomllib.loads(
+    files("sallyport_data_builder").joinpath("rules.toml").read_text(encoding="utf-8")
+)["SEM"]
 BEGIN, END = "<!-- begin {} -->", "<!-- end {} -->"
 LISTS = {
     "test_case": BY_NAME,
@@ -216,12 +221,14 @@ def constructs() -> Iterator[str]:
 
 def rules() -> Iterator[str]:
     """Yield the table of rules, each with the first of its cases."""
-    yield "| rule | tests, for example |"
-    yield "|---|---|"
-    for number in range(1, 23):
-        rule = f"SEM-{number:02}"
+    yield "| rule | meaning | tests, for example |"
+    yield "|---|---|---|"
+    for rule, text in MEANINGS.items():
+        if rule == "title":
+            continue
         names = RULES.get(rule) or [name for name in BY_NAME if name.startswith(rule)][:2]
-        yield f"| {rule} | {'<br>'.join(f'`{found(name)}`' for name in names)} |"
+        told = text.replace("|", "\\|")
+        yield f"| {rule} | {told} | {'<br>'.join(f'`{found(name)}`' for name in names)} |"
 
 
 def mistakes() -> Iterator[str]:

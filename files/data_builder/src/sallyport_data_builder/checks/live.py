@@ -1,4 +1,4 @@
-"""The checks that ask the database, in seconds whatever its size (CHK-R1)."""
+"""The checks that ask the database, in seconds whatever its size."""
 
 from __future__ import annotations
 

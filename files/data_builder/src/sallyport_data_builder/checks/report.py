@@ -1,4 +1,4 @@
-"""What check-backend found, for people and for machines (CHK-R2)."""
+"""What check-backend found, for people and for machines."""
 
 from __future__ import annotations
 

@@ -12,22 +12,29 @@ from sallyport_data_builder.checks.subject import Entry, Subject
 
 def problems(slug: str, found: Sequence[Problem]) -> Iterator[Check]:
     """Give the mistakes of a file that could not be read; what follows from them is skipped."""
-    for number, good in ((BAD_FILE, "is a mapping of format 1"), (INCOMPLETE, "is complete")):
+    for number in (BAD_FILE, INCOMPLETE):
         mine = [item for item in found if item.check == number]
         for item in mine:
             text = f"{item.text} ({slug}.toml, line {item.line})"
             yield Check(number, "fail", text, item.table, item.column)
         if not mine:
-            yield Check(number, "ok", f"{slug}.toml {good}")
+            yield _good(number, slug)
     yield Check("CHK-03", "skip", "the mapping must be read first, and so for all others")
+
+
+def _good(check: str, slug: str, schemas: str = "its schemas") -> Check:
+    text = {
+        BAD_FILE: f"{slug} is a mapping of format 1",
+        INCOMPLETE: f"every table and column of {schemas} is mapped or unavailable",
+    }
+    return Check(check, "ok", text[check])
 
 
 def static(subject: Subject) -> Iterator[Check]:
     """Check a mapping that could be read."""
     mapping = subject.mapping
-    named = ", ".join(mapping.implements) or "its own tables"
-    yield Check("CHK-01", "ok", f"{mapping.slug} is a mapping of format 1")
-    yield Check("CHK-02", "ok", f"every table and column of {named} is mapped or unavailable")
+    yield _good(BAD_FILE, mapping.slug)
+    yield _good(INCOMPLETE, mapping.slug, ", ".join(mapping.implements) or "its own tables")
     yield from _texts(subject)
     for entry in subject.entries():
         yield from _categories(subject, entry)

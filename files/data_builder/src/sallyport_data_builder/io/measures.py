@@ -1,4 +1,4 @@
-"""How measures are written: all of them in one file, or a file for each (13.1)."""
+"""How measures are written: all of them in one file, or a file for each."""
 
 from __future__ import annotations
 

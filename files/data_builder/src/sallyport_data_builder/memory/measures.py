@@ -39,7 +39,7 @@ class Result:
 
 
 def rounded(number: int) -> int:
-    """Hide a small number, and round others to the nearest 5 (13.2)."""
+    """Hide a small number, and round others to the nearest 5."""
     return 0 if number <= SMALL else STEP * round(number / STEP)
 
 

@@ -140,7 +140,7 @@ class Measures(Node):
 
     @cached_property
     def groups(self) -> dict[str, Series]:
-        """All groups by name, in order of definition; a name means one series (13.1)."""
+        """All groups by name, in order of definition; a name means one series."""
         found: dict[str, Series] = {}
         for name, series in (pair for measure in self.measures for pair in measure.groups):
             require(
