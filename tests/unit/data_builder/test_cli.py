@@ -1,4 +1,4 @@
-"""The command: arguments, environment and files (data-access.md, section 4)."""
+"""The command: arguments, environment and files."""
 
 from __future__ import annotations
 
@@ -188,6 +188,23 @@ def test_the_connection_is_tested_with_the_backend_s_settings(
     assert cli.main(["test-connection", "-b", "same", "-u", url]) == 0
     assert "the database answers" in caplog.text
     assert cli.main(["test-connection", "-b", "same", "-u", f"{url}.missing"]) != 0
+
+
+def test_a_good_run_on_sqlite_says_nothing_about_scratch_tables(
+    study: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OPENSAFELY_BACKEND", "same")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(study / "url"))
+    mapping, logged = study / "backends/same.toml", []
+    for line in ("", 'scratch_schema = "scratch"\n'):
+        mapping.write_text(line + mapping.read_text())
+        caplog.clear()
+        assert cli.main([*WORDS[:3], "a.csv"]) == 0
+        assert {record.levelname for record in caplog.records} == {"INFO"}
+        logged.append([text for text in caplog.messages if not text.endswith(" s")])
+    assert logged[0] == ["backend: same, permissions: none", "written: at most 7 rows"]
+    ignored = "scratch_schema is ignored: scratch tables of sqlite are temporary"
+    assert logged[1] == [logged[0][0], ignored, logged[0][1]]
 
 
 def test_clean_scratch_by_job_and_by_age(

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from sallyport_data_builder import schemas
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.lang import case, query_language, when
 from sallyport_data_builder.lang.codes import ICD10Code, ICD10MultiCodeString
-from sallyport_data_builder.lang.tables import core, tpp
+from sallyport_data_builder.lang.tables import SHARED, core, tpp
 
 RECORDED = tomllib.loads(Path(__file__).with_name("upstream_names.toml").read_text())
 NAMES = {
@@ -40,6 +41,14 @@ def test_any_other_name_is_refused_with_a_sentence(module: str, name: str, tmp_p
     assert message.endswith(("?", ".", "`"))
     assert "in this data builder" in message or "has no table" in message
     assert "sallyport" not in message
+
+
+@pytest.mark.parametrize("schema", schemas.names())
+def test_every_table_of_a_schema_is_recorded(schema: str) -> None:
+    recorded = RECORDED[f"ehrql.tables.{schema}"]["works"]
+    assert set(schemas.load(schema).tables) <= set(recorded)
+    shared = set(recorded) - set(schemas.load(schema).tables)
+    assert shared <= set(SHARED)
 
 
 SERIES: dict[str, tuple[Any, str]] = {
