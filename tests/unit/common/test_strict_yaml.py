@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import time
 from typing import Any
 
@@ -126,3 +128,10 @@ def test_a_scalar_of_a_hundred_thousand_lines_is_read() -> None:
 def test_what_libyaml_leaves_to_its_user_is_checked(text: str, reason: str) -> None:
     with pytest.raises(YamlError, match=reason):
         load(text)
+
+
+@pytest.mark.parametrize("text", ["a: 1", "a: [", "a: 1\na: 2"])
+def test_the_garbage_collector_is_on_again_whatever_the_document_is(text: str) -> None:
+    with contextlib.suppress(YamlError):
+        load(text)
+    assert gc.isenabled()

@@ -28,10 +28,10 @@ def test_good_patterns(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "reason"),
     [
-        ("a\nb.csv", "it holds a control character"),
-        ("a\x7f.csv", "it holds a control character"),
-        ("a\\b.csv", "it holds a backslash; separate folders with /"),
-        ("..\\a", "it holds a backslash; separate folders with /"),
+        ("a\nb.csv", "it contains a control character"),
+        ("a\x7f.csv", "it contains a control character"),
+        ("a\\b.csv", "it contains a backslash; separate folders with /"),
+        ("..\\a", "it contains a backslash; separate folders with /"),
         ("**/a.csv", "only single * wildcards are supported, not **, ? or ["),
         ("a?.csv", "only single * wildcards are supported, not **, ? or ["),
         ("a[0-9].csv", "only single * wildcards are supported, not **, ? or ["),
@@ -51,8 +51,8 @@ def test_good_patterns(pattern: str) -> None:
         ("/a.csv", "it is an absolute path; start at the study's folder"),
         ("//a.csv", "it is an absolute path; start at the study's folder"),
         ("C:/a.csv", "it is an absolute path; start at the study's folder"),
-        ("../a.csv", "it holds '..'; outputs stay inside the study's folder"),
-        ("../../a.csv", "it holds '..'; outputs stay inside the study's folder"),
+        ("../a.csv", "it contains '..'; outputs stay inside the study's folder"),
+        ("../../a.csv", "it contains '..'; outputs stay inside the study's folder"),
     ],
 )
 @pytest.mark.parametrize("level", list(PrivacyLevel))

@@ -7,6 +7,7 @@ ansible-core instead: on the controller they cannot import our packages.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -19,7 +20,7 @@ MAX_NODES = 250_000
 MAX_DEPTH = 100
 _Event: TypeAlias = Any
 """An event of libyaml; the attributes depend on its class, the stubs know none of the marks."""
-_MERGE = "tag:yaml.org,2002:merge"
+_MERGE, _STRING = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 
 
 class YamlError(SallyportError):
@@ -32,11 +33,16 @@ class YamlError(SallyportError):
 
 def load(text: str) -> Any:
     """Return the document's value; raise YamlError with a line number where there is one."""
+    # A large document makes hundreds of thousands of objects and no garbage; the collector looks at
+    # all of them again and again, which is half of the time. No component turns it off for good.
+    gc.disable()
     try:
         return _Loader(text).load()
     except (yaml.YAMLError, ValueError) as error:
         known = error if isinstance(error, yaml.YAMLError) else yaml.YAMLError()
         raise YamlError(_sentence(known)) from None
+    finally:
+        gc.enable()
 
 
 class _Loader(yaml.CSafeLoader):
@@ -60,6 +66,12 @@ class _Loader(yaml.CSafeLoader):
             return self._document()
         finally:
             self.dispose()
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return a node's value; strings, most of a document, need no bookkeeping."""
+        if node.tag == _STRING and isinstance(node, yaml.ScalarNode):
+            return node.value
+        return super().construct_object(node, deep)
 
     def _document(self) -> Any:
         self.get_event()

@@ -23,9 +23,9 @@ DATABASE_COMMANDS = {
     "cohortextractor-v2": frozenset({"generate_cohort", "generate_dataset"}),
 }
 _PART = r"""[^\ \t\r\n'"\\]+ | '[^']*' | "(?:[^"\\]|\\.)*+" | \\."""
-_WORD = re.compile(rf"(?:{_PART})++", re.DOTALL | re.VERBOSE)
+_WORD = re.compile(rf"[ \t\r\n]*+((?:{_PART})++)(?![^ \t\r\n])", re.DOTALL | re.VERBOSE)
+_PLAIN_WORD = re.compile(r"[^ \t\r\n]+")
 _PARTS = re.compile(_PART, re.DOTALL | re.VERBOSE)
-_SPACES = re.compile(r"[ \t\r\n]*+")
 _QUOTING = re.compile(r"""['"\\]""")
 _IN_QUOTES = re.compile(r"""\\(["\\])""")
 _TAG = re.compile(r"(v[\d.]+(-pre)?)|dev|latest")
@@ -41,13 +41,16 @@ def split_run(run: str) -> list[str]:
 
 @lru_cache(maxsize=16)  # the reader checks a `run`, and asks for its words again a moment later
 def _split(run: str) -> tuple[str, ...]:
-    words, position = [], _skip_spaces(run, 0)
-    while position < len(run):
-        word = _WORD.match(run, position)
-        if word is None or run[word.end() : word.end() + 1].strip(" \t\r\n"):
-            raise ValueError("No closing quotation")
-        words.append(_unquoted(word[0]))
-        position = _skip_spaces(run, word.end())
+    if _QUOTING.search(run) is None:
+        return tuple(_PLAIN_WORD.findall(run))
+    words, end = [], 0
+    for match in _WORD.finditer(run):
+        if match.start() != end:
+            break
+        words.append(_unquoted(match[1]))
+        end = match.end()
+    if run[end:].strip(" \t\r\n"):
+        raise ValueError("No closing quotation")
     return tuple(words)
 
 
@@ -55,11 +58,6 @@ def _unquoted(word: str) -> str:
     if _QUOTING.search(word) is None:
         return word
     return "".join(_plain(part) for part in _PARTS.findall(word))
-
-
-def _skip_spaces(text: str, position: int) -> int:
-    spaces = _SPACES.match(text, position)
-    return spaces.end() if spaces else position
 
 
 def _plain(part: str) -> str:

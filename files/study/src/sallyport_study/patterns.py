@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
-from pathlib import PurePosixPath, PureWindowsPath
+import re
+from pathlib import PurePosixPath
 
 from sallyport_common.names import matches_glob
 from sallyport_common.outputs import KINDS, METADATA_FOLDER, PrivacyLevel
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-def _climbs_or_hides(pattern: str) -> str | None:
-    if any(ord(letter) < 32 or ord(letter) == 127 for letter in pattern):
-        return "it holds a control character"
+
+def _character(pattern: str) -> str | None:
+    if _CONTROL.search(pattern):
+        return "it contains a control character"
     if "\\" in pattern:
-        return "it holds a backslash; separate folders with /"
+        return "it contains a backslash; separate folders with /"
     if any(wildcard in pattern for wildcard in ("**", "?", "[")):
         return "only single * wildcards are supported, not **, ? or ["
     return None
 
 
-def _extension(pattern: str, level: PrivacyLevel) -> str | None:
-    extension = PurePosixPath(pattern).suffix
+def _extension(path: PurePosixPath, pattern: str, level: PrivacyLevel) -> str | None:
+    extension = path.suffix
     if not extension or pattern.endswith("/"):
         return "it has no file extension; name files, not folders"
     if extension.endswith("*"):
@@ -32,26 +34,22 @@ def _extension(pattern: str, level: PrivacyLevel) -> str | None:
     return None
 
 
-def _place(pattern: str) -> str | None:
+def _location(path: PurePosixPath, pattern: str) -> str | None:
     if posixpath.normpath(pattern) != pattern:
         return f"write it as {posixpath.normpath(pattern)}"
-    if PurePosixPath(pattern).parts[0] == METADATA_FOLDER:
+    if path.parts[0] == METADATA_FOLDER:
         return f"the folder {METADATA_FOLDER} is kept for logs"
-    if PurePosixPath(pattern).is_absolute() or PureWindowsPath(pattern).is_absolute():
+    if pattern.startswith("/") or pattern[1:3] == ":/":  # the latter is absolute on Windows
         return "it is an absolute path; start at the study's folder"
-    if ".." in PurePosixPath(pattern).parts:
-        return "it holds '..'; outputs stay inside the study's folder"
+    if ".." in path.parts:
+        return "it contains '..'; outputs stay inside the study's folder"
     return None
 
 
 def problem(pattern: str, level: PrivacyLevel) -> str | None:
-    """Return why a pattern is refused, the first reason only; None when it is good."""
-    checks: list[Callable[[], str | None]] = [
-        lambda: _climbs_or_hides(pattern),
-        lambda: _extension(pattern, level),
-        lambda: _place(pattern),
-    ]
-    return next((found for check in checks if (found := check())), None)
+    """Return why a pattern is refused, the first reason only; None if it is valid."""
+    path = PurePosixPath(pattern)  # once: a large project has tens of thousands of patterns
+    return _character(pattern) or _extension(path, pattern, level) or _location(path, pattern)
 
 
 def matches(pattern: str, path: str) -> bool:
