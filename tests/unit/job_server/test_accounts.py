@@ -92,7 +92,7 @@ def test_an_access_token_expires(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> N
     ("changes", "sentence"),
     [
         ({"username": "a b"}, "A user name may hold only"),
-        ({"username": "rita"}, "There is a user rita already"),
+        ({"username": "rita"}, "The user name rita is already taken"),
         ({"password": "short"}, "at least 12"),
         ({"roles": ["boss"]}, "'boss' is not a role here"),
         ({"fullname": " "}, "must not be empty"),

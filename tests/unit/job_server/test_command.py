@@ -275,7 +275,7 @@ def test_an_account_is_made_once_with_its_roles(
     assert run(*words) == 1
     shown = capsys.readouterr()
     assert shown.out == "nina: created\n"
-    assert shown.err == "error: There is a user nina already.\n"
+    assert shown.err == "error: The user name nina is already taken.\n"
     assert PASSWORD not in shown.out + shown.err
     services = build(Settings.from_env(os.environ))
     assert services.accounts.roles_of("nina")[0].roles == ["admin", "output_checker"]

@@ -189,7 +189,7 @@ def test_of_two_who_take_a_name_at_once_one_is_told(rig: Rig, second: Services) 
     )
     refused = [one for one in results if isinstance(one, ConflictError)]
     assert len(refused) == 3
-    assert str(refused[0]) == "There is a project 'lungs' already."
+    assert str(refused[0]) == "The project 'lungs' already exists."
 
 
 def test_a_one_time_log_in_counts_once_for_two_processes(rig: Rig, second: Services) -> None:

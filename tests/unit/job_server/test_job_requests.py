@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import null, update
 from tests.unit.job_server.rig import PRIVATE_PEM, PROJECT, PUBLIC_PEM, Rig
 
 from sallyport_common.protocol import ENVELOPE_TYPE
 from sallyport_job_server.models import ForbiddenError, NotFoundError, Problem
+from sallyport_job_server.storage import tables
 from sallyport_records import dsse, keys
 
 RUN = "/workspaces/heart/run/"
@@ -85,7 +87,10 @@ def test_a_branch_that_moved_is_looked_at_again(rig: Rig) -> None:
     [
         ({"actions": []}, "Select at least one action."),
         ({"actions": ["sumarise"]}, "did you mean &#39;summarise&#39;?"),
-        ({"backend": "clinic"}, "You may not use the backend &#39;clinic&#39;; yours: hospital."),
+        (
+            {"backend": "clinic"},
+            "You do not have access to the backend &#39;clinic&#39;. You can use: hospital.",
+        ),
     ],
 )
 def test_a_bad_submission_is_explained_on_the_page(
@@ -223,3 +228,13 @@ def test_a_missing_branch_repository_or_file_is_said(rig: Rig) -> None:
     assert "has no project.yaml" not in browser.get(RUN).text
     rig.study.remove_project()
     assert "has no project.yaml" in browser.get(RUN).text
+
+
+def test_a_request_without_stored_actions_is_cancelled_by_its_file(rig: Rig) -> None:
+    identifier = rig.submit("run_all")
+    with rig.services.database.change("test") as change:
+        older = update(tables.job_requests).values(planned_actions=null())
+        change.connection.execute(older)
+    view = rig.services.job_requests.cancel(rig.people["rita"], identifier, None)
+    assert view.request.planned_actions is None
+    assert view.request.cancelled_actions == ["make", "summarise"]

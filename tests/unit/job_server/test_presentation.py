@@ -263,7 +263,7 @@ def test_the_status_page_says_how_a_backend_is(
     if status == "lost":
         monkeypatch.setattr(clock, "seconds_since", lambda _moment: 301.0)
     page = rig.browser().get("/status/").text
-    assert ("not heard of" in page) is (status == "lost")
+    assert ("no contact" in page) is (status == "lost")
     assert ("Paused: pending jobs wait." in page) is (status == "paused")
     assert ("The database is under maintenance" in page) is (status == "maintenance")
     probe = rig.browser().get("/status/hospital/")

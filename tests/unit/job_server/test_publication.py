@@ -85,7 +85,7 @@ def test_other_files_under_a_known_id_are_409_and_nothing_is_kept(
     answer = announce(rig, *files, airlock_id=wanted)
     assert answer.status_code == 409
     assert (answer.json or {})["detail"] == (
-        f"The release {wanted} exists already with other files."
+        f"The release {wanted} already exists with other files."
     )
     assert [[one.sha256 for one in listed] for _release, listed in kept(rig)] == [
         [hashlib.sha256(TABLE).hexdigest()]

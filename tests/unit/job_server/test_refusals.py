@@ -16,7 +16,7 @@ REQUEST = {"workspace": "heart", "backend": "hospital", "requested_actions": ["m
 USER = {"username": "nina", "fullname": "Nina", "password": PASSWORD}
 
 API = [
-    ("ada", "/users", USER | {"username": "rita"}, 409, "There is a user rita already."),
+    ("ada", "/users", USER | {"username": "rita"}, 409, "The user name rita is already taken."),
     ("ada", "/users", USER | {"roles": ["boss"]}, 400, "'boss' is not a role here; the roles are "
      "output_checker, publication_approver, admin."),
     ("ada", "/users", USER | {"roles": ["researcher"]}, 400, "'researcher' is not a role here"),
@@ -28,7 +28,7 @@ API = [
      "The field 'fullname' is missing; expected: the name that"),
     ("rita", "/users", USER, 403, "rita does not have the permission user_manage."),
     ("ada", "/projects", {"slug": "cardiology", "name": "C"}, 409,
-     "There is a project 'cardiology' already."),
+     "The project 'cardiology' already exists."),
     ("ada", "/projects", {"slug": "a", "name": "  "}, 400, "The title must not be empty."),
     ("ada", "/projects/none/members", {"username": "rita", "roles": []}, 404,
      "There is no project 'none'."),
@@ -39,7 +39,7 @@ API = [
     ("ada", "/projects/cardiology/members", {"username": "rita"}, 400,
      "The field 'roles' is missing; expected: researcher, collaborator; an empty list ends"),
     ("rita", "/workspaces", WORKSPACE | {"name": "heart"}, 409,
-     "There is a workspace 'heart' already."),
+     "The workspace 'heart' already exists."),
     ("rita", "/workspaces", WORKSPACE | {"name": "a b"}, 400, "The workspace's name may hold only"),
     ("rita", "/workspaces", WORKSPACE | {"project": "none"}, 404, "There is no project 'none'."),
     ("mallory", "/workspaces", WORKSPACE, 404, "There is no project 'cardiology'."),
@@ -57,7 +57,7 @@ API = [
     ("rita", "/job-requests", REQUEST | {"workspace": "none"}, 404,
      "There is no workspace 'none'."),
     ("rita", "/job-requests", REQUEST | {"backend": "clinic"}, 400,
-     "You may not use the backend 'clinic'; yours: hospital."),
+     "You do not have access to the backend 'clinic'. You can use: hospital."),
     ("rita", "/job-requests", REQUEST | {"requested_actions": []}, 400,
      "Select at least one action."),
     ("rita", "/job-requests", REQUEST | {"requested_actions": ["mkae"]}, 400,
@@ -71,7 +71,7 @@ API = [
     ("rita", "/job-requests/{request}/cancel", {"actions": ["nope"]}, 400,
      "This request has no action 'nope'."),
     ("cora", "/job-requests/{request}/cancel", {}, 403,
-     "Only who made a request, or who may cancel jobs, can cancel it."),
+     "A job request can be cancelled by the person who submitted it, or by somebody"),
     ("rita", "/workspaces/heart/hatch-tokens", {"backend": "clinic"}, 404,
      "The backend 'clinic' has no release hatch."),
     ("cora", "/workspaces/heart/hatch-tokens", {"backend": "hospital"}, 403,
@@ -143,7 +143,7 @@ PAGES: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("ada", "/staff/users/nobody/", {"is_active": "true"}, 404,
      "There is no user &#39;nobody&#39;."),
     ("ada", "/staff/backends/", {"slug": "hospital", "name": "H"}, 400,
-     "There is a backend &#39;hospital&#39; already."),
+     "The backend &#39;hospital&#39; already exists."),
     ("ada", "/staff/backends/", {"slug": "b", "name": "B", "hatch_url": "ftp://x"}, 400,
      "The address of the hatch must start with https://."),
     ("ada", "/staff/backends/hospital/tokens/", {"scope": "all"}, 400,

@@ -228,9 +228,9 @@ def test_the_next_window_counts_from_zero(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("current", "new", "sentence"),
     [
-        ("wrong", NEW, "The present password is wrong."),
+        ("wrong", NEW, "The current password is wrong."),
         (PASSWORD, "short", "A password needs at least 12 characters."),
-        ("", "", "The present password is wrong."),
+        ("", "", "The current password is wrong."),
     ],
 )
 def test_a_refused_change_of_password_changes_nothing(
@@ -260,7 +260,7 @@ def test_a_new_password_takes_the_place_of_the_old(rig: Rig) -> None:
 def test_guessing_the_present_password_is_slowed_down_from_any_address(rig: Rig) -> None:
     change = rig.services.accounts.change_password
     for number in range(PER_ACCOUNT):
-        with pytest.raises(Problem, match="present password"):
+        with pytest.raises(Problem, match="current password"):
             change(rig.people["rita"], "wrong", NEW, f"192.0.2.{number}")
     with pytest.raises(TooManyError):
         change(rig.people["rita"], PASSWORD, NEW, "192.0.2.99")

@@ -73,25 +73,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _user_options(one: argparse.ArgumentParser) -> None:
-    one.add_argument("username", help="letters, digits, '.', '-' and '_'")
-    one.add_argument("--fullname", required=True, help="the name that others see")
-    one.add_argument("--email", default="", help="the mail address")
-    one.add_argument(
+def _user_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("username", help="letters, digits, '.', '-' and '_'")
+    parser.add_argument("--fullname", required=True, help="the name that others see")
+    parser.add_argument("--email", default="", help="the mail address")
+    parser.add_argument(
         "--role", action="append", default=[], choices=[str(role) for role in GLOBAL_ROLES],
         help="a role that the person has everywhere; may be given more than once",
     )  # fmt: skip
-    one.add_argument(
+    parser.add_argument(
         "--password-file", type=Path, metavar="PATH",
         help="read the password from this file instead of asking for it",
     )  # fmt: skip
 
 
-def _backend_options(one: argparse.ArgumentParser) -> None:
-    one.add_argument("slug", help="the backend's short name: letters, digits, '-' and '_'")
-    one.add_argument("--name", required=True, help="the name that people see")
-    one.add_argument("--hatch-url", default="", help="where its release hatch is reached, https://")
-    one.add_argument(
+def _backend_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("slug", help="the backend's short name: letters, digits, '-' and '_'")
+    parser.add_argument("--name", required=True, help="the name that people see")
+    parser.add_argument(
+        "--hatch-url", default="", help="where its release hatch is reached, https://"
+    )
+    parser.add_argument(
         "--token-file", action="append", default=[], metavar="SCOPE=PATH", type=_token_file,
         help=f"register the token in this file; scopes are {', '.join(Scope)}; the token before "
         "stays valid until the next",
@@ -157,7 +159,7 @@ def _migrate(services: Services, _options: argparse.Namespace) -> None:
 
 
 def _create_user(services: Services, options: argparse.Namespace) -> None:
-    made = services.accounts.create(
+    account = services.accounts.create(
         ACTOR,
         username=options.username,
         fullname=options.fullname,
@@ -165,20 +167,22 @@ def _create_user(services: Services, options: argparse.Namespace) -> None:
         password=_password(options.password_file),
         roles=options.role,
     )
-    print(f"{made.username}: created")
+    print(f"{account.username}: created")
 
 
 def _ensure_backend(services: Services, options: argparse.Namespace) -> None:
-    wanted = {scope: _text(path) for scope, path in options.token_file}
-    if len(wanted) != len(options.token_file):
+    scope_tokens = {scope: _text(path) for scope, path in options.token_file}
+    if len(scope_tokens) != len(options.token_file):
         raise SallyportError("each scope may be given once")
-    result = services.backends.ensure(ACTOR, options.slug, options.name, options.hatch_url, wanted)
+    result = services.backends.ensure(
+        ACTOR, options.slug, options.name, options.hatch_url, scope_tokens
+    )
     print(f"{options.slug}: {result}")
 
 
 def _ensure_administrators(services: Services, options: argparse.Namespace) -> None:
-    wanted = _people(options.file)
-    for name, result in services.accounts.ensure_administrators(ACTOR, wanted).items():
+    people = _people(options.file)
+    for name, result in services.accounts.ensure_administrators(ACTOR, people).items():
         print(f"{name}: {result}")
 
 

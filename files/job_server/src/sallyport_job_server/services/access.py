@@ -23,10 +23,10 @@ def permissions(
     connection: Connection, user: User, project_id: int | None = None
 ) -> frozenset[Permission]:
     """Return what a person may do in a project, or everywhere."""
-    inside: list[str] = []
+    project_roles: list[str] = []
     if project_id is not None:
-        inside = projects.memberships(connection, user.id).get(project_id, [])
-    return permissions_of([*user.roles, *inside])
+        project_roles = projects.memberships(connection, user.id).get(project_id, [])
+    return permissions_of([*user.roles, *project_roles])
 
 
 def require(
@@ -56,7 +56,7 @@ def sees(connection: Connection, user: User, project_id: int) -> bool:
 
 def visible_workspace(connection: Connection, user: User, name: str) -> Workspace:
     """Return a workspace; one of a foreign project looks like a missing one."""
-    found = projects.workspace(connection, name)
-    if found is None or not sees(connection, user, found.project_id):
+    workspace = projects.workspace(connection, name)
+    if workspace is None or not sees(connection, user, workspace.project_id):
         raise NotFoundError(f"There is no workspace '{name}'.")
-    return found
+    return workspace

@@ -20,7 +20,7 @@ class AccessTokens:
         self._database = database
 
     def create(self, user: User, label: str) -> str:
-        """Make a token and return it; it is not kept and cannot be shown again."""
+        """Create a token and return it; it is not kept and cannot be shown again."""
         label, expires = checks.text("label", label, 100), clock.until(DAYS * 86400)
         token = f"{secrets.token_hex(32)}-{expires[:10]}"
         with self._database.change(user.username) as change:
@@ -55,10 +55,10 @@ class AccessTokens:
         username, _colon, token = header.strip().partition(":")
         with self._database.read() as connection:
             user = users.by_name(connection, username)
-            kept = users.access_tokens(connection, user.id) if user else []
-        matching = [one for one in kept if tokens.matches(token, one.digest)]
+            stored = users.access_tokens(connection, user.id) if user else []
+        matching = [one for one in stored if tokens.matches(token, one.digest)]
         if user is None or not user.is_active or not matching:
             raise UnauthenticatedError("The access token is unknown; send 'username:token'.")
         if matching[0].expires_at <= clock.now():
-            raise UnauthenticatedError("The access token has expired; make a new one.")
+            raise UnauthenticatedError("The access token has expired. Create a new one.")
         return user

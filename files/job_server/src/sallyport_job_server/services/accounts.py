@@ -87,7 +87,7 @@ class Accounts:
         password: str,
         roles: Iterable[str] = (),
     ) -> User:
-        """Make an account; raise ConflictError when the name is taken."""
+        """Create an account; raise ConflictError when the name is taken."""
         with self._database.read() as connection:  # before the password costs anything
             access.require(connection, actor, Permission.USER_MANAGE)
         name = checks.username(username)
@@ -101,23 +101,23 @@ class Accounts:
         with self._database.change(actor.username) as change:
             access.require(change.connection, actor, Permission.USER_MANAGE)
             if users.by_name(change.connection, name):
-                raise ConflictError(f"There is a user {name} already.")
+                raise ConflictError(f"The user name {name} is already taken.")
             add(change.connection, tables.users, created_at=clock.now(), **values)
             change.record("user.create", name, roles=values["roles"])
             return _required(users.by_name(change.connection, name), username)
 
     def ensure_administrators(
-        self, actor: User | Operator, wanted: Sequence[dict[str, Any]]
+        self, actor: User | Operator, people: Sequence[dict[str, Any]]
     ) -> dict[str, str]:
-        """Make the administrators that are missing; what exists, passwords too, is left alone."""
+        """Create the administrators that are missing; what exists, passwords too, is left alone."""
         with self._database.read() as connection:
             access.require(connection, actor, Permission.USER_MANAGE)
         result = {}
-        for person in wanted:
+        for person in people:
             name = checks.username(person["username"])
             with self._database.read() as connection:
-                found = users.by_name(connection, name)
-            if found is None:
+                account = users.by_name(connection, name)
+            if account is None:
                 self.create(
                     actor,
                     username=name,
@@ -126,7 +126,7 @@ class Accounts:
                     password=person["password"],
                     roles=[Role.ADMIN],
                 )
-            result[name] = "unchanged" if found else "created"
+            result[name] = "unchanged" if account else "created"
         return result
 
     def everyone(self, user: User) -> list[User]:
@@ -139,16 +139,16 @@ class Accounts:
         """Return an account and its backends, for those who manage accounts."""
         with self._database.read() as connection:
             access.require(connection, user, Permission.USER_MANAGE)
-            found = _required(users.by_name(connection, username), username)
-            return found, backends.of_user(connection, found.id)
+            account = _required(users.by_name(connection, username), username)
+            return account, backends.of_user(connection, account.id)
 
     def roles_of(self, username: str) -> tuple[User, dict[str, list[str]]]:
         """Return an account and its roles by project, for backends."""
         with self._database.read() as connection:
-            found = _required(users.by_name(connection, username), username)
-            inside = projects.memberships(connection, found.id)
+            account = _required(users.by_name(connection, username), username)
+            roles = projects.memberships(connection, account.id)
             every = projects.every_project(connection)
-            return found, {one.slug: inside[one.id] for one in every if one.id in inside}
+            return account, {one.slug: roles[one.id] for one in every if one.id in roles}
 
     def update(
         self,
@@ -160,31 +160,33 @@ class Accounts:
         is_active: bool,
     ) -> None:
         """Set an account's roles, backends and whether it is open; a closed one is logged out."""
-        wanted = checks.roles(roles, GLOBAL_ROLES)
+        new_roles = checks.roles(roles, GLOBAL_ROLES)
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.USER_MANAGE)
-            found = _required(users.by_name(change.connection, username), username)
-            if found.id == user.id and (not is_active or Role.ADMIN not in wanted):
+            account = _required(users.by_name(change.connection, username), username)
+            if account.id == user.id and (not is_active or Role.ADMIN not in new_roles):
                 raise Problem("You cannot close your own account or give up your own role admin.")
-            epoch = found.session_epoch + (0 if is_active else 1)
+            epoch = account.session_epoch + (0 if is_active else 1)
             put(
                 change.connection,
                 tables.users,
-                found.id,
-                roles=wanted,
+                account.id,
+                roles=new_roles,
                 is_active=is_active,
                 session_epoch=epoch,
             )
-            slugs = _set_backends(change, found, backend_slugs)
-            change.record("user.update", username, roles=wanted, backends=slugs, active=is_active)
+            slugs = _set_backends(change, account, backend_slugs)
+            change.record(
+                "user.update", username, roles=new_roles, backends=slugs, active=is_active
+            )
 
     def add_to_backend(self, user: User, slug: str, username: str) -> None:
         """Let a person use a backend, beside those they may use already."""
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.BACKEND_MANAGE)
-            found = _required(users.by_name(change.connection, username), username)
-            present = [backend.slug for backend in backends.of_user(change.connection, found.id)]
-            slugs = _set_backends(change, found, {*present, slug})
+            account = _required(users.by_name(change.connection, username), username)
+            current = [backend.slug for backend in backends.of_user(change.connection, account.id)]
+            slugs = _set_backends(change, account, {*current, slug})
             change.record("backend.member", slug, user=username, backends=slugs)
 
     def change_password(self, user: User, current: str, new: str, address: str) -> None:
@@ -193,13 +195,13 @@ class Accounts:
         self._throttle.check(*subjects)
         if not self._matches(user, current):
             self._throttle.failed(*subjects)
-            raise Problem("The present password is wrong.")
+            raise Problem("The current password is wrong.")
         self._set_password(user.username, user, new)
 
     def reset_password(self, user: User, username: str, new: str) -> None:
         """Set another person's password, as one who manages accounts."""
-        found, _backends = self.details(user, username)
-        self._set_password(user.username, found, new)
+        account, _backends = self.details(user, username)
+        self._set_password(user.username, account, new)
 
     def _set_password(self, actor: str, user: User, new: str) -> None:
         hashed = self._hasher.hash(checks.password(new))

@@ -46,9 +46,9 @@ class Backends:
         slug: str,
         name: str,
         hatch_url: str,
-        wanted: Mapping[str, str],
+        scope_tokens: Mapping[str, str],
     ) -> str:
-        """Make or change a backend and its tokens; return created, changed or unchanged."""
+        """Create or change a backend and its tokens; return created, changed or unchanged."""
         values = {
             "name": checks.text("name", name),
             "hatch_url": checks.https_address("address of the hatch", hatch_url),
@@ -56,45 +56,45 @@ class Backends:
         slug = checks.slug("backend's name", slug)
         with self._database.change(actor.username) as change:
             access.require(change.connection, actor, Permission.BACKEND_MANAGE)
-            found = backends.by_slug(change.connection, slug)
-            if found is None:
-                made = {"slug": slug, "flags": {}, "created_at": clock.now(), **values}
-                number = add(change.connection, tables.backends, **made)
+            backend = backends.by_slug(change.connection, slug)
+            if backend is None:
+                columns = {"slug": slug, "flags": {}, "created_at": clock.now(), **values}
+                number = add(change.connection, tables.backends, **columns)
                 change.record("backend.create", slug, **values)
             else:
-                number = found.id
+                number = backend.id
             changed = [
                 scope
-                for scope, token in wanted.items()
+                for scope, token in scope_tokens.items()
                 if _ensure_token(change, number, slug, Scope(scope), token)
             ]
-            if found is None:
+            if backend is None:
                 return "created"
-            if (found.name, found.hatch_url) != (values["name"], values["hatch_url"]):
+            if (backend.name, backend.hatch_url) != (values["name"], values["hatch_url"]):
                 put(change.connection, tables.backends, number, **values)
                 change.record("backend.update", slug, **values)
                 return "changed"
             return "changed" if changed else "unchanged"
 
     def create(self, user: User, slug: str, name: str, hatch_url: str) -> None:
-        """Make a backend without tokens, as one who manages them."""
+        """Create a backend without tokens, as one who manages them."""
         with self._database.read() as connection:
             access.require(connection, user, Permission.BACKEND_MANAGE)
             if backends.by_slug(connection, checks.slug("backend's name", slug)):
-                raise Problem(f"There is a backend '{slug}' already.")
+                raise Problem(f"The backend '{slug}' already exists.")
         self.ensure(user, slug, name, hatch_url, {})
 
     def new_token(self, user: User, slug: str, scope: str) -> str:
-        """Make a token and return it; the one before stays valid until the next."""
+        """Create a token and return it; the one before stays valid until the next."""
         if scope not in set(Scope):
             raise Problem(f"'{scope}' is not a scope; the scopes are {', '.join(Scope)}.")
         token = tokens.new_backend_token()
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.BACKEND_MANAGE)
-            found = backends.by_slug(change.connection, slug)
-            if found is None:
+            backend = backends.by_slug(change.connection, slug)
+            if backend is None:
                 raise NotFoundError(f"There is no backend '{slug}'.")
-            _ensure_token(change, found.id, slug, Scope(scope), token)
+            _ensure_token(change, backend.id, slug, Scope(scope), token)
         return token
 
     def all(self) -> list[Backend]:
@@ -110,10 +110,10 @@ class Backends:
     def by_slug(self, slug: str) -> Backend:
         """Return a backend; raise NotFoundError."""
         with self._database.read() as connection:
-            found = backends.by_slug(connection, slug)
-        if found is None:
+            backend = backends.by_slug(connection, slug)
+        if backend is None:
             raise NotFoundError(f"There is no backend '{slug}'.")
-        return found
+        return backend
 
     def caller(self, header: str | None, *scopes: Scope) -> Backend:
         """Return whose token this is; raise ForbiddenError, with a sentence for each fault."""
@@ -122,15 +122,15 @@ class Backends:
         if not header.strip():
             raise ForbiddenError("The header Authorization is empty.")
         with self._database.read() as connection:
-            kept = backends.token(connection, tokens.digest(header))
-            if kept is None or not tokens.matches(header, kept.digest):
+            stored = backends.token(connection, tokens.digest(header))
+            if stored is None or not tokens.matches(header, stored.digest):
                 raise ForbiddenError("The backend token is unknown.")
-            found = backends.by_id(connection, kept.backend_id)
-        if found is None or not found.is_active:
+            backend = backends.by_id(connection, stored.backend_id)
+        if backend is None or not backend.is_active:
             raise ForbiddenError("The backend of this token is not active.")
-        if kept.scope not in (*scopes, Scope.CLASSIC):
-            raise ForbiddenError(f"A token of scope '{kept.scope}' may not do this.")
-        return found
+        if stored.scope not in (*scopes, Scope.CLASSIC):
+            raise ForbiddenError(f"A token of scope '{stored.scope}' may not do this.")
+        return backend
 
     def releaser(self, backend: Backend, username: str | None) -> User:
         """Return the checker whom a backend acts for (OS-User); raise ForbiddenError."""
@@ -143,7 +143,7 @@ class Backends:
         return user
 
     def seen(self, backend: Backend, flags: dict[str, object] | None) -> None:
-        """Keep when a backend was last heard of, and its flags if it sent any."""
+        """Store the time of a backend's call, and its flags if it sent any."""
         new_flags = flags is not None and flags != backend.flags
         last = backend.last_seen_at
         if not new_flags and last and clock.seconds_since(last) < SEEN_EVERY:
@@ -157,12 +157,12 @@ class Backends:
 
 
 def _ensure_token(change: Change, backend_id: int, slug: str, scope: Scope, token: str) -> bool:
-    """Make a token the newest of its scope; return whether something changed."""
+    """Create a token the newest of its scope; return whether something changed."""
     if len(token) < SHORTEST:
         raise Problem(f"The token of scope {scope} for {slug} is shorter than {SHORTEST} letters.")
     digest = tokens.digest(token)
-    kept = backends.tokens(change.connection, backend_id, scope)
-    if kept and kept[0].digest == digest:
+    stored = backends.tokens(change.connection, backend_id, scope)
+    if stored and stored[0].digest == digest:
         return False
     known = backends.token(change.connection, digest)
     if known and (known.backend_id, known.scope) != (backend_id, scope):

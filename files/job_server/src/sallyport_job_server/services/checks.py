@@ -76,11 +76,11 @@ def password(value: str) -> str:
     return value
 
 
-def roles(given: Iterable[str], allowed: Iterable[Role]) -> list[str]:
-    """Return the roles without repetition; raise Problem naming those that may be given here."""
+def roles(values: Iterable[str], allowed: Iterable[Role]) -> list[str]:
+    """Return the roles without repetition; raise Problem naming those that are allowed here."""
     names = [str(role) for role in allowed]
-    wanted = sorted(set(given))
-    for name in wanted:
+    requested = sorted(set(values))
+    for name in requested:
         if name not in names:
             raise Problem(f"'{name}' is not a role here; the roles are {', '.join(names)}.")
-    return wanted
+    return requested

@@ -39,33 +39,33 @@ class Directory:
         self._database, self._repositories = database, repositories
 
     def create_project(self, user: User, slug: str, name: str) -> Project:
-        """Make a project; raise ConflictError when the slug is taken."""
+        """Create a project; raise ConflictError when the slug is taken."""
         slug, name = checks.slug("project's name", slug), checks.text("title", name)
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.PROJECT_CREATE)
             if projects.by_slug(change.connection, slug):
-                raise ConflictError(f"There is a project '{slug}' already.")
+                raise ConflictError(f"The project '{slug}' already exists.")
             add(change.connection, tables.projects, slug=slug, name=name, created_at=clock.now())
             change.record("project.create", slug, name=name)
-            made = projects.by_slug(change.connection, slug)
-        return _project(made, slug)
+            project = projects.by_slug(change.connection, slug)
+        return _project(project, slug)
 
     def set_member(self, user: User, slug: str, username: str, roles: Iterable[str]) -> None:
         """Give a person exactly these roles in a project; none ends the membership."""
-        wanted = checks.roles(roles, PROJECT_ROLES)
+        new_roles = checks.roles(roles, PROJECT_ROLES)
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.PROJECT_MANAGE)
             project = _project(projects.by_slug(change.connection, slug), slug)
             member = users.by_name(change.connection, username)
             if member is None:
                 raise NotFoundError(f"There is no user '{username}'.")
-            projects.set_member(change.connection, member.id, project.id, wanted)
-            change.record("project.member", slug, user=username, roles=wanted)
+            projects.set_member(change.connection, member.id, project.id, new_roles)
+            change.record("project.member", slug, user=username, roles=new_roles)
 
     def create_workspace(
         self, user: User, *, name: str, project: str, repo: str, branch: str
     ) -> Workspace:
-        """Make a workspace; raise ConflictError when the name is taken.
+        """Create a workspace; raise ConflictError when the name is taken.
 
         Raises Problem for a repository that this site can never read, with the reason.
         """
@@ -75,12 +75,12 @@ class Directory:
             _creatable(connection, user, name, project)
         self._repositories.check_readable(repo)
         with self._database.change(user.username) as change:
-            found = _creatable(change.connection, user, name, project)
+            parent = _creatable(change.connection, user, name, project)
             add(
                 change.connection,
                 tables.workspaces,
                 name=name,
-                project_id=found.id,
+                project_id=parent.id,
                 repo=repo,
                 branch=branch,
                 created_by_id=user.id,
@@ -92,9 +92,11 @@ class Directory:
     def archive(self, user: User, name: str, archived: bool) -> None:
         """Close a workspace for new job requests, or open it again."""
         with self._database.change(user.username) as change:
-            found = access.visible_workspace(change.connection, user, name)
-            access.require(change.connection, user, Permission.WORKSPACE_ARCHIVE, found.project_id)
-            put(change.connection, tables.workspaces, found.id, archived=archived)
+            workspace = access.visible_workspace(change.connection, user, name)
+            access.require(
+                change.connection, user, Permission.WORKSPACE_ARCHIVE, workspace.project_id
+            )
+            put(change.connection, tables.workspaces, workspace.id, archived=archived)
             change.record("workspace.archive", name, archived=archived)
 
     def workspace(self, user: User, name: str) -> Workspace:
@@ -122,30 +124,32 @@ class Directory:
     def project(self, user: User, slug: str) -> ProjectView:
         """Return a project that the person may see; raise NotFoundError."""
         with self._database.read() as connection:
-            found = projects.by_slug(connection, slug)
-            if found is None or not access.sees(connection, user, found.id):
+            project = projects.by_slug(connection, slug)
+            if project is None or not access.sees(connection, user, project.id):
                 raise NotFoundError(f"There is no project '{slug}'.")
-            inside = [w for w in projects.every_workspace(connection) if w.project_id == found.id]
+            workspaces = [
+                w for w in projects.every_workspace(connection) if w.project_id == project.id
+            ]
             return ProjectView(
-                found,
-                inside,
-                projects.members(connection, found.id),
-                access.permissions(connection, user, found.id),
+                project,
+                workspaces,
+                projects.members(connection, project.id),
+                access.permissions(connection, user, project.id),
             )
 
 
 def _creatable(connection: Connection, user: User, name: str, project: str) -> Project:
     """Return the project in which a person may make a workspace of this name; raise otherwise."""
-    found = projects.by_slug(connection, project)
-    if found is None or not access.sees(connection, user, found.id):
+    parent = projects.by_slug(connection, project)
+    if parent is None or not access.sees(connection, user, parent.id):
         raise NotFoundError(f"There is no project '{project}'.")
-    access.require(connection, user, Permission.WORKSPACE_CREATE, found.id)
+    access.require(connection, user, Permission.WORKSPACE_CREATE, parent.id)
     if projects.workspace(connection, name):
-        raise ConflictError(f"There is a workspace '{name}' already.")
-    return found
+        raise ConflictError(f"The workspace '{name}' already exists.")
+    return parent
 
 
-def _project(found: Project | None, slug: str) -> Project:
-    if found is None:
+def _project(project: Project | None, slug: str) -> Project:
+    if project is None:
         raise NotFoundError(f"There is no project '{slug}'.")
-    return found
+    return project

@@ -40,7 +40,7 @@ class HatchTokens:
             if backend is None or not backend.hatch_url:
                 raise NotFoundError(f"The backend '{slug}' has no release hatch.")
             if not backends.is_member(change.connection, user.id, backend.id):
-                raise ForbiddenError(f"You may not use the backend '{slug}'.")
+                raise ForbiddenError(f"You do not have access to the backend '{slug}'.")
             change.record("hatch_token.create", workspace_name, backend=slug, expires_at=expiry)
         url = f"{backend.hatch_url}/workspace/{workspace_name}"
         payload = json.dumps({"url": url, "user": user.username, "expiry": expiry})

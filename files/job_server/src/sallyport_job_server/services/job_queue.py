@@ -28,10 +28,10 @@ class JobQueue:
     def wait(self, backend: Backend, known: str, seconds: float) -> bool:
         """Wait until the counter is not `known`, or time is up; return whether it differs."""
         with self._database.read() as connection:
-            present = backends.counter(connection, backend.id)
-        if str(present) != known or seconds <= 0:
-            return str(present) != known
-        return self._watcher.wait(backend.id, present, seconds)
+            current = backends.counter(connection, backend.id)
+        if str(current) != known or seconds <= 0:
+            return str(current) != known
+        return self._watcher.wait(backend.id, current, seconds)
 
     def listing(self, backend: Backend) -> tuple[int, list[ListedRequest]]:
         """Return the change counter and the requests that have not ended."""
@@ -46,40 +46,40 @@ class JobQueue:
         identifiers = list({row.job_request_id for row in rows})
         with self._database.change(f"backend:{backend.slug}") as change:
             numbers = requests.numbers(change.connection, identifiers, backend.id)
-            present = {
+            stored = {
                 job.identifier: job
                 for job in requests.jobs_of(change.connection, list(numbers.values()))
             }
             moved = [
-                self._receive_row(change, row, numbers.get(row.job_request_id), present)
+                self._receive_row(change, row, numbers.get(row.job_request_id), stored)
                 for row in rows
             ]
             if any(moved):
                 change.touch(backend.id)
-        missing = set(present) - {row.identifier for row in rows}
+        missing = set(stored) - {row.identifier for row in rows}
         if missing:
             log.info("jobs missing from a report are kept", extra={"jobs": sorted(missing)})
 
     def _receive_row(
-        self, change: Change, row: JobReport, request_id: int | None, present: dict[str, Job]
+        self, change: Change, row: JobReport, request_id: int | None, stored: dict[str, Job]
     ) -> bool:
         """Store one row; return whether it may change what the runner is shown."""
         if request_id is None:
             log.warning("job of an unknown request", extra={"request": row.job_request_id})
             return False
         values = row.columns() | {"job_request_id": request_id}
-        known = present.get(row.identifier)
-        if known is None:
+        previous = stored.get(row.identifier)
+        if previous is None:
             taken = requests.job(change.connection, row.identifier)
             if taken:
                 log.warning("job of another request", extra={"job": row.identifier})
                 return False
             add(change.connection, tables.jobs, **values)
-        elif all(getattr(known, name) == value for name, value in values.items()):
+        elif all(getattr(previous, name) == value for name, value in values.items()):
             return False
         else:
-            put(change.connection, tables.jobs, known.id, **values)
-        moved = known is None or known.status != row.status
+            put(change.connection, tables.jobs, previous.id, **values)
+        moved = previous is None or previous.status != row.status
         if moved:
             change.record(
                 "job.status", row.identifier, status=row.status, request=row.job_request_id

@@ -157,23 +157,25 @@ class JobRequests:
         chosen = [backend for backend in offered if backend.slug == backend_slug]
         if not chosen:
             names = ", ".join(backend.slug for backend in offered) or "none"
-            raise Problem(f"You may not use the backend '{backend_slug}'; yours: {names}.")
+            raise Problem(
+                f"You do not have access to the backend '{backend_slug}'. You can use: {names}."
+            )
         branch = checks.branch(branch) if branch else workspace.branch
         source = self._repositories.head(workspace.repo, branch)
         if sha and sha != source.sha:
             raise Problem(
                 f"The branch {branch} moved from {sha[:7]} to {source.sha[:7]} in the meantime; "
-                "look at the actions again and submit once more."
+                "check the actions and submit again."
             )
-        wanted = list(dict.fromkeys(actions))
-        if not wanted:
+        requested = list(dict.fromkeys(actions))
+        if not requested:
             raise Problem("Select at least one action.")
-        planned = parse_project(source.project_yaml).order(wanted)
+        planned = parse_project(source.project_yaml).order(requested)
         request = {
             "identifier": self._new_identifier(),
             "sha": source.sha,
             "branch": branch,
-            "requested_actions": wanted,
+            "requested_actions": requested,
             "force_run_dependencies": force,
             "database_name": DATABASE,
             "codelists_ok": True,
@@ -186,8 +188,8 @@ class JobRequests:
                 "planned_actions": planned,
             }
             self._keep(change, user, workspace, chosen[0], request, study)
-            kept = requests.by_identifier(change.connection, str(request["identifier"]))
-        return _required(kept, str(request["identifier"]))
+            stored = requests.by_identifier(change.connection, str(request["identifier"]))
+        return _required(stored, str(request["identifier"]))
 
     def _keep(
         self,
@@ -251,16 +253,16 @@ class JobRequests:
         """Return one page of a workspace's requests, newest first."""
         with self._database.read() as connection:
             workspace = access.visible_workspace(connection, user, workspace_name)
-            found = requests.of_workspace(
+            rows = requests.of_workspace(
                 connection, workspace.id, search=search, limit=size, offset=(page - 1) * size
             )
-            return _lines(connection, found)
+            return _lines(connection, rows)
 
     def latest(self, workspaces: Sequence[Workspace], limit: int) -> list[RequestLine]:
         """Return the newest requests of workspaces that the caller may see."""
         with self._database.read() as connection:
-            found = requests.latest(connection, [one.id for one in workspaces], limit)
-            return _lines(connection, found)
+            rows = requests.latest(connection, [one.id for one in workspaces], limit)
+            return _lines(connection, rows)
 
     def project_yaml(self, request: JobRequest) -> str:
         """Return the project.yaml of a request that the caller may see."""
@@ -271,21 +273,24 @@ class JobRequests:
         """Ask for some actions, or all, to be stopped; doing it twice changes nothing."""
         view = self.look(user, identifier)
         if not view.may_cancel:
-            raise ForbiddenError("Only who made a request, or who may cancel jobs, can cancel it.")
+            raise ForbiddenError(
+                "A job request can be cancelled by the person who submitted it, or by somebody "
+                "with the permission job_cancel."
+            )
         unfinished = self._unfinished(view)
-        wanted = unfinished if actions is None else list(actions)
+        selected = unfinished if actions is None else list(actions)
         known = {*unfinished, *(job.action for job in view.jobs)}
-        unknown = [name for name in wanted if name not in known]
+        unknown = [name for name in selected if name not in known]
         if unknown:
             raise Problem(f"This request has no action '{unknown[0]}'.")
         with self._database.change(user.username) as change:
             request = _required(requests.by_identifier(change.connection, identifier), identifier)
-            cancelled = sorted({*request.cancelled_actions, *wanted})
+            cancelled = sorted({*request.cancelled_actions, *selected})
             if cancelled != request.cancelled_actions:
                 table = tables.job_requests
                 put(change.connection, table, request.id, cancelled_actions=cancelled)
                 change.touch(request.backend_id)
-                change.record("job_request.cancel", identifier, actions=sorted(wanted))
+                change.record("job_request.cancel", identifier, actions=sorted(selected))
         return self.look(user, identifier)
 
     def rerun(self, user: User, identifier: str) -> JobRequest:
@@ -316,9 +321,9 @@ class JobRequests:
         return sorted(planned)
 
 
-def _lines(connection: Connection, found: Sequence[JobRequest]) -> list[RequestLine]:
-    outcomes = requests.outcomes(connection, [request.id for request in found])
-    return [RequestLine(request, shown_status(outcomes.get(request.id, ()))) for request in found]
+def _lines(connection: Connection, rows: Sequence[JobRequest]) -> list[RequestLine]:
+    outcomes = requests.outcomes(connection, [request.id for request in rows])
+    return [RequestLine(request, shown_status(outcomes.get(request.id, ()))) for request in rows]
 
 
 def _required(request: JobRequest | None, identifier: str) -> JobRequest:

@@ -77,10 +77,10 @@ class LoginTokens:
         raise ForbiddenError(REFUSED)
 
     def _use(self, connection: Connection, user: User, token: str) -> bool:
-        kept = users.unused_login_digest(connection, user.id, clock.now())
-        if kept is None or not hmac.compare_digest(kept[1], self._digest(user, token)):
+        stored = users.unused_login_digest(connection, user.id, clock.now())
+        if stored is None or not hmac.compare_digest(stored[1], self._digest(user, token)):
             return False
-        return user.is_active and users.use_login_token(connection, kept[0], clock.now())
+        return user.is_active and users.use_login_token(connection, stored[0], clock.now())
 
     def person(self, backend: Backend, name: str) -> Person:
         """Return what the hatch may know of a person; raise NotFoundError for an unknown one."""
@@ -92,7 +92,9 @@ class LoginTokens:
 
     def _person(self, connection: Connection, backend: Backend, user: User) -> Person:
         if not backends.is_member(connection, user.id, backend.id):
-            raise ForbiddenError(f"{user.username} may not use the backend {backend.slug}.")
+            raise ForbiddenError(
+                f"{user.username} does not have access to the backend {backend.slug}."
+            )
         return Person(
             username=user.username,
             fullname=user.fullname,

@@ -45,16 +45,16 @@ class Releases:
         announced: FileList,
     ) -> Release:
         """Announce files; the same `airlock_id` with the same hashes is the same release."""
-        files, wanted = announced.files, announced.metadata.get("airlock_id")
-        identifier = wanted if isinstance(wanted, str) and is_ulid(wanted) else new_ulid()
+        files, proposed = announced.files, announced.metadata.get("airlock_id")
+        identifier = proposed if isinstance(proposed, str) and is_ulid(proposed) else new_ulid()
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.RELEASE_FILE_UPLOAD)
             workspace = projects.workspace(change.connection, workspace_name)
             if workspace is None:
                 raise NotFoundError(f"There is no workspace '{workspace_name}'.")
-            present = releases.by_id(change.connection, identifier)
-            if present:
-                return _same(change.connection, present, backend, workspace_name, files)
+            existing = releases.by_id(change.connection, identifier)
+            if existing:
+                return _same(change.connection, existing, backend, workspace_name, files)
             add(
                 change.connection,
                 tables.releases,
@@ -88,31 +88,31 @@ class Releases:
             raise Problem(
                 "Missing filename. Request should include a Content-Disposition header with one."
             )
-        found = next((file for file in listed if file.name == name), None)
-        if found is None:
+        expected = next((file for file in listed if file.name == name), None)
+        if expected is None:
             raise Problem(f"File {name} not requested in release {release_id}")
         if release.backend != backend.slug:
             raise Problem(f"Release is from backend {release.backend} not {backend.slug}")
         if len(data) > MAX_FILE_BYTES:
             raise Problem(TOO_LARGE)
-        if hashlib.sha256(data).hexdigest() != found.sha256:
+        if hashlib.sha256(data).hexdigest() != expected.sha256:
             raise Problem(
                 "Contents of uploaded file does not match the file which a review was requested for"
             )
-        self._keep(backend, user, found, data)
-        return found
+        self._keep(backend, user, expected, data)
+        return expected
 
     def _keep(self, backend: Backend, user: User, file: ReleaseFile, data: bytes) -> None:
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.RELEASE_FILE_UPLOAD)
-            present = releases.file(change.connection, file.id)
-            if present is None or present.uploaded_at:
+            stored = releases.file(change.connection, file.id)
+            if stored is None or stored.uploaded_at:
                 raise AlreadyUploadedError(
                     f"This version of '{file.name}' has already been uploaded "
                     f"from backend '{backend.slug}'",
                     file.id,
                 )
-            if present.deleted_at:
+            if stored.deleted_at:
                 raise Problem(f"File {file.name} was removed from release {file.release_id}")
             self._store.write(_address(file), data)
             put(
@@ -131,14 +131,14 @@ class Releases:
             _required(releases.by_id(change.connection, release_id), release_id)
             listed = {f.name: f for f in releases.files_of_release(change.connection, release_id)}
             for file in files:
-                present = listed.get(file.name)
-                if present is None:
+                announced = listed.get(file.name)
+                if announced is None:
                     raise Problem(f"File {file.name} not requested in release {release_id}")
-                if present.sha256 != file.sha256:
+                if announced.sha256 != file.sha256:
                     raise Problem(f"File {file.name} has another hash in release {release_id}")
                 if (file.review or {}).get("status") not in STATUSES:
                     raise Problem(f"The review of {file.name} must be APPROVED or REJECTED.")
-                put(change.connection, tables.release_files, present.id, review=file.review)
+                put(change.connection, tables.release_files, announced.id, review=file.review)
             change.record("release.review", release_id, files=[file.name for file in files])
 
     def of_workspace(self, user: User, name: str) -> list[tuple[Release, list[ReleaseFile]]]:
@@ -173,16 +173,16 @@ class Releases:
     def file(self, user: User | None, file_id: str) -> ReleaseFile:
         """Return a file that a person, or with None the public, may read."""
         with self._database.read() as connection:
-            found = releases.file(connection, file_id)
-            if found is None or found.deleted_at:
+            file = releases.file(connection, file_id)
+            if file is None or file.deleted_at:
                 raise NotFoundError("There is no such file, or it was removed.")
             if releases.is_public(connection, file_id):
-                return found
+                return file
             if user is None:
                 raise NotFoundError("There is no such file, or it was removed.")
-            workspace = access.visible_workspace(connection, user, found.workspace)
+            workspace = access.visible_workspace(connection, user, file.workspace)
             _may_view(connection, user, workspace.project_id)
-            return found
+            return file
 
     def content(self, file: ReleaseFile) -> bytes:
         """Return the bytes of an uploaded file."""
@@ -224,16 +224,16 @@ def _columns(file: ListedFile, release_id: str) -> dict[str, object]:
 
 def _same(
     connection: Connection,
-    present: Release,
+    existing: Release,
     backend: Backend,
     workspace: str,
     files: Sequence[ListedFile],
 ) -> Release:
-    kept = {file.sha256 for file in releases.files_of_release(connection, present.id)}
-    place = (present.backend, present.workspace)
-    if kept != {file.sha256 for file in files} or place != (backend.slug, workspace):
-        raise ConflictError(f"The release {present.id} exists already with other files.")
-    return present
+    digests = {file.sha256 for file in releases.files_of_release(connection, existing.id)}
+    origin = (existing.backend, existing.workspace)
+    if digests != {file.sha256 for file in files} or origin != (backend.slug, workspace):
+        raise ConflictError(f"The release {existing.id} already exists with other files.")
+    return existing
 
 
 def _may_view(connection: Connection, user: User, project_id: int) -> None:

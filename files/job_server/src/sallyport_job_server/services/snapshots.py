@@ -20,23 +20,23 @@ class Snapshots:
 
     def create(self, user: User, workspace_name: str, file_ids: Iterable[str]) -> Snapshot:
         """Freeze a set of files; the same set gives the same snapshot."""
-        wanted = set(file_ids)
+        requested = set(file_ids)
         with self._database.change(user.username) as change:
             workspace = access.visible_workspace(change.connection, user, workspace_name)
             access.require(
                 change.connection, user, Permission.SNAPSHOT_CREATE, workspace.project_id
             )
             files = {f.id: f for f in releases.files_of_workspace(change.connection, workspace.id)}
-            unknown = sorted(wanted - set(files))
+            unknown = sorted(requested - set(files))
             if unknown:
                 raise Problem(f"The workspace has no file '{unknown[0]}'.")
-            kept = sorted(one for one in wanted if files[one].is_here)
-            if not kept:
+            available = sorted(name for name in requested if files[name].is_here)
+            if not available:
                 raise Problem("Select at least one available file.")
-            key = hashlib.sha256("\n".join(kept).encode()).hexdigest()
-            present = releases.snapshot_with_key(change.connection, workspace.id, key)
-            if present:
-                return present
+            key = hashlib.sha256("\n".join(available).encode()).hexdigest()
+            existing = releases.snapshot_with_key(change.connection, workspace.id, key)
+            if existing:
+                return existing
             number = add(
                 change.connection,
                 tables.snapshots,
@@ -45,8 +45,8 @@ class Snapshots:
                 created_by=user.username,
                 created_at=clock.now(),
             )
-            releases.fill_snapshot(change.connection, number, kept)
-            change.record("snapshot.create", f"{workspace_name}/{number}", files=kept)
+            releases.fill_snapshot(change.connection, number, available)
+            change.record("snapshot.create", f"{workspace_name}/{number}", files=available)
             return _required(releases.snapshot(change.connection, workspace.id, number))
 
     def publish(self, user: User, workspace_name: str, number: int) -> None:
@@ -56,8 +56,8 @@ class Snapshots:
             access.require(
                 change.connection, user, Permission.SNAPSHOT_PUBLISH, workspace.project_id
             )
-            found = _required(releases.snapshot(change.connection, workspace.id, number))
-            if found.published_at is None:
+            snapshot = _required(releases.snapshot(change.connection, workspace.id, number))
+            if snapshot.published_at is None:
                 put(
                     change.connection,
                     tables.snapshots,
@@ -71,10 +71,10 @@ class Snapshots:
         """Return the files of a snapshot that is published, or that the person may see."""
         with self._database.read() as connection:
             workspace = projects.workspace(connection, workspace_name)
-            found = releases.snapshot(connection, workspace.id, number) if workspace else None
-            if workspace is None or found is None:
+            snapshot = releases.snapshot(connection, workspace.id, number) if workspace else None
+            if workspace is None or snapshot is None:
                 raise NotFoundError("There is no such snapshot.")
-            if found.published_at is None:
+            if snapshot.published_at is None:
                 self._check(user, workspace_name)
             return releases.files_of_snapshot(connection, number)
 

@@ -43,7 +43,7 @@ def _postgresql(address: URL, ca_file: Path) -> URL:
 
 
 def _over_network(address: URL) -> bool:
-    given = address.query.get("host", address.host or "/")
-    hosts = [given] if isinstance(given, str) else list(given)
+    option = address.query.get("host", address.host or "/")
+    hosts = [option] if isinstance(option, str) else list(option)
     addressed = "hostaddr" in address.query
     return addressed or not all(part.startswith("/") for one in hosts for part in one.split(","))

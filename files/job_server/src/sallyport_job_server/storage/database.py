@@ -122,8 +122,8 @@ class Database:
         """Raise SallyportError unless the schema is at the newest revision."""
         options = {"version_table": f"{PACKAGE}_version"}
         with self.read() as connection:
-            found = MigrationContext.configure(connection, opts=options).get_current_revision()
-        if found != ScriptDirectory(str(MIGRATIONS)).get_current_head():
+            revision = MigrationContext.configure(connection, opts=options).get_current_revision()
+        if revision != ScriptDirectory(str(MIGRATIONS)).get_current_head():
             raise SallyportError("the database is not migrated: run sallyport-job-server migrate")
 
 

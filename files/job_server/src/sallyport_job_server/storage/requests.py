@@ -54,11 +54,11 @@ def of_workspace(
     """Return a workspace's requests, newest first; `search` is part of an action or identifier."""
     query = _REQUESTS.where(_requests.c.workspace_id == workspace_id)
     if search:
-        inside = exists().where(
+        has_job = exists().where(
             _jobs.c.job_request_id == _requests.c.id,
             or_(_jobs.c.action.icontains(search, autoescape=True), _jobs.c.identifier == search),
         )
-        query = query.where(or_(inside, _requests.c.identifier == search))
+        query = query.where(or_(has_job, _requests.c.identifier == search))
     return fetch_all(connection, query.limit(limit).offset(offset), JobRequest)
 
 
@@ -108,10 +108,10 @@ def outcomes(connection: Connection, request_ids: Sequence[int]) -> dict[int, se
     """Return how the jobs of several requests went, each combination once."""
     columns = (_jobs.c.job_request_id, _jobs.c.status, _jobs.c.status_code)
     query = select(*columns).where(_jobs.c.job_request_id.in_(request_ids)).distinct()
-    found: dict[int, set[Outcome]] = {}
+    by_request: dict[int, set[Outcome]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.job_request_id, set()).add(Outcome(row.status, row.status_code))
-    return found
+        by_request.setdefault(row.job_request_id, set()).add(Outcome(row.status, row.status_code))
+    return by_request
 
 
 def project_yaml(connection: Connection, request_id: int) -> str:

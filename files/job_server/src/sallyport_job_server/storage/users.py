@@ -26,9 +26,9 @@ def by_name_or_email(connection: Connection, text: str) -> User | None:
     """Return an account by name, or by mail address where it has only one owner."""
     if not text:
         return None
-    found = by_name(connection, text)
-    if found:
-        return found
+    user = by_name(connection, text)
+    if user:
+        return user
     owners = fetch_all(connection, select(_users).where(_users.c.email == text), User)
     return owners[0] if len(owners) == 1 else None
 

@@ -81,7 +81,7 @@ def settings() -> ResponseReturnValue:
 
 @blueprint.post("/settings/tokens/")
 def create_token() -> ResponseReturnValue:
-    """Make an access token and show it, this once."""
+    """Create an access token and show it, this once."""
     user = me()
     token = services().access_tokens.create(user, request.form.get("label", ""))
     return _page(new_token=f"{user.username}:{token}")
@@ -97,7 +97,7 @@ def revoke_token(number: int) -> ResponseReturnValue:
 
 @blueprint.post("/settings/login-token/")
 def create_login_token() -> ResponseReturnValue:
-    """Make a one-use log-in for the hatch and show it, this once."""
+    """Create a one-use log-in for the hatch and show it, this once."""
     words, expires_at = services().login_tokens.create(me())
     return _page(login_token=words, login_token_expires_at=expires_at)
 

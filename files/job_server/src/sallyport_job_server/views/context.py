@@ -33,10 +33,10 @@ def session_user() -> User | None:
     """Return who is logged in, or None; looked up once for each request."""
     if "user" not in g:
         number, epoch = session.get("user"), session.get("epoch")
-        found = None
+        user = None
         if isinstance(number, int) and isinstance(epoch, int) and not _too_old():
-            found = services().accounts.session_user(number, epoch)
-        g.user = found
+            user = services().accounts.session_user(number, epoch)
+        g.user = user
     return cast("User | None", g.user)
 
 

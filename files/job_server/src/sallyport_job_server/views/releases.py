@@ -19,13 +19,13 @@ blueprint.before_request(check_csrf)
 def workspace(name: str) -> ResponseReturnValue:
     """Show a workspace's releases and snapshots."""
     user = me()
-    found = services().directory.workspace(user, name)
+    shown = services().directory.workspace(user, name)
     return render_template(
         "releases.html",
-        workspace=found,
+        workspace=shown,
         releases=services().releases.of_workspace(user, name),
         snapshots=services().snapshots.of_workspace(user, name),
-        permissions=services().directory.permissions(user, found.project_id),
+        permissions=services().directory.permissions(user, shown.project_id),
     )
 
 
@@ -58,10 +58,10 @@ def publish_snapshot(name: str, number: int) -> ResponseReturnValue:
 def file(file_id: str) -> ResponseReturnValue:
     """Show a released file."""
     user = me()
-    found = services().releases.file(user, file_id)
-    workspace = services().directory.workspace(user, found.workspace)
+    shown = services().releases.file(user, file_id)
+    workspace = services().directory.workspace(user, shown.workspace)
     permissions = services().directory.permissions(user, workspace.project_id)
-    return _file_page(found, public=False, may_delete="release_file_delete" in permissions)
+    return _file_page(shown, public=False, may_delete="release_file_delete" in permissions)
 
 
 @blueprint.get("/files/<file_id>/raw")
@@ -91,29 +91,29 @@ def published_raw(project: str, workspace: str, file_id: str) -> ResponseReturnV
 
 
 def _public(project: str, workspace: str, file_id: str) -> ReleaseFile:
-    found = services().releases.file(None, file_id)
-    if (found.project, found.workspace) != (project, workspace):
+    file = services().releases.file(None, file_id)
+    if (file.project, file.workspace) != (project, workspace):
         raise NotFoundError("There is no such file, or it was removed.")
-    return found
+    return file
 
 
-def _file_page(found: ReleaseFile, *, public: bool, may_delete: bool) -> str:
-    shown = preview(found.name, services().releases.content(found)) if found.uploaded_at else None
+def _file_page(file: ReleaseFile, *, public: bool, may_delete: bool) -> str:
+    shown = preview(file.name, services().releases.content(file)) if file.uploaded_at else None
     if public:
         address = url_for(
             ".published_raw",
-            project=found.project,
-            workspace=found.workspace,
-            file_id=found.id,
+            project=file.project,
+            workspace=file.workspace,
+            file_id=file.id,
         )
     else:
-        address = url_for(".raw", file_id=found.id)
+        address = url_for(".raw", file_id=file.id)
     return render_template(
-        "file.html", file=found, shown=shown, address=address, public=public, may_delete=may_delete
+        "file.html", file=file, shown=shown, address=address, public=public, may_delete=may_delete
     )
 
 
-def _bytes(found: ReleaseFile) -> ResponseReturnValue:
-    if found.uploaded_at is None:
+def _bytes(file: ReleaseFile) -> ResponseReturnValue:
+    if file.uploaded_at is None:
         raise NotFoundError("The file was not uploaded yet.")
-    return send(found, "attachment" if "download" in request.args else "inline")
+    return send(file, "attachment" if "download" in request.args else "inline")

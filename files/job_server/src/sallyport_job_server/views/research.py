@@ -52,16 +52,16 @@ def set_member(slug: str) -> ResponseReturnValue:
 
 @blueprint.post("/projects/<slug>/workspaces/")
 def create_workspace(slug: str) -> ResponseReturnValue:
-    """Make a workspace."""
+    """Create a workspace."""
     form = request.form
-    made = services().directory.create_workspace(
+    workspace = services().directory.create_workspace(
         me(),
         name=form.get("name", ""),
         project=slug,
         repo=form.get("repo", ""),
         branch=form.get("branch", ""),
     )
-    return redirect(url_for(".workspace", name=made.name))
+    return redirect(url_for(".workspace", name=workspace.name))
 
 
 @blueprint.get("/workspaces/<name>/")
@@ -70,11 +70,11 @@ def workspace(name: str) -> ResponseReturnValue:
     user = me()
     page = max(1, request.args.get("page", 1, type=int))
     search = request.args.get("search", "").strip()
-    found = services().directory.workspace(user, name)
+    shown = services().directory.workspace(user, name)
     return render_template(
         "workspace.html",
-        workspace=found,
-        permissions=services().directory.permissions(user, found.project_id),
+        workspace=shown,
+        permissions=services().directory.permissions(user, shown.project_id),
         history=services().job_requests.history(user, name, search, page, PAGE),
         page=page,
         size=PAGE,
@@ -107,7 +107,7 @@ def submit(name: str) -> ResponseReturnValue:
     """Ask for the chosen actions; what is wrong is shown on the same page."""
     form = request.form
     try:
-        made = services().job_requests.create(
+        job_request = services().job_requests.create(
             me(),
             workspace_name=name,
             backend_slug=form.get("backend", ""),
@@ -117,7 +117,7 @@ def submit(name: str) -> ResponseReturnValue:
         )
     except (Problem, ProjectError) as problem:
         return run_page(name, form, problem), HTTPStatus.BAD_REQUEST
-    return redirect(url_for(".job_request", identifier=made.identifier))
+    return redirect(url_for(".job_request", identifier=job_request.identifier))
 
 
 @blueprint.get("/job-requests/<identifier>/")
@@ -144,12 +144,12 @@ def cancel(identifier: str) -> ResponseReturnValue:
     """Ask for one action, or all, to be stopped."""
     actions = request.form.getlist("actions")
     services().job_requests.cancel(me(), identifier, actions or None)
-    flash("The runner was asked to stop it.")
+    flash("The job request was cancelled. Its runner stops what is still running.")
     return redirect(url_for(".job_request", identifier=identifier))
 
 
 @blueprint.post("/job-requests/<identifier>/rerun/")
 def rerun(identifier: str) -> ResponseReturnValue:
     """Ask for the same actions again."""
-    made = services().job_requests.rerun(me(), identifier)
-    return redirect(url_for(".job_request", identifier=made.identifier))
+    job_request = services().job_requests.rerun(me(), identifier)
+    return redirect(url_for(".job_request", identifier=job_request.identifier))

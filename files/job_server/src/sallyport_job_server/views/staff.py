@@ -32,9 +32,9 @@ def users() -> ResponseReturnValue:
 
 @blueprint.post("/users/")
 def create_user() -> ResponseReturnValue:
-    """Make an account."""
+    """Create an account."""
     form = request.form
-    made = services().accounts.create(
+    account = services().accounts.create(
         me(),
         username=form.get("username", ""),
         fullname=form.get("fullname", ""),
@@ -42,8 +42,8 @@ def create_user() -> ResponseReturnValue:
         password=form.get("password", ""),
         roles=form.getlist("roles"),
     )
-    flash(f"The account {made.username} was made.")
-    return redirect(url_for(".user", username=made.username))
+    flash(f"The account {account.username} was created.")
+    return redirect(url_for(".user", username=account.username))
 
 
 @blueprint.get("/users/<username>/")
@@ -89,10 +89,10 @@ def projects() -> ResponseReturnValue:
 
 @blueprint.post("/projects/")
 def create_project() -> ResponseReturnValue:
-    """Make a project."""
+    """Create a project."""
     form = request.form
-    made = services().directory.create_project(me(), form.get("slug", ""), form.get("name", ""))
-    return redirect(url_for("research.project", slug=made.slug))
+    project = services().directory.create_project(me(), form.get("slug", ""), form.get("name", ""))
+    return redirect(url_for("research.project", slug=project.slug))
 
 
 @blueprint.get("/backends/")
@@ -102,24 +102,24 @@ def backends() -> ResponseReturnValue:
 
 
 def _backends_page(**more: str) -> str:
-    found = services().backends.all()
-    return render_template("staff_backends.html", backends=found, scopes=list(Scope), **more)
+    backends = services().backends.all()
+    return render_template("staff_backends.html", backends=backends, scopes=list(Scope), **more)
 
 
 @blueprint.post("/backends/")
 def create_backend() -> ResponseReturnValue:
-    """Make a backend."""
+    """Create a backend."""
     form = request.form
     services().backends.create(
         me(), form.get("slug", ""), form.get("name", ""), form.get("hatch_url", "")
     )
-    flash("The backend was made; give it its tokens now.")
+    flash("The backend was created. Create its tokens now.")
     return redirect(url_for(".backends"))
 
 
 @blueprint.post("/backends/<slug>/tokens/")
 def new_backend_token(slug: str) -> ResponseReturnValue:
-    """Make a backend's token and show it, this once."""
+    """Create a backend's token and show it, this once."""
     token = services().backends.new_token(me(), slug, request.form.get("scope", ""))
     return _backends_page(new_token=token, new_token_backend=slug)
 
