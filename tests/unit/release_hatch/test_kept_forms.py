@@ -106,3 +106,18 @@ def test_a_refused_review_keeps_votes_and_comment(browser: Open) -> None:
     assert answer.status_code == 400
     assert "Round the second table." in answer.text
     assert answer.text.count('value="APPROVED" checked') == 1
+
+
+def test_a_text_that_is_too_long_is_refused_whole_and_shown_again(browser: Open) -> None:
+    identifier = browser("ada").ask("output/table.csv")
+    cy = browser("cy")
+    refused = cy.post(f"/requests/{identifier}/votes", comment="x" * 20_001, action="save")
+    assert refused.status_code == 400
+    assert "Write at most 20,000 characters in one field." in refused.text
+    assert "x" * 20_001 in refused.text
+    kept = cy.post(f"/requests/{identifier}/votes", comment="x" * 20_000, action="save")
+    assert kept.status_code == 303
+    assert "x" * 20_000 in cy.get(f"/requests/{identifier}").text
+    long = {"purpose": "y" * 20_001, "context": "c", "controls": "k", "policy": "on"}
+    page = browser("bob").post("/workspaces/w1/requests", file="output/table.csv", **long)
+    assert (page.status_code, "y" * 20_001 in page.text) == (400, True)

@@ -44,6 +44,16 @@ class BadInputError(HatchError):
         super().__init__(" ".join(self.problems))
 
 
+LONGEST_TEXT = 20_000
+"""Characters of a text that a person writes."""
+
+
+def check_length(*texts: str) -> None:
+    """Raise BadInputError for a text that is too long to be kept; nothing is cut off silently."""
+    if any(len(text) > LONGEST_TEXT for text in texts):
+        raise BadInputError([f"Write at most {LONGEST_TEXT:,} characters in one field."])
+
+
 class RequestState(enum.StrEnum):
     """The state of a release request."""
 

@@ -21,13 +21,12 @@ from sallyport_release_hatch.models import (
     Vote,
     WorkspaceFile,
     WrongStateError,
+    check_length,
 )
 from sallyport_release_hatch.services import events
 from sallyport_release_hatch.storage.database import Database, Transaction
 from sallyport_release_hatch.storage.frozen import FrozenFiles
 from sallyport_release_hatch.storage.workspaces import Workspaces
-
-LONGEST_TEXT = 20_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,7 @@ class Requesting:
         Raises BadInputError with every problem; then nothing was kept.
         """
         self._check_author(author, workspace)
+        check_length(text.purpose, text.context, text.controls)
         if not names:
             raise BadInputError(["Select at least one file."])
         chosen = self._chosen(workspace, names, hashes or {})
@@ -82,9 +82,9 @@ class Requesting:
                 author=author.username,
                 state=RequestState.PENDING,
                 turn=0,
-                purpose=text.purpose[:LONGEST_TEXT],
-                context=text.context[:LONGEST_TEXT],
-                controls=text.controls[:LONGEST_TEXT],
+                purpose=text.purpose,
+                context=text.context,
+                controls=text.controls,
                 created_at=utc_now_text(),
                 decided_by=None,
                 decided_at=None,
@@ -177,14 +177,15 @@ class Requesting:
         return None
 
     def describe(self, author: Identity, identifier: str, text: Description) -> None:
-        """Change what the author says about a request of theirs."""
+        """Change what the author says about a request of theirs; raise BadInputError."""
+        check_length(text.purpose, text.context, text.controls)
         with self._database.write() as transaction:
             request = _own(transaction, author, identifier)
             transaction.requests.describe(
                 request.id,
-                text.purpose[:LONGEST_TEXT],
-                text.context[:LONGEST_TEXT],
-                text.controls[:LONGEST_TEXT],
+                text.purpose,
+                text.context,
+                text.controls,
             )
             transaction.record(author.username, "request_edit", request.id, turn=request.turn)
 

@@ -20,6 +20,7 @@ from sallyport_release_hatch.models import (
     RequestState,
     Vote,
     WrongStateError,
+    check_length,
 )
 from sallyport_release_hatch.services import events
 from sallyport_release_hatch.storage.database import Database, Transaction
@@ -145,8 +146,9 @@ class Reviewing:
     def _comment(
         self, transaction: Transaction, request: ReleaseRequest, checker: Identity, text: str
     ) -> None:
-        transaction.requests.add_comment(request.id, request.turn, checker.username, text[:20_000])
-        transaction.record(checker.username, "request_comment", request.id, text=text[:20_000])
+        check_length(text)
+        transaction.requests.add_comment(request.id, request.turn, checker.username, text)
+        transaction.record(checker.username, "request_comment", request.id, text=text)
 
     def _decide(
         self,
