@@ -34,7 +34,7 @@ class YamlError(SallyportError):
 def load(text: str) -> Any:
     """Return the document's value; raise YamlError with a line number where there is one."""
     # A large document makes hundreds of thousands of objects and no garbage; the collector looks at
-    # all of them again and again, which is half of the time. No component turns it off for good.
+    # all of them again and again, which is half of the time. No component keeps it off.
     gc.disable()
     try:
         return _Loader(text).load()
