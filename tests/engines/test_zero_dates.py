@@ -25,6 +25,8 @@ WRONG = {
     "a time of the day": ("datetime", "1960-03-01 10:00:00"),
     "midnight": ("datetime", "1960-03-01 00:00:00"),
     "a time stamp of zeros": ("datetime", "0000-00-00 00:00:00"),
+    "another order": ("varchar(20)", "01/03/1960"),
+    "a day that does not exist": ("varchar(20)", "1960-02-30"),
     "nothing": ("varchar(20)", ""),
     "a number": ("int", "19600301"),
 }
