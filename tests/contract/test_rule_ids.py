@@ -25,7 +25,7 @@ OUTSIDE = re.compile(r"\bdata-access\b|[a-z] \(\d{1,2}\.\d\)[.:;]")
 
 
 def ids(text: str) -> set[str]:
-    """Return the rule ids that a text names, also in names of tests such as `test_pln_08_x`."""
+    """Return the rule ids that a file names, also in names of tests such as `test_pln_08_x`."""
     named = {
         f"{kind.upper()}-{number}"
         for kind, *numbers in IN_TESTS.findall(text)

@@ -45,7 +45,7 @@ class BadInputError(HatchError):
 
 
 LONGEST_TEXT = 20_000
-"""Characters of a text that a person writes."""
+"""Characters that a person may write in one form."""
 
 
 def check_length(*texts: str) -> None:
