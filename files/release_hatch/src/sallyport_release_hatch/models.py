@@ -49,7 +49,7 @@ LONGEST_TEXT = 20_000
 
 
 def check_length(*texts: str) -> None:
-    """Raise BadInputError for a text that is too long to be kept; nothing is cut off silently."""
+    """Raise BadInputError for a string that is too long to be kept; nothing is cut off silently."""
     if any(len(text) > LONGEST_TEXT for text in texts):
         raise BadInputError([f"Write at most {LONGEST_TEXT:,} characters in one field."])
 
