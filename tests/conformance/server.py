@@ -113,7 +113,7 @@ class Server:
     def _answers(self) -> bool:
         try:
             return requests.get(f"{self.url}/healthz", timeout=5).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def stop(self) -> None:
@@ -194,5 +194,5 @@ class Server:
         return [row["identifier"] for row in answer.json()["results"]]
 
     def last_seen(self) -> str:
-        """Return when the backend was last heard of."""
+        """Return when the backend called last."""
         return str(self.services.backends.by_slug("test").last_seen_at)
