@@ -35,8 +35,6 @@ LONG = (KEPT, "single_host")
 ALONE = {*LONG, "install", "default"}
 PLAIN = ["-p", "no:socket"]
 PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
-# One data file for several layers; the stage `coverage` judges it, so none of them does.
-MEASURED = [*PARALLEL, "--cov", "--cov-report=", "--cov-fail-under=0"]
 WHY = re.compile(r"fatal: |FAILED |ERROR |CRITICAL |E  |\* +\[")
 TOOLS = ROOT / "tools"
 SECRETS = "playbooks/operations/generate_secrets.yml"
@@ -155,11 +153,6 @@ def every_scenario() -> list[str]:
     return [*long, *(name for name in names if name not in ALONE)]
 
 
-def coverage() -> None:
-    """Print what the tests of `unit` and `live` do not cover, and stop below the bar."""
-    python("-m", "coverage", "report")
-
-
 def mutants(*words: str) -> None:
     """Run the mutants; without words, all of them."""
     python(TOOLS / "mutants.py", *words)
@@ -192,10 +185,9 @@ def stages() -> dict[str, Stage]:
     """Return every stage before the last, in order."""
     return {
         "lint": lambda: python(TOOLS / "lint.py"),
-        "unit": lambda: layer("unit", "tests/unit", "-m", "not live", *MEASURED),
+        "unit": lambda: layer("unit", "tests/unit", "-m", "not live", *PARALLEL),
         "contract": lambda: layer("contract", "tests/contract", *PLAIN, *PARALLEL),
-        "live": lambda: layer("live", "tests/unit", "-m", "live", *MEASURED, "--cov-append"),
-        "coverage": coverage,
+        "live": lambda: layer("live", "tests/unit", "-m", "live", *PARALLEL),
         "engines": lambda: layer("engines", "tests/engines", *PLAIN, *PARALLEL),
         "conformance": lambda: layer("conformance", "tests/conformance", *PLAIN),
         "prepare": prepare,
