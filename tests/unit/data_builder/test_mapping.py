@@ -119,7 +119,11 @@ def test_chk_04_map_must_close_the_categories() -> None:
 
 
 SQL = {
-    "no SELECT": ("select person_key from hosp.opt_out", "delete from hosp.opt_out", "no SELECT"),
+    "no SELECT": (
+        "select person_key from hosp.opt_out",
+        "delete from hosp.opt_out",
+        "not a SELECT",
+    ),
     "two": ("select person_key from hosp.opt_out", "select 1; select 2", "2 statements"),
     "hidden": (
         "select person_key from hosp.opt_out",
