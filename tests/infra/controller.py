@@ -24,7 +24,7 @@ from places import Places
 
 USER = "sallyport-install"
 NUMBER = os.environ.get("SALLYPORT_RIG_NUMBER", "79")
-DOMAIN = "sallyport.internal"
+EXAMPLE, DOMAIN = "tre.example.org", "sallyport.internal"
 SUDO_PASSWORD = "a password for sudo\n"
 TAILS = {
     "198.51.100.0/25": "0.0/24", "198.51.100.128/25": "1.0/24",
@@ -37,12 +37,15 @@ TAILS = {
 """Addresses of the page, and what they are in the networks of the rig."""
 VALUES = {
     **{old: f"10.{NUMBER}.{tail}" for old, tail in TAILS.items()},
-    "tre.example.org": DOMAIN,
+    EXAMPLE: DOMAIN,
 }
+# A network is not an address with a length, and a domain may follow a name and precede a path.
 STANDS_FOR = re.compile(
-    "|".join(rf"(?<![\w.]){re.escape(old)}(?![\w/])" for old in sorted(VALUES, key=len)[::-1])
-    .replace(r"(?<![\w.])tre", "tre")
-)  # fmt: skip
+    "|".join(
+        [rf"(?<![\w.]){re.escape(old)}(?![\w/])" for old in sorted(TAILS, key=len)[::-1]]
+        + [rf"\b{re.escape(EXAMPLE)}(?!\w)"]
+    )
+)
 
 
 def own(text: str) -> str:
