@@ -10,6 +10,7 @@ import pytest
 from msgspec import Meta, Struct, field
 
 from sallyport_common.schemas import (
+    MOST_FAULTS,
     FaultsError,
     Text,
     components,
@@ -144,3 +145,9 @@ def test_a_type_that_nobody_can_read_is_a_fault_of_ours() -> None:
         read(Odd, 5)
     with pytest.raises(TypeError, match="Odd"):
         components([Odd])
+
+
+def test_a_value_with_very_many_faults_is_refused_quickly() -> None:
+    with pytest.raises(FaultsError) as caught:
+        read(Box, BOX | {"names": [5] * 1_000_000})
+    assert len(caught.value.faults) == MOST_FAULTS

@@ -11,6 +11,8 @@ import enum
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin
 
@@ -20,6 +22,8 @@ from sallyport_common.errors import SallyportError
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
+MOST_FAULTS = 10_000
+"""Faults that are named: refusing a body of many megabytes must not take minutes."""
 REFERENCE = "#/components/schemas/{name}"
 Path = tuple[str | int, ...]
 PLAIN = {
@@ -87,7 +91,7 @@ def read(kind: type[T], value: object) -> T:
     try:
         return msgspec.convert(value, kind, dec_hook=_read_text)
     except msgspec.ValidationError:
-        raise FaultsError(_faults(kind, value, (), "")) from None
+        raise FaultsError(islice(_faults(kind, value, (), ""), MOST_FAULTS)) from None
 
 
 def fill(kind: type[S], source: object, **more: object) -> S:
@@ -140,19 +144,22 @@ def _text_schema(kind: type[Any]) -> dict[str, Any]:
     return {"type": "string", "description": kind.accepted}
 
 
-def _faults(kind: Any, value: object, path: Path, accepted: str) -> list[Fault]:
-    """Return the faults inside a value; where there are none inside, that of the value itself."""
+def _faults(kind: Any, value: object, path: Path, accepted: str) -> Iterator[Fault]:
+    """Yield the faults inside a value; where there are none inside, that of the value itself."""
     core, description = _core(kind)
     accepted = description or accepted
-    if faults := list(_inner_faults(core, value, path, accepted)):
-        return faults
+    inner = _inner_faults(core, value, path, accepted)
+    if first := next(inner, None):
+        yield first
+        yield from inner
+        return
     try:
         msgspec.convert(value, kind, dec_hook=_read_text)
     except msgspec.ValidationError as error:
         if _is_struct(core) and isinstance(value, dict):
-            return [Fault(path, FaultKind.RULE, str(error))]
-        return [Fault(path, FaultKind.INVALID, _words(kind, core, accepted, str(error)))]
-    return []
+            yield Fault(path, FaultKind.RULE, str(error))
+        else:
+            yield Fault(path, FaultKind.INVALID, _words(kind, core, accepted, str(error)))
 
 
 def _inner_faults(kind: Any, value: object, path: Path, accepted: str) -> Iterator[Fault]:
@@ -171,7 +178,7 @@ def _inner_faults(kind: Any, value: object, path: Path, accepted: str) -> Iterat
 def _field_faults(
     kind: type[msgspec.Struct], value: Mapping[Any, object], path: Path
 ) -> Iterator[Fault]:
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     if kind.__struct_config__.forbid_unknown_fields:
         names = ", ".join(fields)
         for name in value:
@@ -185,6 +192,11 @@ def _field_faults(
             yield Fault((*path, name), FaultKind.MISSING, words)
 
 
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
+
+
 def _words(kind: Any, core: Any, accepted: str, message: str = "") -> str:
     """Return what a field accepts, in words."""
     if _is_struct(core):
@@ -196,6 +208,7 @@ def _words(kind: Any, core: Any, accepted: str, message: str = "") -> str:
     return words + ", or null" if NoneType in get_args(kind) else words
 
 
+@cache
 def _core(kind: Any) -> tuple[Any, str]:
     """Return a type without its constraints and without null, and its description."""
     description = ""
