@@ -63,6 +63,7 @@ class Places:
 
     rig: str
     inventory: str = "demo"
+    domain: str = DOMAIN
 
     @cached_property
     def secrets(self) -> dict[str, Any]:
@@ -85,7 +86,7 @@ class Places:
 
     def host(self, service: str) -> str:
         """Return the full name of a service."""
-        return f"{service}.{DOMAIN}"
+        return f"{service}.{self.domain}"
 
     def url(self, service: str) -> str:
         """Return the address that people type."""

@@ -80,7 +80,7 @@ def site(operator: Operator, rig: Callable[[str], Host]) -> Site:
             if DEPLOY in step.text:
                 database.result()
             operator.follow(step)
-    return Site(RIG, operator=operator)
+    return Site(RIG, domain=DOMAIN, operator=operator)
 
 
 @pytest.fixture(scope="session")
