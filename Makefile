@@ -28,7 +28,7 @@ unit: ## the unit tests
 	$(TOOLS)/bootstrap.py tools
 	$(PYTHON) -m pytest -q --numprocesses=auto --dist=loadfile -m "not live" tests/unit
 
-live: ## the unit tests that start servers or many programs
+live: ## the unit tests that start servers or many programs, or measure something large
 	$(TOOLS)/bootstrap.py test
 	$(PYTHON) -m pytest -q --numprocesses=auto --dist=loadfile -m live tests/unit
 

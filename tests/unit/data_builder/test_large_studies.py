@@ -19,6 +19,8 @@ from sallyport_data_builder.model.nodes import Node
 from sallyport_data_builder.model.plan import Plan
 from sallyport_data_builder.plan.presence import starting_point
 
+pytestmark = pytest.mark.live
+
 events, patients = core.clinical_events, core.patients
 PERSON = {("core", "patients"): [{"patient_id": 1}]}
 

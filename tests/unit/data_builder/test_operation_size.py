@@ -29,6 +29,8 @@ from sallyport_data_builder.settings import Settings
 from sallyport_data_builder.sql.connectors import CONNECTORS
 from sallyport_data_builder.sql.explain import statements
 
+pytestmark = pytest.mark.live
+
 SETTINGS = Settings.from_env({"DATA_BUILDER_JOB_ID": "size"})
 BACKEND = mapping('scratch_schema = "scratch"')
 LARGEST = 70_000

@@ -17,6 +17,8 @@ from sallyport_data_builder.settings import Settings
 from sallyport_data_builder.sql.connectors import CONNECTORS
 from sallyport_data_builder.sql.explain import statements
 
+pytestmark = pytest.mark.live
+
 SETTINGS = Settings.from_env({"DATA_BUILDER_JOB_ID": "size"})
 LARGEST = {
     "dates": 22_000,

@@ -14,6 +14,8 @@ import pytest
 from sallyport_disclosure.engine import check_file
 from sallyport_disclosure.policy import Policy
 
+pytestmark = pytest.mark.live
+
 SPEED = 3e6
 """Bytes a second."""
 YARDSTICK = 0.25

@@ -12,6 +12,8 @@ from tests.unit.study.large import ACTIONS, large_project
 
 from sallyport_study import parser
 
+pytestmark = pytest.mark.live
+
 REQUEST = {"workspace": "heart", "backend": "hospital", "requested_actions": ["run_all"]}
 
 

@@ -40,7 +40,7 @@ API = [
      "The field 'roles' is missing; expected: researcher, collaborator; an empty list ends"),
     ("rita", "/workspaces", WORKSPACE | {"name": "heart"}, 409,
      "The workspace 'heart' already exists."),
-    ("rita", "/workspaces", WORKSPACE | {"name": "a b"}, 400, "The workspace's name may hold only"),
+    ("rita", "/workspaces", WORKSPACE | {"name": "a b"}, 400, "A workspace's name has up to"),
     ("rita", "/workspaces", WORKSPACE | {"project": "none"}, 404, "There is no project 'none'."),
     ("mallory", "/workspaces", WORKSPACE, 404, "There is no project 'cardiology'."),
     ("rita", "/workspaces", WORKSPACE | {"branch": "a..b"}, 400,
@@ -134,7 +134,7 @@ def test_an_unknown_person_is_401_in_our_api_and_403_in_the_classic(
 
 
 PAGES: list[tuple[str, str, dict[str, Any], int, str]] = [
-    ("rita", "/projects/none/workspaces/", {}, 400, "The workspace&#39;s name may hold only"),
+    ("rita", "/projects/none/workspaces/", {}, 400, "A workspace&#39;s name has up to 100 letters"),
     ("ada", "/projects/cardiology/members/", {"username": "nobody"}, 404, "There is no user"),
     ("ada", "/staff/users/ada/", {"roles": ["admin"]}, 400, "You cannot close your own account"),
     ("ada", "/staff/users/rita/", {"roles": ["boss"]}, 400, "&#39;boss&#39; is not a role here"),

@@ -13,6 +13,8 @@ from tests.unit.study.large import ACTIONS, large_project
 from sallyport_study import LARGEST_PROJECT_FILE, ProjectError, parse_project
 from sallyport_study.images import split_run
 
+pytestmark = pytest.mark.live
+
 
 def _seconds(call: Callable[[], object]) -> float:
     started = time.process_time()
