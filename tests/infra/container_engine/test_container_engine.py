@@ -125,8 +125,7 @@ def test_other_containers_of_the_secure_zone_reach_nothing(
             assert job(address, 8443, network="bridge") == "through"
 
 
-@pytest.mark.usefixtures("job")
-def test_nobody_opens_a_connection_into_a_job(host: Host) -> None:
+def test_nobody_opens_a_connection_into_a_job(host: Host, job: Callable[[str, int], str]) -> None:
     program = "import socket,time; s=socket.create_server(('', 8000)); time.sleep(60)"
     python = host.check_output("readlink -f /usr/bin/python3")
     command = "docker run --detach --rm --name=neighbour --network=jobrunner-db probe %s -c %s"
