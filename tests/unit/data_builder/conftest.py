@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,3 +69,12 @@ def asked(request: pytest.FixtureRequest) -> Reference | Server:
 def ask(engine: Engine, tmp_path: Path) -> Ask:
     """Return how an engine answers about one series."""
     return asking(engine, tmp_path)
+
+
+@pytest.fixture
+def deep() -> Iterator[None]:
+    """Allow the depth that the command allows itself."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    yield
+    sys.setrecursionlimit(before)

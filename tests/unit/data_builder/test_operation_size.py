@@ -6,14 +6,12 @@ row, on every dialect.
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
 import pytest
-from tests.unit.data_builder.engines import mapping
+from tests.unit.data_builder.growth import grown
 
 from sallyport_data_builder.lang import (
     case,
@@ -23,16 +21,11 @@ from sallyport_data_builder.lang import (
     when,
     years,
 )
-from sallyport_data_builder.lang.datasets import plan_of
 from sallyport_data_builder.lang.tables import core
-from sallyport_data_builder.settings import Settings
 from sallyport_data_builder.sql.connectors import CONNECTORS
-from sallyport_data_builder.sql.explain import statements
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("deep")]
 
-SETTINGS = Settings.from_env({"DATA_BUILDER_JOB_ID": "size"})
-BACKEND = mapping('scratch_schema = "scratch"')
 LARGEST = 70_000
 patients, events = core.patients, core.clinical_events
 NUMBER, MEAN = events.count_for_patient(), events.numeric_value.mean_for_patient()
@@ -85,34 +78,8 @@ def columns(series: Any) -> Any:
     return dataset
 
 
-def size(definition: Any, scheme: str) -> int:
-    """Return how many characters of SQL answer a definition."""
-    return len(statements(plan_of(definition), BACKEND, scheme, SETTINGS))
-
-
-def grows_in_proportion(make: Callable[[int], Any], scheme: str) -> None:
-    """Compare sixty operations with thirty: in characters, and in seconds of the processor."""
-    half, seconds = size(make(30), scheme), []
-    for _ in range(3):  # the least of three: what else runs on the machine can only add
-        started = time.process_time()
-        whole = size(make(60), scheme)
-        seconds.append(time.process_time() - started)
-        if seconds[-1] < 1:
-            break
-    assert half < whole < min(2.5 * half, LARGEST)
-    assert min(seconds) < 1
-
-
-@pytest.fixture(autouse=True)
-def _deep() -> Iterator[None]:
-    """Allow the depth that the command allows itself."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(20_000)
-    yield
-    sys.setrecursionlimit(before)
-
-
 @pytest.mark.parametrize("scheme", CONNECTORS)
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_chain_of_an_operation_grows_in_proportion(name: str, scheme: str) -> None:
-    grows_in_proportion(lambda count: columns(chained(name, count)), scheme)
+    half, whole = grown(lambda count: columns(chained(name, count)), scheme)
+    assert half < whole < min(2.5 * half, LARGEST)

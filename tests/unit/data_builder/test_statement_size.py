@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.unit.data_builder.engines import mapping
+from tests.unit.data_builder.growth import grown
 
 from sallyport_data_builder.lang import create_dataset, maximum_of, minimum_of, months
-from sallyport_data_builder.lang.datasets import plan_of
 from sallyport_data_builder.lang.tables import core
-from sallyport_data_builder.settings import Settings
 from sallyport_data_builder.sql.connectors import CONNECTORS
-from sallyport_data_builder.sql.explain import statements
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("deep")]
 
-SETTINGS = Settings.from_env({"DATA_BUILDER_JOB_ID": "size"})
 LARGEST = {
     "dates": 22_000,
     "numbers": 22_000,
@@ -83,35 +77,17 @@ SHAPES: dict[str, Callable[[int], Any]] = {
 }
 
 
-def size(series: Any, scheme: str) -> int:
-    """Return how many characters of SQL answer a dataset of one column."""
+def column(series: Any) -> Any:
+    """Return a dataset of one column."""
     dataset = create_dataset()
     dataset.define_population(patients.exists_for_patient())
     dataset.value = series
-    plan = plan_of(dataset)
-    return len(statements(plan, mapping('scratch_schema = "scratch"'), scheme, SETTINGS))
-
-
-@pytest.fixture(autouse=True)
-def _deep() -> Iterator[None]:
-    """Allow the depth that the command allows itself."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(20_000)
-    yield
-    sys.setrecursionlimit(before)
+    return dataset
 
 
 @pytest.mark.parametrize("scheme", CONNECTORS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_statements_grow_in_proportion_to_their_operands(shape: str, scheme: str) -> None:
-    half = size(SHAPES[shape](30), scheme)
-    seconds = []
-    for _ in range(3):  # the least of three: what else runs on the machine can only add
-        started = time.process_time()
-        whole = size(SHAPES[shape](60), scheme)
-        seconds.append(time.process_time() - started)
-        if seconds[-1] < 1:
-            break
-    assert min(seconds) < 1
+    half, whole = grown(lambda count: column(SHAPES[shape](count)), scheme)
     assert whole / half < 2.3
     assert half < whole < LARGEST[shape]
