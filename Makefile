@@ -4,6 +4,8 @@ PYTHON := .venv/bin/python
 TOOLS := python3 tools
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# Tests start Python thousands of times: without compiled modules on disk each start compiles them.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo test lint unit live contract engines campaign conformance molecule e2e mutants bench images wheels secrets docs lock clean
 
 help: ## show this list
