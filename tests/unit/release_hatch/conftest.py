@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
 from tests.unit.release_hatch.doubles import (
     BASE,
     CSV,
@@ -34,6 +36,8 @@ FILES = {
     "output/plot.png": PNG,
     "output/page.html": b"<script>alert(1)</script>",
 }
+COMPILED: dict[Any, Any] = {}
+"""Statements that an earlier test has compiled; compiling is half of a test's time otherwise."""
 
 
 @pytest.fixture(scope="session")
@@ -70,23 +74,18 @@ def job_server(shared_double: JobServerDouble) -> JobServerDouble:
     return shared_double
 
 
-@pytest.fixture
-def settings(tmp_path: Path, empty_database: Path, job_server: JobServerDouble) -> Settings:
-    """Return settings for a hatch with one workspace."""
-    shutil.copy(empty_database, tmp_path / "hatch.sqlite3")
-    write_workspace(tmp_path / "workspaces", "w1", FILES)
-    (tmp_path / "workspaces/w1/metadata/summarise.log").write_text("2026 hello <b>log</b>\n")
-    (tmp_path / "approved").mkdir()
+def make_settings(folder: Path, job_server_url: str) -> Settings:
+    """Return settings for a hatch whose files are below a folder."""
     return Settings(
         url=BASE,
         backend="hospital",
-        database_url=f"sqlite:///{tmp_path}/hatch.sqlite3",
-        workspaces=tmp_path / "workspaces",
-        frozen_files=tmp_path / "files",
-        approved_files=tmp_path / "approved",
-        outbox_socket=str(tmp_path / "outbox.sock"),
+        database_url=f"sqlite:///{folder}/hatch.sqlite3",
+        workspaces=folder / "workspaces",
+        frozen_files=folder / "files",
+        approved_files=folder / "approved",
+        outbox_socket=str(folder / "outbox.sock"),
         publisher_uid=10002,
-        job_server_url=job_server.url,
+        job_server_url=job_server_url,
         job_server_token=Secret(TOKEN),
         ca_file=None,
         signing_key=Secret(SIGNING_KEY),
@@ -102,17 +101,41 @@ def settings(tmp_path: Path, empty_database: Path, job_server: JobServerDouble) 
 
 
 @pytest.fixture
-def hatch(settings: Settings) -> Iterator[Hatch]:
-    """Return the services."""
-    made = build(settings)
-    yield made
-    made.close()
+def settings(tmp_path: Path, empty_database: Path, job_server: JobServerDouble) -> Settings:
+    """Return settings for a hatch with one workspace."""
+    shutil.copy(empty_database, tmp_path / "hatch.sqlite3")
+    write_workspace(tmp_path / "workspaces", "w1", FILES)
+    (tmp_path / "workspaces/w1/metadata/summarise.log").write_text("2026 hello <b>log</b>\n")
+    (tmp_path / "approved").mkdir()
+    return make_settings(tmp_path, job_server.url)
 
 
 @pytest.fixture
-def app(settings: Settings, hatch: Hatch) -> Flask:
-    """Return the application for people and clients."""
-    return create_app(settings, hatch)
+def hatch(settings: Settings) -> Iterator[Hatch]:
+    """Return the services."""
+    services = build(settings)
+    services.database.engine.update_execution_options(compiled_cache=COMPILED)
+    event.listen(services.database.engine, "connect", _no_flush)
+    yield services
+    services.close()
+
+
+def _no_flush(connection: Any, _record: Any) -> None:
+    # The machine of a test does not lose power; tests of `common` cover SQLite's own setting.
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+@pytest.fixture(scope="session")
+def shared_app(tmp_path_factory: pytest.TempPathFactory, shared_double: JobServerDouble) -> Flask:
+    """Return the application that all tests share, so that its templates are compiled once."""
+    return create_app(make_settings(tmp_path_factory.mktemp("app"), shared_double.url))
+
+
+@pytest.fixture
+def app(shared_app: Flask, hatch: Hatch, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """Return the application for people and clients, with this test's services behind it."""
+    monkeypatch.setitem(shared_app.extensions, "hatch", hatch)
+    return shared_app
 
 
 @pytest.fixture

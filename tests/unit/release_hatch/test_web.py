@@ -171,7 +171,7 @@ def test_a_fault_shows_nothing_of_itself(
     app: Flask, browser: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = browser("ada")
-    app.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
     assert CSV.decode() not in ada.get("/workspaces/w1").text
     monkeypatch.setattr("sallyport_release_hatch.storage.workspaces.Workspaces.index", None)
     answer = ada.get("/workspaces/w1")

@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from sallyport_common import health
 from sallyport_common.kept_forms import KeptForms, Seal
 from sallyport_common.web import configure_sessions
+from sallyport_release_hatch import views
 from sallyport_release_hatch.services.hatch import Hatch, build
 from sallyport_release_hatch.settings import Settings
 from sallyport_release_hatch.views import api, login, outbox, requests, security, web
@@ -33,11 +34,10 @@ def create_app(settings: Settings, hatch: Hatch | None = None) -> Flask:
     lifetime = timedelta(seconds=settings.session_lifetime)
     configure_sessions(app, "hatch", settings.secret_key, lifetime)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    services = hatch or build(settings)
-    app.extensions["hatch"] = services
+    app.extensions["hatch"] = hatch or build(settings)
     app.before_request(_keep_metrics_inside)
     security.SHELL.install(app)
-    checks = {"database": services.database.check, "workspaces": services.workspaces.check}
+    checks = {"database": _check_database, "workspaces": _check_workspaces}
     version = health.package_version(DISTRIBUTION)
     app.register_blueprint(health.blueprint("release_hatch", version, checks))
     for part in (login, web, requests, api):
@@ -47,6 +47,14 @@ def create_app(settings: Settings, hatch: Hatch | None = None) -> Flask:
     KeptForms(seal, requests.FORM_PAGES, login.page_for).install(app)
     app.jinja_env.globals.update(version=version, backend=settings.backend)
     return app
+
+
+def _check_database() -> None:
+    views.hatch().database.check()
+
+
+def _check_workspaces() -> None:
+    views.hatch().workspaces.check()
 
 
 def _keep_metrics_inside() -> None:

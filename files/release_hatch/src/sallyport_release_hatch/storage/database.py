@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from sallyport_common import database
 from sallyport_records.chain import Verdict
@@ -65,22 +65,22 @@ class Database:
     """Gives transactions on the hatch's database."""
 
     def __init__(self, url: str) -> None:
-        self._engine = database.create_engine(url)
+        self.engine: Engine = database.create_engine(url)
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision."""
-        database.migrate(self._engine, "sallyport_release_hatch", MIGRATIONS)
+        database.migrate(self.engine, "sallyport_release_hatch", MIGRATIONS)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Give a transaction that keeps nothing."""
-        with database.read(self._engine) as connection:
+        with database.read(self.engine) as connection:
             yield Transaction(connection)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Give a transaction that is kept on a normal end and undone on an exception."""
-        with database.write(self._engine) as connection:
+        with database.write(self.engine) as connection:
             yield Transaction(connection)
 
     def check(self) -> None:
@@ -90,7 +90,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 class SessionTable:
