@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleParserError
+from ansible.parsing.dataloader import DataLoader
 from repository import ROOT, read
 from site_inventory import edited
 
@@ -148,18 +150,31 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_a_file_that_is_not_yaml_stops_the_run_with_a_message_that_has_a_cure(
+def test_a_file_that_is_not_yaml_is_refused_with_a_message_that_has_a_cure(
     mysite: Path, tmp_path: Path, text: str
+) -> None:
+    valid = (mysite / "group_vars/all/main.yml").read_text(encoding="utf-8")
+    file = tmp_path / "main.yml"
+    file.write_text(valid)
+    assert DataLoader().load_from_file(str(file))
+    file.write_text(f"{valid}{text}")
+    with pytest.raises(AnsibleParserError) as refused:
+        DataLoader().load_from_file(str(file))
+    assert BROKEN[text] in " ".join(str(refused.value).split())
+    page = (ROOT / "docs/operators/troubleshoot.md").read_text(encoding="utf-8")
+    assert BROKEN[text].rstrip(".") in page
+
+
+def test_a_file_that_is_not_yaml_stops_the_run_with_that_message(
+    mysite: Path, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(mysite, tmp_path / "mysite")
     main = copy / "group_vars/all/main.yml"
+    (text, *_) = BROKEN
     main.write_text(f"{main.read_text()}{text}")
     code, output = play("validate", "-i", str(copy))
     assert code != 0
-    flat = " ".join(output.split())
-    assert BROKEN[text] in flat, output
-    page = (ROOT / "docs/operators/troubleshoot.md").read_text(encoding="utf-8")
-    assert BROKEN[text].rstrip(".") in page
+    assert BROKEN[text] in " ".join(output.split()), output
 
 
 @pytest.mark.parametrize(
