@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # Tests start Python thousands of times: without compiled modules on disk each start compiles them.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test lint unit live contract engines campaign conformance molecule e2e mutants bench images wheels secrets docs lock clean
+.PHONY: help setup demo test lint unit live coverage contract engines campaign conformance molecule e2e mutants bench images wheels secrets docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,10 @@ unit: ## the unit tests
 live: ## the unit tests that start servers or many programs, or measure something large
 	$(TOOLS)/bootstrap.py test
 	$(PYTHON) -m pytest -q --numprocesses=auto --dist=loadfile -m live tests/unit
+
+coverage: ## unit, live and engines under coverage; stops below 95 % of lines and branches
+	$(TOOLS)/bootstrap.py test
+	$(PYTHON) tools/suite.py --only coverage
 
 contract: ## is the repository consistent with itself
 	$(TOOLS)/bootstrap.py tools

@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
+import ansible_mitogen
+
 import rig
 from console import BUILD, ROOT, Words, run, stop
 
@@ -29,12 +31,14 @@ LOGS = BUILD / "log"
 REPORTS = BUILD / "reports"
 KEPT = "topology"
 """The scenario whose hosts the end-to-end tests use."""
-LONG = (KEPT, "single_host")
-# `install` has not been green from its first line to its last yet, so nothing may rest on it: until
-# then it is run by name.
-ALONE = {*LONG, "install", "default"}
+LONG = (KEPT, "install", "single_host")
+ALONE = {*LONG, "default"}
 PLAIN = ["-p", "no:socket"]
 PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
+# One data file for all layers; `coverage report` judges it, so none of them does.
+MEASURED = [*PARALLEL, "--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"]
+NATIVE = {"single_host", "install"}
+"""The scenarios that run over SSH, with Ansible's own strategy, as a site does (ADR 0024)."""
 WHY = re.compile(r"fatal: |FAILED |ERROR |CRITICAL |E  |\* +\[")
 TOOLS = ROOT / "tools"
 SECRETS = "playbooks/operations/generate_secrets.yml"
@@ -87,18 +91,36 @@ def fresh_state(name: str) -> Path:
     return folder
 
 
+def strategy(name: str) -> dict[str, str]:
+    """Return the environment with which a scenario's playbooks keep one Python per host."""
+    if name in NATIVE:
+        return {}
+    plugins = Path(ansible_mitogen.__file__).parent / "plugins/strategy"
+    return {
+        "ANSIBLE_STRATEGY_PLUGINS": str(plugins),
+        "ANSIBLE_STRATEGY": "mitogen_linear",
+        "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "molecule/resources/connection"),
+        "ANSIBLE_DEPRECATION_WARNINGS": "False",
+        "SALLYPORT_CONNECTION": "rig_host",
+    }
+
+
 def scenario(name: str, rig_name: str) -> bool:
     """Run one scenario on a rig; print its line, and the end of its log when it fails."""
     started = time.monotonic()
     log = LOGS / f"molecule-{name}.log"
-    environment = os.environ | {
-        "MOLECULE_EPHEMERAL_DIRECTORY": str(fresh_state(name)),
-        "SALLYPORT_RIG": rig_name,
-        "SALLYPORT_RIG_NUMBER": rig.NUMBERS[rig_name],
-        "ANSIBLE_NOCOLOR": "1",
-        "NO_COLOR": "1",
-        "PYTEST_ADDOPTS": f"-p no:socket --junit-xml={REPORTS / f'role-{name}'}.xml",
-    }
+    environment = (
+        os.environ
+        | strategy(name)
+        | {
+            "MOLECULE_EPHEMERAL_DIRECTORY": str(fresh_state(name)),
+            "SALLYPORT_RIG": rig_name,
+            "SALLYPORT_RIG_NUMBER": rig.NUMBERS[rig_name],
+            "ANSIBLE_NOCOLOR": "1",
+            "NO_COLOR": "1",
+            "PYTEST_ADDOPTS": f"-p no:socket --junit-xml={REPORTS / f'role-{name}'}.xml",
+        }
+    )
     words: Words = [
         BIN / "molecule",
         "--base-config",
@@ -196,6 +218,18 @@ def stages() -> dict[str, Stage]:
     }
 
 
+def measured() -> None:
+    """Run the layers that execute our packages; stop below the coverage of pyproject.toml."""
+    shutil.rmtree(BUILD / "coverage", ignore_errors=True)
+    for name, folder, *options in (
+        ("unit", "tests/unit", "-m", "not live"),
+        ("live", "tests/unit", "-m", "live"),
+        ("engines", "tests/engines", *PLAIN),
+    ):
+        layer(name, folder, *options, *MEASURED)
+    python("-m", "coverage", "report")
+
+
 def selected(only: str | None) -> dict[str, Stage]:
     """Return the stages that were asked for."""
     if only is None:
@@ -208,13 +242,18 @@ def main() -> int:
     """Run what is asked for; end with the end-to-end tests, which remove the hosts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", help="one scenario and nothing else")
-    parser.add_argument("--only", choices=["e2e", "mutants"], help="this layer and what it needs")
+    parser.add_argument(
+        "--only", choices=["e2e", "mutants", "coverage"], help="this layer and what it needs"
+    )
     options = parser.parse_args()
     for folder in (LOGS, REPORTS):
         folder.mkdir(parents=True, exist_ok=True)
     for report in REPORTS.glob("*.xml"):
         report.unlink()
     with only_one():
+        if options.only == "coverage":
+            measured()
+            return 0
         if options.scenario:
             prepare()
             scenarios([options.scenario])
