@@ -9,12 +9,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
-from sqlalchemy import Table, event
+from sqlalchemy import Table
+from tests.unit.fast_database import hasten
 from tests.unit.job_server import worlds
 from tests.unit.job_server.rig import (
     PASSWORD,
@@ -39,8 +39,6 @@ from sallyport_job_server.storage import users
 from sallyport_job_server.storage.tables import METADATA
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-COMPILED: dict[Any, Any] = {}
-"""Statements that an earlier test has compiled already; half of a test's time otherwise."""
 PUT_BACK = "DELETE FROM {0}; INSERT INTO {0} SELECT * FROM kept.{0}"
 COUNT_ON = (
     "SELECT setval(pg_get_serial_sequence('{0}', 'id'), coalesce(max(id), 0) + 1, false) FROM {0}"
@@ -192,9 +190,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _open(app: Flask, folder: Path, database_url: str) -> Rig:
     services = build(make_settings(folder, database_url=database_url), HASHER)
-    services.database.engine.update_execution_options(compiled_cache=COMPILED)
-    if services.database.engine.dialect.name == SQLITE:
-        event.listen(services.database.engine, "connect", _hurry)
+    hasten(services.database.engine)
     study = Study.__new__(Study)
     study.folder = folder / "forge" / "demo-org" / "study"
     study.sha = (study.folder / ".git/refs/heads/main").read_text().strip()
@@ -206,11 +202,6 @@ def _open(app: Flask, folder: Path, database_url: str) -> Rig:
 def _close(rig: Rig) -> None:
     rig.services.watcher.close()
     rig.services.database.engine.dispose()
-
-
-def _hurry(connection: Any, _record: Any) -> None:
-    # Nobody pulls the plug of a test; that SQLite is told to be careful is tested in `common`.
-    connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
+from tests.unit.fast_database import hasten
 from tests.unit.release_hatch.doubles import (
     BASE,
     CSV,
@@ -36,8 +35,6 @@ FILES = {
     "output/plot.png": PNG,
     "output/page.html": b"<script>alert(1)</script>",
 }
-COMPILED: dict[Any, Any] = {}
-"""Statements that an earlier test has compiled; compiling is half of a test's time otherwise."""
 
 
 @pytest.fixture(scope="session")
@@ -114,15 +111,9 @@ def settings(tmp_path: Path, empty_database: Path, job_server: JobServerDouble) 
 def hatch(settings: Settings) -> Iterator[Hatch]:
     """Return the services."""
     services = build(settings)
-    services.database.engine.update_execution_options(compiled_cache=COMPILED)
-    event.listen(services.database.engine, "connect", _no_flush)
+    hasten(services.database.engine)
     yield services
     services.close()
-
-
-def _no_flush(connection: Any, _record: Any) -> None:
-    # The machine of a test does not lose power; tests of `common` cover SQLite's own setting.
-    connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture(scope="session")

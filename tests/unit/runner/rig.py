@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.unit.fast_database import hasten
 from tests.unit.runner.study import PROJECT as PROJECT
 from tests.unit.runner.study import Study as Study
 
@@ -274,7 +275,7 @@ def empty_store(folder: Path) -> SqlStore:
     path = folder / "runner.sqlite3"
     if not path.exists():
         shutil.copy(_template() / "work/runner.sqlite3", path)
-    return SqlStore(create_engine(f"sqlite:///{path}"))
+    return SqlStore(hasten(create_engine(f"sqlite:///{path}")))
 
 
 class Runner:
