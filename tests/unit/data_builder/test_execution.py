@@ -179,6 +179,7 @@ def nested(depth: int) -> Any:
     return value
 
 
+@pytest.mark.live
 def test_pln_08_nested_expressions_stay_small() -> None:
     for url in ("sqlite://", "duckdb://"):
         root = dataset(value=nested(6))

@@ -345,6 +345,7 @@ def test_rows_come_as_tuples_or_lists_alone_or_in_lists(tmp_path: Path) -> None:
         assert list(inputs.rows(tmp_path / "a.csv", TABLE)) == [FULL, EMPTY]
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("extension", [".csv", ".csv.gz", ".arrow", ".parquet"])
 def test_writing_and_reading_hold_a_few_batches_at_a_time(tmp_path: Path, extension: str) -> None:
     table = OutputTable.of_patients("dataset", [column("number", "float")])

@@ -173,6 +173,7 @@ def test_compressed_markup_is_unpacked_within_bounds() -> None:
     assert codes("p.svgz", b"\x1f\x8bnothing", policy) == ["TYPE_MISMATCH"]
 
 
+@pytest.mark.live
 def test_what_is_cheap_to_write_is_cheap_to_check() -> None:
     """Memory and time of 16 MiB: blocks are bounded, and equal cells are looked at once."""
     limit = 16 * 1024 * 1024

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
@@ -15,6 +16,8 @@ from sallyport_disclosure.engine import check_file
 from sallyport_disclosure.policy import Policy
 
 pytestmark = pytest.mark.live
+
+T = TypeVar("T")
 
 SPEED = 3e6
 """Bytes a second."""
@@ -38,22 +41,21 @@ def table(rows: int, columns: int, kind: str) -> bytes:
     return "\n".join([header, *lines, ""]).encode()
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return the CPU seconds of the fastest of three runs."""
+def fastest(work: Callable[[], T]) -> tuple[float, T]:
+    """Return the CPU seconds of the fastest of three runs, and what the last one returned."""
     runs = []
     for _ in range(3):
         start = time.process_time()
-        work()
+        result = work()
         runs.append(time.process_time() - start)
-    return min(runs)
+    return min(runs), result
 
 
 @pytest.mark.parametrize("kind", CELLS)
 def test_a_large_table_is_checked_quickly(kind: str) -> None:
     columns = 50
     data = table(5000, columns, kind)
-    yardstick = seconds(lambda: sum(number * number for number in range(5_000_000)))
-    verdict = check_file("t.csv", data, Policy())
+    yardstick, _sum = fastest(lambda: sum(number * number for number in range(5_000_000)))
+    seconds, verdict = fastest(lambda: check_file("t.csv", data, Policy()))
     assert (verdict.rows, verdict.columns, verdict.blocking) == (5000, columns, ())
-    limit = len(data) / SPEED / YARDSTICK * yardstick
-    assert seconds(lambda: check_file("t.csv", data, Policy())) < limit
+    assert seconds < len(data) / SPEED / YARDSTICK * yardstick

@@ -146,6 +146,7 @@ def test_no_list_reads_a_project_file(rig: Rig) -> None:
     assert any("project_yaml" in text for text in statements)  # the control
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("jobs", [50_000])
 def test_statuses_of_a_workspace_with_a_long_history_are_read_quickly(rig: Rig, jobs: int) -> None:
     services = rig.services

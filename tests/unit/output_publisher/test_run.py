@@ -229,6 +229,7 @@ def test_bad_settings_end_with_78(
     assert "OUTPUT_PUBLISHER_APPROVED_FILES is /nonexistent" in capsys.readouterr().err
 
 
+@pytest.mark.live
 def test_as_a_service_it_runs_until_it_is_stopped(
     environment: dict[str, str], run: Run, tree: Path, hatch: HatchDouble
 ) -> None:

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.unit.proxy.rig import Rig, Upstreams
 
+pytestmark = pytest.mark.live
+
 
 def write_certificate(path: Path, name: str) -> None:
     """Write a key and a certificate that signs itself."""

@@ -200,6 +200,7 @@ def test_what_a_killed_git_left_is_removed(
     assert not path.exists()
 
 
+@pytest.mark.live
 def test_a_git_that_outlives_a_killed_runner_keeps_its_lock(tmp_path: Path, study: Study) -> None:
     """The runner is killed while its git fetches from a forge that has stopped answering."""
     proxy = Forge(tmp_path / "forge")
