@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -60,23 +61,22 @@ def test_every_make_target_that_a_page_names_exists() -> None:
             assert target in targets, f"{page.name}: make {target}"
 
 
-def test_every_program_and_verb_that_a_page_names_exists() -> None:
+def test_every_program_and_verb_that_a_page_names_exists(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     scripts = re.findall(
         r"^(sallyport[a-z-]*) = \"",
         "".join(path.read_text() for path in ROOT.glob("files/*/pyproject.toml")),
         re.MULTILINE,
     )
-    verbs = {program: verbs_of(program) for program in scripts}
+    verbs = {}
+    for program in scripts:
+        monkeypatch.setattr(sys, "argv", [program, "--help"])
+        (script,) = entry_points(group="console_scripts", name=program)
+        with pytest.raises(SystemExit) as ended:
+            script.load()()
+        assert ended.value.code == 0
+        verbs[program] = set(re.findall(r"^    ([a-z][a-z-]+)", capsys.readouterr().out, re.M))
     for page in PAGES:
         for program, verb in NAMED.findall(page.read_text(encoding="utf-8")):
             assert verb in verbs.get(program, ()), f"{page.name}: {program} {verb}"
-
-
-def verbs_of(program: str) -> set[str]:
-    answer = subprocess.run(
-        [Path(sys.executable).with_name(program), "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(re.findall(r"^    ([a-z][a-z-]+)", answer.stdout, re.MULTILINE))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible.template import Templar
 from repository import ROOT, read
+from site_inventory import loader
 from walkthrough import ALTERNATIVES, LAST, Step, installation, merged, steps
 
 from controller import own
@@ -96,20 +95,15 @@ def test_the_proxy_follows_the_redirects_of_known_registries(
     registry: str | None, layers: list[str], tokens: list[str]
 ) -> None:
     """Without a value the site's default registry is meant, with every default of the roles."""
-    files = ["site/defaults", "proxy/defaults", "proxy/vars"]
-    words = [f"--extra-vars=@roles/{name}/main.yml" for name in files]
+    values: dict[str, Any] = {}
+    for name in ("site/defaults", "proxy/defaults", "proxy/vars"):
+        file = str(ROOT / f"roles/{name}/main.yml")
+        values |= loader().load_from_file(file, trusted_as_template=True)
     if registry:
-        words.append(f"--extra-vars=site_registry_url={registry}")
-    message = "{{ [proxy_registry_redirect_origins, proxy_registry_token_origins] | to_json }}"
-    program = str(Path(sys.executable).with_name("ansible"))
-    command = [program, "localhost", "-m", "ansible.builtin.debug", f"-amsg={message}", *words]
-    environment = os.environ | {"ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    answer = json.loads(done.stdout.partition("=> ")[2])["msg"]
-    shown = json.loads(answer) if isinstance(answer, str) else answer
-    assert shown == [layers, tokens]
+        values["site_registry_url"] = registry
+    templar = Templar(loader=loader(), variables=values)
+    names = ("proxy_registry_redirect_origins", "proxy_registry_token_origins")
+    assert [templar.template(values[name]) for name in names] == [layers, tokens]
 
 
 def test_the_test_has_a_value_of_its_own_for_every_example_of_the_page() -> None:

@@ -83,9 +83,12 @@ def _tree() -> dict[str, str]:
 
 @pytest.mark.parametrize(("phrase", "old", "new"), PHRASES, ids=[old for _, old, _ in PHRASES])
 def test_a_phrase_is_not_used(tree: dict[str, str], phrase: str, old: str, new: str) -> None:
+    # A pattern that begins with a letter is found a dozen times as fast, in every such text.
+    wider = phrase.removeprefix(r"\b")
     uses = [
         f"{name}: …{text[max(match.start() - 30, 0) : match.end() + 30]}…"
         for name, text in tree.items()
+        if re.search(wider, text)
         for match in re.finditer(phrase, text)
     ]
     assert not uses, f"not {old!r} but {new!r}"
