@@ -39,6 +39,8 @@ PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
 MEASURED = [*PARALLEL, "--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"]
 NATIVE = {"single_host", "install"}
 """The scenarios that run over SSH, with Ansible's own strategy, as a site does (ADR 0024)."""
+# Otherwise files of few tests come last, and those of random graphs take longest.
+IN_ORDER = "--no-loadscope-reorder"
 WHY = re.compile(r"fatal: |FAILED |ERROR |CRITICAL |E  |\* +\[")
 TOOLS = ROOT / "tools"
 SECRETS = "playbooks/operations/generate_secrets.yml"
@@ -210,7 +212,7 @@ def stages() -> dict[str, Stage]:
         "unit": lambda: layer("unit", "tests/unit", "-m", "not live", *PARALLEL),
         "contract": lambda: layer("contract", "tests/contract", *PLAIN, *PARALLEL),
         "live": lambda: layer("live", "tests/unit", "-m", "live", *PARALLEL),
-        "engines": lambda: layer("engines", "tests/engines", *PLAIN, *PARALLEL),
+        "engines": lambda: layer("engines", "tests/engines", *PLAIN, *PARALLEL, IN_ORDER),
         "conformance": lambda: layer("conformance", "tests/conformance", *PLAIN),
         "prepare": prepare,
         "scenarios": lambda: scenarios(every_scenario()),
