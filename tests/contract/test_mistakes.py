@@ -131,6 +131,23 @@ def test_a_certificate_for_all_names_of_the_site_is_accepted(tmp_path: Path) -> 
     assert judged(mistake, tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "sources",
+    [
+        ["10.30.0.7"],
+        ["10.0.0.0/8", "fd00::/8"],
+        ["0.0.0.0/1"],
+        ["proxies", "zone_public"],
+        ["network:dmz", "network:level4"],
+    ],
+    ids=" ".join,
+)
+def test_administrators_may_log_in_from_what_is_not_everywhere(
+    sources: list[str], tmp_path: Path
+) -> None:
+    assert judged({"set": {"all": {"firewall_management_sources": sources}}}, tmp_path) == []
+
+
 @cache
 def secret_words() -> list[str]:
     """Return a part of each secret of the valid inventory that no sentence may have."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.sallyport.site.plugins.plugin_utils.faults import Fault, listed
@@ -27,7 +26,6 @@ SHARED = [
 ]
 LOCAL = ("example.org", "example.com", "example.net", "example", "test", "invalid", "localhost")
 PUBLIC_NAMES = ["site_domain", "site_job_server_url", "site_hatch_url", "site_registry_url"]
-CONNECTIONS = ("ssh", "smart", "paramiko_ssh", "ansible.builtin.ssh")
 
 
 def zones(site: Site) -> Iterator[Fault]:
@@ -225,40 +223,7 @@ def example_names(site: Site) -> Iterator[Fault]:
             )
 
 
-def management(site: Site) -> Iterator[Fault]:
-    """Administrators can still log in once the firewall is in force."""
-    for host in site.hosts:
-        sources = site.value(host, "firewall_management_sources", None)
-        zoned = any(host in site.members(zone) for zone in ZONES)
-        if sources == [] and zoned and connection(site, host) in CONNECTIONS:
-            yield site.fault(
-                "firewall_management_sources",
-                "firewall_management_sources is empty, so nobody could log in by ssh once the "
-                "firewall is in force; list the addresses or networks of administrators.",
-                host,
-            )
-
-
-def connection(site: Site, host: str) -> Any:
-    """Return how Ansible reaches a host."""
-    name = "ansible_connection"
-    return site.value(host, name, "ssh") if site.is_set(host, name) else "ssh"
-
-
-def outbound(site: Site) -> Iterator[Fault]:
-    """The secure zone stays closed where real data is."""
-    for host in site.members("zone_secure") if site.shared("site_production", True) else []:
-        for name in ("firewall_outbound", "firewall_forwarded"):
-            if site.value(host, name, "deny") == "accept":
-                yield site.fault(
-                    name,
-                    f"{name} is accept in zone_secure while site_production is true; remove it and "
-                    "declare what must go out in firewall_additional_flows.",
-                    host,
-                )
-
-
 RULES = [
     *(zones, places, required_groups, idle_hosts, hatches, backends, mappings, job_server),
-    *(shared_values, production, management, outbound),
+    *(shared_values, production),
 ]

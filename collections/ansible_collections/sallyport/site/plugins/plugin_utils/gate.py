@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.sallyport.site.plugins.plugin_utils import (
     component_rules,
+    firewall_rules,
     name_rules,
     network_rules,
     secret_rules,
@@ -26,7 +27,10 @@ from ansible_collections.sallyport.site.plugins.plugin_utils.inventory_model imp
 )
 from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import Site
 
-MODULES = (name_rules, value_rules, component_rules, network_rules, secret_rules)
+MODULES = (
+    *(name_rules, value_rules, component_rules, network_rules, firewall_rules),
+    secret_rules,
+)
 
 
 def inventory_faults(inventory: Mapping[str, Any], tags: list[str]) -> list[str]:

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ansible_collections.sallyport.site.plugins.plugin_utils.faults import Fault, listed
-from ansible_collections.sallyport.site.plugins.plugin_utils.formats import is_peer
 from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import Site
 
 DOCUMENTATION = [
@@ -264,22 +263,6 @@ def transport_faults(parts: SplitResult) -> Iterator[str]:
         )
 
 
-def management_sources(site: Site) -> Iterator[Fault]:
-    """What administrators log in from is something that the firewall can resolve."""
-    networks = {f"network:{name}" for name in networks_of(site)}
-    for host in site.hosts:
-        for source in site.value(host, "firewall_management_sources", []):
-            known = source == "any" or source in site.inventory.groups or source in networks
-            if not known and not is_peer(source):
-                yield site.fault(
-                    "firewall_management_sources",
-                    f"firewall_management_sources has {source}; accepted is an address, a network "
-                    "without host bits such as 10.1.0.0/24, a group of the inventory, or "
-                    f"network:<name> with one of {listed(networks_of(site))}.",
-                    host,
-                )
-
-
 def documentation(site: Site) -> Iterator[Fault]:
     """No address of a production site is one of those reserved for documentation."""
     for name, label, value, host in public_addresses(site) if is_production(site) else ():
@@ -322,5 +305,5 @@ def is_documentation(value: Any) -> bool:
 
 RULES = [
     *(named_networks, overlaps, inside_networks, unique_addresses, unique_targets, meeting_places),
-    *(endpoints, database_urls, management_sources, documentation),
+    *(endpoints, database_urls, documentation),
 ]
