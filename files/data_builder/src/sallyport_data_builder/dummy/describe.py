@@ -18,6 +18,7 @@ from sallyport_data_builder.model.nodes import (
     base_table,
     chain,
 )
+from sallyport_data_builder.plan.spans import conjuncts
 
 SIGNS = {
     "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "add": "+", "sub": "-",
@@ -134,6 +135,4 @@ def _aggregate(node: op.Aggregate) -> str:
 
 def conditions(series: Series) -> list[Series]:
     """Return what must all be true for a condition to be true."""
-    if isinstance(series, op.Logic) and series.op == "and":
-        return [part for each in series.parts for part in conditions(each)]
-    return [series]
+    return list(conjuncts(series))

@@ -15,6 +15,7 @@ from sallyport_data_builder.schemas import types
 
 CLASSES: dict[str, type[BaseSeries]] = {}
 PARENTHESES = "Both sides need parentheses: (a == b) | (c == d)."
+FLAT = 8  # more parts than this are not copied into another condition
 
 
 class BaseSeries:
@@ -206,11 +207,15 @@ def _sort_key(value: Any) -> tuple[Any]:
 
 
 def logic(operation: str, sides: Iterable[SeriesNode]) -> SeriesNode:
-    """Return `and` or `or` of several conditions, flat and each once."""
+    """Return `and` or `or` of several conditions, each once, with short ones flattened.
+
+    A long one stays a part, so that a definition which uses it often has it once.
+    """
     parts: dict[SeriesNode, None] = {}
     for node in sides:
         same = isinstance(node, op.Logic) and node.op == operation
-        parts.update(dict.fromkeys(node.parts if isinstance(node, op.Logic) and same else (node,)))
+        flat = node.parts if isinstance(node, op.Logic) and same else (node,)
+        parts.update(dict.fromkeys(flat if len(flat) <= FLAT else (node,)))
     return next(iter(parts)) if len(parts) == 1 else op.Logic(operation, tuple(parts))
 
 

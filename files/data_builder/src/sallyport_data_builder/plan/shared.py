@@ -30,6 +30,13 @@ def repeats(node: Node) -> int:
     return 2 if isinstance(node, op.Member) and not isinstance(node.among, op.Constants) else 1
 
 
+def _same_list(node: Series, part: Series) -> bool:
+    """Return whether SQL writes a part in the list of AND or OR that the node is."""
+    if not isinstance(node, op.Logic) or not isinstance(part, op.Logic):
+        return False
+    return node.op == part.op != "not"
+
+
 def parts(node: Node) -> Sequence[Series]:
     """Return the series that an operation is computed from; a collected one is looked up."""
     if isinstance(node, op.Member):
@@ -60,7 +67,7 @@ def levels(
     The size of an expression counts what SQL would write; a computed one is one column.
     """
     nodes = beneath([*roots, *kept])
-    uses = _uses(nodes, [*roots, *kept])
+    uses = counted(nodes, [*roots, *kept])
     wanted = set(kept)
     size: dict[Series, int] = {}
     deep: dict[Series, int] = {}
@@ -71,7 +78,7 @@ def levels(
         level[node] = max((level[part] for part in inner), default=0)
         total = 1 + repeats(node) * sum(size[part] for part in inner)
         size[node] = min(total, LARGEST)
-        deep[node] = 1 + max((deep[part] for part in inner), default=0)
+        deep[node] = max((deep[part] + (not _same_list(node, part)) for part in inner), default=1)
         often = (uses[node] > 1 and size[node] >= HEAVY) or deep[node] > depth
         if not is_leaf(node) and (often or node in wanted):
             chosen.setdefault(level[node], []).append(node)
@@ -91,7 +98,8 @@ def frontier(roots: Iterable[Series], computed: Set[Node]) -> set[Series]:
     return {node for node in seen if node in computed}
 
 
-def _uses(nodes: Sequence[Series], roots: Sequence[Series]) -> dict[Series, int]:
+def counted(nodes: Sequence[Series], roots: Sequence[Series]) -> dict[Series, int]:
+    """Return how often SQL writes each of the nodes, which are all that is beneath the roots."""
     uses = dict.fromkeys(nodes, 0)
     for root in roots:
         uses[root] += 1

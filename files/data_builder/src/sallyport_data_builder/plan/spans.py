@@ -7,17 +7,24 @@ from collections.abc import Iterable, Sequence
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import Column, Node, Parameter, Series
 from sallyport_data_builder.plan.relations import Output
+from sallyport_data_builder.plan.shared import beneath, counted
 
 ENDS = {"ge": "interval_start", "le": "interval_end"}
 
 
 def conjuncts(node: Series) -> Iterable[Series]:
-    """Return the conditions that are all true where a condition is."""
-    if isinstance(node, op.Logic) and node.op == "and":
-        for part in node.parts:
-            yield from conjuncts(part)
-    else:
-        yield node
+    """Return the conditions that are all true where a condition is.
+
+    One that the others use too stays whole: it is computed once, before them.
+    """
+    uses = counted(beneath([node]), [node])
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, op.Logic) and part.op == "and" and uses[part] == 1:
+            stack += reversed(part.parts)
+        else:
+            yield part
 
 
 def _end(node: Node) -> tuple[Column, str] | None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model.nodes import Column, Node, Pick, Series
+from sallyport_data_builder.model.nodes import Column, Node, Pick, Series, Where
 from sallyport_data_builder.plan.branches import any_of, in_common
 from sallyport_data_builder.plan.presence import never_null
 from sallyport_data_builder.plan.relations import PICK, Output, Relation
@@ -30,6 +30,34 @@ class Intervals:
     calendar: sa.FromClause | None
     first: Any
     last: Any
+
+
+def among_rows(
+    emitter: Emitter,
+    scope: Scope,
+    filters: Sequence[Sequence[Where]],
+    values: Sequence[Series],
+    store: Store,
+    where: Sequence[Element],
+) -> tuple[Scope, list[Element]]:
+    """Compute what values and filters share, and return the conditions that are left to apply.
+
+    `filters` are those of each branch. Filters that need nothing shared are applied first, so
+    that less is computed.
+    """
+    predicates = [frame.predicate for chain in filters for frame in chain]
+    roots = list(dict.fromkeys([*predicates, *values]))
+    shared = {node for nodes in levels(roots, (), emitter.dialect.depth) for node in nodes}
+    formula = any_of([tuple(chain) for chain in filters])
+    late = not shared.isdisjoint(beneath(predicates))
+    first = list(where)
+    if formula is not None and not late:
+        first = [emitter.condition(formula, scope), *where]
+    inner = computed(emitter, scope, roots, store, where=first)
+    rest = [] if inner is not scope else first
+    if formula is not None and late:
+        rest = [*rest, emitter.condition(formula, inner)]
+    return inner, rest
 
 
 class Scans:
@@ -78,15 +106,8 @@ class Scans:
     def _rows(self, relation: Relation, scope: Scope, where: list[Element]) -> Rows:
         """Compute what the outputs need per row, for the rows that one of them needs."""
         filters = [output.filters for output in relation.branches]
-        predicates = [frame.predicate for chain in filters for frame in chain]
         values = [series for output in relation.outputs for series in output.values]
-        roots = list(dict.fromkeys([*predicates, *values]))
-        shared = {node for nodes in levels(roots, (), self._dialect.depth) for node in nodes}
-        formula = any_of(filters)
-        late = not shared.isdisjoint(beneath(predicates))
-        if formula is not None and not late:
-            where = [self._emitter.condition(formula, scope), *where]
-        inner = computed(self._emitter, scope, roots, self._store, where=where)
+        inner, applied = among_rows(self._emitter, scope, filters, values, self._store, where)
         flags = [frame.predicate for chain in filters for frame in chain[in_common(filters) :]]
         columns: dict[Node, str] = {}
         for node in [*values, *flags]:
@@ -94,9 +115,6 @@ class Scans:
         made = [
             self._emitter.expression(cast(Series, n), inner).label(c) for n, c in columns.items()
         ]
-        applied = [] if inner is not scope else where
-        if formula is not None and late:
-            applied = [*applied, self._emitter.condition(formula, inner)]
         select = sa.select(*inner.keys(), *made).select_from(inner.from_clause()).where(*applied)
         return Rows(self._emitter, relation, select, columns, in_common(filters))
 
@@ -105,10 +123,11 @@ class Scans:
     ) -> sa.Select[Any]:
         """Number of dates that lie more than the gap after the one before (SEM-09)."""
         node = cast(op.Aggregate, relation.outputs[0].node)
-        date, keys = self._emitter.expression(cast(Series, node.source), scope), scope.keys()
+        inner, date, rest = self._present(relation, scope, where)
+        keys = inner.keys()
         previous = sa.func.lag(date, type_=sa.Date()).over(partition_by=keys, order_by=date)
         dated = sa.select(*keys, date.label("date"), previous.label("previous"))
-        runs = self._filtered(dated, relation, scope, [*where, date.is_not(None)]).subquery("runs")
+        runs = dated.select_from(inner.from_clause()).where(*rest).subquery("runs")
         apart = self._dialect.date_diff_days(runs.c.previous, runs.c.date)
         gap = self._dialect.literal(node.gap or 0, "int")
         starts = sa.or_(runs.c.previous.is_(None), apart > gap)
@@ -120,18 +139,19 @@ class Scans:
         self, relation: Relation, scope: Scope, where: Sequence[Element]
     ) -> sa.Select[Any]:
         node = cast(op.Aggregate, relation.outputs[0].node)
-        value = self._emitter.expression(cast(Series, node.source), scope)
-        select = sa.select(*scope.keys(), value.label(relation.names[node])).distinct()
-        return self._filtered(select, relation, scope, [*where, value.is_not(None)])
+        inner, value, rest = self._present(relation, scope, where)
+        select = sa.select(*inner.keys(), value.label(relation.names[node])).distinct()
+        return select.select_from(inner.from_clause()).where(*rest)
 
-    def _filtered(
-        self, select: sa.Select[Any], relation: Relation, scope: Scope, where: Sequence[Element]
-    ) -> sa.Select[Any]:
-        found = [
-            self._emitter.expression(frame.predicate, scope)
-            for frame in relation.outputs[0].filters
-        ]
-        return select.select_from(scope.from_clause()).where(*found, *where)
+    def _present(
+        self, relation: Relation, scope: Scope, where: Sequence[Element]
+    ) -> tuple[Scope, Element, list[Element]]:
+        """Return the value that an aggregate is of, and the conditions of rows that have one."""
+        output = relation.outputs[0]
+        filters = [output.filters]
+        inner, rest = among_rows(self._emitter, scope, filters, output.values, self._store, where)
+        value = self._emitter.expression(output.values[0], inner)
+        return inner, value, [*rest, value.is_not(None)]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,6 @@ from sallyport_data_builder.model.nodes import (
     chain,
     topological,
 )
-from sallyport_data_builder.plan.branches import any_of
 from sallyport_data_builder.plan.codelists import in_tables
 from sallyport_data_builder.plan.fusion import needs
 from sallyport_data_builder.plan.options import Options, from_environment
@@ -40,7 +39,7 @@ from sallyport_data_builder.sql.dialect import Dialect, Element
 from sallyport_data_builder.sql.emitter import Emitter, Stored
 from sallyport_data_builder.sql.inline import rows_of
 from sallyport_data_builder.sql.layers import Store, computed, members
-from sallyport_data_builder.sql.scans import Intervals, Scans
+from sallyport_data_builder.sql.scans import Intervals, Scans, among_rows
 from sallyport_data_builder.sql.scope import Scope
 from sallyport_data_builder.sql.stage import PhysicalPlan, Stage, early_dropped
 from sallyport_data_builder.sql.standard import Standard
@@ -270,13 +269,12 @@ class Planner:
         frame = cast(Frame, rows.rows)
         filters = tuple(reversed([item for item in chain(frame) if isinstance(item, Where)]))
         table = emitter.standard_rows(base_table(frame), [[w.predicate for w in filters]])
-        scope = Scope(table)
-        formula = any_of([filters])
-        where = [] if formula is None else [emitter.condition(formula, scope)]
-        where.append(table.c.patient_id.in_(sa.select(base.table.c.patient_id)))
-        values = [emitter.expression(item, scope).label(column) for column, item in rows.columns]
-        select = sa.select(table.c.patient_id, *values).select_from(scope.from_clause())
-        return stage.store(f"events {name}", select.where(*where))
+        known = table.c.patient_id.in_(sa.select(base.table.c.patient_id))
+        values = [item for _column, item in rows.columns]
+        inner, rest = among_rows(emitter, Scope(table), [filters], values, stage.part, [known])
+        columns = [emitter.expression(item, inner).label(column) for column, item in rows.columns]
+        select = sa.select(inner.base.c.patient_id, *columns).select_from(inner.from_clause())
+        return stage.store(f"events {name}", select.where(*rest))
 
 
 def _codelist(constants: op.Constants, stage: Stage) -> sa.TableClause:
