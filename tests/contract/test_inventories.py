@@ -136,6 +136,119 @@ def test_a_tag_that_does_not_exist_is_refused(mysite: Path) -> None:
     assert sentences(output)[0].startswith("Unknown tag runner_x")
 
 
+@pytest.mark.parametrize(
+    "option", [("--skip-tags", "always"), ("--start-at-task", "Try the policy"), ("--step",)]
+)
+@pytest.mark.parametrize("playbook", ["../site", "foundation", "validate"])
+def test_an_option_that_would_skip_the_check_is_rejected_before_the_first_task(
+    mysite: Path, playbook: str, option: tuple[str, ...]
+) -> None:
+    code, output = play(playbook, "-i", str(mysite), *option)
+    assert code == 5
+    told = "--skip-tags always" if option[0] == "--skip-tags" else option[0]
+    assert f"{told} would skip the check of the inventory; nothing was changed." in output
+    assert "TASK [" not in output
+
+
+def test_other_tags_may_be_skipped(mysite: Path) -> None:
+    """The control of the test before."""
+    code, output = play("validate", "-i", str(mysite), "--skip-tags", "runner")
+    assert code == 0, output
+    assert "TASK [Stop where the inventory has faults]" in output
+
+
+@pytest.mark.parametrize("playbook", ["runner", "proxy"])
+def test_a_playbook_run_alone_checks_the_inventory_without_the_settings_of_this_checkout(
+    mysite: Path, tmp_path: Path, playbook: str
+) -> None:
+    """Where ansible.cfg is not read, the roles still do. No host answers in this test."""
+    path = str(ROOT / f"playbooks/{playbook}.yml")
+    command = [PLAYBOOK, path, "-i", str(mysite), "--skip-tags", "always"]
+    (tmp_path / "ansible.cfg").touch()
+    environment = os.environ | {
+        "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+        "ANSIBLE_GATHERING": "explicit",
+        "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+    }
+    outputs = [
+        subprocess.run(
+            [*command, "-e", json.dumps({"ansible_ssh_executable": "/bin/false"} | extra)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+        for extra in ({"site_domian": "tre.hospital.scot"}, {})
+    ]
+    assert "Unknown variable site_domian" in outputs[0]
+    assert "unreachable=0" in outputs[0]
+    assert "fault" not in outputs[1]
+    assert "unreachable=1" in outputs[1]
+
+
+# Stands in for ssh: what Ansible would run on a host runs here.
+SSH = """#!/bin/sh
+for last; do :; done
+exec sh -c "$last"
+"""
+OTHERS = {"__baseline_release": "noble", "ansible_user": "operator"}
+
+
+def on_one_host(name: str, value: str) -> dict[str, str]:
+    """Return a variable that the job server's host has otherwise than all others."""
+    return {name: f"{{{{ '{value}' if inventory_hostname == 'jobs' else '{OTHERS[name]}' }}}}"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (on_one_host("__baseline_release", "jammy"), "; supported are Ubuntu 24.04"),
+        (on_one_host("ansible_user", "root"), "jobs is reached as root or with a password"),
+        ({}, ""),
+    ],
+    ids=["release", "log-in", "control"],
+)
+def test_one_host_that_cannot_be_prepared_stops_the_run_before_any_host_is_changed(
+    mysite: Path, tmp_path: Path, extra: dict[str, str], sentence: str
+) -> None:
+    """The control changes all hosts: the same inventory, without the fault of one host."""
+    (tmp_path / "ssh").write_text(SSH)
+    (tmp_path / "ssh").chmod(0o755)
+    (tmp_path / "changed").mkdir()
+    dest = f"{tmp_path}/changed/{{{{ inventory_hostname }}}}"
+    change = {
+        "hosts": "all",
+        "gather_facts": False,
+        "tags": ["foundation"],
+        "tasks": [{"ansible.builtin.copy": {"content": "", "dest": dest}}],
+    }
+    checked = {"ansible.builtin.import_playbook": str(ROOT / "playbooks/hosts.yml")}
+    (tmp_path / "site.yml").write_text(json.dumps([checked, change]))
+    reached = {
+        "ansible_ssh_executable": str(tmp_path / "ssh"),
+        "ansible_become": False,
+        "ansible_python_interpreter": sys.executable,
+    }
+    told = json.dumps(reached | OTHERS | extra)
+    code, output = play(str(tmp_path / "site"), "-i", str(mysite), "-e", told)
+    hosts = {"jobs", "proxy", "runner", "database"}
+    changed = {path.name for path in (tmp_path / "changed").iterdir()}
+    assert (code == 0, changed) == ((False, set()) if sentence else (True, hosts)), output
+    assert sentence in " ".join(output.split())
+
+
+def test_the_inventory_and_all_hosts_are_checked_before_the_first_playbook_that_changes_one() -> (
+    None
+):
+    first, second, *others = [
+        entry["ansible.builtin.import_playbook"] for entry in read(ROOT / "site.yml")
+    ]
+    assert (first, second) == ("playbooks/validate.yml", "playbooks/hosts.yml")
+    assert len(others) > 5
+
+
 # What an operator appends to group_vars/all/main.yml, and what ansible-core says of it before any
 # task runs. docs/operators/troubleshoot.md quotes each of these messages with its cure.
 BROKEN = {
