@@ -9,8 +9,9 @@ import pyotp
 import pytest
 from tests.unit.job_server.rig import BOTH, PASSWORD, Rig
 
+from sallyport_common.problems import Problem, TooManyError, UnauthenticatedError
 from sallyport_common.throttle import PER_ACCOUNT, WINDOW, Throttle
-from sallyport_job_server.models import Operator, Problem, TooManyError, UnauthenticatedError
+from sallyport_job_server.models import Operator
 from sallyport_job_server.services import clock, one_time_codes
 from sallyport_job_server.storage.users import FailedAttempts
 

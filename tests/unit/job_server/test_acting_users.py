@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from tests.unit.job_server.rig import Rig
 
+from sallyport_common.problems import ForbiddenError, NotFoundError
 from sallyport_common.tokens import new_ulid
-from sallyport_job_server.models import ForbiddenError, NotFoundError, Operator, User
+from sallyport_job_server.models import Operator, User
 from sallyport_job_server.schemas import Moment
 from sallyport_job_server.schemas import releases as schemas
 from sallyport_job_server.services.bundle import Services

@@ -20,8 +20,8 @@ from tests.unit.job_server.rig import BOTH, PASSWORD, POSTGRESQL, Rig, make_sett
 from tests.unit.postgres import PostgresServer
 
 from sallyport_common.errors import SallyportError, SettingsError
+from sallyport_common.problems import ConflictError, Problem, UnavailableError
 from sallyport_common.settings import Secret
-from sallyport_job_server.models import ConflictError, Problem, UnavailableError
 from sallyport_job_server.schemas.releases import Person
 from sallyport_job_server.services.bundle import Services, build
 from sallyport_job_server.storage import address, notices, tables

@@ -10,7 +10,7 @@ import pytest
 from itsdangerous import Signer
 from tests.unit.job_server.rig import BOTH, Rig
 
-from sallyport_job_server.models import ForbiddenError, NotFoundError
+from sallyport_common.problems import ForbiddenError, NotFoundError
 from sallyport_job_server.services import clock, login_tokens
 
 ENGINES = BOTH

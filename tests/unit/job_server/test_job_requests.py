@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import null, update
 from tests.unit.job_server.rig import PRIVATE_PEM, PROJECT, PUBLIC_PEM, Rig
 
+from sallyport_common.problems import ForbiddenError, NotFoundError, Problem
 from sallyport_common.protocol import ENVELOPE_TYPE
-from sallyport_job_server.models import ForbiddenError, NotFoundError, Problem
 from sallyport_job_server.storage import tables
 from sallyport_records import dsse, keys
 

@@ -7,8 +7,8 @@ import pytest
 from tests.unit.job_server.rig import PASSWORD, Rig
 from tests.unit.job_server.test_sessions import code, rita, with_codes
 
+from sallyport_common.problems import Problem
 from sallyport_common.throttle import PER_ACCOUNT
-from sallyport_job_server.models import Problem
 from sallyport_job_server.services import one_time_codes
 
 

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import delete, update
 from tests.unit.job_server.rig import BOTH, PASSWORD, TOKENS, Rig
 
-from sallyport_job_server.models import ForbiddenError, Operator, Problem
+from sallyport_common.problems import ForbiddenError, Problem
+from sallyport_job_server.models import Operator
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.storage import tables
 from sallyport_records.chain import Verdict

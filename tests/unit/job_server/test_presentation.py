@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from tests.unit.job_server.rig import Rig, job
 
+from sallyport_common.problems import NotFoundError, Problem
 from sallyport_common.protocol import utc_text
 from sallyport_common.schemas import read
-from sallyport_job_server.models import Job, NotFoundError, Outcome, Problem
+from sallyport_job_server.models import Job, Outcome
 from sallyport_job_server.roles import (
     CLASSIC_NAMES,
     GLOBAL_ROLES,

@@ -11,8 +11,9 @@ from tests.unit.job_server.rig import BOTH, CSRF, SITE, TOKENS, Rig, file_entry,
 from tests.unit.job_server.worlds import NAME, TABLE, upload
 from werkzeug.test import TestResponse
 
+from sallyport_common.problems import Problem
 from sallyport_common.tokens import is_ulid, new_ulid
-from sallyport_job_server.models import Operator, Problem, Release, ReleaseFile
+from sallyport_job_server.models import Operator, Release, ReleaseFile
 from sallyport_job_server.roles import Role
 
 ENGINES = BOTH

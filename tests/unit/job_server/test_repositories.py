@@ -12,7 +12,7 @@ from tests.unit.job_server.rig import PROJECT, REPO, Study
 from tests.unit.proxy.doubles import Forge, Reply
 
 from sallyport_common.closed_git import process
-from sallyport_job_server.models import Problem
+from sallyport_common.problems import Problem
 from sallyport_job_server.services import repositories
 from sallyport_job_server.services.repositories import Repositories
 

@@ -12,8 +12,9 @@ import pytest
 from argon2 import PasswordHasher
 from tests.unit.job_server.rig import CSRF, PASSWORD, SITE, Browser, Rig
 
+from sallyport_common.problems import Problem, TooManyError, UnauthenticatedError
 from sallyport_common.throttle import MESSAGE, PER_ACCOUNT, PER_ADDRESS, WINDOW, Throttle
-from sallyport_job_server.models import Operator, Problem, TooManyError, UnauthenticatedError
+from sallyport_job_server.models import Operator
 from sallyport_job_server.services import accounts, one_time_codes
 from sallyport_job_server.storage import users
 from sallyport_job_server.storage.users import FailedAttempts

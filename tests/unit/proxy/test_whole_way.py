@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.unit.proxy.rig import Rig, git, policy_data, write_policy
 
-from sallyport_job_server.models import Problem
+from sallyport_common.problems import Problem
 from sallyport_job_server.services.repositories import Repositories
 from sallyport_runner.services.git import CodeError, Git, check
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.unit.release_hatch.doubles import JobServerDouble
 
-from sallyport_common.problems import TooManyError
+from sallyport_common.problems import ForbiddenError, TooManyError
 from sallyport_common.throttle import PER_ACCOUNT, PER_ADDRESS
-from sallyport_release_hatch.models import NotAllowedError
 from sallyport_release_hatch.services.access import Access, Limits
 from sallyport_release_hatch.services.hatch import Hatch
 from sallyport_release_hatch.services.job_server import JobServerUnreachableError
@@ -48,7 +47,7 @@ def test_a_token_works_once(access: Access, session: str) -> None:
     found = access.identity(session)
     assert found is not None
     assert found.username == "ada"
-    with pytest.raises(NotAllowedError):
+    with pytest.raises(ForbiddenError):
         access.log_in("ada", "one two three", "10.0.0.1")
 
 
@@ -124,7 +123,7 @@ def test_nobody_gets_in_while_the_job_server_fails(
 
 def test_guessing_is_slowed_down(access: Access, clock: Clock, job_server: JobServerDouble) -> None:
     for _ in range(PER_ACCOUNT):
-        with pytest.raises(NotAllowedError):
+        with pytest.raises(ForbiddenError):
             access.log_in("ada", "wrong", "10.0.0.1")
     job_server.login_tokens["ada"] = "right"
     with pytest.raises(TooManyError):
@@ -135,9 +134,9 @@ def test_guessing_is_slowed_down(access: Access, clock: Clock, job_server: JobSe
 
 def test_an_address_is_slowed_down_whoever_it_claims_to_be(access: Access) -> None:
     for number in range(PER_ADDRESS):
-        with pytest.raises(NotAllowedError):
+        with pytest.raises(ForbiddenError):
             access.log_in(f"user{number}", "wrong", "10.0.0.1")
     with pytest.raises(TooManyError):
         access.log_in("another", "wrong", "10.0.0.1")
-    with pytest.raises(NotAllowedError):
+    with pytest.raises(ForbiddenError):
         access.log_in("another", "wrong", "10.0.0.2")

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.unit.release_hatch.doubles import Browser, JobServerDouble
 
-from sallyport_release_hatch.models import Identity, NotAllowedError, NotFoundError, Vote
+from sallyport_common.problems import ForbiddenError, NotFoundError
+from sallyport_release_hatch.models import Identity, Vote
 from sallyport_release_hatch.services.hatch import Hatch
 from sallyport_release_hatch.services.requesting import Description
 
@@ -112,7 +113,7 @@ def test_a_changing_method_refuses_who_may_not_and_serves_who_may(
         for checker in ("cy", "di"):
             browser(checker).vote(identifier)
     nobody = Identity.from_wire(job_server.people["eve"] | {"username": stranger, "workspaces": {}})
-    with pytest.raises((NotAllowedError, NotFoundError)):
+    with pytest.raises((ForbiddenError, NotFoundError)):
         call(hatch, nobody, identifier)
     with hatch.database.read() as transaction:
         assert [row for row in transaction.audit_rows(identifier) if row["actor"] == stranger] == []
@@ -128,7 +129,7 @@ def test_an_author_who_is_a_checker_does_not_review_their_own_request(
     if state == "reviewed":
         for checker in ("cy", "di"):
             browser(checker).vote(identifier)
-    with pytest.raises(NotAllowedError):
+    with pytest.raises(ForbiddenError):
         call(hatch, Identity.from_wire(job_server.people["flo"]), identifier)
     call(hatch, Identity.from_wire(job_server.people["cy"]), identifier)
 
@@ -143,5 +144,5 @@ def test_a_reader_of_everything_changes_nothing(
     assert hatch.viewing.request(reader, identifier).id == identifier
     for name, (_allowed, _state, call) in CALLS.items():
         if not name.startswith("viewing."):
-            with pytest.raises(NotAllowedError):
+            with pytest.raises(ForbiddenError):
                 call(hatch, reader, identifier)

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from tests.unit.release_hatch.doubles import CSV, write_workspace
 
-from sallyport_common.problems import UnavailableError
-from sallyport_release_hatch.models import NotFoundError
+from sallyport_common.problems import NotFoundError, UnavailableError
 from sallyport_release_hatch.storage.workspaces import LOG_PART, Log, Workspaces
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sallyport_common.errors import SallyportError
 from sallyport_common.manifests import WorkspaceManifest, workspace
-from sallyport_job_server.models import Problem
+from sallyport_common.problems import Problem
 from sallyport_job_server.services import checks
 from sallyport_job_server.services.repositories import Repositories
 from sallyport_proxy.models import Asked, Refusal

@@ -14,7 +14,8 @@ from typing import TypeAlias
 from sqlalchemy.exc import SQLAlchemyError
 
 from sallyport_common.errors import SallyportError, run_cli
-from sallyport_job_server.models import Operator, UnavailableError
+from sallyport_common.problems import UnavailableError
+from sallyport_job_server.models import Operator
 from sallyport_job_server.roles import GLOBAL_ROLES
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.services.bundle import Services, build

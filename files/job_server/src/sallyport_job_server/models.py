@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sallyport_common.problems import ConflictError as ConflictError
-from sallyport_common.problems import ForbiddenError as ForbiddenError
-from sallyport_common.problems import NotFoundError as NotFoundError
-from sallyport_common.problems import Problem as Problem
-from sallyport_common.problems import TooManyError as TooManyError
-from sallyport_common.problems import UnauthenticatedError as UnauthenticatedError
-from sallyport_common.problems import UnavailableError as UnavailableError
+from sallyport_common.problems import Problem
 from sallyport_common.protocol import State, StatusCode
 
 CANCELLED = "cancelled"

@@ -5,39 +5,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any
 
 from sallyport_common.problems import Problem
 from sallyport_disclosure.findings import Finding
 
 
-class HatchError(Problem):
-    """The base of rejections that a person can act on."""
-
-
-class NotFoundError(HatchError):
-    """There is no such thing, or the person may not know that there is."""
-
-    status = HTTPStatus.NOT_FOUND
-
-
-class NotAllowedError(HatchError):
-    """The person may not do this."""
-
-    status = HTTPStatus.FORBIDDEN
-
-
-class WrongStateError(HatchError):
-    """The request is in a state in which this cannot be done."""
-
-    status = HTTPStatus.CONFLICT
-
-
-class BadInputError(HatchError):
+class BadInputError(Problem):
     """What was sent cannot be used; `problems` has one sentence each."""
-
-    status = HTTPStatus.BAD_REQUEST
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)

@@ -6,13 +6,8 @@ from collections.abc import Callable
 
 from sqlalchemy.engine import Connection
 
-from sallyport_job_server.models import (
-    ForbiddenError,
-    NotFoundError,
-    Operator,
-    User,
-    Workspace,
-)
+from sallyport_common.problems import ForbiddenError, NotFoundError
+from sallyport_job_server.models import Operator, User, Workspace
 from sallyport_job_server.roles import Permission, permissions_of
 from sallyport_job_server.storage import projects
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 
 from sallyport_common import tokens
-from sallyport_job_server.models import AccessToken, NotFoundError, UnauthenticatedError, User
+from sallyport_common.problems import NotFoundError, UnauthenticatedError
+from sallyport_job_server.models import AccessToken, User
 from sallyport_job_server.services import checks, clock
 from sallyport_job_server.storage import tables, users
 from sallyport_job_server.storage.database import Database, add, put

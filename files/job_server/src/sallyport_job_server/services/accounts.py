@@ -11,15 +11,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
 from sallyport_common import throttle
-from sallyport_job_server.models import (
-    Backend,
-    ConflictError,
-    NotFoundError,
-    Operator,
-    Problem,
-    UnauthenticatedError,
-    User,
-)
+from sallyport_common.problems import ConflictError, NotFoundError, Problem, UnauthenticatedError
+from sallyport_job_server.models import Backend, Operator, User
 from sallyport_job_server.roles import GLOBAL_ROLES, Permission, Role
 from sallyport_job_server.services import access, checks, clock, one_time_codes
 from sallyport_job_server.storage import backends, projects, tables, users

@@ -6,14 +6,8 @@ import enum
 from collections.abc import Mapping
 
 from sallyport_common import tokens
-from sallyport_job_server.models import (
-    Backend,
-    ForbiddenError,
-    NotFoundError,
-    Operator,
-    Problem,
-    User,
-)
+from sallyport_common.problems import ForbiddenError, NotFoundError, Problem
+from sallyport_job_server.models import Backend, Operator, User
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, checks, clock
 from sallyport_job_server.storage import backends, tables, users

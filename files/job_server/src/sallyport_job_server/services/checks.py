@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from sallyport_common.names import SLUG
-from sallyport_job_server.models import Problem
+from sallyport_common.problems import Problem
 from sallyport_job_server.roles import Role
 from sallyport_study import places
 from sallyport_study.places import InvalidNameError

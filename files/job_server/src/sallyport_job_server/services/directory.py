@@ -7,14 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sallyport_job_server.models import (
-    ConflictError,
-    Member,
-    NotFoundError,
-    Project,
-    User,
-    Workspace,
-)
+from sallyport_common.problems import ConflictError, NotFoundError
+from sallyport_job_server.models import Member, Project, User, Workspace
 from sallyport_job_server.roles import PROJECT_ROLES, Permission
 from sallyport_job_server.services import access, checks, clock
 from sallyport_job_server.services.repositories import Repositories

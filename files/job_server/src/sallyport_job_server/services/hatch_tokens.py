@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from itsdangerous import Signer
 
+from sallyport_common.problems import ForbiddenError, NotFoundError
 from sallyport_common.settings import Secret
-from sallyport_job_server.models import ForbiddenError, NotFoundError, User
+from sallyport_job_server.models import User
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access
 from sallyport_job_server.storage import backends

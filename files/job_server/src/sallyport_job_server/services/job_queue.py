@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from sqlalchemy.engine import Connection
 
+from sallyport_common.problems import NotFoundError
 from sallyport_common.protocol import CLASSIC_DATABASES, ERROR_ACTION
 from sallyport_common.schemas import fill
-from sallyport_job_server.models import Backend, Job, JobRequest, NotFoundError
+from sallyport_job_server.models import Backend, Job, JobRequest
 from sallyport_job_server.schemas.jobs import JobReport, ListedRequest, ListedWorkspace
 from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.storage import backends, projects, requests, tables

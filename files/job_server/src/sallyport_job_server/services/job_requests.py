@@ -7,16 +7,14 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
+from sallyport_common.problems import ForbiddenError, NotFoundError, Problem
 from sallyport_common.protocol import OPEN_STATES, State
 from sallyport_job_server.models import (
     CANCELLED,
     Backend,
-    ForbiddenError,
     Job,
     JobRequest,
-    NotFoundError,
     Outcome,
-    Problem,
     User,
     Workspace,
 )

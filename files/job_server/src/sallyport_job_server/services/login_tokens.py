@@ -14,9 +14,10 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
+from sallyport_common.problems import ForbiddenError, NotFoundError
 from sallyport_common.settings import Secret
 from sallyport_common.throttle import Throttle, account
-from sallyport_job_server.models import Backend, ForbiddenError, NotFoundError, User
+from sallyport_job_server.models import Backend, User
 from sallyport_job_server.roles import Permission, permissions_of
 from sallyport_job_server.schemas.releases import Person, PersonWorkspace, ProjectDetails
 from sallyport_job_server.services import clock

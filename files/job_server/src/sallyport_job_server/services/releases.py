@@ -9,18 +9,9 @@ from sqlalchemy.engine import Connection
 
 from sallyport_common.outputs import MAX_FILE_BYTES
 from sallyport_common.paths import UnsafePathError
+from sallyport_common.problems import ConflictError, ForbiddenError, NotFoundError, Problem
 from sallyport_common.tokens import is_ulid, new_ulid
-from sallyport_job_server.models import (
-    AlreadyUploadedError,
-    Backend,
-    ConflictError,
-    ForbiddenError,
-    NotFoundError,
-    Problem,
-    Release,
-    ReleaseFile,
-    User,
-)
+from sallyport_job_server.models import AlreadyUploadedError, Backend, Release, ReleaseFile, User
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.schemas.releases import TOO_LARGE, FileList, ListedFile
 from sallyport_job_server.services import access, clock

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.closed_git import ClosedGit, Credential, Fault, GitError, new_location
-from sallyport_job_server.models import Problem
+from sallyport_common.problems import Problem
 from sallyport_study import LARGEST_PROJECT_FILE, places
 from sallyport_study.places import InvalidNameError, Repository
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from sallyport_job_server.models import NotFoundError, Problem, ReleaseFile, Snapshot, User
+from sallyport_common.problems import NotFoundError, Problem
+from sallyport_job_server.models import ReleaseFile, Snapshot, User
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, clock
 from sallyport_job_server.storage import projects, releases, tables

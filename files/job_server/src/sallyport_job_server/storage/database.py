@@ -17,8 +17,8 @@ from sqlalchemy.sql import Select
 
 from sallyport_common import database
 from sallyport_common.errors import SallyportError
+from sallyport_common.problems import Problem, UnavailableError
 from sallyport_common.settings import Secret
-from sallyport_job_server.models import Problem, UnavailableError
 from sallyport_job_server.storage import address, tables
 
 MIGRATIONS = Path(__file__).parent / "migrations"

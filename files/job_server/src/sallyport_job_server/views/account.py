@@ -6,8 +6,8 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask.typing import ResponseReturnValue
 
 from sallyport_common.kept_forms import kept_forms
+from sallyport_common.problems import Problem, UnauthenticatedError
 from sallyport_common.web import check_csrf, client_address, local_path
-from sallyport_job_server.models import Problem, UnauthenticatedError
 from sallyport_job_server.services import one_time_codes
 from sallyport_job_server.views.context import (
     me,

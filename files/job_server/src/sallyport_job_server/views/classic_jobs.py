@@ -7,9 +7,10 @@ import json
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.problems import Problem
 from sallyport_common.protocol import LONGEST_WAIT, State
 from sallyport_common.schemas import FaultKind
-from sallyport_job_server.models import Backend, Problem, User
+from sallyport_job_server.models import Backend, User
 from sallyport_job_server.roles import PROJECT_ROLES, classic, permissions_of
 from sallyport_job_server.schemas import jobs as schemas
 from sallyport_job_server.services.backend_access import Scope

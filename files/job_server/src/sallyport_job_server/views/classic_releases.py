@@ -9,10 +9,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.http import http_date, parse_options_header
 
 from sallyport_common.outputs import MAX_FILE_BYTES
+from sallyport_common.problems import Problem
 from sallyport_common.protocol import parse_utc
 from sallyport_common.schemas import fill
 from sallyport_common.web import check_csrf
-from sallyport_job_server.models import AlreadyUploadedError, Backend, Problem, ReleaseFile, User
+from sallyport_job_server.models import AlreadyUploadedError, Backend, ReleaseFile, User
 from sallyport_job_server.schemas import releases as schemas
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.services.previews import IMAGES

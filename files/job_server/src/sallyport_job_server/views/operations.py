@@ -16,8 +16,8 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from sallyport_common import schemas
+from sallyport_common.problems import Problem
 from sallyport_common.schemas import Fault, FaultKind, FaultsError
-from sallyport_job_server.models import Problem
 from sallyport_job_server.schemas import Body
 
 MOST_FAULTS = 20

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.problems import NotFoundError
 from sallyport_common.web import check_csrf
-from sallyport_job_server.models import NotFoundError, ReleaseFile
+from sallyport_job_server.models import ReleaseFile
 from sallyport_job_server.services.previews import preview
 from sallyport_job_server.views.classic_releases import send
 from sallyport_job_server.views.context import me, services

@@ -8,8 +8,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
+from sallyport_common.problems import Problem
 from sallyport_common.web import check_csrf
-from sallyport_job_server.models import Problem
 from sallyport_job_server.roles import PROJECT_ROLES
 from sallyport_job_server.views.context import me, services
 from sallyport_study import ProjectError

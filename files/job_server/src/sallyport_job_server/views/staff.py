@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.problems import NotFoundError
 from sallyport_common.web import check_csrf
-from sallyport_job_server.models import NotFoundError
 from sallyport_job_server.roles import GLOBAL_ROLES, Permission, permissions_of
 from sallyport_job_server.services.audit import PAGE
 from sallyport_job_server.services.backend_access import Scope

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sallyport_common import throttle
+from sallyport_common.problems import ForbiddenError
 from sallyport_common.tokens import digest
-from sallyport_release_hatch.models import Identity, NotAllowedError
+from sallyport_release_hatch.models import Identity
 from sallyport_release_hatch.services.job_server import JobServer, JobServerUnreachableError
 from sallyport_release_hatch.storage.database import Database, FailedLogins, SessionRow
 
@@ -39,7 +40,7 @@ class Access:
         self._throttle = throttle.Throttle(FailedLogins(database), clock)
 
     def log_in(self, user: str, token: str, address: str) -> str:
-        """Return a new session's secret; raise NotAllowedError, TooManyError or Unreachable."""
+        """Return a new session's secret; raise ForbiddenError, TooManyError or Unreachable."""
         now, subjects = self._clock(), (throttle.account(user), throttle.address(address))
         self._throttle.check(*subjects)
         body = self._job_server.authenticate(user, token)
@@ -47,7 +48,7 @@ class Access:
             self._throttle.failed(*subjects)
             with self._database.write() as transaction:
                 transaction.record("-", "login_refused", subjects[0])
-            raise NotAllowedError("That name and log-in token were not accepted.")
+            raise ForbiddenError("That name and log-in token were not accepted.")
         secret = secrets.token_urlsafe(32)
         username = Identity.from_wire(body).username
         self._throttle.succeeded(subjects[0])
@@ -102,8 +103,8 @@ class Access:
                 transaction.record(row.username, event, f"user:{row.username}")
 
     def of_token_user(self, username: str) -> Identity:
-        """Return what the bearer of a signed token may do; raise NotAllowedError if nothing."""
+        """Return what the bearer of a signed token may do; raise ForbiddenError if nothing."""
         body = self._job_server.authorise(username)
         if body is None:
-            raise NotAllowedError("Forbidden")
+            raise ForbiddenError("Forbidden")
         return Identity.from_wire(body)

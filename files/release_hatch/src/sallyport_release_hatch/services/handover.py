@@ -5,13 +5,9 @@ from __future__ import annotations
 import logging
 
 from sallyport_common.manifests import ApprovedFile, ApprovedManifest, ManifestError
+from sallyport_common.problems import ConflictError, NotFoundError
 from sallyport_disclosure.policy import Policy
-from sallyport_release_hatch.models import (
-    NotFoundError,
-    ReleaseRequest,
-    RequestState,
-    WrongStateError,
-)
+from sallyport_release_hatch.models import ReleaseRequest, RequestState
 from sallyport_release_hatch.services import events
 from sallyport_release_hatch.storage.database import Database
 from sallyport_release_hatch.storage.frozen import ApprovedTree, DamagedFileError, FrozenFiles
@@ -97,14 +93,14 @@ class Handover:
             transaction.record(PUBLISHER, "file_upload", identifier, files=names, file_id=file_id)
 
     def released(self, identifier: str) -> None:
-        """Note that all has arrived; raise WrongStateError while a file is missing."""
+        """Note that all has arrived; raise ConflictError while a file is missing."""
         with self._database.write() as transaction:
             request = transaction.requests.get(identifier)
             _expect_handed_over(request)
             if request.state is RequestState.RELEASED:
                 return
             if not all(file.uploaded for file in request.files):
-                raise WrongStateError("Not every file of the request was reported.")
+                raise ConflictError("Not every file of the request was reported.")
             transaction.requests.change(identifier, state=RequestState.RELEASED.value, problem=None)
             transaction.record(PUBLISHER, "request_release", identifier)
             events.queue(transaction, "released", request, request.decided_by or request.author)
@@ -121,4 +117,4 @@ class Handover:
 
 def _expect_handed_over(request: ReleaseRequest) -> None:
     if request.state not in (RequestState.APPROVED, RequestState.RELEASED):
-        raise WrongStateError(f"The request is {request.state.value.lower()}.")
+        raise ConflictError(f"The request is {request.state.value.lower()}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sallyport_common.problems import ConflictError, ForbiddenError, NotFoundError
 from sallyport_common.protocol import utc_now_text
 from sallyport_common.tokens import new_ulid
 from sallyport_disclosure.engine import check_file
@@ -13,14 +14,11 @@ from sallyport_release_hatch.models import (
     AUTHOR_STATES,
     BadInputError,
     Identity,
-    NotAllowedError,
-    NotFoundError,
     ReleaseRequest,
     RequestFile,
     RequestState,
     Vote,
     WorkspaceFile,
-    WrongStateError,
     check_length,
 )
 from sallyport_release_hatch.services import events
@@ -101,7 +99,7 @@ class Requesting:
         if not author.may_view(workspace):
             raise NotFoundError(f"Workspace {workspace} not found")
         if not author.may_author(workspace):
-            raise NotAllowedError("You may not ask for releases from this workspace.")
+            raise ForbiddenError("You may not ask for releases from this workspace.")
 
     def _chosen(
         self, workspace: str, names: Sequence[str], hashes: dict[str, str]
@@ -194,7 +192,7 @@ class Requesting:
         with self._database.write() as transaction:
             request = _own(transaction, author, identifier)
             if not author.may_author(request.workspace):
-                raise NotAllowedError("You may not ask for releases from this workspace.")
+                raise ForbiddenError("You may not ask for releases from this workspace.")
             text = Description(request.purpose, request.context, request.controls)
             if text.missing():
                 raise BadInputError(text.missing())
@@ -222,7 +220,7 @@ def _own(transaction: Transaction, author: Identity, identifier: str) -> Release
     if request.author != author.username:
         if not author.may_view(request.workspace):
             raise NotFoundError(f"There is no request {identifier}.")
-        raise NotAllowedError("Only its author may do this to a request.")
+        raise ForbiddenError("Only its author may do this to a request.")
     if request.state not in AUTHOR_STATES:
-        raise WrongStateError(f"The request is {request.state.value.lower()}; it is not yours now.")
+        raise ConflictError(f"The request is {request.state.value.lower()}; it is not yours now.")
     return request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sallyport_common.problems import ConflictError, ForbiddenError, NotFoundError
 from sallyport_common.protocol import utc_now_text
 from sallyport_disclosure.engine import check_file
 from sallyport_disclosure.policy import Policy
@@ -14,12 +15,9 @@ from sallyport_release_hatch.models import (
     BadInputError,
     Decision,
     Identity,
-    NotAllowedError,
-    NotFoundError,
     ReleaseRequest,
     RequestState,
     Vote,
-    WrongStateError,
     check_length,
 )
 from sallyport_release_hatch.services import events
@@ -121,7 +119,7 @@ class Reviewing:
                 or request.author in request.approvers(file.id)
             ]
             if undecided:
-                raise WrongStateError(f"Not approved by two checkers: {', '.join(undecided)}.")
+                raise ConflictError(f"Not approved by two checkers: {', '.join(undecided)}.")
             self._check_again(request)
             self._decide(transaction, request, RequestState.APPROVED, checker)
             transaction.record(
@@ -168,7 +166,7 @@ class Reviewing:
         **values: object,
     ) -> None:
         if state not in TRANSITIONS[request.state]:
-            raise WrongStateError(f"The request is {request.state.value.lower()}.")
+            raise ConflictError(f"The request is {request.state.value.lower()}.")
         transaction.requests.change(request.id, state=state.value, **values)
 
 
@@ -188,7 +186,7 @@ def _for_review(
     if not checker.may_view(request.workspace):
         raise NotFoundError(f"There is no request {identifier}.")
     if not checker.may_review(request.author):
-        raise NotAllowedError("Only an output checker who is not the author may do this.")
+        raise ForbiddenError("Only an output checker who is not the author may do this.")
     if request.state not in states:
-        raise WrongStateError(f"The request is {request.state.value.lower()}.")
+        raise ConflictError(f"The request is {request.state.value.lower()}.")
     return request

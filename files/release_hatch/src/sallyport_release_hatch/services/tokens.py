@@ -11,17 +11,17 @@ from urllib.parse import urlsplit
 
 from itsdangerous import BadSignature, Signer
 
-from sallyport_release_hatch.models import HatchError
+from sallyport_common.problems import Problem
 
 SALT = b"hatch"
 FURTHEST = timedelta(minutes=60)
 
 
-class TokenForbiddenError(HatchError):
+class TokenForbiddenError(Problem):
     """The token is forged, or is not for this place."""
 
 
-class TokenExpiredError(HatchError):
+class TokenExpiredError(Problem):
     """The token is genuine and no longer, or not yet usefully, valid."""
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sallyport_common.problems import NotFoundError
 from sallyport_release_hatch.models import (
     BLIND_STATES,
     REVIEW_STATES,
     Comment,
     Identity,
-    NotFoundError,
     ReleaseRequest,
     RequestFile,
     RequestState,

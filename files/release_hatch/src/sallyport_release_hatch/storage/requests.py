@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, delete, func, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
+from sallyport_common.problems import NotFoundError
 from sallyport_common.protocol import utc_now_text
 from sallyport_disclosure.findings import Finding
 from sallyport_release_hatch.models import (
     ACTIVE_STATES,
     Comment,
-    NotFoundError,
     ReleaseRequest,
     RequestFile,
     RequestState,

@@ -12,8 +12,8 @@ from sallyport_common.manifests import ManifestError, Output, WorkspaceManifest,
 from sallyport_common.names import WORKSPACE
 from sallyport_common.outputs import MAX_FILE_BYTES, METADATA_FOLDER, PrivacyLevel
 from sallyport_common.paths import UnsafePathError, check_relative, open_beneath
-from sallyport_common.problems import UnavailableError
-from sallyport_release_hatch.models import NotFoundError, WorkspaceFile
+from sallyport_common.problems import NotFoundError, UnavailableError
+from sallyport_release_hatch.models import WorkspaceFile
 
 LOG_PART = 256 * 1024
 """Bytes of a log that are read at once, from its end or its beginning."""

@@ -11,11 +11,10 @@ from http import HTTPStatus
 from flask import Blueprint, Response, g, make_response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.problems import ForbiddenError, NotFoundError
 from sallyport_release_hatch import schemas
 from sallyport_release_hatch.models import (
     BadInputError,
-    NotAllowedError,
-    NotFoundError,
     ReleaseRequest,
     RequestFile,
     RequestState,
@@ -169,7 +168,7 @@ def upload(workspace: str, identifier: str) -> ResponseReturnValue:
     while True:
         found = _request(workspace, identifier)
         if found.state not in (RequestState.APPROVED, RequestState.RELEASED):
-            raise NotAllowedError("The release was not approved yet.")
+            raise ForbiddenError("The release was not approved yet.")
         file = _file(found, name)
         if file.uploaded:
             return _uploaded(file)

@@ -9,14 +9,15 @@ from typing import Any
 from flask import Response, request
 
 from sallyport_common import schemas
+from sallyport_common.problems import Problem
 from sallyport_common.schemas import Fault, FaultKind, FaultsError
-from sallyport_release_hatch.models import BadInputError, HatchError, RequestFile
+from sallyport_release_hatch.models import BadInputError, RequestFile
 from sallyport_release_hatch.schemas import FileList, Review
 
 VOTES = {"APPROVED": "APPROVED", "REJECTED": "CHANGES_REQUESTED"}
 
 
-class BodyError(HatchError):
+class BodyError(Problem):
     """A body does not have the form of its type; `detail` names every fault as clients know it."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:

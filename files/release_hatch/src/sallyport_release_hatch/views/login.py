@@ -8,9 +8,8 @@ from flask import Blueprint, g, redirect, render_template, request, session, url
 from flask.typing import ResponseReturnValue
 
 from sallyport_common.kept_forms import kept_forms
-from sallyport_common.problems import Problem
+from sallyport_common.problems import ForbiddenError, Problem
 from sallyport_common.web import check_csrf, client_address, local_path
-from sallyport_release_hatch.models import NotAllowedError
 from sallyport_release_hatch.views import hatch
 
 blueprint = Blueprint("login", __name__)
@@ -36,7 +35,7 @@ def log_in() -> ResponseReturnValue:
     token = " ".join(request.form.get("token", "").split())
     try:
         if not user or not token:
-            raise NotAllowedError("Enter your name and the three words.")
+            raise ForbiddenError("Enter your name and the three words.")
         secret = hatch().access.log_in(user, token, client_address())
     except Problem as error:
         sealed = request.form.get("kept", "")

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
-from sallyport_release_hatch.models import NotFoundError, WrongStateError
+from sallyport_common.problems import ConflictError, NotFoundError
 from sallyport_release_hatch.views import hatch
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/requests/<identifier>")
@@ -63,7 +63,7 @@ def not_found(error: NotFoundError) -> ResponseReturnValue:
     return {"detail": str(error)}, HTTPStatus.NOT_FOUND
 
 
-@blueprint.errorhandler(WrongStateError)
-def conflict(error: WrongStateError) -> ResponseReturnValue:
+@blueprint.errorhandler(ConflictError)
+def conflict(error: ConflictError) -> ResponseReturnValue:
     """Answer 409 in the publisher's form."""
     return {"detail": str(error)}, HTTPStatus.CONFLICT
