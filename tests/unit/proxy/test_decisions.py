@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from tests.unit.proxy.rig import Rig
 
-from sallyport_proxy.models import Asked, Meaning, Reason, Refusal
+from sallyport_proxy.models import ClientRequest, Grant, Reason, Refusal
 from sallyport_proxy.services.recorder import FOLD_SECONDS, Recorder
 from sallyport_proxy.storage.decisions import CURRENT, DecisionLog
 
-ASKED = Asked("GET", "archive.example", "/x", {}, "10.77.1.40")
+ASKED = ClientRequest("GET", "archive.example", "/x", {}, "10.77.1.40")
 
 
 @pytest.fixture
@@ -102,9 +102,9 @@ class TestRecorder:
     def test_each_grant_is_a_row(self, tmp_path: Path) -> None:
         log = DecisionLog(tmp_path, 1000, 2)
         recorder = Recorder(log)
-        meaning = Meaning("archive", "index", "debian", "dists/bookworm/InRelease", 3)
+        grant = Grant("archive", "index", "debian", "dists/bookworm/InRelease", 3)
         for _ in range(3):
-            recorder.granted(ASKED, meaning, "id")
+            recorder.granted(ASKED, grant, "id")
         row = log.last_rows(1)[0]
         assert (row["seq"], row["object"], row["data"]["rule"]) == (3, "archive:debian", 3)
         log.close()

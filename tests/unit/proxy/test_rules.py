@@ -10,10 +10,10 @@ import pytest
 from tests.unit.proxy.rig import CLIENT, HOSTS, Rig, Upstreams, write_policy
 
 from sallyport_common.names import matches_glob
-from sallyport_proxy.models import MESSAGES, Asked, Reason, Refusal
+from sallyport_proxy.models import MESSAGES, ClientRequest, Reason, Refusal
 from sallyport_proxy.policy import Policy
 from sallyport_proxy.services.canonical import split_target
-from sallyport_proxy.services.gate import understand
+from sallyport_proxy.services.gate import authorise
 from sallyport_proxy.services.policy_file import load_policy
 
 STUDY = "/demo-org/demo-study"
@@ -31,30 +31,30 @@ def policy(tmp_path_factory: pytest.TempPathFactory, idle_upstreams: Upstreams) 
     return load_policy(path)
 
 
-def asked(kind: str, target: str, method: str = "GET") -> Asked:
+def request(kind: str, target: str, method: str = "GET") -> ClientRequest:
     """Return a request as it would arrive."""
-    return Asked(method, HOSTS[kind], target, {}, CLIENT)
+    return ClientRequest(method, HOSTS[kind], target, {}, CLIENT)
 
 
-GIT = asked("git", REFS)
-FETCH = replace(asked("git", f"{STUDY}/git-upload-pack", "POST"), headers=PACK)
-MANIFEST = asked("registry", f"{IMAGE}/manifests/v2")
-BLOB = asked("registry", f"{IMAGE}/blobs/{DIGEST}")
-INDEX = asked("archive", "/debian/dists/bookworm/InRelease")
-PACKAGE = asked("archive", "/debian/pool/main/h/hello/hello_2.10-3_amd64.deb")
+GIT = request("git", REFS)
+FETCH = replace(request("git", f"{STUDY}/git-upload-pack", "POST"), headers=PACK)
+MANIFEST = request("registry", f"{IMAGE}/manifests/v2")
+BLOB = request("registry", f"{IMAGE}/blobs/{DIGEST}")
+INDEX = request("archive", "/debian/dists/bookworm/InRelease")
+PACKAGE = request("archive", "/debian/pool/main/h/hello/hello_2.10-3_amd64.deb")
 
 
 @pytest.mark.parametrize("request_", [GIT, FETCH, MANIFEST, BLOB, INDEX, PACKAGE])
-def test_each_allowed_request_is_understood(policy: Policy, request_: Asked) -> None:
-    assert understand(policy, request_).kind in {"git", "registry", "archive"}
+def test_each_allowed_request_is_granted(policy: Policy, request_: ClientRequest) -> None:
+    assert authorise(policy, request_).kind in {"git", "registry", "archive"}
 
 
 def test_the_longest_name_is_understood(policy: Policy) -> None:
     longest = replace(MANIFEST, target=f"/v2/opensafely-core/{'x' * 184}/manifests/v2")
-    assert understand(policy, longest).name.endswith("x" * 184)
+    assert authorise(policy, longest).name.endswith("x" * 184)
 
 
-def git(target: str) -> Asked:
+def git(target: str) -> ClientRequest:
     """Return the discovery of references with another address."""
     return replace(GIT, target=target)
 
@@ -121,9 +121,9 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("request_", "reason"), CHANGES)
-def test_one_change_is_refused(policy: Policy, request_: Asked, reason: str) -> None:
+def test_one_change_is_refused(policy: Policy, request_: ClientRequest, reason: str) -> None:
     with pytest.raises(Refusal) as refused:
-        understand(policy, request_)
+        authorise(policy, request_)
     assert refused.value.reason == reason
 
 

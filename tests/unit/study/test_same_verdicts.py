@@ -12,9 +12,9 @@ from sallyport_common.manifests import WorkspaceManifest, workspace
 from sallyport_common.problems import Problem
 from sallyport_job_server.services import checks
 from sallyport_job_server.services.repositories import Repositories
-from sallyport_proxy.models import Asked, Refusal
+from sallyport_proxy.models import ClientRequest, Refusal
 from sallyport_proxy.policy import GitPolicy, GitRule, Policy
-from sallyport_proxy.services.git_rules import understand
+from sallyport_proxy.services.git_rules import authorise
 from sallyport_release_hatch.storage.workspaces import Workspaces
 from sallyport_runner.services.git import CodeError
 from sallyport_runner.services.git import check as runner_check
@@ -51,7 +51,7 @@ def proxy(path: str) -> str | None:
     policy = Policy(1, git)
     target = f"/{path}/info/refs?service=git-upload-pack"
     try:
-        return understand(policy, git, Asked("GET", "proxy", target, {}, "10.0.0.1")).name
+        return authorise(policy, git, ClientRequest("GET", "proxy", target, {}, "10.0.0.1")).name
     except Refusal:
         return None
 

@@ -127,7 +127,7 @@ class Refusal(SallyportError):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClientRequest:
     """A request as it arrived: raw target, headers of the allow list in lower case, body."""
 
     method: str
@@ -140,8 +140,8 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """What an allowed request asks for, built from its parsed parts."""
+class Grant:
+    """What an allowed request may do, built from its parsed parts."""
 
     kind: Kind
     action: str

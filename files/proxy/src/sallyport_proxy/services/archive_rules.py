@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sallyport_proxy.models import Asked, Meaning, Reason, Refusal
+from sallyport_proxy.models import ClientRequest, Grant, Reason, Refusal
 from sallyport_proxy.policy import ArchivePolicy, Policy
 from sallyport_proxy.services.canonical import no_body, no_query, only, split_target
 
@@ -16,14 +16,14 @@ ESCAPES = "+~:^="
 """Characters that apt writes as %XX."""
 
 
-def understand(policy: Policy, archives: ArchivePolicy, asked: Asked) -> Meaning:
-    """Return what an allowed package request means; raise Refusal for everything else.
+def authorise(policy: Policy, archives: ArchivePolicy, request: ClientRequest) -> Grant:
+    """Return the grant of an allowed package request; raise Refusal for everything else.
 
     `reference` is the path below the archive.
     """
-    only(asked.method, "GET", "HEAD")
-    no_body(asked.body)
-    path, query = split_target(asked.target, ESCAPES)
+    only(request.method, "GET", "HEAD")
+    no_body(request.body)
+    path, query = split_target(request.target, ESCAPES)
     no_query(query)
     address = ADDRESS.fullmatch(path)
     if not address:
@@ -36,7 +36,7 @@ def understand(policy: Policy, archives: ArchivePolicy, asked: Asked) -> Meaning
     rule = archives.allow[index]
     if address["suite"] and address["suite"] not in rule.suites:
         raise Refusal(Reason.SUITE)
-    if not policy.group_allows(rule.clients, asked.address):
+    if not policy.group_allows(rule.clients, request.address):
         raise Refusal(Reason.CLIENT_UNKNOWN)
     action = "index" if address["suite"] else "package"
-    return Meaning("archive", action, rule.name, path.removeprefix(f"/{rule.name}/"), index)
+    return Grant("archive", action, rule.name, path.removeprefix(f"/{rule.name}/"), index)

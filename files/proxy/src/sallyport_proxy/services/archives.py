@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import requests
 
-from sallyport_proxy.models import Answer, Asked, Meaning, Reason, Refusal
+from sallyport_proxy.models import Answer, ClientRequest, Grant, Reason, Refusal
 from sallyport_proxy.policy import ArchivePolicy, Limits
 from sallyport_proxy.services.keeper import Keeper, length
 from sallyport_proxy.services.upstream import Upstream
@@ -34,16 +34,16 @@ class Archives:
         self._upstream, self._keeper = upstream, keeper
 
     def fetch(
-        self, archives: ArchivePolicy, limits: Limits, meaning: Meaning, asked: Asked
+        self, archives: ArchivePolicy, limits: Limits, grant: Grant, request: ClientRequest
     ) -> Answer:
         """Return an index or a package; raise Refusal where the archive has none."""
-        url = f"{archives.allow[meaning.rule].upstream}/{meaning.reference}"
-        key = f"archives/{meaning.name}/{meaning.reference}"
-        held = self._keeper.held(key, HELD) if meaning.action == "package" else None
+        url = f"{archives.allow[grant.rule].upstream}/{grant.reference}"
+        key = f"archives/{grant.name}/{grant.reference}"
+        held = self._keeper.held(key, HELD) if grant.action == "package" else None
         if held:
             return held
-        if meaning.action == "index" or asked.method == "HEAD" or "range" in asked.headers:
-            return self._relayed(url, limits, asked)
+        if grant.action == "index" or request.method == "HEAD" or "range" in request.headers:
+            return self._relayed(url, limits, request)
         return self._keeper.fetch(
             key, HELD, lambda: self._open("GET", url, {}), _headers, _whole, limits.package
         )
@@ -57,9 +57,9 @@ class Archives:
         missing = status in MISSING
         raise Refusal(Reason.NOT_FOUND if missing else Reason.UPSTREAM_UNAVAILABLE, status)
 
-    def _relayed(self, url: str, limits: Limits, asked: Asked) -> Answer:
-        headers = {name: asked.headers[name] for name in ASKED_ON if name in asked.headers}
-        response = self._open(asked.method, url, headers)
+    def _relayed(self, url: str, limits: Limits, request: ClientRequest) -> Answer:
+        headers = {name: request.headers[name] for name in ASKED_ON if name in request.headers}
+        response = self._open(request.method, url, headers)
         return Answer(
             response.status_code,
             _headers(response),

@@ -1,4 +1,4 @@
-"""The gate: a request gets its meaning from the policy, or a refusal; then it is carried out."""
+"""The gate: a request gets a grant from the policy, or a refusal; then it is served."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import json
 from datetime import UTC, datetime
 
-from sallyport_proxy.models import Answer, Asked, Kind, Meaning, Reason, Refusal
+from sallyport_proxy.models import Answer, ClientRequest, Grant, Kind, Reason, Refusal
 from sallyport_proxy.policy import Policy
 from sallyport_proxy.services import archive_rules, git_rules, registry_rules
 from sallyport_proxy.services.archives import Archives
@@ -38,39 +38,39 @@ class Gate:
         """Return the policy in force now; one request uses one policy throughout."""
         return self._keeper.current()
 
-    def carry_out(self, policy: Policy, meaning: Meaning, asked: Asked) -> Answer:
+    def serve(self, policy: Policy, grant: Grant, request: ClientRequest) -> Answer:
         """Fetch what was granted; raise Refusal where it cannot be fetched."""
-        if meaning.kind == "git":
-            return self._git(policy, meaning, asked)
-        if meaning.kind == "registry":
-            return self._registry(policy, meaning, asked)
+        if grant.kind == "git":
+            return self._git(policy, grant, request)
+        if grant.kind == "registry":
+            return self._registry(policy, grant, request)
         if policy.archives is None:
             raise Refusal(Reason.HOST_UNKNOWN)
-        return self._archives.fetch(policy.archives, policy.limits, meaning, asked)
+        return self._archives.fetch(policy.archives, policy.limits, grant, request)
 
-    def _git(self, policy: Policy, meaning: Meaning, asked: Asked) -> Answer:
+    def _git(self, policy: Policy, grant: Grant, request: ClientRequest) -> Answer:
         if policy.git is None:
             raise Refusal(Reason.HOST_UNKNOWN)
-        if meaning.action == "robots":
+        if grant.action == "robots":
             return Answer(200, {"Content-Type": "text/plain"}, ROBOTS)
-        body = plain_body(asked, policy.limits)
-        mirror, cache = self._mirrors.path(meaning.name), "replica"
-        if meaning.action == "refs" or not mirror.is_dir():
-            cache = self._mirrors.refresh(policy.git, meaning.name)
-        damaged = functools.partial(self._mirrors.mark_damaged, meaning.name)
-        answer = self._backend.serve(mirror, meaning, asked, body, damaged)
+        body = plain_body(request, policy.limits)
+        mirror, cache = self._mirrors.path(grant.name), "replica"
+        if grant.action == "refs" or not mirror.is_dir():
+            cache = self._mirrors.refresh(policy.git, grant.name)
+        damaged = functools.partial(self._mirrors.mark_damaged, grant.name)
+        answer = self._backend.serve(mirror, grant, request, body, damaged)
         answer.cache = cache
         return answer
 
-    def _registry(self, policy: Policy, meaning: Meaning, asked: Asked) -> Answer:
+    def _registry(self, policy: Policy, grant: Grant, request: ClientRequest) -> Answer:
         registry = policy.registry
         if registry is None:
             raise Refusal(Reason.HOST_UNKNOWN)
-        if meaning.action == "manifest":
-            return self._manifests.fetch(registry, policy.limits, meaning, asked)
-        if meaning.action == "blob":
-            return self._blobs.fetch(registry, policy.limits, meaning, asked)
-        return _token() if meaning.action == "token" else _ping(registry.host, asked)
+        if grant.action == "manifest":
+            return self._manifests.fetch(registry, policy.limits, grant, request)
+        if grant.action == "blob":
+            return self._blobs.fetch(registry, policy.limits, grant, request)
+        return _token() if grant.action == "token" else _ping(registry.host, request)
 
 
 def kind_of(policy: Policy, host: str) -> Kind:
@@ -84,22 +84,22 @@ def kind_of(policy: Policy, host: str) -> Kind:
     return "none"
 
 
-def understand(policy: Policy, asked: Asked) -> Meaning:
-    """Return what an allowed request means; raise Refusal for every other one."""
-    kind = kind_of(policy, asked.host)
+def authorise(policy: Policy, request: ClientRequest) -> Grant:
+    """Return the grant of an allowed request; raise Refusal for every other one."""
+    kind = kind_of(policy, request.host)
     if kind == "git" and policy.git:
-        return git_rules.understand(policy, policy.git, asked)
+        return git_rules.authorise(policy, policy.git, request)
     if kind == "registry" and policy.registry:
-        return registry_rules.understand(policy, policy.registry, asked)
+        return registry_rules.authorise(policy, policy.registry, request)
     if kind == "archive" and policy.archives:
-        return archive_rules.understand(policy, policy.archives, asked)
+        return archive_rules.authorise(policy, policy.archives, request)
     raise Refusal(Reason.HOST_UNKNOWN)
 
 
-def _ping(host: str, asked: Asked) -> Answer:
+def _ping(host: str, request: ClientRequest) -> Answer:
     """Answer the version check; clients without a token are sent to the proxy's own endpoint."""
     headers = {"Content-Type": "application/json"}
-    if asked.has_token:
+    if request.has_token:
         return Answer(200, headers, b"{}")
     challenge = f'Bearer realm="https://{host}/token",service="{host}"'
     errors = [{"code": "UNAUTHORIZED", "message": "authentication required", "detail": None}]

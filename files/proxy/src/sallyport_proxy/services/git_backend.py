@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from sallyport_common.closed_git import ClosedGit, Fault, classify
-from sallyport_proxy.models import Answer, Asked, Meaning, Reason, Refusal
+from sallyport_proxy.models import Answer, ClientRequest, Grant, Reason, Refusal
 from sallyport_proxy.policy import Limits
 from sallyport_proxy.services.git_rules import PACK_REQUEST, UPLOAD_PACK
 
@@ -43,8 +43,8 @@ class GitBackend:
     def serve(
         self,
         mirror: Path,
-        meaning: Meaning,
-        asked: Asked,
+        grant: Grant,
+        request: ClientRequest,
         body: bytes,
         damaged: Callable[[], None] = lambda: None,
     ) -> Answer:
@@ -57,7 +57,7 @@ class GitBackend:
             errors = stack.enter_context(tempfile.TemporaryFile())
             stdin.write(body)
             stdin.seek(0)
-            env = self._git.environment(CONFIGURATION) | _cgi(mirror, meaning, asked, len(body))
+            env = self._git.environment(CONFIGURATION) | _cgi(mirror, grant, request, len(body))
             process = stack.enter_context(
                 self._git.running(["http-backend"], env, stdin, stderr=errors)
             )
@@ -83,13 +83,13 @@ def _failed(process: subprocess.Popen[bytes], errors: IO[bytes]) -> bool:
     return bool(process.returncode) and classify(text) is Fault.DAMAGED
 
 
-def plain_body(asked: Asked, limits: Limits) -> bytes:
+def plain_body(request: ClientRequest, limits: Limits) -> bytes:
     """Return the body, decompressed within its limit; raise Refusal where it is too large."""
-    if asked.headers.get("content-encoding") != "gzip":
-        return asked.body
+    if request.headers.get("content-encoding") != "gzip":
+        return request.body
     reader = zlib.decompressobj(wbits=31)
     try:
-        body = reader.decompress(asked.body, limits.git_decoded_body + 1)
+        body = reader.decompress(request.body, limits.git_decoded_body + 1)
     except zlib.error:
         raise Refusal(Reason.BODY_PARSE) from None
     if len(body) > limits.git_decoded_body:
@@ -99,8 +99,8 @@ def plain_body(asked: Asked, limits: Limits) -> bytes:
     return body
 
 
-def _cgi(mirror: Path, meaning: Meaning, asked: Asked, length: int) -> dict[str, str]:
-    refs = meaning.action == "refs"
+def _cgi(mirror: Path, grant: Grant, request: ClientRequest, length: int) -> dict[str, str]:
+    refs = grant.action == "refs"
     variables = {
         "GIT_PROJECT_ROOT": str(mirror),
         "GIT_HTTP_EXPORT_ALL": "1",
@@ -110,8 +110,8 @@ def _cgi(mirror: Path, meaning: Meaning, asked: Asked, length: int) -> dict[str,
         "CONTENT_TYPE": "" if refs else PACK_REQUEST,
         "CONTENT_LENGTH": str(length),
     }
-    if asked.headers.get("git-protocol"):
-        variables["GIT_PROTOCOL"] = asked.headers["git-protocol"]
+    if request.headers.get("git-protocol"):
+        variables["GIT_PROTOCOL"] = request.headers["git-protocol"]
     return variables
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sallyport_proxy.models import Asked, Meaning, Reason, Refusal
+from sallyport_proxy.models import ClientRequest, Grant, Reason, Refusal
 from sallyport_proxy.policy import GitPolicy, Policy
 from sallyport_proxy.services.canonical import no_body, no_query, only, parameters, split_target
 from sallyport_study.places import InvalidNameError, Repository
@@ -15,29 +15,29 @@ PACK_REQUEST = "application/x-git-upload-pack-request"
 UPLOAD_PACK = "git-upload-pack"
 
 
-def understand(policy: Policy, git: GitPolicy, asked: Asked) -> Meaning:
-    """Return what an allowed git request means; raise Refusal for everything else."""
-    path, query = split_target(asked.target)
+def authorise(policy: Policy, git: GitPolicy, request: ClientRequest) -> Grant:
+    """Return the grant of an allowed git request; raise Refusal for everything else."""
+    path, query = split_target(request.target)
     if path == "/robots.txt":
-        only(asked.method, "GET", "HEAD")
+        only(request.method, "GET", "HEAD")
         no_query(query)
-        no_body(asked.body)
-        return Meaning("git", "robots")
+        no_body(request.body)
+        return Grant("git", "robots")
     address = ADDRESS.fullmatch(path)
     if not address:
         raise Refusal(Reason.PATH_SHAPE)
     repository = _repository(address["path"])
-    action = _action(address["call"], query, asked)
-    if len(asked.body) > policy.limits.git_body:
+    action = _action(address["call"], query, request)
+    if len(request.body) > policy.limits.git_body:
         raise Refusal(Reason.BODY_LIMIT)
-    if asked.headers.get("git-protocol", "") not in PROTOCOLS:
+    if request.headers.get("git-protocol", "") not in PROTOCOLS:
         raise Refusal(Reason.HEADER)
     if repository.forge not in git.forges:
         raise Refusal(Reason.FORGE_UNKNOWN)
-    rule = _rule(policy, git, repository.owner, repository.name, asked.address)
+    rule = _rule(policy, git, repository.owner, repository.name, request.address)
     owner, name = git.allow[rule].spelling(repository.owner, repository.name)
     spelled = Repository(repository.forge, owner, name)
-    return Meaning("git", action, spelled.path, rule=rule)
+    return Grant("git", action, spelled.path, rule=rule)
 
 
 def _repository(path: str) -> Repository:
@@ -47,20 +47,20 @@ def _repository(path: str) -> Repository:
         raise Refusal(Reason.PATH_SHAPE) from None
 
 
-def _action(call: str, query: str | None, asked: Asked) -> str:
+def _action(call: str, query: str | None, request: ClientRequest) -> str:
     if call == "git-receive-pack":
         raise Refusal(Reason.SERVICE)
     if call == "info/refs":
-        only(asked.method, "GET", "HEAD")
-        no_body(asked.body)
+        only(request.method, "GET", "HEAD")
+        no_body(request.body)
         if parameters(query, {"service"}).get("service") != UPLOAD_PACK:
             raise Refusal(Reason.SERVICE)
         return "refs"
-    only(asked.method, "POST")
+    only(request.method, "POST")
     no_query(query)
-    if asked.headers.get("content-type") != PACK_REQUEST:
+    if request.headers.get("content-type") != PACK_REQUEST:
         raise Refusal(Reason.BODY_TYPE)
-    if asked.headers.get("content-encoding", "") not in {"", "gzip", "identity"}:
+    if request.headers.get("content-encoding", "") not in {"", "gzip", "identity"}:
         raise Refusal(Reason.HEADER)
     return "pack"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import requests
 
-from sallyport_proxy.models import Answer, Asked, Meaning, Reason, Refusal
+from sallyport_proxy.models import Answer, ClientRequest, Grant, Reason, Refusal
 from sallyport_proxy.policy import Limits, RegistryPolicy
 from sallyport_proxy.services.keeper import Keeper, length
 from sallyport_proxy.services.registry_client import RegistryClient
@@ -43,25 +43,25 @@ class Manifests:
         self._tags: dict[TagKey, tuple[str, float]] = {}
 
     def fetch(
-        self, registry: RegistryPolicy, limits: Limits, meaning: Meaning, asked: Asked
+        self, registry: RegistryPolicy, limits: Limits, grant: Grant, request: ClientRequest
     ) -> Answer:
         """Return a manifest by digest or tag; raise Refusal if it is absent or invalid."""
-        accept = asked.headers.get("accept", "*/*")
-        if DIGEST.fullmatch(meaning.reference):
-            held = self._held(meaning.reference, "hit")
-            return held or self._fetch(registry, limits, meaning, accept)
-        return self._tagged(registry, limits, meaning, accept)
+        accept = request.headers.get("accept", "*/*")
+        if DIGEST.fullmatch(grant.reference):
+            held = self._held(grant.reference, "hit")
+            return held or self._fetch(registry, limits, grant, accept)
+        return self._tagged(registry, limits, grant, accept)
 
     def _tagged(
-        self, registry: RegistryPolicy, limits: Limits, meaning: Meaning, accept: str
+        self, registry: RegistryPolicy, limits: Limits, grant: Grant, accept: str
     ) -> Answer:
-        key = (registry.upstream, meaning.name, meaning.reference, accept)
+        key = (registry.upstream, grant.name, grant.reference, accept)
         digest, expires = self._tags.get(key, ("", 0.0))
         held = self._held(digest, "hit" if self._clock() < expires else "stale")
         if held and held.cache == "hit":
             return held
         try:
-            answer = self._fetch(registry, limits, meaning, accept)
+            answer = self._fetch(registry, limits, grant, accept)
         except Refusal as refusal:
             if held and refusal.reason == Reason.UPSTREAM_UNAVAILABLE:
                 return held
@@ -79,16 +79,14 @@ class Manifests:
             return None
         return _answer(path.read_bytes(), kind.read_text("ascii"), digest, cache)
 
-    def _fetch(
-        self, registry: RegistryPolicy, limits: Limits, meaning: Meaning, accept: str
-    ) -> Answer:
-        place = f"manifests/{meaning.reference}"
-        response = self._client.open(registry, "GET", meaning.name, place, accept)
+    def _fetch(self, registry: RegistryPolicy, limits: Limits, grant: Grant, accept: str) -> Answer:
+        place = f"manifests/{grant.reference}"
+        response = self._client.open(registry, "GET", grant.name, place, accept)
         body = self._upstream.read(response, limits.manifest)
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         declared = response.headers.get("Docker-Content-Digest", digest)
-        by_digest = DIGEST.fullmatch(meaning.reference)
-        if digest != declared or (by_digest and digest != meaning.reference):
+        by_digest = DIGEST.fullmatch(grant.reference)
+        if digest != declared or (by_digest and digest != grant.reference):
             raise Refusal(Reason.DIGEST_MISMATCH, response.status_code)
         kind = _media_type(body, response)
         for suffix, data in ((".type", kind.encode("ascii")), ("", body)):
@@ -105,10 +103,10 @@ class Blobs:
         self._client, self._keeper = client, keeper
 
     def fetch(
-        self, registry: RegistryPolicy, limits: Limits, meaning: Meaning, asked: Asked
+        self, registry: RegistryPolicy, limits: Limits, grant: Grant, request: ClientRequest
     ) -> Answer:
         """Return a blob: a held file, or a stream that is stored while it passes."""
-        digest = meaning.reference
+        digest = grant.reference
         own = {"Content-Type": OCTETS, "Docker-Content-Digest": digest}
         held = self._keeper.held(_place("blobs", digest), own)
         if held:
@@ -116,13 +114,13 @@ class Blobs:
 
         def start() -> requests.Response:
             place = f"blobs/{digest}"
-            return self._client.open(registry, asked.method, meaning.name, place, OCTETS)
+            return self._client.open(registry, request.method, grant.name, place, OCTETS)
 
         def headers(response: requests.Response) -> dict[str, str]:
             size = length(response)
             return own if size is None else own | {"Content-Length": str(size)}
 
-        if asked.method == "HEAD":
+        if request.method == "HEAD":
             response = start()
             response.close()
             return Answer(200, headers(response), cache="pass")

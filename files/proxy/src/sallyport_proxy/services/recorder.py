@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from sallyport_proxy.models import Asked, Kind, Meaning, Refusal
+from sallyport_proxy.models import ClientRequest, Grant, Kind, Refusal
 from sallyport_proxy.storage.decisions import DecisionLog
 
 DECISIONS = Counter(
@@ -33,33 +33,33 @@ class Recorder:
         self._since: dict[Key, float] = {}
         self._folded: dict[Key, int] = {}
 
-    def granted(self, asked: Asked, meaning: Meaning, request_id: str) -> int:
+    def granted(self, request: ClientRequest, grant: Grant, request_id: str) -> int:
         """Record a grant; return the row's number."""
-        DECISIONS.labels("allow", meaning.kind, "").inc()
+        DECISIONS.labels("allow", grant.kind, "").inc()
         self.flush()
-        data = _common(asked, request_id) | {
-            "action": meaning.action,
-            "ref": meaning.reference,
-            "rule": meaning.rule,
-            "bytes_in": len(asked.body),
+        data = _common(request, request_id) | {
+            "action": grant.action,
+            "ref": grant.reference,
+            "rule": grant.rule,
+            "bytes_in": len(request.body),
         }
-        return self._append(asked, "allow", f"{meaning.kind}:{meaning.name}", data)
+        return self._append(request, "allow", f"{grant.kind}:{grant.name}", data)
 
     def refused(
-        self, asked: Asked, kind: Kind, refusal: Refusal, request_id: str, name: str = ""
+        self, request: ClientRequest, kind: Kind, refusal: Refusal, request_id: str, name: str = ""
     ) -> int | None:
         """Record a refusal; return the row's number, or None where it was only counted."""
         DECISIONS.labels("refuse", kind, refusal.reason).inc()
         self.flush()
-        if self._fold((asked.address, kind, refusal.reason)):
+        if self._fold((request.address, kind, refusal.reason)):
             return None
-        data = _common(asked, request_id) | {
-            "path": asked.target.partition("?")[0][:PATH_LENGTH],
+        data = _common(request, request_id) | {
+            "path": request.target.partition("?")[0][:PATH_LENGTH],
             "reason": str(refusal.reason),
             "status": int(refusal.status),
             "upstream_status": refusal.upstream_status,
         }
-        return self._append(asked, "refuse", f"{kind}:{name}", data)
+        return self._append(request, "refuse", f"{kind}:{name}", data)
 
     def flush(self) -> None:
         """Write the counts of floods that are over."""
@@ -81,9 +81,9 @@ class Recorder:
             self._folded[key] = self._folded.get(key, 0) + 1
             return True
 
-    def _append(self, asked: Asked, event: str, object: str, data: dict[str, Any]) -> int:
-        return self._log.append(actor=asked.address[:200], event=event, object=object, data=data)
+    def _append(self, request: ClientRequest, event: str, object: str, data: dict[str, Any]) -> int:
+        return self._log.append(actor=request.address[:200], event=event, object=object, data=data)
 
 
-def _common(asked: Asked, request_id: str) -> dict[str, Any]:
-    return {"id": request_id, "method": asked.method[:16]}
+def _common(request: ClientRequest, request_id: str) -> dict[str, Any]:
+    return {"id": request_id, "method": request.method[:16]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sallyport_common.names import matches_glob
-from sallyport_proxy.models import Asked, Meaning, Reason, Refusal
+from sallyport_proxy.models import ClientRequest, Grant, Reason, Refusal
 from sallyport_proxy.policy import Policy, RegistryPolicy
 from sallyport_proxy.services.canonical import no_body, no_query, only, parameters, split_target
 
@@ -19,28 +19,28 @@ SCOPE = re.compile(rf"repository:(?P<name>{NAME}):(?P<actions>[a-z,*]+)")
 MAX_NAME = 200
 
 
-def understand(policy: Policy, registry: RegistryPolicy, asked: Asked) -> Meaning:
-    """Return what an allowed registry request means; raise Refusal for everything else."""
-    only(asked.method, "GET", "HEAD")
-    no_body(asked.body)
-    path, query = split_target(asked.target)
+def authorise(policy: Policy, registry: RegistryPolicy, request: ClientRequest) -> Grant:
+    """Return the grant of an allowed registry request; raise Refusal for everything else."""
+    only(request.method, "GET", "HEAD")
+    no_body(request.body)
+    path, query = split_target(request.target)
     if path == "/token":
-        return _token(policy, registry, asked, query)
+        return _token(policy, registry, request, query)
     no_query(query)
     if path == "/v2/":
-        return Meaning("registry", "ping")
+        return Grant("registry", "ping")
     address = ADDRESS.fullmatch(path)
     if not address:
         raise Refusal(Reason.NAME_NOT_ALLOWED if path.startswith("/v2/") else Reason.PATH_SHAPE)
     name, reference = address["name"], address["reference"]
-    rule = _rule(policy, registry, name, asked.address)
+    rule = _rule(policy, registry, name, request.address)
     if DIGEST.fullmatch(reference):
-        return Meaning("registry", address["kind"][:-1], name, reference, rule)
+        return Grant("registry", address["kind"][:-1], name, reference, rule)
     if address["kind"] == "blobs" or not TAG.fullmatch(reference):
         raise Refusal(Reason.PATH_SHAPE)
     if registry.allow[rule].digest_only:
         raise Refusal(Reason.TAG_NOT_ALLOWED)
-    return Meaning("registry", "manifest", name, reference, rule)
+    return Grant("registry", "manifest", name, reference, rule)
 
 
 def _rule(policy: Policy, registry: RegistryPolicy, name: str, address: str) -> int:
@@ -55,14 +55,16 @@ def _rule(policy: Policy, registry: RegistryPolicy, name: str, address: str) -> 
     raise Refusal(Reason.CLIENT_UNKNOWN)
 
 
-def _token(policy: Policy, registry: RegistryPolicy, asked: Asked, query: str | None) -> Meaning:
+def _token(
+    policy: Policy, registry: RegistryPolicy, request: ClientRequest, query: str | None
+) -> Grant:
     found = parameters(query, TOKEN_PARAMETERS)
     if found.get("service") != registry.host:
         raise Refusal(Reason.SCOPE)
     if "scope" not in found:
-        return Meaning("registry", "token")
+        return Grant("registry", "token")
     scope = SCOPE.fullmatch(found["scope"])
     if not scope or scope["actions"] != "pull":
         raise Refusal(Reason.SCOPE)
-    rule = _rule(policy, registry, scope["name"], asked.address)
-    return Meaning("registry", "token", scope["name"], rule=rule)
+    rule = _rule(policy, registry, scope["name"], request.address)
+    return Grant("registry", "token", scope["name"], rule=rule)

@@ -15,8 +15,8 @@ from flask import Response, current_app, request
 from prometheus_client import Counter
 from sqlalchemy.exc import SQLAlchemyError
 
-from sallyport_proxy.models import Answer, Asked, Kind, Meaning, Refusal
-from sallyport_proxy.services.gate import Gate, kind_of, understand
+from sallyport_proxy.models import Answer, ClientRequest, Grant, Kind, Refusal
+from sallyport_proxy.services.gate import Gate, authorise, kind_of
 from sallyport_proxy.services.recorder import Recorder
 
 LOG = logging.getLogger("sallyport_proxy.requests")
@@ -32,7 +32,7 @@ PASSED_HEADERS = (
     "range",
 )
 LOCAL = "localhost"
-"""The name by which health and metrics are asked for on the socket; nginx never sends it."""
+"""The host name of health and metrics on the socket; nginx never sends it."""
 DROPPED = 64 * 1024
 INTERNAL = "/_held/"
 """The place in nginx that sends held files."""
@@ -51,24 +51,24 @@ def answer_request() -> Response | None:
     gate: Gate = current_app.extensions["gate"]
     recorder: Recorder = current_app.extensions["recorder"]
     policy = gate.policy()
-    asked = _asked(policy.limits.git_body)
-    kind, meaning = kind_of(policy, asked.host), None
-    record: dict[str, object] = {"id": request_id, "kind": kind, "address": asked.address}
+    inbound = _inbound(policy.limits.git_body)
+    kind, grant = kind_of(policy, inbound.host), None
+    record: dict[str, object] = {"id": request_id, "kind": kind, "address": inbound.address}
     try:
-        meaning = understand(policy, asked)
-        record["seq"] = recorder.granted(asked, meaning, request_id)
-        answer = _begun(gate.carry_out(policy, meaning, asked))
+        grant = authorise(policy, inbound)
+        record["seq"] = recorder.granted(inbound, grant, request_id)
+        answer = _begun(gate.serve(policy, grant, inbound))
         record["decision"] = "allow"
     except Refusal as refusal:
-        name = meaning.name if meaning else ""
-        record["seq"] = recorder.refused(asked, kind, refusal, request_id, name)
+        name = grant.name if grant else ""
+        record["seq"] = recorder.refused(inbound, kind, refusal, request_id, name)
         record |= {"decision": "refuse", "reason": str(refusal.reason)}
         answer = _refused(kind, refusal)
-    record |= _described(meaning, asked, answer)
+    record |= _described(grant, inbound, answer)
 
     def broken(refusal: Refusal) -> None:
         record["reason"] = str(refusal.reason)
-        recorder.refused(asked, kind, refusal, request_id, meaning.name if meaning else "")
+        recorder.refused(inbound, kind, refusal, request_id, grant.name if grant else "")
 
     return _response(answer, kind, record, started, broken)
 
@@ -80,9 +80,9 @@ def log_broken(error: SQLAlchemyError) -> Response:
     return Response(text, HTTPStatus.SERVICE_UNAVAILABLE, mimetype="text/plain")
 
 
-def _asked(body_limit: int) -> Asked:
+def _inbound(body_limit: int) -> ClientRequest:
     headers = {name: request.headers[name] for name in PASSED_HEADERS if name in request.headers}
-    return Asked(
+    return ClientRequest(
         method=request.method,
         host=request.host.lower(),
         target=str(request.environ["RAW_URI"]),
@@ -101,15 +101,15 @@ def _body(limit: int) -> bytes:
     return body
 
 
-def _described(meaning: Meaning | None, asked: Asked, answer: Answer) -> dict[str, object]:
+def _described(grant: Grant | None, inbound: ClientRequest, answer: Answer) -> dict[str, object]:
     described: dict[str, object] = {
         "status": answer.status,
         "upstream_status": answer.upstream_status,
         "cache": answer.cache,
-        "bytes_in": len(asked.body),
+        "bytes_in": len(inbound.body),
     }
-    if meaning:
-        described |= {"object": meaning.name, "ref": meaning.reference, "rule": meaning.rule}
+    if grant:
+        described |= {"object": grant.name, "ref": grant.reference, "rule": grant.rule}
     return described
 
 
