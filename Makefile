@@ -28,7 +28,7 @@ lint: ## ruff, mypy, ansible-lint, import-linter, codespell, shellcheck
 
 unit: ## the unit tests
 	$(TOOLS)/bootstrap.py tools
-	$(PYTHON) -m pytest -q --numprocesses=auto --dist=loadfile -m "not live" tests/unit
+	$(PYTHON) tools/shares.py tests/unit -m "not live"
 
 live: ## the unit tests that start servers or many programs, or measure something large
 	$(TOOLS)/bootstrap.py test

@@ -209,7 +209,7 @@ def stages() -> dict[str, Stage]:
     """Return every stage before the last, in order."""
     return {
         "lint": lambda: python(TOOLS / "lint.py"),
-        "unit": lambda: layer("unit", "tests/unit", "-m", "not live", *PARALLEL),
+        "unit": lambda: python(TOOLS / "shares.py", "tests/unit", "-m", "not live"),
         "contract": lambda: layer("contract", "tests/contract", *PLAIN, *PARALLEL),
         "live": lambda: layer("live", "tests/unit", "-m", "live", *PARALLEL),
         "engines": lambda: layer("engines", "tests/engines", *PLAIN, *PARALLEL, IN_ORDER),
