@@ -41,7 +41,16 @@ def resolved(site: Site, host: str, sources: list[str]) -> list[str]:
     """Return the addresses that the firewall of a host makes of its management sources."""
     hostvars = {name: {"site_addresses": addresses_of(site, name)} for name in site.hosts}
     networks = {name: str(network) for name, network in networks_of(site).items()}
-    return flows.Site(site.inventory.groups, hostvars, networks).addresses(sources, host)
+    named = flows.Site(site.inventory.groups, hostvars, networks).addresses(sources, host)
+    return [text for text in named if not is_unused(text)]
+
+
+def is_unused(text: str) -> bool:
+    """Return whether nobody connects from an IPv4 address or network."""
+    net = None if text == "any" else ipaddress.ip_network(text, strict=False)
+    return isinstance(net, ipaddress.IPv4Network) and any(
+        net.subnet_of(ipaddress.IPv4Network(entry)) for entry in UNUSED
+    )
 
 
 def management_sources(site: Site) -> Iterator[Fault]:
@@ -88,6 +97,14 @@ def additional_flows(site: Site) -> Iterator[Fault]:
     """No flow of the site's own opens ssh past the list of administrators."""
     for host in site.hosts:
         for flow in site.value(host, "firewall_additional_flows", []):
+            for key in ("ports", "addresses"):
+                if not flow[key]:
+                    yield site.fault(
+                        "firewall_additional_flows",
+                        f"firewall_additional_flows, {flow['id']}, has no {key}; list at least "
+                        "one, or remove the flow.",
+                        host,
+                    )
             opens = flow["direction"] == "in" and SSH in flow["ports"]
             if opens and flow.get("protocol", "tcp") == "tcp" and everybody(flow["addresses"]):
                 yield site.fault(
@@ -113,6 +130,14 @@ def outbound(site: Site) -> Iterator[Fault]:
                     name,
                     f"{name} is accept in zone_secure while site_production is true; remove it and "
                     "declare what must go out in firewall_additional_flows.",
+                    host,
+                )
+        for flow in site.value(host, "firewall_additional_flows", []):
+            if flow["direction"] == "out" and everybody(flow["addresses"]):
+                yield site.fault(
+                    "firewall_additional_flows",
+                    f"firewall_additional_flows, {flow['id']}, opens zone_secure to every address "
+                    "while site_production is true; name the addresses that are needed.",
                     host,
                 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ REPOSITORY = rf"{ORGANISATION}/[A-Za-z0-9._-]{{1,100}}"
 IMAGE_PATH = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
 TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 IDENTIFIER = r"[a-z_][a-z0-9_]{0,62}"
-UNUSABLE = ("is_loopback", "is_multicast", "is_unspecified", "is_link_local")
+UNUSABLE = ("is_loopback", "is_multicast", "is_unspecified", "is_link_local", "is_reserved")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def pattern(accepted: str, expression: str) -> Format:
     return Format(accepted, lambda value: bool(compiled.fullmatch(value)))
 
 
-def number(accepted: str, low: float, high: float = float("inf")) -> Format:
+def number(accepted: str, low: float, high: float = sys.maxsize) -> Format:
     """Return a format of numbers within bounds."""
     return Format(accepted, lambda value: low <= value <= high)
 

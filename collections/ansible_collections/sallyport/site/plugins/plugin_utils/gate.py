@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.sallyport.site.plugins.plugin_utils import (
     component_rules,
+    consistency_rules,
     firewall_rules,
     name_rules,
     network_rules,
@@ -29,7 +30,7 @@ from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import Si
 
 MODULES = (
     *(name_rules, value_rules, component_rules, network_rules, firewall_rules),
-    secret_rules,
+    *(consistency_rules, secret_rules),
 )
 
 

@@ -149,7 +149,9 @@ def unique_targets(site: Site) -> Iterator[Fault]:
             name,
             site.value(host, "ansible_port", 22) if site.is_set(host, "ansible_port") else 22,
         )
-        if name is not None and target in owners:
+        if not isinstance(name, str):
+            continue  # `connections` names it
+        if target in owners:
             yield site.fault(
                 "ansible_host",
                 f"ansible_host is {name} for both {owners[target]} and {host}; give each its own.",
