@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sallyport_common.backoff import Backoff
-from sallyport_common.loop import Heart, Stopper, notify, run_loop, watchdog_interval
+from sallyport_common.loop import Heart, StopSignal, notify, run_loop, watchdog_interval
 
 
 def no_backoff() -> Backoff:
@@ -20,7 +20,7 @@ def no_backoff() -> Backoff:
 
 
 def test_a_failing_step_is_logged_and_the_loop_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    stopper = Stopper()
+    stopper = StopSignal()
     calls: list[int] = []
     beats: list[int] = []
 
@@ -40,7 +40,7 @@ def test_a_failing_step_is_logged_and_the_loop_goes_on(caplog: pytest.LogCapture
 def test_a_signal_stops_the_loop() -> None:
     previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        stopper = Stopper().install()
+        stopper = StopSignal().install()
         assert not stopper.stopping
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopper.wait(1)

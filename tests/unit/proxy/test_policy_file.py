@@ -14,7 +14,7 @@ from sallyport_common.errors import SettingsError, run_cli
 from sallyport_common.settings import environment_names
 from sallyport_proxy.cli import main
 from sallyport_proxy.services.policy_file import load_policy
-from sallyport_proxy.services.policy_keeper import PolicyKeeper
+from sallyport_proxy.services.policy_store import PolicyStore
 from sallyport_proxy.settings import PREFIX, Settings
 
 
@@ -125,7 +125,7 @@ def test_an_empty_policy_allows_nothing(path: Path) -> None:
 
 def test_a_changed_file_is_followed_and_a_broken_one_is_not(path: Path, tmp_path: Path) -> None:
     clock = [0.0]
-    keeper = PolicyKeeper(path, tmp_path, 10, clock=lambda: clock[0])
+    keeper = PolicyStore(path, tmp_path, 10, clock=lambda: clock[0])
     first = keeper.current()
     path.write_text("version: 1\n")
     assert keeper.current() is first

@@ -20,7 +20,7 @@ from waitress.server import create_server
 
 from sallyport_common import systemd
 from sallyport_common.errors import SettingsError
-from sallyport_common.loop import Stopper
+from sallyport_common.loop import StopSignal
 from sallyport_common.protocol import StatusCode
 from sallyport_common.settings import environment_names
 from sallyport_runner import cli
@@ -142,7 +142,7 @@ def test_the_daemon_is_healthy_although_server_and_engine_are_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = settings(tmp_path, job_server_endpoint="http://127.0.0.1:9/api/v2", poll_interval=0.05)
-    stopper = Stopper()
+    stopper = StopSignal()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(str(tmp_path / "admin.sock"))
     monkeypatch.setattr(systemd, "listen_sockets", lambda: {"admin": listening})

@@ -16,13 +16,13 @@ from sallyport_common.backoff import Backoff
 log = logging.getLogger(__name__)
 
 
-class Stopper:
+class StopSignal:
     """Says when a process was asked to stop."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
-    def install(self) -> Stopper:
+    def install(self) -> StopSignal:
         """Stop on SIGTERM and SIGINT; call from the main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
@@ -66,7 +66,7 @@ def run_loop(
     name: str,
     step: Callable[[], None],
     interval: float,
-    stopper: Stopper,
+    stopper: StopSignal,
     backoff: Backoff,
     beat: Callable[[], None] = lambda: None,
 ) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from sallyport_common import http, logging
 from sallyport_common.backoff import Backoff
 from sallyport_common.errors import SallyportError, run_cli
-from sallyport_common.loop import Stopper, run_loop
+from sallyport_common.loop import StopSignal, run_loop
 from sallyport_output_publisher.approved import ApprovedTree
 from sallyport_output_publisher.job_server import JobServerTarget
 from sallyport_output_publisher.models import Progress, RefusedError
@@ -65,7 +65,7 @@ def _run(settings: Settings, tree: ApprovedTree, arguments: argparse.Namespace) 
         if arguments.once:
             outcomes = publisher.run()
             return exit_code(list(outcomes.values()))
-        stopper = Stopper().install()
+        stopper = StopSignal().install()
         run_loop("publish", lambda: _pass(publisher), PAUSE, stopper, Backoff(2, 60))
         return 0
 

@@ -38,7 +38,7 @@ files = Table(
 
 
 @dataclass(frozen=True)
-class Standing:
+class RequestProgress:
     """How far one request has come, and when it is looked at again."""
 
     request: str
@@ -63,12 +63,12 @@ class State:
         """Close every connection."""
         self._engine.dispose()
 
-    def all(self) -> list[Standing]:
+    def all(self) -> list[RequestProgress]:
         """Return every request that was looked at, oldest first."""
         with database.read(self._engine) as connection:
             rows = connection.execute(select(requests).order_by(requests.c.id)).all()
         return [
-            Standing(
+            RequestProgress(
                 row.id, Progress(row.progress), row.reason, row.due, row.attempts, row.updated_at
             )
             for row in rows

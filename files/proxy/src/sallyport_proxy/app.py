@@ -15,7 +15,7 @@ from sallyport_proxy.services.images import Blobs, Manifests
 from sallyport_proxy.services.keeper import Keeper
 from sallyport_proxy.services.keyed_locks import KeyedLocks
 from sallyport_proxy.services.mirrors import Mirrors
-from sallyport_proxy.services.policy_keeper import PolicyKeeper
+from sallyport_proxy.services.policy_store import PolicyStore
 from sallyport_proxy.services.recorder import Recorder
 from sallyport_proxy.services.registry_client import RegistryClient
 from sallyport_proxy.services.upstream import Upstream
@@ -33,7 +33,7 @@ def create_app(settings: Settings) -> Flask:
     keeper = Keeper(upstream, store, KeyedLocks(settings.transfer_timeout))
     client = RegistryClient(upstream, settings.secrets_directory)
     app.extensions["gate"] = Gate(
-        PolicyKeeper(settings.policy, settings.secrets_directory, settings.policy_interval),
+        PolicyStore(settings.policy, settings.secrets_directory, settings.policy_interval),
         _mirrors(settings),
         GitBackend(settings.git_timeout),
         Manifests(client, upstream, store, settings.tag_lifetime),

@@ -7,7 +7,7 @@ import threading
 
 from sallyport_common import logging
 from sallyport_common.backoff import Backoff
-from sallyport_common.loop import Stopper, run_loop
+from sallyport_common.loop import StopSignal, run_loop
 from sallyport_release_hatch.app import BySocket, create_app, create_outbox
 from sallyport_release_hatch.services.hatch import build
 from sallyport_release_hatch.settings import Settings
@@ -21,7 +21,7 @@ def start() -> BySocket:
     settings = Settings.from_env(os.environ)
     settings.check_folders()
     hatch = build(settings)
-    arguments = ("background", hatch.step, PAUSE, Stopper(), Backoff(2, 60))
+    arguments = ("background", hatch.step, PAUSE, StopSignal(), Backoff(2, 60))
     threading.Thread(target=run_loop, args=arguments, daemon=True).start()
     return BySocket(create_app(settings, hatch), create_outbox(hatch), settings.outbox_socket)
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from sallyport_common import logging as structured
 from sallyport_common import unix_socket
 from sallyport_common.errors import SallyportError, run_cli
-from sallyport_common.loop import Stopper
+from sallyport_common.loop import StopSignal
 from sallyport_runner.app import NAME
 from sallyport_runner.daemon import Daemon
 from sallyport_runner.services.requests.reader import load_keys
@@ -48,7 +48,7 @@ def ask(path: Path, method: str, url: str) -> dict[str, Any]:
 def _daemon(_arguments: argparse.Namespace) -> int:
     structured.configure(NAME)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    Daemon(Settings.from_env(os.environ), Stopper().install()).run()
+    Daemon(Settings.from_env(os.environ), StopSignal().install()).run()
     return 0
 
 

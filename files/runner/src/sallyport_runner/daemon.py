@@ -13,7 +13,7 @@ from waitress.server import create_server
 from sallyport_common import systemd
 from sallyport_common.backoff import Backoff
 from sallyport_common.health import package_version
-from sallyport_common.loop import Heart, Stopper, notify, run_loop, watchdog_interval
+from sallyport_common.loop import Heart, StopSignal, notify, run_loop, watchdog_interval
 from sallyport_runner.app import NAME, create_app
 from sallyport_runner.services.control import Control
 from sallyport_runner.services.executor import TransientError
@@ -40,7 +40,7 @@ SHORTEST_POLL = 1.0
 class Daemon:
     """All parts of the runner, put together from settings."""
 
-    def __init__(self, settings: Settings, stopper: Stopper) -> None:
+    def __init__(self, settings: Settings, stopper: StopSignal) -> None:
         self._settings, self._stopper = settings, stopper
         self._store = SqlStore(open_database(settings.workdir / "runner.sqlite3"))
         self._heart = Heart(HEART_LIMIT)

@@ -13,7 +13,7 @@ from sallyport_proxy.services.archives import Archives
 from sallyport_proxy.services.git_backend import ROBOTS, GitBackend, plain_body
 from sallyport_proxy.services.images import Blobs, Manifests
 from sallyport_proxy.services.mirrors import Mirrors
-from sallyport_proxy.services.policy_keeper import PolicyKeeper
+from sallyport_proxy.services.policy_store import PolicyStore
 
 TOKEN_LIFETIME = 300
 
@@ -23,7 +23,7 @@ class Gate:
 
     def __init__(
         self,
-        keeper: PolicyKeeper,
+        keeper: PolicyStore,
         mirrors: Mirrors,
         backend: GitBackend,
         manifests: Manifests,

@@ -19,7 +19,7 @@ RELOADS = Counter("sallyport_proxy_policy_reloads", "Policy files read again.", 
 Stamp = tuple[int, int, int]
 
 
-class PolicyKeeper:
+class PolicyStore:
     """Gives the current policy; looks at its file at most once per interval (seconds)."""
 
     def __init__(
