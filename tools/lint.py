@@ -28,7 +28,14 @@ def shell_scripts() -> list[str]:
 def sources() -> list[str]:
     """Return the folders that the type checker reads, one run for each world of imports."""
     packages = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("files/*/src"))]
-    return [*packages, "tests/unit", "tests/contract", "tests/engines", "tests/campaigns"]
+    return [
+        *packages,
+        "tests/conftest.py",
+        "tests/unit",
+        "tests/contract",
+        "tests/engines",
+        "tests/campaigns",
+    ]
 
 
 def programs() -> list[str]:

@@ -17,7 +17,9 @@ OTHERS = {
 def checked() -> tuple[str, ...]:
     """Return the folders that mypy reads."""
     commands = [words for words in lint.linters().values() if words[0] == "mypy"]
-    return tuple(f"{folder}/" for words in commands for folder in words[1:])
+    return tuple(
+        name if name.endswith(".py") else f"{name}/" for words in commands for name in words[1:]
+    )
 
 
 def unchecked() -> list[str]:
