@@ -13,6 +13,8 @@ from sallyport_data_builder.settings import Settings
 from sallyport_data_builder.sql.explain import statements
 
 SETTINGS = Settings.from_env({"DATA_BUILDER_JOB_ID": "size"})
+LIMIT = 2.0
+"""CPU seconds for sixty operands: one where we measure, and CI's machine may be half as fast."""
 BACKEND = mapping('scratch_schema = "scratch"')
 
 
@@ -22,13 +24,13 @@ def size(definition: Any, scheme: str) -> int:
 
 
 def grown(make: Callable[[int], Any], scheme: str) -> tuple[int, int]:
-    """Return the characters for thirty and for sixty operands; sixty take less than a second."""
+    """Return the characters for thirty and for sixty operands; sixty take less than `LIMIT`."""
     half, seconds = size(make(30), scheme), []
     for _ in range(3):  # the least of three: what else runs on the machine can only add
         started = time.process_time()
         whole = size(make(60), scheme)
         seconds.append(time.process_time() - started)
-        if seconds[-1] < 1:
+        if seconds[-1] < LIMIT:
             break
-    assert min(seconds) < 1
+    assert min(seconds) < LIMIT
     return half, whole
