@@ -26,7 +26,7 @@ FILES = [
     for role in ROLES
     for folder in ("defaults", "files", "handlers", "tasks", "templates", "vars")
     for path in sorted((role / folder).rglob("*"))
-    if path.is_file()
+    if path.is_file() and path.suffix != ".pyc"
 ]
 
 
