@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.unit.proxy.doubles import Reply
 from tests.unit.proxy.rig import Rig, git, policy_data, write_policy
 
 from sallyport_common.problems import Problem
@@ -69,4 +70,24 @@ def test_without_its_credential_every_program_names_the_log_in(
         with pytest.raises(Problem, match="The forge asks for a log-in"):
             read(site.url)
     with pytest.raises(CodeError, match="The forge asks for a log-in"):
+        site.runner.fetch(check(site.url, "main", sha, ("demo-org",)))
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_repository_that_moved_names_its_new_url_in_job_server_and_runner(
+    start_rig: Callable[..., Rig], tmp_path: Path, moved: bool
+) -> None:
+    rig = start_rig()
+    sha = commit(rig, "main")
+    site = Site(tmp_path, rig, "code.example", "code.example/demo-org")
+    forge = rig.upstreams.forge
+    if not moved:  # the control: the same repository where it was
+        assert site.runner.fetch(check(site.url, "main", sha, ("demo-org",)))
+        return
+    location = f"{forge.origin}/new-org/study.git/info/refs?service=git-upload-pack"
+    forge.answer = Reply(301, {"Location": location})
+    sentence = "has moved to https://code.example/new-org/study. Use the new URL."
+    with pytest.raises(Problem, match=sentence):
+        site.job_server.check_readable(site.url)
+    with pytest.raises(CodeError, match=f"The repository {sentence}"):
         site.runner.fetch(check(site.url, "main", sha, ("demo-org",)))

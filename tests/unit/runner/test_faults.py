@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.proxy.doubles import Forge, Reply
 from tests.unit.runner.rig import PROJECT, Container, Runner, make
 
 from sallyport_common.protocol import ERROR_ACTION, State, StatusCode
@@ -94,6 +95,20 @@ def test_code_that_stays_out_of_reach_ends_the_request_after_some_tries(
     runner.passes(6)
     ends = {job.action for job in runner.store.jobs_of([request.identifier])}
     assert ends == ({"make"} if tries < MAX_TRIES else {ERROR_ACTION})
+
+
+def test_the_page_of_a_request_names_the_new_url_of_a_moved_repository(tmp_path: Path) -> None:
+    proxy = Forge(tmp_path / "moved")
+    try:
+        body = b"Sallyport proxy: it has moved: https://code.example/new-org/study (moved)\n"
+        proxy.answer = Reply(410, {"Content-Type": "text/plain; charset=utf-8"}, body)
+        runner = Runner(tmp_path, github_proxy=proxy.origin)
+        runner.request("a", runner.study.head, "make")
+        runner.passes(1)
+        message = outgoing.job_row(runner.job(ERROR_ACTION))["status_message"]
+    finally:
+        proxy.close()
+    assert "has moved to https://code.example/new-org/study. Use the new URL." in message
 
 
 def test_a_fault_of_a_slow_step_counts_although_passes_come_between(

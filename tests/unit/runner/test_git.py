@@ -96,7 +96,7 @@ def test_a_proxy_that_is_away_is_a_fault_for_later_and_nothing_sleeps(tmp_path: 
         (429, "", CodeUnavailableError, Fault.RATE_LIMITED),
         (502, "", CodeUnavailableError, Fault.SERVER_ERROR),
         (403, "Sallyport proxy: x (login_required)\n", CodeError, Fault.LOGIN_REQUIRED),
-        (410, "Sallyport proxy: x: https://a/b/c (moved)\n", CodeError, Fault.MOVED),
+        (410, "Sallyport proxy: x (moved)\n", CodeError, Fault.MOVED),
         (502, "Sallyport proxy: x (unsafe_objects)\n", CodeError, Fault.UNSAFE),
         (502, "Sallyport proxy: x (upstream_tls)\n", CodeUnavailableError, Fault.TLS),
         (403, "Sallyport proxy: x (org_not_allowed)\n", CodeError, Fault.ORG_NOT_ALLOWED),
@@ -114,6 +114,45 @@ def test_each_answer_of_the_proxy_has_its_sentence(
         with pytest.raises(kind) as caught:
             start(tmp_path, proxy.origin).fetch(code("0" * 40))
         assert str(caught.value) == fault.sentence
+    finally:
+        proxy.close()
+
+
+MOVED = "The repository has moved to https://code.example/new-org/study. Use the new URL."
+LONG = "https://code.example/new-org/"
+
+
+@pytest.mark.parametrize(
+    ("location", "sentence"),
+    [
+        ("https://code.example/new-org/study", MOVED),
+        ("https://code.example/new-org/study.git/", MOVED),
+        ("http://code.example/new-org/study", ""),
+        ("https://user:word@code.example/new-org/study", ""),
+        ("https://user@code.example/new-org/study", ""),
+        ("https://code.example:8443/new-org/study", ""),
+        ("https://code.example/new-org/study?token=x", ""),
+        ("https://code.example/new-org/study#x", ""),
+        ("https://code.example/new-org/<b>", ""),
+        ("https://code.example/new-org/stu\x1bdy", ""),
+        ("https://code.example/new-org/stu\u2028dy", ""),
+        ("https://code.example/new-org/study x", ""),
+        (f"{LONG}{'x' * 100}", f"The repository has moved to {LONG}{'x' * 100}. Use the new URL."),
+        (f"{LONG}{'x' * 101}", ""),
+        (f"https://{'x' * 201}/new-org/study", ""),
+    ],
+)
+def test_a_moved_repository_names_its_new_url_if_it_is_one(
+    tmp_path: Path, location: str, sentence: str
+) -> None:
+    proxy = Forge(tmp_path / "forge")
+    try:
+        body = f"Sallyport proxy: it has moved; use its new URL: {location} (moved)\n"
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        proxy.answer = Reply(410, headers, body.encode())
+        with pytest.raises(CodeError) as caught:
+            start(tmp_path, proxy.origin).fetch(code("0" * 40))
+        assert str(caught.value) == (sentence or Fault.MOVED.sentence)
     finally:
         proxy.close()
 

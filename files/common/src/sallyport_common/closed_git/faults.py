@@ -100,11 +100,14 @@ TRANSIENT = frozenset(
 
 
 class GitError(SallyportError):
-    """A git command failed; the text is the fault's sentence."""
+    """A git command failed; the text is the fault's sentence.
 
-    def __init__(self, fault: Fault) -> None:
+    `location` is the new URL of a moved repository in the proxy's words: check it before use.
+    """
+
+    def __init__(self, fault: Fault, location: str = "") -> None:
         super().__init__(fault.sentence)
-        self.fault = fault
+        self.fault, self.location = fault, location
 
 
 # In this order: what concerns our own disk first, because git often adds a network error to it.
@@ -147,6 +150,9 @@ _PATTERNS = [
     )
 ]  # fmt: skip
 _PROXY = re.compile(r"^remote: Sallyport proxy: .*\((?P<code>\w+)\)\s*$", re.MULTILINE)
+_MOVED = re.compile(
+    r"^remote: Sallyport proxy: .*: (?P<url>https://\S{1,400}) \(moved\)\s*$", re.MULTILINE
+)
 
 
 def classify(errors: str) -> Fault:
@@ -161,3 +167,9 @@ def classify(errors: str) -> Fault:
     lines = [line for line in errors.lower().splitlines() if not line.startswith("remote:")]
     text = re.sub(r"(?<![a-z])'[^']*'", "''", "\n".join(lines))
     return next((fault for pattern, fault in _PATTERNS if pattern.search(text)), Fault.UNKNOWN)
+
+
+def named_location(errors: str) -> str:
+    """Return the URL in the proxy's words about a moved repository, or nothing."""
+    named = _MOVED.search(errors)
+    return named["url"] if named else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from sallyport_common.closed_git.faults import Fault, GitError, classify
+from sallyport_common.closed_git.faults import Fault, GitError, classify, named_location
 
 log = logging.getLogger(__name__)
 GIT = "/usr/bin/git"
@@ -112,7 +112,8 @@ class ClosedGit:
             text = errors.decode("utf-8", "replace")
             if text:
                 log.warning("git failed", extra={"command": arguments[0], "output": text[-2000:]})
-            raise GitError(Fault.TIMEOUT if process.returncode < 0 else classify(text))
+            fault = Fault.TIMEOUT if process.returncode < 0 else classify(text)
+            raise GitError(fault, named_location(text))
         return output
 
     @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import tempfile
@@ -32,7 +33,8 @@ _FETCH = ["--quiet", "--force", "--no-tags", "--no-recurse-submodules", "--no-wr
 class CodeError(SallyportError):
     """Repository, branch or commit of a request are not acceptable.
 
-    The text is one of our own fixed sentences, so it may leave the secure zone.
+    The text is one of our own fixed sentences, so it may leave the secure zone. The one value in
+    it is the public URL of a moved repository, read by the grammar of repositories.
     """
 
 
@@ -183,4 +185,8 @@ def _mark(code: Code) -> str:
 def _translated(error: GitError) -> Exception:
     """Return the error for a fault: final, or worth another try by the run loop."""
     kind = CodeUnavailableError if error.fault.transient else CodeError
+    if error.fault is Fault.MOVED and error.location:
+        with contextlib.suppress(InvalidNameError):
+            url = Repository.parse(error.location).url
+            return kind(f"The repository has moved to {url}. Use the new URL.")
     return kind(str(error))
