@@ -180,7 +180,8 @@ class MemoryExecutor:
 class Immediate:
     """Implements Background: each step is done when it is asked for."""
 
-    def take(self, owner: str, step: Step, work: Callable[[], T]) -> T | None:
+    def take(self, request: str, owner: str, step: Step, work: Callable[[], T]) -> T | None:
+        assert request
         assert owner
         assert step
         return work()

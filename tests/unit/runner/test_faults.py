@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,22 @@ from tests.unit.runner.rig import PROJECT, Container, Runner, make
 
 from sallyport_common.protocol import ERROR_ACTION, State, StatusCode
 from sallyport_runner.flags import Flag
-from sallyport_runner.models import ContainerSpec, ContainerStatus, JobRequest, Reason, Stop
+from sallyport_runner.models import (
+    ContainerSpec,
+    ContainerStatus,
+    Job,
+    JobRequest,
+    Phase,
+    Reason,
+    Stop,
+)
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.requests import outgoing
 from sallyport_runner.services.requests.admission import Admission
 from sallyport_runner.services.running import retries
-from sallyport_runner.services.running.background import SHORT, Threads
+from sallyport_runner.services.running.background import SHORT, THREADS, Step, Threads
 from sallyport_runner.services.running.retries import MAX_TRIES
+from sallyport_runner.services.running.stages import Stages
 
 pytestmark = pytest.mark.live
 NOW = "2026-11-24T00:00:00Z"
@@ -159,6 +169,47 @@ def test_ten_repositories_that_hang_do_not_hold_up_another_request(
     finally:
         for pipe in pipes:
             os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))
+
+
+def test_a_request_whose_preparations_all_hang_does_not_hold_up_another_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, prepare = threading.Event(), Stages.prepare
+
+    def hang(stages: Stages, job: Job, request: JobRequest) -> tuple[str, Phase]:
+        if request.workspace == "greedy":
+            gate.wait(60)
+        return prepare(stages, job, request)
+
+    monkeypatch.setattr(Stages, "prepare", hang)
+    number = THREADS[Step.PREPARE][0] + 1
+    actions = {
+        f"make{at}": f"  make{at}:\n    run: python:v2 make.py {at}\n"
+        f"    outputs: {{highly_sensitive: {{raw: output/{at}.csv}}}}\n"
+        for at in range(number)
+    }
+    runner = Runner(tmp_path, max_workers=number + 1)
+    text = "version: 5\nactions:\n" + "".join(actions.values())
+    greedy = runner.study.commit({"project.yaml": text})
+    modest = runner.study.commit({"project.yaml": PROJECT})
+    runner.background = Threads()
+    runner.restart()
+
+    def preparing() -> int:
+        return runner.store.counts().get(StatusCode.PREPARING.value, 0)
+
+    runner.request("a", greedy, *actions, workspace="greedy")
+    try:
+        begin = time.monotonic()
+        while preparing() < number and time.monotonic() < begin + 10:
+            runner.passes(1)
+        runner.request("b", modest, "make")
+        while not runner.executor.started and time.monotonic() < begin + 60:
+            runner.passes(1)
+        assert [spec.labels["workspace"] for spec in runner.executor.started] == ["ws"]
+        assert preparing() == number
+    finally:
+        gate.set()
 
 
 def test_a_retry_is_said_while_it_is_waited_for(runner: Runner, sha: str) -> None:

@@ -7,7 +7,9 @@ idempotent: after a restart it is simply taken again.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from sallyport_common.protocol import StatusCode, parse_utc, utc_now_text
 from sallyport_runner.models import (
@@ -27,6 +29,7 @@ from sallyport_runner.services.running.parts import Parts
 from sallyport_runner.services.running.retries import Retries
 from sallyport_runner.services.running.transitions import Transitions
 
+T = TypeVar("T")
 ALIVE_EVERY = 10.0
 AWAY_MARGIN = 60.0
 INTERRUPTIBLE = frozenset({StatusCode.PREPARED, StatusCode.EXECUTING})
@@ -98,9 +101,13 @@ class Runs:
             raise LookupError("a job without its request")
         return request
 
+    def _take(self, job: Job, step: Step, work: Callable[[], T]) -> T | None:
+        return self._parts.background.take(job.request_id, job.run_key, step, work)
+
     def _admit(self, request: JobRequest) -> None:
         admit = functools.partial(self._parts.admission.admit, request)
-        if self._parts.background.take(request.identifier, Step.ADMIT, admit):
+        identifier = request.identifier
+        if self._parts.background.take(identifier, identifier, Step.ADMIT, admit):
             self._parts.changed()
 
     def _pending(self, job: Job) -> None:
@@ -150,7 +157,7 @@ class Runs:
 
     def _preparing(self, job: Job) -> None:
         prepare = functools.partial(self._parts.stages.prepare, job, self._request(job))
-        prepared = self._parts.background.take(job.run_key, Step.PREPARE, prepare)
+        prepared = self._take(job, Step.PREPARE, prepare)
         if prepared is not None:
             image, phase = prepared
             self._prepared(
@@ -210,7 +217,7 @@ class Runs:
         compiled = job.phase is Phase.COMPILE and job.stop is Stop.NONE and not job.cancelled_at
         if compiled and status is not None and status.exit_code == 0:
             hand_over = functools.partial(self._parts.stages.hand_plan_over, job)
-            if self._parts.background.take(job.run_key, Step.PLAN, hand_over):
+            if self._take(job, Step.PLAN, hand_over):
                 self._prepared(self._transitions.set(job, StatusCode.PREPARED, phase=Phase.EXECUTE))
             return
         if job.cancelled_at and job.stop is Stop.NONE:
@@ -224,7 +231,7 @@ class Runs:
             status = self._parts.executor.status(job.container)
             return self._parts.finaliser.finalise(job, request, status)
 
-        outcome = self._parts.background.take(job.run_key, Step.FINALISE, work)
+        outcome = self._take(job, Step.FINALISE, work)
         if outcome is not None:
             self._transitions.end(
                 job.id,

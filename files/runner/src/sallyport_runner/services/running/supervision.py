@@ -54,7 +54,9 @@ class Supervision:
             return Stop.NONE
         volume = self._volumes.of(job.id)
         folder = volume.execution if job.phase is Phase.EXECUTE else volume.workspace
-        size = self._background.take(job.run_key, Step.SIZE, lambda: trees.size_of(folder))
+        size = self._background.take(
+            job.request_id, job.run_key, Step.SIZE, lambda: trees.size_of(folder)
+        )
         if size is None:
             return Stop.NONE
         self._disk_due[job.id] = now + DISK_EVERY
