@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import socket
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.runner.engine import serve
 from tests.unit.runner.made import fill, job
 from tests.unit.runner.rig import Runner, settings
+from tests.unit.runner.test_engine import image
 from tests.unit.runner.test_queue import Usage
 from waitress.server import create_server
 
@@ -23,12 +26,13 @@ from sallyport_common.errors import SettingsError
 from sallyport_common.loop import StopSignal
 from sallyport_common.protocol import StatusCode
 from sallyport_common.settings import environment_names
-from sallyport_runner import cli
+from sallyport_runner import cli, daemon
 from sallyport_runner.app import create_app
 from sallyport_runner.daemon import Daemon
 from sallyport_runner.models import Stop
 from sallyport_runner.services.control import Control, UnknownJobError
 from sallyport_runner.services.requests.sync import SyncState
+from sallyport_runner.services.running.engine import DockerExecutor
 from sallyport_runner.settings import PREFIX, Settings
 
 
@@ -158,6 +162,39 @@ def test_the_daemon_is_healthy_although_server_and_engine_are_away(
         stopper.stop()
         thread.join(5)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("keep_days", ["0", "30000"])
+def test_the_daemon_removes_superseded_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep_days: str
+) -> None:
+    old, new = (f"proxy.example/python@sha256:{digit * 64}" for digit in "ab")
+    known = settings(
+        tmp_path,
+        job_server_endpoint="http://127.0.0.1:9/api/v2",
+        poll_interval=0.05,
+        docker_proxy="proxy.example",
+        image_keep_days=int(keep_days),
+    )
+    stopper = StopSignal()
+    with serve(tmp_path / "engine.sock") as engine:
+        url = f"unix://{tmp_path}/engine.sock"
+        monkeypatch.setattr(daemon, "DockerExecutor", functools.partial(DockerExecutor, url=url))
+        engine.images = {reference: image(reference) for reference in (old, new)}
+        engine.images[new]["Created"] = "1970-01-01T00:02:00Z"
+        thread = threading.Thread(target=Daemon(known, stopper).run)
+        thread.start()
+        try:
+            deadline = time.monotonic() + 10
+            while "GET images/json" not in engine.calls and time.monotonic() < deadline:
+                time.sleep(0.02)
+            while old in engine.images and time.monotonic() < deadline and keep_days == "0":
+                time.sleep(0.02)
+        finally:
+            stopper.stop()
+            thread.join(5)
+        assert "GET images/json" in engine.calls
+        assert set(engine.images) == ({new} if keep_days == "0" else {old, new})
 
 
 def test_settings_name_every_problem(monkeypatch: pytest.MonkeyPatch) -> None:
