@@ -136,6 +136,33 @@ def test_every_file_system_of_jobs_has_to_have_space(
     assert space.short() == []
 
 
+@pytest.mark.parametrize("hidden", ["absent", "below a file", "link to itself"])
+def test_an_engine_folder_that_cannot_be_seen_is_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, hidden: str
+) -> None:
+    folder = tmp_path / ("file/engine" if hidden == "below a file" else "engine")
+    (tmp_path / "file").touch()
+    if hidden == "link to itself":
+        folder.symlink_to(folder)
+    space = Space(settings(tmp_path), MemoryExecutor(lambda: 0.0, data=folder))
+    assert space.short() == space.short() == []
+    (record,) = caplog.records
+    assert "free space of the container engine is not checked" in record.getMessage()
+    assert vars(record)["folder"] == str(folder)
+
+
+def test_an_engine_folder_that_is_seen_needs_no_notice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "engine").mkdir()
+    space = Space(settings(tmp_path), MemoryExecutor(lambda: 0.0, data=tmp_path / "engine"))
+    assert space.short() == []
+    assert not caplog.records
+    (tmp_path / "engine").rmdir()
+    assert space.short() == space.short() == []
+    assert len(caplog.records) == 1, "it was removed while the runner ran"
+
+
 def test_an_engine_that_is_away_is_left_out(tmp_path: Path) -> None:
     executor = MemoryExecutor(lambda: 0.0, away=True)
     assert Space(settings(tmp_path), executor).short() == []

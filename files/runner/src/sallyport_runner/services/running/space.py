@@ -47,6 +47,7 @@ class Space:
             Path(tempfile.gettempdir()),
         ]
         self._engine: Path | None = None
+        self._unseen = False
         self._reported: frozenset[Path] = frozenset()
 
     def short(self) -> list[Shortage]:
@@ -71,4 +72,19 @@ class Space:
             self._engine = self._engine or self._executor.data_folder()
         except TransientError:
             return self._folders
-        return [*self._folders, self._engine] if self._engine.exists() else self._folders
+        try:
+            self._engine.stat()
+        except OSError as error:
+            self._say_unseen(self._engine, error)
+            return self._folders
+        self._unseen = False
+        return [*self._folders, self._engine]
+
+    def _say_unseen(self, folder: Path, error: OSError) -> None:
+        if not self._unseen:
+            log.warning(
+                "the free space of the container engine is not checked: this service cannot see "
+                "its folder",
+                extra={"folder": str(folder), "error": error.strerror},
+            )
+        self._unseen = True
