@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.job_server.rig import PROJECT, REPO, Study
+from tests.unit.job_server.rig import CSRF, PROJECT, REPO, Rig, Study
 from tests.unit.proxy.doubles import Forge, Reply
 
 from sallyport_common.closed_git import process
 from sallyport_common.problems import Problem
 from sallyport_job_server.services import repositories
+from sallyport_job_server.services.directory import Directory
 from sallyport_job_server.services.repositories import Repositories
 
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -175,6 +177,32 @@ def test_each_answer_of_a_forge_has_its_sentence(
     else:
         with pytest.raises(Problem, match=REPO):
             repositories.check_readable(REPO)
+
+
+PERMANENT = [(status, sentence) for status, sentence, later in ANSWERS if not later]
+
+
+@pytest.mark.parametrize(("status", "sentence"), PERMANENT)
+def test_a_workspace_of_an_unreadable_repository_is_refused_with_the_reason(
+    rig: Rig, forge: Forge, monkeypatch: pytest.MonkeyPatch, status: int, sentence: str
+) -> None:
+    """On the page and by the API; as soon as the forge gives the repository, it is created."""
+    directory = Directory(rig.services.database, over_http(forge))
+    monkeypatch.setitem(rig.app.extensions, "sallyport", replace(rig.services, directory=directory))
+    form = {"name": "lungs", "repo": REPO, "branch": "main"}
+    body, url = form | {"project": "cardiology"}, "/projects/cardiology/workspaces/"
+    browser = rig.browser("rita")
+    forge.answer = Reply(status, {"Location": "https://elsewhere.example/x"})
+    page = browser.send(url, form | {"csrf_token": CSRF})
+    answer = rig.api("POST", "/workspaces", "rita", body)
+    assert (page.status_code, answer.status_code) == (400, 400)
+    assert f"{REPO} could not be read. {sentence}" in page.text
+    assert (answer.json or {})["detail"].startswith(f"{REPO} could not be read. {sentence}")
+    assert browser.get("/workspaces/lungs/").status_code == 404
+    forge.answer = None
+    assert browser.send(url, form | {"csrf_token": CSRF}).status_code == 302
+    assert rig.api("POST", "/workspaces", "rita", body | {"name": "hearts"}).status_code == 201
+    assert browser.get("/workspaces/lungs/").status_code == 200
 
 
 def test_a_forge_that_is_away_is_said(forge: Forge) -> None:
