@@ -166,9 +166,9 @@ def meeting_places(site: Site) -> Iterator[Fault]:
         for host in site.members(group):
             yield from unmet(site, host, site.members(other), f"{other}, for {purpose}")
     for host in site.hosts:
-        if "archive." in str(site.value(host, "site_apt_url", "")):
+        if purposes := list(from_proxies(site, host)):
             yield from unmet(
-                site, host, site.members("proxies"), "proxies, for packages (site_apt_url)"
+                site, host, site.members("proxies"), f"proxies, for {' and '.join(purposes)}"
             )
     if site.claims_zones and "level4" in networks_of(site):
         for host in site.members("release_hatches"):
@@ -179,6 +179,16 @@ def meeting_places(site: Site) -> Iterator[Fault]:
                     "release hatch.",
                     host,
                 )
+
+
+def from_proxies(site: Site, host: str) -> Iterator[str]:
+    """Give what a host gets from the hosts of the proxies, with the variable that says so."""
+    if "archive." in str(site.value(host, "site_apt_url", "")):
+        yield "packages (site_apt_url)"
+    domain = site.value(host, "site_domain", "")
+    servers = site.value(host, "baseline_time_servers", [])
+    if any(f"{proxy}.{domain}" in servers for proxy in site.members("proxies")):
+        yield "the time (baseline_time_servers)"
 
 
 def unmet(site: Site, host: str, peers: list[str], what: str) -> Iterator[Fault]:
