@@ -13,10 +13,11 @@ from tests.unit.data_builder.engines import mapping
 from tests.unit.data_builder.test_exit_codes import DATASET
 
 from sallyport_data_builder import cli, schemas
+from sallyport_data_builder.backends.mapping import BackendMapping, parse
 from sallyport_data_builder.checks.command import asked
 from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.errors import DatabaseFailure, ExitCode
-from sallyport_data_builder.lang.tables import core
+from sallyport_data_builder.lang.tables import core, tpp
 from sallyport_data_builder.sql import values
 from sallyport_data_builder.sql.run import connect, dialect_of
 
@@ -88,6 +89,38 @@ def test_good_values_pass(tmp_path: Path) -> None:
     with connect(dialect_of(url), url, backend, "unit") as database:
         values.check(database, nodes())
     assert database.statements == ["types of patients", "types of clinical_events"]
+
+
+def booleans() -> BackendMapping:
+    """Map one column of tpp, a boolean: the core tables have none."""
+    lines = ["format = 1", 'implements = ["tpp"]']
+    lines += ['patient_id = { column = "patient_id", type = "int" }']
+    for name in schemas.load("tpp").tables:
+        lines += [f"[tables.{name}]", 'unavailable = ["*"]']
+        lines += ['source = "addresses"'] if name == "addresses" else []
+    lines += ["[tables.addresses.columns]", 'has_postcode = "has_postcode"']
+    return parse("same", "\n".join(lines))
+
+
+def check_addresses(path: Path, declared: str, *flags: Any) -> None:
+    """Check a boolean of the addresses in a new database, whose column is declared so."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"create table addresses (patient_id integer, has_postcode {declared})")
+        connection.executemany("insert into addresses values (1, ?)", [(flag,) for flag in flags])
+    url = f"sqlite:///{path}"
+    with connect(dialect_of(url), url, booleans(), "unit") as database:
+        values.check(database, [tpp.addresses.has_postcode._node])
+
+
+@pytest.mark.parametrize(
+    ("declared", "flag"),
+    [("", flag) for flag in ("true", "f", "1", "", 2, -1, 0.5, 1.0, b"1")] + [("text", "1")],
+)
+def test_a_boolean_is_stored_as_0_or_1(declared: str, flag: Any, tmp_path: Path) -> None:
+    check_addresses(tmp_path / "good.db", "", 0, 1, None)
+    sentence = r"^addresses\.has_postcode has values that are not 0 or 1\. Change the column"
+    with pytest.raises(DatabaseFailure, match=sentence):
+        check_addresses(tmp_path / "wrong.db", declared, flag)
 
 
 @pytest.mark.parametrize("case", WRONG)
