@@ -8,14 +8,13 @@ from typing import Any, Protocol
 
 from sallyport_data_builder.backends.lines import Path
 from sallyport_data_builder.backends.parts import MappedColumn
-from sallyport_data_builder.schemas.types import CODES, MULTI_CODES, SCALARS
+from sallyport_data_builder.schemas.types import SCALARS, TEXTS
 
 PLAIN = (str, int, float, bool, datetime.date)
 COLUMN: dict[str, type | tuple[type, ...]] = {
     "column": str, "sql": str, "map": dict, "otherwise": PLAIN, "null_if": (*PLAIN, list),
     "collation": str,
 }  # fmt: skip
-TEXTS = ("str", *CODES, *MULTI_CODES)
 
 
 class Notes(Protocol):
