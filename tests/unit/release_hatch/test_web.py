@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from tests.unit.release_hatch.doubles import BASE, CSV, PNG, Browser, JobServerDouble
 
 from sallyport_release_hatch.services.hatch import Hatch
+from sallyport_release_hatch.storage.workspaces import LOG_PART
 
 Open = Callable[[str], Browser]
 PAGES = [
@@ -112,6 +114,23 @@ def test_markup_comes_out_as_text(browser: Open) -> None:
     assert "<script" not in page
     log = browser("ada").get("/workspaces/w1/logs/summarise").text
     assert "&lt;b&gt;log" in log
+
+
+def test_each_page_of_a_long_log_leads_to_the_other(browser: Open, tmp_path: Path) -> None:
+    path, ada = "/workspaces/w1/logs/summarise", browser("ada")
+    assert "Show the" not in ada.get(path).text
+    log = tmp_path / "workspaces/w1/metadata/summarise.log"
+    log.write_text("first line\n" + "x" * LOG_PART + "\nlast line\n")
+    for address, part, shown, hidden, other, address_of_other in (
+        (path, "end", "last line", "first line", "beginning", f"{path}?part=beginning"),
+        (f"{path}?part=beginning", "beginning", "first line", "last line", "end", path),
+    ):
+        page = ada.get(address).text
+        assert f"this is its {part}." in page
+        assert f'<a href="{address_of_other}">Show the {other}</a>' in page
+        assert page.count("Show the") == 1
+        assert shown in page
+        assert hidden not in page
 
 
 def test_only_images_are_served_raw_and_in_a_sandbox(browser: Open) -> None:
