@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tests.unit.data_builder.engines import mapping
 from tests.unit.data_builder.test_values import CORE, nodes
 
-from sallyport_data_builder.checks.command import asked
+from sallyport_data_builder.checks.command import database_checks
 from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.sql import values
@@ -68,7 +68,7 @@ def test_every_date_that_exists_passes(mariadb: str, tables: sa.Engine) -> None:
     store(tables, "date", *GOOD)
     with connect(dialect_of(mariadb), mariadb, mapping(), "unit") as database:
         values.check(database, nodes())
-        checks = list(asked(Subject(mapping(), "mariadb"), database, full=True))
+        checks = list(database_checks(Subject(mapping(), "mariadb"), database, full=True))
     wrong = [check for check in checks if check.id == "CHK-08" and check.status == "fail"]
     assert wrong == []
 
@@ -82,7 +82,7 @@ def test_a_value_that_is_not_a_date_ends_the_job(
     with connect(dialect_of(mariadb), mariadb, mapping(), "unit") as database:
         with pytest.raises(DatabaseFailure) as failure:
             values.check(database, nodes())
-        checks = list(asked(Subject(mapping(), "mariadb"), database, full=True))
+        checks = list(database_checks(Subject(mapping(), "mariadb"), database, full=True))
     assert str(failure.value).startswith("patients.date_of_death has values that are not dates")
     assert failure.value.code == ExitCode.REFUSED
     assert not date or date not in str(failure.value)

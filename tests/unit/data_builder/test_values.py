@@ -14,7 +14,7 @@ from tests.unit.data_builder.test_exit_codes import DATASET
 
 from sallyport_data_builder import cli, schemas
 from sallyport_data_builder.backends.mapping import BackendMapping, parse
-from sallyport_data_builder.checks.command import asked
+from sallyport_data_builder.checks.command import database_checks
 from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.lang.tables import core, tpp
@@ -128,7 +128,7 @@ def test_chk_08_full_counts_them_and_shows_no_value(case: str, tmp_path: Path) -
     table, column, value = WRONG[case]
     url, backend = fill(tmp_path / "wrong.db", table, column, value), mapping()
     with connect(dialect_of(url), url, backend, "unit") as database:
-        found = list(asked(Subject(backend, "sqlite"), database, full=True))
+        found = list(database_checks(Subject(backend, "sqlite"), database, full=True))
     (failed,) = [check for check in found if (check.id, check.status) == ("CHK-08", "fail")]
     assert (failed.table, failed.column) == (table, column)
     assert failed.text.startswith("1 values are not ")

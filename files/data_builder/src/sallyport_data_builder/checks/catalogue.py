@@ -58,8 +58,8 @@ class Catalogue:
     def shifted(self, database: Database, subject: Subject) -> Iterator[str]:
         """Say what the connection does to dates that it should not."""
         del subject
-        back = ask(database, sa.select(database.dialect.literal(DAY, "date"))).scalar()
-        if str(back) != DAY.isoformat():
+        returned = ask(database, sa.select(database.dialect.literal(DAY, "date"))).scalar()
+        if str(returned) != DAY.isoformat():
             yield "the connection returns another date than it was given: look at settings"
 
     def normal(self, key: str) -> str:

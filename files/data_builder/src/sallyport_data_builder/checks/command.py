@@ -79,7 +79,7 @@ def _checked(
         with connect(dialect, url, mapping, "check") as database:
             version = catalogue_of(dialect.name).version(database)
             server = f"{dialect.name} {'.'.join(map(str, version))}".strip()
-            for check in asked(subject, database, full=level == "full"):
+            for check in database_checks(subject, database, full=level == "full"):
                 checks.append(check)
     except (DatabaseFailure, UnreachableError) as error:
         checks.append(Check("CHK-06", "fail", f"the database was not reached: {error}"))
@@ -87,7 +87,7 @@ def _checked(
     return server, None
 
 
-def asked(subject: Subject, database: Database, full: bool) -> Iterator[Check]:
+def database_checks(subject: Subject, database: Database, full: bool) -> Iterator[Check]:
     """Give what a connected database shows."""
     standard = Standard(subject.mapping, database.dialect, own_ids=True)
     asker = Asker(subject, database, standard, catalogue_of(database.dialect.name))

@@ -101,13 +101,13 @@ def _comparison(asker: Asker, entry: Entry, select: sa.Select[Any]) -> Iterator[
         yield Check("CHK-11", "skip", "the database does not tell how a column compares", name)
         return
     nothing = select.where(sa.false()).subquery("n")
-    asked = []
+    probes = []
     for number, column in enumerate(columns):
         own = sa.func.max(nothing.c[column])
         for letter, one, other in (("c", "'a'", "'A'"), ("s", "'a '", "'a'")):
             same = sa.func.coalesce(own, sa.literal_column(one)) == sa.literal_column(other)
-            asked.append(sa.case((same, 1), else_=0).label(f"{letter}{number}"))
-    answers, wrong = asker.ask(sa.select(*asked)).one(), False
+            probes.append(sa.case((same, 1), else_=0).label(f"{letter}{number}"))
+    answers, wrong = asker.ask(sa.select(*probes)).one(), False
     for number, column in enumerate(columns):
         if why := [WRONG[n] for n in WRONG if answers[2 * number + n]]:
             wrong = True

@@ -61,7 +61,7 @@ class Generator:
 
     def tables(self) -> list[OutputTable]:
         """Return the tables that there are rows for, with the columns that are used (DUM-09)."""
-        return [place.table for place in self._study.places.values()]
+        return [table.output for table in self._study.tables.values()]
 
     def read(self, table: OutputTable) -> Iterator[pa.RecordBatch]:
         """Return the rows of a table, as a file of it would be read; patients are made first."""

@@ -21,9 +21,9 @@ from sallyport_data_builder.dummy.goals import (
     Some,
 )
 from sallyport_data_builder.dummy.person import Facts, Person
-from sallyport_data_builder.dummy.places import BIRTH, Place
 from sallyport_data_builder.dummy.relations import Relation
 from sallyport_data_builder.dummy.study import Study
+from sallyport_data_builder.dummy.tables import BIRTH, DummyTable
 from sallyport_data_builder.model.nodes import Frame
 
 MARGIN = 30  # days after a death in which something may still be recorded
@@ -84,14 +84,14 @@ class Patients:
         for _ in range(self._chance.below(WISHES) if study.wishes else 0):
             self._walk(self._chance.one_of(study.wishes), None, False)
         self._life()
-        for place in study.places.values():
-            if place.rows == "one":
-                self._one(place)
+        for table in study.tables.values():
+            if table.rows == "one":
+                self._one(table)
         for wanted in self._wishes.rows.values():
             self._wanted(wanted)
-        for place in study.places.values():
-            if place.rows == "many":
-                self._others(place)
+        for table in study.tables.values():
+            if table.rows == "many":
+                self._others(table)
         return self._person.facts
 
     def _walk(self, goal: Goal, own: list[Bound] | None, hard: bool) -> None:
@@ -156,7 +156,7 @@ class Patients:
         # A death may be wanted so long after the birth: its row stays until it is final.
         for table, column in study.births:
             born = {column: datetime.date.fromordinal(self._birth)}
-            self._person.facts[table] = [dict.fromkeys(study.places[table].columns) | born]
+            self._person.facts[table] = [dict.fromkeys(study.tables[table].columns) | born]
             self._person.changed()
         if self._dies():
             first = max(self._birth, min(latest - MARGIN + 1, today + AHEAD))
@@ -195,9 +195,9 @@ class Patients:
             bounds = wishes.cells.get((table, column), ())
             if bounds:
                 return bounds[0].op != Relation.NULL
-            if table in wishes.present and self._study.places[table].is_deaths:
+            if table in wishes.present and self._study.tables[table].is_deaths:
                 return wishes.present[table]
-        if any(self._study.places[w.rows.table].is_deaths for w in wishes.rows.values()):
+        if any(self._study.tables[w.rows.table].is_deaths for w in wishes.rows.values()):
             return True
         return self._chance.random() < DIES
 
@@ -209,7 +209,7 @@ class Patients:
             return None
         bounds = self._wishes.cells.get(chosen, ())
         wants = [(Relation.PRESENT, None), *self._values(bounds, None)]
-        spec = self._study.places[chosen[0]].columns[chosen[1]]
+        spec = self._study.tables[chosen[0]].columns[chosen[1]]
         drawn = draws.value(self._chance, spec, wants, (), days)
         return drawn.toordinal() if drawn is not None else None
 
@@ -227,36 +227,38 @@ class Patients:
                     found.append((bound.op, other))
         return found
 
-    def _one(self, place: Place) -> None:
+    def _one(self, table: DummyTable) -> None:
         """Make the row of a table that has one per patient, or none."""
-        wanted = self._wishes.present.get(place.name)
+        wanted = self._wishes.present.get(table.name)
         if wanted is None:
-            default = self._death is not None if place.is_deaths else HAS_ROW
-            wanted = BIRTH in place.columns or self._chance.random() < default
+            default = self._death is not None if table.is_deaths else HAS_ROW
+            wanted = BIRTH in table.columns or self._chance.random() < default
         if not wanted:
             return
-        row: dict[str, Any] = dict.fromkeys(place.columns)
-        self._person.facts[place.name] = [row]
-        for name in place.columns:
-            bounds = self._wishes.cells.get((place.name, name), ())
-            row[name] = self._cell(place, name, bounds, row)
+        row: dict[str, Any] = dict.fromkeys(table.columns)
+        self._person.facts[table.name] = [row]
+        for name in table.columns:
+            bounds = self._wishes.cells.get((table.name, name), ())
+            row[name] = self._cell(table, name, bounds, row)
             self._person.changed()
 
-    def _cell(self, place: Place, name: str, bounds: Sequence[Bound], row: dict[str, Any]) -> Any:
-        spec = place.columns[name]
+    def _cell(
+        self, table: DummyTable, name: str, bounds: Sequence[Bound], row: dict[str, Any]
+    ) -> Any:
+        spec = table.columns[name]
         if name == BIRTH:
             return datetime.date.fromordinal(self._birth)
         wants = self._values(bounds, row)
-        if place.tells_death(name):
+        if table.tells_death(name):
             return self._told_death(wants)
         first = self._birth
         for earlier in spec.after:
             if row[earlier] is not None:
                 first = max(first, row[earlier].toordinal())
-        if place.is_deaths and self._death is not None:
+        if table.is_deaths and self._death is not None:
             first = max(first, self._death)
         days = (first, max(self._last, first), self._death is None)
-        return draws.value(self._chance, spec, wants, self._study.pool(place.name, name), days)
+        return draws.value(self._chance, spec, wants, self._study.pool(table.name, name), days)
 
     def _told_death(self, wants: draws.Wants) -> datetime.date | None:
         """Return the day of death; it may be missing although the patient died."""
@@ -268,30 +270,30 @@ class Patients:
 
     def _wanted(self, wanted: Wanted) -> None:
         """Make the rows that are wanted, as far as others do not do already."""
-        rows, place = wanted.rows, self._study.places[wanted.rows.table]
-        facts = self._person.facts.setdefault(place.name, [])
+        rows, table = wanted.rows, self._study.tables[wanted.rows.table]
+        facts = self._person.facts.setdefault(table.name, [])
         missing = rows.least
         if not isinstance(rows.goal, Bound | RowsOf):
             missing -= sum(self._person.is_in(row, rows.frame) for row in facts)
         for _ in range(missing):
             for _ in range(TRIES):
-                row = self._row(place, wanted.bounds)
+                row = self._row(table, wanted.bounds)
                 if self._person.is_in(row, rows.frame):
                     break
-            if wanted.hard or not self._is_unwanted(row, place.name, rows.frame):
+            if wanted.hard or not self._is_unwanted(row, table.name, rows.frame):
                 self._add(facts, row)
 
     def _add(self, facts: list[dict[str, Any]], row: dict[str, Any]) -> None:
         facts.append(row)
         self._person.changed()
 
-    def _row(self, place: Place, bounds: Sequence[Bound]) -> dict[str, Any]:
-        row: dict[str, Any] = dict.fromkeys(place.columns)
+    def _row(self, table: DummyTable, bounds: Sequence[Bound]) -> dict[str, Any]:
+        row: dict[str, Any] = dict.fromkeys(table.columns)
         by_column: dict[str, list[Bound]] = {}
         for bound in bounds:
             by_column.setdefault(bound.column, []).append(bound)
-        for name in place.columns:
-            row[name] = self._cell(place, name, by_column.get(name, ()), row)
+        for name in table.columns:
+            row[name] = self._cell(table, name, by_column.get(name, ()), row)
         return row
 
     def _is_unwanted(self, row: dict[str, Any], table: str, own: Frame | None) -> bool:
@@ -302,23 +304,23 @@ class Patients:
             if name == table and (hard or frame is not own)
         )
 
-    def _others(self, place: Place) -> None:
+    def _others(self, table: DummyTable) -> None:
         """Add rows that nobody asked for: near what the study looks at, or anywhere."""
-        if place.is_deaths and self._death is None:
+        if table.is_deaths and self._death is None:
             return
         chance, study = self._chance, self._study
-        facts = self._person.facts.setdefault(place.name, [])
-        frames = study.frames[place.name]
+        facts = self._person.facts.setdefault(table.name, [])
+        frames = study.frames[table.name]
         count = chance.one_of(EXTRA) + (len(frames) > 3) * chance.below(4)
-        for _ in range(0 if place.is_deaths and facts else count):
+        for _ in range(0 if table.is_deaths and facts else count):
             bounds: list[Bound] = []
             if study.intervals:
                 self._person.during(chance.one_of(study.intervals))
             if frames and chance.random() < FROM_FRAME:
                 self._near(study.solver.row_goal(chance.one_of(frames)), bounds)
-            row = self._row(place, [each for each in bounds if chance.random() < KEPT])
+            row = self._row(table, [each for each in bounds if chance.random() < KEPT])
             self._person.during(study.interval_of(self._person.patient))
-            if not self._is_unwanted(row, place.name, None):
+            if not self._is_unwanted(row, table.name, None):
                 self._add(facts, row)
 
     def _near(self, goal: Goal, bounds: list[Bound]) -> None:

@@ -22,9 +22,9 @@ from sallyport_data_builder.dummy.goals import (
     some,
 )
 from sallyport_data_builder.dummy.inverse import relation_goal
-from sallyport_data_builder.dummy.places import BIRTH, places
 from sallyport_data_builder.dummy.relations import Relation
 from sallyport_data_builder.dummy.solver import GoalSolver
+from sallyport_data_builder.dummy.tables import BIRTH, dummy_tables
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model import rootlayout
 from sallyport_data_builder.model.nodes import (
@@ -60,10 +60,10 @@ class Study:
         # The number of patients is left out: asking for more gives the same ones and others.
         same = replace(plan, dummy=DummyData(constraint=plan.dummy.constraint))
         self.seed = hashlib.sha256(dumps(same).encode()).digest()
-        self.places = places(self._roots())
-        self.births = self._cells(lambda _place, name: name == BIRTH)
+        self.tables = dummy_tables(self._roots())
+        self.births = self._cells(lambda _table, name: name == BIRTH)
         self.deaths = self._cells(
-            lambda place, name: place.rows == "one" and place.tells_death(name)
+            lambda table, name: table.rows == "one" and table.tells_death(name)
         )
         self._pools: dict[tuple[str, str], Sequence[Any]] = {}
 
@@ -73,10 +73,10 @@ class Study:
 
     def _cells(self, wanted: Any) -> list[tuple[str, str]]:
         return [
-            (place.name, name)
-            for place in self.places.values()
-            for name in place.columns
-            if wanted(place, name)
+            (table.name, name)
+            for table in self.tables.values()
+            for name in table.columns
+            if wanted(table, name)
         ]
 
     def interval_of(self, patient: int) -> Interval | None:
@@ -151,7 +151,7 @@ class Study:
     @cached_property
     def frames(self) -> dict[str, list[Frame]]:
         """The filtered tables by the name of the table, for rows near what is looked at."""
-        found: dict[str, list[Frame]] = {name: [] for name in self.places}
+        found: dict[str, list[Frame]] = {name: [] for name in self.tables}
         nodes = topological(self._roots())
         inner = {node.frame.domain for node in nodes if isinstance(node, Where)}
         for node in nodes:

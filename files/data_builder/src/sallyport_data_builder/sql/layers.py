@@ -65,7 +65,7 @@ def members(
 ) -> tuple[Scope, list[Element]]:
     """Compute the parts of roots and conditions, and say what still has to be asked for.
 
-    Conditions without a shared part are asked first, so that less is computed. Without a
+    Conditions without a shared part are tested first, so that less is computed. Without a
     `store` nothing is computed beforehand.
     """
     needed = {emitter.source(leaf) for part in conditions for leaf in when_true(part)}
@@ -75,10 +75,10 @@ def members(
     every = [*conditions, *roots]
     often = {node for nodes in levels(every, kept, emitter.dialect.depth) for node in nodes}
     early = [part for part in conditions if often.isdisjoint(beneath([part]))]
-    asked = [emitter.expression(part, scope) for part in early]
-    inner = computed(emitter, scope, every, store, kept, asked)
+    first = [emitter.expression(part, scope) for part in early]
+    inner = computed(emitter, scope, every, store, kept, first)
     late = [emitter.expression(part, inner) for part in conditions if part not in early]
-    return inner, late if inner is not scope else [*asked, *late]
+    return inner, late if inner is not scope else [*first, *late]
 
 
 def _interval(scope: Scope) -> list[Element]:

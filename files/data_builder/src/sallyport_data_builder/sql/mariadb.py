@@ -129,12 +129,12 @@ class MariaDB(Dialect):
         self, connection: sa.Connection, schema: str, names: Sequence[str]
     ) -> dict[str, float]:
         """The catalogue says when a table was made."""
-        asked = sa.text(
+        statement = sa.text(
             "select table_name, timestampdiff(second, create_time, now()) "
             "from information_schema.tables "
             "where table_schema = :schema and create_time is not null"
         )
-        found = connection.execute(asked, {"schema": schema})
+        found = connection.execute(statement, {"schema": schema})
         return {name: float(age) for name, age in found if name in names}
 
     def query_id(self, cursor: Any) -> str:

@@ -152,18 +152,20 @@ class PostgreSQL(Dialect):
         described = connection.execute(select.limit(0)).cursor
         columns = described.description if described else ()
         names = {item[0]: item[1] for item in columns or ()}
-        asked = sa.select(*(sa.func.format_type(oid, None).label(n) for n, oid in names.items()))
-        return dict(connection.execute(asked).one()._mapping)
+        statement = sa.select(
+            *(sa.func.format_type(oid, None).label(n) for n, oid in names.items())
+        )
+        return dict(connection.execute(statement).one()._mapping)
 
     def scratch_ages(
         self, connection: sa.Connection, schema: str, names: Sequence[str]
     ) -> dict[str, float]:
         """Statistics are taken as soon as a table is made (PLN-06)."""
-        asked = sa.text(
+        statement = sa.text(
             "select relname, extract(epoch from now() - last_analyze) from pg_stat_user_tables "
             "where schemaname = :schema and last_analyze is not null"
         )
-        found = connection.execute(asked, {"schema": schema})
+        found = connection.execute(statement, {"schema": schema})
         return {name: float(age) for name, age in found if name in names}
 
     def query_id(self, cursor: Any) -> str:

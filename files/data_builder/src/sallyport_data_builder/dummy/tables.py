@@ -17,7 +17,7 @@ DEATHS = ("ons_deaths", "ons_deaths_raw")
 
 
 @dataclass
-class Place:
+class DummyTable:
     """A table: its columns in the order in which values are made, each after what it follows."""
 
     name: str
@@ -26,7 +26,7 @@ class Place:
     used: set[str] = field(default_factory=set)
 
     @property
-    def table(self) -> OutputTable:
+    def output(self) -> OutputTable:
         """What a file of the table holds."""
         columns = (OutputColumn(n, s.type, s) for n, s in self.columns.items() if n in self.used)
         return OutputTable.of_patients(self.name, columns)
@@ -41,21 +41,22 @@ class Place:
         return column == DEATH or (self.is_deaths and column == "date")
 
 
-def places(roots: Iterable[Node]) -> dict[str, Place]:
+def dummy_tables(roots: Iterable[Node]) -> dict[str, DummyTable]:
     """Return the tables by the name of their file; two schemas may mean the same one."""
-    found: dict[str, Place] = {}
+    tables: dict[str, DummyTable] = {}
     for table, names in table_columns(roots).items():
-        place = found.setdefault(physical_name(table), Place(physical_name(table), table.rows))
+        file = physical_name(table)
+        dummy = tables.setdefault(file, DummyTable(file, table.rows))
         for name in _ordered(table, names):
-            place.columns.setdefault(name, column_spec(table, name))
-        place.used.update(names)
-    return dict(sorted(found.items(), key=_people_first))
+            dummy.columns.setdefault(name, column_spec(table, name))
+        dummy.used.update(names)
+    return dict(sorted(tables.items(), key=_people_first))
 
 
-def _people_first(item: tuple[str, Place]) -> tuple[bool, bool, str]:
+def _people_first(item: tuple[str, DummyTable]) -> tuple[bool, bool, str]:
     """Births come before deaths, and both before what happened between them."""
-    name, place = item
-    return (place.rows == "many", BIRTH not in place.columns, name)
+    name, table = item
+    return (table.rows == "many", BIRTH not in table.columns, name)
 
 
 def _ordered(table: Table, names: Iterable[str]) -> list[str]:
