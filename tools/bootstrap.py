@@ -26,7 +26,7 @@ PACKAGES = {
     "engine": ["mmdebstrap", "openssh-client"],
     "test": [
         "mmdebstrap", "openssh-client", "chromium", "libnss3-tools", "git", "postgresql",
-        "mariadb-server-core", "mariadb-client-core",
+        "mariadb-server-core", "mariadb-client-core", "procps",
     ],
 }  # fmt: skip
 POLICY = Path("/usr/sbin/policy-rc.d")

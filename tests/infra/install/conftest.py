@@ -51,11 +51,20 @@ def provide_database() -> None:
     assert done.returncode == 0, done.stdout[-4000:]
 
 
+def remove_user() -> bool:
+    """End what the user still runs, such as connections kept open for a minute, and remove it."""
+    commands = (["pkill", "--signal", "KILL", "--uid", USER], ["userdel", "--remove", USER])
+    codes = [
+        subprocess.run(words, capture_output=True, check=False).returncode for words in commands
+    ]
+    return codes[-1] == 0
+
+
 @pytest.fixture(scope="session")
 def operator() -> Iterator[Operator]:
     """An ordinary user of this machine, removed afterwards unless SALLYPORT_KEEP asks to stay."""
     home = Path("/home") / USER
-    subprocess.run(["userdel", "--remove", USER], capture_output=True, check=False)
+    remove_user()
     groups = ["--groups", "docker"]
     subprocess.run(["useradd", "--create-home", *groups, "--shell", "/bin/bash", USER], check=True)
     repository = home / "sallyport.git"
@@ -65,7 +74,7 @@ def operator() -> Iterator[Operator]:
     subprocess.run(["chown", "-R", f"{USER}:", str(home)], check=True)
     yield operator
     if not os.environ.get("SALLYPORT_KEEP"):
-        subprocess.run(["userdel", "--remove", USER], capture_output=True, check=True)
+        assert remove_user()
 
 
 @pytest.fixture(scope="session")
