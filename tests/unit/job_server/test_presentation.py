@@ -11,6 +11,8 @@ from tests.unit.job_server.rig import Rig, job
 from sallyport_common.problems import NotFoundError, Problem
 from sallyport_common.protocol import utc_text
 from sallyport_common.schemas import read
+from sallyport_disclosure.kinds import ENCODING, OTHER_KIND
+from sallyport_disclosure.layout import Table
 from sallyport_job_server.models import Job, Outcome
 from sallyport_job_server.roles import (
     CLASSIC_NAMES,
@@ -121,6 +123,9 @@ def test_a_size_is_shown_in_words(number: int, shown: str) -> None:
         (b"\xef\xbb\xbfa\n1\n", ["a"], [["1"]], [True]),
         (b"a,b\n1\n2,3,4\n", ["a", "b", ""], [["1", "", ""], ["2", "3", "4"]], [True] * 3),
         (b'a\n"x,y"\n', ["a"], [["x,y"]], [False]),
+        (b"a;b\n1;x\n2;y\n", ["a", "b"], [["1", "x"], ["2", "y"]], [True, False]),
+        (b"sep=;\na;b\n1,5;yes\n", ["a", "b"], [["1,5", "yes"]], [True, False]),
+        (b"\na,b\n1,[REDACTED]\n2,3\n", ["a", "b"], [["1", "[REDACTED]"], ["2", "3"]], [True] * 2),
         (b"a,b\n", ["a", "b"], [], []),
     ],
 )
@@ -128,37 +133,49 @@ def test_a_table_is_shown_with_all_its_columns(
     data: bytes, header: list[str], rows: list[list[str]], numeric: list[bool]
 ) -> None:
     shown = preview("output/t.CSV", data)
-    assert (shown.kind, shown.header, shown.rows) == ("table", header, rows)
+    assert (shown.kind, shown.note) == ("table", "")
+    assert shown.table == Table((), header, rows)
     assert shown.numeric == numeric
-    assert shown.note == ""
+
+
+def test_lines_above_a_table_are_its_titles() -> None:
+    shown = preview("t.csv", b"People by band\n\nband,n\na,10\n").table
+    assert shown == Table(("People by band",), ["band", "n"], [["a", "10"]])
 
 
 @pytest.mark.parametrize(
     ("name", "data", "kind", "note"),
     [
         ("t.csv", b"", "none", "The table is empty."),
-        ("t.csv", b"\xff\xfe", "none", "This file is not a table in UTF-8; download it."),
-        ("t.csv", b'a\n"open', "none", "This file is not a table in UTF-8; download it."),
         (
             "t.csv",
-            b"a\n" + b"1\n" * (MOST_ROWS + 1),
-            "table",
-            "The first 500 of 501 rows are shown.",
+            b"\xff\xfe",
+            "none",
+            f"This file is not shown: {ENCODING.format(' but in UTF-16')}.",
         ),
+        (
+            "t.csv",
+            b'a\n"open',
+            "none",
+            "This file is not shown: the file cannot be read as a table: a damaged quote.",
+        ),
+        ("t.csv", b"a\n" + b"1\n" * (MOST_ROWS + 1), "table", "Only the beginning is shown."),
         ("t.csv", b"a\n" + b"1\n" * MOST_ROWS, "table", ""),
         ("t.log", b"x" * MOST_TEXT, "text", ""),
         ("t.log", b"x" * (MOST_TEXT + 1), "text", "Only the beginning is shown."),
-        ("t.json", b"\xff", "text", ""),
+        ("t.json", b"{}", "text", ""),
+        ("t.json", b"PK\x03\x04", "none", f"This file is not shown: {OTHER_KIND}."),
         ("t.PNG", b"", "image", ""),
         ("t.svg", b"<svg/>", "image", ""),
         ("t.html", b"<b>", "none", "This kind of file is not shown here; download it."),
+        ("t.svgz", b"\x1f\x8b", "none", "This kind of file is not shown here; download it."),
         ("t", b"", "none", "This kind of file is not shown here; download it."),
     ],
 )
 def test_a_preview_says_what_it_leaves_out(name: str, data: bytes, kind: str, note: str) -> None:
     shown = preview(name, data)
     assert (shown.kind, shown.note) == (kind, note)
-    assert len(shown.rows) <= MOST_ROWS
+    assert shown.table is None or len(shown.table.rows) <= MOST_ROWS
     assert len(shown.text) <= MOST_TEXT
 
 
@@ -168,6 +185,7 @@ def test_a_preview_says_what_it_leaves_out(name: str, data: bytes, kind: str, no
         ("a.csv", "text/csv"), ("a.txt", "text/plain"), ("a.LOG", "text/plain"),
         ("a.json", "application/json"), ("a.png", "image/png"), ("a.jpeg", "image/jpeg"),
         ("a.svg", "image/svg+xml"), ("a.html", "application/octet-stream"),
+        ("a.md", "text/markdown"), ("a.svgz", "application/octet-stream"),
         ("a.js", "application/octet-stream"), ("html", "application/octet-stream"),
     ],
 )  # fmt: skip

@@ -206,8 +206,9 @@ def test_the_workspace_index_has_the_newest_version_of_each_file(rig: Rig) -> No
         ("output/a.txt", b"<b>text</b>", "&lt;b&gt;text&lt;/b&gt;"),
         ("output/a.png", b"\x89PNG", '<img class="shown"'),
         ("output/a.html", b"<script>", "not shown here"),
-        ("output/a.csv", b"\xff\xfe", "not a table"),
-        ("output/b.csv", b"\n".join(b"1,2" for _ in range(600)), "first 500 of 599 rows"),
+        ("output/a.csv", b"\xff\xfe", "not in UTF-8"),
+        ("output/b.csv", b"\n".join(b"1,2" for _ in range(600)), "Only the beginning"),
+        ("output/c.csv", b"By age\n\nband;n\na;10\n", "<p>By age</p>"),
     ],
 )
 def test_a_file_is_shown_by_its_kind(rig: Rig, name: str, data: bytes, shown: str) -> None:

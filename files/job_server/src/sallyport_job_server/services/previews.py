@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Literal
+
+from sallyport_common.outputs import Kind, View
+from sallyport_disclosure.kinds import KindError, decode, kind_of
+from sallyport_disclosure.layout import Table, TableError, read_table
+from sallyport_disclosure.values import Form, classify
 
 MOST_ROWS = 500
 MOST_TEXT = 200_000
-IMAGES = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".svg": "image/svg+xml",
-}
-TEXTS = {".txt", ".log", ".md", ".json"}
+BEGINNING = "Only the beginning is shown."
 
 
 @dataclass(frozen=True)
@@ -24,47 +20,40 @@ class Preview:
     """What a page shows of a file; `note` says what it leaves out."""
 
     kind: Literal["table", "image", "text", "none"]
-    header: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
+    table: Table | None = None
     numeric: list[bool] = field(default_factory=list)
     text: str = ""
     note: str = ""
 
 
+def shown_kind(name: str) -> Kind | None:
+    """Return the type of a file that a browser may show here; None for one that is only kept."""
+    kind = kind_of(name)
+    return None if kind is None or kind.packed or kind.media_type == "text/html" else kind
+
+
 def preview(name: str, data: bytes) -> Preview:
     """Return how a file is shown, by its suffix."""
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix in IMAGES:
+    kind = shown_kind(name)
+    if kind is None:
+        return Preview("none", note="This kind of file is not shown here; download it.")
+    if kind.media_type.startswith("image/"):
         return Preview("image")
-    if suffix == ".csv":
-        return _table(data)
-    if suffix in TEXTS:
-        text = data.decode("utf-8", "replace")
-        note = "Only the beginning is shown." if len(text) > MOST_TEXT else ""
-        return Preview("text", text=text[:MOST_TEXT], note=note)
-    return Preview("none", note="This kind of file is not shown here; download it.")
-
-
-def _table(data: bytes) -> Preview:
     try:
-        rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig")), strict=True))
-    except (UnicodeDecodeError, csv.Error):
-        return Preview("none", note="This file is not a table in UTF-8; download it.")
-    if not rows:
+        text = decode(data)
+        if kind.view is View.TABLE:
+            return _table(read_table(text, MOST_ROWS + 1))
+    except (KindError, TableError) as error:
+        return Preview("none", note=f"This file is not shown: {error}.")
+    return Preview("text", text=text[:MOST_TEXT], note=BEGINNING if text[MOST_TEXT:] else "")
+
+
+def _table(table: Table) -> Preview:
+    width = max(map(len, [table.header, *table.rows]))
+    if not width:
         return Preview("none", note="The table is empty.")
-    header, body = rows[0], rows[1:]
-    width = max(len(row) for row in rows)
-    shown = [row + [""] * (width - len(row)) for row in body[:MOST_ROWS]]
-    note = f"The first {MOST_ROWS} of {len(body)} rows are shown." if len(body) > MOST_ROWS else ""
-    numeric = [all(_is_number(row[column]) for row in shown) for column in range(width)]
-    return Preview(
-        "table", header + [""] * (width - len(header)), shown, numeric if shown else [], note=note
-    )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text or "0")
-    except ValueError:
-        return False
-    return True
+    header, *rows = (row + [""] * (width - len(row)) for row in [table.header, *table.rows])
+    shown = Table(table.titles, header, rows[:MOST_ROWS])
+    columns = zip(*shown.rows, strict=True)
+    numeric = [all(classify(cell).form < Form.TEXT for cell in column) for column in columns]
+    return Preview("table", shown, numeric, note=BEGINNING if rows[MOST_ROWS:] else "")

@@ -16,14 +16,13 @@ from sallyport_common.web import check_csrf
 from sallyport_job_server.models import AlreadyUploadedError, Backend, ReleaseFile, User
 from sallyport_job_server.schemas import releases as schemas
 from sallyport_job_server.services.backend_access import Scope
-from sallyport_job_server.services.previews import IMAGES
+from sallyport_job_server.services.previews import shown_kind
 from sallyport_job_server.storage.files import ReleaseStore
 from sallyport_job_server.views.context import absolute, services, session_user
 from sallyport_job_server.views.operations import Caller, operation
 
 blueprint = Blueprint("classic_releases", __name__)
 
-MEDIA = {"csv": "text/csv", "txt": "text/plain", "log": "text/plain", "json": "application/json"}
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -187,8 +186,8 @@ def send(file: ReleaseFile, disposition: str) -> Response:
 
 def media_type(name: str) -> str:
     """Return the media type that a released file is sent as, by its suffix."""
-    suffix = "." + name.rpartition(".")[2].lower()
-    return IMAGES.get(suffix) or MEDIA.get(suffix[1:], "application/octet-stream")
+    kind = shown_kind(name)
+    return kind.media_type if kind else "application/octet-stream"
 
 
 def _plain(name: str) -> str:
