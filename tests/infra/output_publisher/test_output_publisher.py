@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from testinfra.host import Host
+from tests.approved import REQUEST, approved_manifest
 
-from sallyport_common.manifests import ApprovedFile, ApprovedManifest
-from sallyport_disclosure.policy import Policy
 from service_claims import ServiceClaims
 
 APPROVED = "/var/lib/sallyport/approved"
-REQUEST = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 CSV = "group,count\na,10\n"
-SHA256 = hashlib.sha256(CSV.encode()).hexdigest()
-MANIFEST = ApprovedManifest(
-    request=REQUEST,
-    backend="hospital",
-    workspace="w1",
-    author="ada",
-    releasing_checker="di",
-    approved_at="2026-11-24T10:00:00Z",
-    created_at="2026-11-23T10:00:00Z",
-    reviewers=("cy", "di"),
-    policy=Policy().version,
-    files=(
-        ApprovedFile(
-            name="output/t.csv",
-            sha256=SHA256,
-            size=len(CSV),
-            date="2026-11-23T06:15:04Z",
-            job_id="thm7jce7iltqiwx2",
-            commit="9417bc4e" * 5,
-            approved_by=("cy", "di"),
-        ),
-    ),
-)
+MANIFEST = approved_manifest({"output/t.csv": CSV.encode()})
+SHA256 = MANIFEST.files[0].sha256
 
 
 class TestOutputPublisher(ServiceClaims):

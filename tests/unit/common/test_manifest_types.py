@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.approved import approved_manifest
 
 from sallyport_common import names
 from sallyport_common.manifests import (
@@ -102,27 +103,7 @@ OUTPUT = Output(
     col_count=2,
 )
 WORKSPACE = WorkspaceManifest(workspace="w1", repo="org/study", outputs={"output/t.csv": OUTPUT})
-FILE = ApprovedFile(
-    name="output/t.csv",
-    sha256="0a" * 32,
-    size=7,
-    date="2026-11-23T06:15:04Z",
-    job_id="j",
-    commit="c",
-    approved_by=("cy", "di"),
-)
-REQUEST = ApprovedManifest(
-    request="01ARZ3NDEKTSV4RRFFQ69G5FAV",
-    backend="hospital",
-    workspace="w1",
-    author="ada",
-    releasing_checker="di",
-    approved_at="2026-11-24T10:00:00Z",
-    created_at="2026-11-23T10:00:00Z",
-    reviewers=("cy", "di"),
-    policy="0123456789ab",
-    files=(FILE,),
-)
+REQUEST = approved_manifest({"output/t.csv": b"content"})
 
 
 @settings(

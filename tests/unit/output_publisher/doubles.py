@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import socketserver
@@ -13,51 +12,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.approved import REQUEST, approved_manifest, sha256
 from werkzeug.http import parse_options_header
 
-from sallyport_common.manifests import ApprovedFile, ApprovedManifest
-from sallyport_disclosure.policy import Policy
-
 TOKEN = "b" * 40
-REQUEST = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 CSV = b"group,count\na,10\nb,25\n"
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 16
 FILES = {"output/table.csv": CSV, "output/plot.png": PNG}
 Answer = tuple[int, dict[str, str], Any]
 
 
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def manifest(files: dict[str, bytes] | None = None) -> dict[str, Any]:
     """Return the manifest of a request that two checkers approved, as JSON for a test to change."""
-    entries = [
-        ApprovedFile(
-            name=name,
-            sha256=sha256(data),
-            size=len(data),
-            date="2026-11-23T06:15:04+00:00",
-            job_id="j",
-            commit="c",
-            approved_by=("cy", "di"),
-        )
-        for name, data in (files or FILES).items()
-    ]
-    content = ApprovedManifest(
-        request=REQUEST,
-        backend="hospital",
-        workspace="w1",
-        author="ada",
-        releasing_checker="di",
-        approved_at="2026-11-24T10:00:00Z",
-        created_at="2026-11-23T10:00:00Z",
-        reviewers=("cy", "di"),
-        policy=Policy().version,
-        files=tuple(entries),
-    )
-    return dict(json.loads(content.to_json()))
+    return dict(json.loads(approved_manifest(files or FILES).to_json()))
 
 
 def hand_over(tree: Path, described: dict[str, Any], files: dict[str, bytes] | None = None) -> Path:

@@ -7,15 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.output_publisher.doubles import (
-    CSV,
-    FILES,
-    PNG,
-    REQUEST,
-    hand_over,
-    manifest,
-    sha256,
-)
+from tests.approved import REQUEST, sha256
+from tests.unit.output_publisher.doubles import CSV, FILES, PNG, hand_over, manifest
 
 from sallyport_disclosure.policy import Policy
 from sallyport_output_publisher.approved import ApprovedTree

@@ -10,16 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.approved import REQUEST, sha256
 from tests.unit.output_publisher.doubles import (
     CSV,
     FILES,
     PNG,
-    REQUEST,
     HatchDouble,
     JobServerDouble,
     hand_over,
     manifest,
-    sha256,
 )
 
 from sallyport_common.settings import environment_names
