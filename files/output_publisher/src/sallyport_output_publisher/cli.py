@@ -95,8 +95,8 @@ def _check(_settings: Settings, tree: ApprovedTree, _arguments: argparse.Namespa
     refused = 0
     for request in tree.requests():
         try:
-            found = tree.load(request)
-            print(f"{request}  {len(found.files)} files, all checks passed")
+            approved = tree.load(request)
+            print(f"{request}  {len(approved.files)} files, all checks passed")
         except RefusedError as error:
             refused += 1
             print(f"{request}  refused: {error}")

@@ -66,14 +66,13 @@ class Publisher:
 
     def due(self) -> list[str]:
         """Return the requests that a pass would look at now."""
-        known = {standing.request: standing for standing in self._state.all()}
         now = self._clock()
-        return [
-            request
-            for request in self._tree.requests()
-            if request not in known
-            or (known[request].progress is not Progress.PUBLISHED and known[request].due <= now)
-        ]
+        settled = {
+            standing.request
+            for standing in self._state.all()
+            if standing.progress is Progress.PUBLISHED or standing.due > now
+        }
+        return [request for request in self._tree.requests() if request not in settled]
 
     def _attempt(self, request: str) -> Progress:
         try:
