@@ -53,9 +53,9 @@ class TokenReader:
         except (BadSignature, ValueError, KeyError, TypeError, AttributeError):
             raise TokenForbiddenError("Forbidden") from None
         segments = url.path.split("/")
-        known = hostname in (self._host, "localhost") and url.scheme in ("http", "https")
+        ours = hostname in (self._host, "localhost") and url.scheme in ("http", "https")
         shaped = len(segments) == 3 and segments[:2] == ["", "workspace"] and segments[2]
-        if not (known and shaped and isinstance(user, str) and user):
+        if not (ours and shaped and isinstance(user, str) and user):
             raise TokenForbiddenError("Forbidden")
         _check_expiry(expiry, now or datetime.now(UTC))
         fingerprint = hashlib.sha256(token.encode()).hexdigest()[:12]

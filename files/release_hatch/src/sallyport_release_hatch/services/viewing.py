@@ -103,8 +103,8 @@ class Viewing:
             return []
         states = REVIEW_STATES | {RequestState.APPROVED}
         with self._database.read() as transaction:
-            found = transaction.requests.in_states(states)
-        return [request for request in found if checker.may_review(request.author)]
+            requests = transaction.requests.in_states(states)
+        return [request for request in requests if checker.may_review(request.author)]
 
     def request(self, viewer: Identity, identifier: str) -> ReleaseRequest:
         """Return a request as the viewer may see it, or raise NotFoundError."""

@@ -111,44 +111,44 @@ def create(workspace: str) -> ResponseReturnValue:
     body = filelist.read(schemas.FileList)
     hashes = {str(file.name): file.sha256 for file in body.files}
     requesting, person = hatch().requesting, viewer()
-    made = requesting.same_as(person, workspace, hashes)
-    if made is None:
+    release = requesting.same_as(person, workspace, hashes)
+    if release is None:
         text = Description(*filelist.texts(body))
-        made = requesting.create(person, workspace, list(hashes), text, hashes)
+        release = requesting.create(person, workspace, list(hashes), text, hashes)
         if not text.missing():
-            requesting.submit(person, made.id)
-    address = url_for("api.release", workspace=workspace, identifier=made.id, _external=True)
-    page = url_for("requests.show", identifier=made.id, _external=True)
-    headers = {"Release-Id": made.id, "Response-Id": made.id, "Release-API-Location": address}
+            requesting.submit(person, release.id)
+    address = url_for("api.release", workspace=workspace, identifier=release.id, _external=True)
+    page = url_for("requests.show", identifier=release.id, _external=True)
+    headers = {"Release-Id": release.id, "Response-Id": release.id, "Release-API-Location": address}
     headers["Release-Location"] = page
-    response = filelist.answer(schemas.CreatedRequest(made.id, page), HTTPStatus.CREATED)
+    response = filelist.answer(schemas.CreatedRequest(release.id, page), HTTPStatus.CREATED)
     response.headers.update(headers)
     return response
 
 
 def _request(workspace: str, identifier: str) -> ReleaseRequest:
     try:
-        found = hatch().viewing.request(viewer(), identifier)
+        release = hatch().viewing.request(viewer(), identifier)
     except NotFoundError:
-        found = None
-    if found is None or found.workspace != workspace:
+        release = None
+    if release is None or release.workspace != workspace:
         raise NotFoundError(f"Release {identifier} not found")
-    return found
+    return release
 
 
-def _file(found: ReleaseRequest, name: str) -> RequestFile:
-    for file in found.files:
+def _file(release: ReleaseRequest, name: str) -> RequestFile:
+    for file in release.files:
         if file.name == name:
             return file
-    raise NotFoundError(f"File {name} not found in release {found.id}")
+    raise NotFoundError(f"File {name} not found in release {release.id}")
 
 
 @blueprint.get("/release/<identifier>")
 def release(workspace: str, identifier: str) -> ResponseReturnValue:
     """List the frozen files of a request."""
-    found = _request(workspace, identifier)
+    release = _request(workspace, identifier)
     address = url_for("api.release", workspace=workspace, identifier=identifier, _external=True)
-    return _index(found.files, address)
+    return _index(release.files, address)
 
 
 @blueprint.get("/release/<identifier>/<path:name>")
@@ -166,10 +166,10 @@ def upload(workspace: str, identifier: str) -> ResponseReturnValue:
     file = _file(_request(workspace, identifier), name)
     deadline = time.monotonic() + hatch().settings.upload_wait
     while True:
-        found = _request(workspace, identifier)
-        if found.state not in (RequestState.APPROVED, RequestState.RELEASED):
+        release = _request(workspace, identifier)
+        if release.state not in (RequestState.APPROVED, RequestState.RELEASED):
             raise ForbiddenError("The release was not approved yet.")
-        file = _file(found, name)
+        file = _file(release, name)
         if file.uploaded:
             return _uploaded(file)
         if time.monotonic() >= deadline:
@@ -191,9 +191,9 @@ def _uploaded(file: RequestFile) -> Response:
 def review(workspace: str, identifier: str) -> ResponseReturnValue:
     """Hand in a whole review: a vote on each file, with comments where one is rejected."""
     body = filelist.read(schemas.FileList)
-    found = _request(workspace, identifier)
-    votes, comments = filelist.reviews(body, {file.name: file for file in found.files})
-    ids = {file.name: file.id for file in found.files}
+    release = _request(workspace, identifier)
+    votes, comments = filelist.reviews(body, {file.name: file for file in release.files})
+    ids = {file.name: file.id for file in release.files}
     hatch().reviewing.vote(
         viewer(),
         identifier,

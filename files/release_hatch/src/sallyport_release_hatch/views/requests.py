@@ -50,13 +50,13 @@ def create(workspace: str) -> ResponseReturnValue:
             problems.append("Confirm that the files follow the rules for outputs.")
         if problems:
             raise BadInputError(problems)
-        made = services.requesting.create(person, workspace, request.form.getlist("file"), text)
+        release = services.requesting.create(person, workspace, request.form.getlist("file"), text)
     except BadInputError as error:
         page = workspace_page(workspace, error.problems, request.form)
         return page, HTTPStatus.BAD_REQUEST
     if submit:
-        services.requesting.submit(person, made.id)
-    return _to_request(made.id)
+        services.requesting.submit(person, release.id)
+    return _to_request(release.id)
 
 
 @blueprint.get("/requests/<identifier>")
@@ -74,27 +74,27 @@ def _page(
     """Show a request; with a form, as somebody filled it in for an endpoint."""
     form = form or MultiDict()
     person, viewing = viewer(), hatch().viewing
-    found = viewing.request(person, identifier)
-    mine = found.author == person.username
-    checker = person.may_review(found.author)
-    consolidated = checker and found.state not in AUTHOR_STATES and len(found.submitted) > 1
-    ready = all(found.decision(file.id) is Decision.APPROVED for file in found.files)
+    release = viewing.request(person, identifier)
+    mine = release.author == person.username
+    checker = person.may_review(release.author)
+    consolidated = checker and release.state not in AUTHOR_STATES and len(release.submitted) > 1
+    ready = all(release.decision(file.id) is Decision.APPROVED for file in release.files)
     return render_template(
         "request.html",
         person=person,
-        request=found,
+        request=release,
         problems=problems,
         reviews=viewing.reviews(person, identifier),
-        may_edit=mine and found.state in AUTHOR_STATES,
-        may_vote=checker and found.state in REVIEW_STATES,
-        may_decide=checker and found.state is RequestState.REVIEWED,
-        may_approve=checker and found.state is RequestState.REVIEWED and ready,
+        may_edit=mine and release.state in AUTHOR_STATES,
+        may_vote=checker and release.state in REVIEW_STATES,
+        may_decide=checker and release.state is RequestState.REVIEWED,
+        may_approve=checker and release.state is RequestState.REVIEWED and ready,
         consolidated=consolidated,
         own={
-            file.id: form.get(f"vote_{file.id}", own_vote(person, found, file).value)
-            for file in found.files
+            file.id: form.get(f"vote_{file.id}", own_vote(person, release, file).value)
+            for file in release.files
         },
-        texts=form if endpoint == "requests.describe" else found,
+        texts=form if endpoint == "requests.describe" else release,
         comment=form.get("comment", "") if endpoint == "requests.vote" else "",
         reason=form.get("comment", "") if endpoint in RETURNS else "",
     )
@@ -103,17 +103,17 @@ def _page(
 @blueprint.get("/requests/<identifier>/files/<file>")
 def file(identifier: str, file: str) -> ResponseReturnValue:
     """Show a frozen file."""
-    found, data = hatch().viewing.frozen(viewer(), identifier, file)
+    frozen, data = hatch().viewing.frozen(viewer(), identifier, file)
     image = f"/requests/{identifier}/images/{file}"
-    content = shown(found.name, data, found.findings)
+    content = shown(frozen.name, data, frozen.findings)
     return show_content(content, image, f"/requests/{identifier}", f"request {identifier}")
 
 
 @blueprint.get("/requests/<identifier>/images/<file>")
 def image(identifier: str, file: str) -> ResponseReturnValue:
     """Return a frozen image for the page that shows it."""
-    found, data = hatch().viewing.frozen(viewer(), identifier, file, via="image")
-    return image_response(shown(found.name, data), data)
+    frozen, data = hatch().viewing.frozen(viewer(), identifier, file, via="image")
+    return image_response(shown(frozen.name, data), data)
 
 
 @blueprint.post("/requests/<identifier>/describe")

@@ -103,15 +103,15 @@ def shown(name: str, data: bytes, findings: tuple[Finding, ...] = ()) -> Content
     return present(name, data, hatch().settings.output_policy.max_rows, findings)
 
 
-def show_content(content: Content, image: str, back: str, back_name: str) -> str:
+def show_content(content: Content, image: str, parent: str, parent_name: str) -> str:
     """Render a file as a page."""
     return render_template(
         "file.html",
         person=viewer(),
         content=content,
         image=image,
-        back=back,
-        back_name=back_name,
+        parent=parent,
+        parent_name=parent_name,
     )
 
 
