@@ -116,11 +116,11 @@ class ActionReader:
             )
         return config
 
-    def _dummy_data_file(self, name: str, given: Any) -> str | None:
-        if given is not None and not isinstance(given, str):
+    def _dummy_data_file(self, name: str, path: Any) -> str | None:
+        if path is not None and not isinstance(path, str):
             self._problems.append(f"The 'dummy_data_file' of the action '{name}' must be a path.")
             return None
-        return given
+        return path
 
     def _outputs(self, name: str, outputs: Any) -> dict[PrivacyLevel, dict[str, str]]:
         if isinstance(outputs, dict):

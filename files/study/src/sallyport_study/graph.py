@@ -14,13 +14,13 @@ MOST_UNKNOWN = 100
 
 def unknown_needs(needs: Mapping[str, Sequence[str]], names: Iterable[str]) -> list[str]:
     """Return a sentence for each need that is not an action, with the nearest name there is."""
-    known = dict.fromkeys(names)
+    actions = dict.fromkeys(names)
     unknown = (
-        (name, need) for name, needed in needs.items() for need in needed if need not in known
+        (name, need) for name, needed in needs.items() for need in needed if need not in actions
     )
     return [
         f"The action '{name}' needs '{need}', which is not an action of this file"
-        + suggestion(need, known)
+        + suggestion(need, actions)
         if " " not in need
         else f"The action '{name}' needs '{need}'; separate the names with commas."
         for name, need in islice(unknown, MOST_UNKNOWN)

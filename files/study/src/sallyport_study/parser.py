@@ -82,19 +82,19 @@ class _Reader:
                 self._problems.append(f"'{key}' is not a key of project.yaml{hint}")
 
     def _version(self) -> float:
-        given = self._document.get("version")
-        if given is None:
+        value = self._document.get("version")
+        if value is None:
             self._problems.append(
                 f"The key 'version' is missing; the latest version is {LATEST:g}."
             )
             return LATEST
         try:
-            number = math.nan if isinstance(given, bool) else float(given)
+            number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not 1 <= number <= LATEST:
             self._problems.append(
-                f"The version {given!r} is not supported; use a number from 1 to {LATEST:g}, "
+                f"The version {value!r} is not supported; use a number from 1 to {LATEST:g}, "
                 f"the latest."
             )
             return LATEST
@@ -105,41 +105,43 @@ class _Reader:
         return number
 
     def _population(self, version: float) -> int:
-        given = self._document.get("expectations")
-        if version >= 4 and given is not None:
+        expectations = self._document.get("expectations")
+        if version >= 4 and expectations is not None:
             self._problems.append("The key 'expectations' is not allowed from version 4 on.")
-        if version >= 4 or (version != 3 and given is None):
+        if version >= 4 or (version != 3 and expectations is None):
             return 1000
-        if not isinstance(given, dict):
+        if not isinstance(expectations, dict):
             self._problems.append("Version 3 needs 'expectations' with a 'population_size'.")
             return 1000
         if version >= 3:
-            for key in sorted(map(str, set(given) - {"population_size"})):
+            for key in sorted(map(str, set(expectations) - {"population_size"})):
                 self._problems.append(f"'{key}' is not a key of 'expectations'.")
-        return self._population_size(given.get("population_size", 1000 if version < 3 else None))
+        return self._population_size(
+            expectations.get("population_size", 1000 if version < 3 else None)
+        )
 
-    def _population_size(self, given: Any) -> int:
+    def _population_size(self, value: Any) -> int:
         try:
-            return int(given)
+            return int(value)
         except (TypeError, ValueError, OverflowError):
             self._problems.append("'population_size' in 'expectations' must be a whole number.")
             return 1000
 
     def _actions(self, version: float) -> dict[str, Action]:
-        given = self._document.get("actions")
-        if not isinstance(given, dict):
+        bodies = self._document.get("actions")
+        if not isinstance(bodies, dict):
             self._problems.append("The key 'actions' must be a mapping of names to actions.")
             return {}
         reader = ActionReader(version, self._problems, self._warnings)
         actions = {}
-        for name, body in given.items():
+        for name, body in bodies.items():
             action = reader.read(name, body)
             if action:
                 actions[action.name] = action
         self._check_run_all(version, actions)
         self._check_duplicates(version, actions)
         needs = {action.name: action.needs for action in actions.values()}
-        self._problems += graph.unknown_needs(needs, map(str, given)) or graph.cycles(needs)
+        self._problems += graph.unknown_needs(needs, map(str, bodies)) or graph.cycles(needs)
         return actions
 
     def _check_run_all(self, version: float, actions: dict[str, Action]) -> None:
