@@ -35,8 +35,8 @@ class Accounts:
         self._throttle.check(*subjects)
         with self._database.read() as connection:
             user = users.by_name(connection, username)
-        known = self._matches(user, password)
-        if user is None or not known or not user.is_active or not self._code_is_right(user, code):
+        matches = self._matches(user, password)
+        if user is None or not matches or not user.is_active or not self._code_is_right(user, code):
             self._throttle.failed(*subjects)
             raise UnauthenticatedError(REFUSED)
         self._throttle.succeeded(subjects[0])

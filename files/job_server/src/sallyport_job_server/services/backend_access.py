@@ -158,11 +158,11 @@ def _ensure_token(change: Change, backend_id: int, slug: str, scope: Scope, toke
     stored = backends.tokens(change.connection, backend_id, scope)
     if stored and stored[0].digest == digest:
         return False
-    known = backends.token(change.connection, digest)
-    if known and (known.backend_id, known.scope) != (backend_id, scope):
+    row = backends.token(change.connection, digest)
+    if row and (row.backend_id, row.scope) != (backend_id, scope):
         raise Problem(f"The token of scope {scope} for {slug} is in use for something else.")
-    if known:
-        backends.drop_token(change.connection, known.id)
+    if row:
+        backends.drop_token(change.connection, row.id)
     add(
         change.connection,
         tables.backend_tokens,

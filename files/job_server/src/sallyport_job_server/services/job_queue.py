@@ -26,12 +26,12 @@ class JobQueue:
     def __init__(self, database: Database, watcher: Watcher) -> None:
         self._database, self._watcher = database, watcher
 
-    def wait(self, backend: Backend, known: str, seconds: float) -> bool:
-        """Wait until the counter is not `known`, or time is up; return whether it differs."""
+    def wait(self, backend: Backend, etag: str, seconds: float) -> bool:
+        """Wait until the counter is not `etag`, or time is up; return whether it differs."""
         with self._database.read() as connection:
             current = backends.counter(connection, backend.id)
-        if str(current) != known or seconds <= 0:
-            return str(current) != known
+        if str(current) != etag or seconds <= 0:
+            return str(current) != etag
         return self._watcher.wait(backend.id, current, seconds)
 
     def listing(self, backend: Backend) -> tuple[int, list[ListedRequest]]:

@@ -277,8 +277,8 @@ class JobRequests:
             )
         unfinished = self._unfinished(view)
         selected = unfinished if actions is None else list(actions)
-        known = {*unfinished, *(job.action for job in view.jobs)}
-        unknown = [name for name in selected if name not in known]
+        names = {*unfinished, *(job.action for job in view.jobs)}
+        unknown = [name for name in selected if name not in names]
         if unknown:
             raise Problem(f"This request has no action '{unknown[0]}'.")
         with self._database.change(user.username) as change:

@@ -67,9 +67,9 @@ def _wait() -> float:
 @operation(schemas.Listing, by=RUNNER)
 def job_requests(backend: Backend) -> object:
     """Return what is to run; with `wait` and If-None-Match, once it differs or time is up."""
-    known = request.headers.get("If-None-Match", "").strip().removeprefix("W/").strip('"')
-    if known and not services().job_queue.wait(backend, known, _wait()):
-        return Response(status=304, headers={"ETag": f'"{known}"'})
+    etag = request.headers.get("If-None-Match", "").strip().removeprefix("W/").strip('"')
+    if etag and not services().job_queue.wait(backend, etag, _wait()):
+        return Response(status=304, headers={"ETag": f'"{etag}"'})
     counter, rows = services().job_queue.listing(backend)
     return schemas.Listing(len(rows), rows), {"ETag": f'"{counter}"'}
 

@@ -47,10 +47,10 @@ def parameters(query: str | None, allowed: set[str]) -> dict[str, str]:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True)
     except ValueError:
         raise Refusal(Reason.QUERY) from None
-    found = dict(pairs)
-    if len(found) != len(pairs) or not set(found) <= allowed or "" in found.values():
+    by_name = dict(pairs)
+    if len(by_name) != len(pairs) or not set(by_name) <= allowed or "" in by_name.values():
         raise Refusal(Reason.QUERY)
-    return found
+    return by_name
 
 
 def no_query(query: str | None) -> None:

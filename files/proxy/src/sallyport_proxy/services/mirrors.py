@@ -165,8 +165,8 @@ class _Source:
             location = new_location(self._url, self._ca_file, self._credential)
             new = places.at_upstream(location or "", self._forges)
             return Refusal(Reason.MOVED, detail=f": {new.url}" if new else "")
-        known = {str(reason): reason for reason in Reason}
-        return Refusal(known.get(str(fault), Reason.UPSTREAM_UNAVAILABLE))
+        reasons = {str(reason): reason for reason in Reason}
+        return Refusal(reasons.get(str(fault), Reason.UPSTREAM_UNAVAILABLE))
 
     def _run(self, *words: str, repository: Path | None = None, lock: int | None = None) -> bytes:
         return self.git.run(*words, repository=repository, credential=self._credential, lock=lock)

@@ -78,11 +78,11 @@ class RegistryClient:
         return token.value if token and token.expires > time.monotonic() else None
 
     def _new_token(self, registry: RegistryPolicy, name: str, challenge: str) -> str:
-        found = dict(CHALLENGE.findall(challenge))
-        realm = found.get("realm", "")
+        parameters = dict(CHALLENGE.findall(challenge))
+        realm = parameters.get("realm", "")
         if origin_of(realm) not in (*registry.token_origins, registry.upstream):
             raise Refusal(Reason.REDIRECT_HOST, requests.codes.unauthorized)
-        scope = {"service": found.get("service", ""), "scope": f"repository:{name}:pull"}
+        scope = {"service": parameters.get("service", ""), "scope": f"repository:{name}:pull"}
         url = f"{realm.partition('?')[0]}?{urlencode(scope)}"
         response = self._upstream.open("GET", url, {}, self._credential(registry))
         _only_ok(response)

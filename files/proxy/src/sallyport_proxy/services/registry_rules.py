@@ -58,12 +58,12 @@ def _rule(policy: Policy, registry: RegistryPolicy, name: str, address: str) -> 
 def _token(
     policy: Policy, registry: RegistryPolicy, request: ClientRequest, query: str | None
 ) -> Grant:
-    found = parameters(query, TOKEN_PARAMETERS)
-    if found.get("service") != registry.host:
+    fields = parameters(query, TOKEN_PARAMETERS)
+    if fields.get("service") != registry.host:
         raise Refusal(Reason.SCOPE)
-    if "scope" not in found:
+    if "scope" not in fields:
         return Grant("registry", "token")
-    scope = SCOPE.fullmatch(found["scope"])
+    scope = SCOPE.fullmatch(fields["scope"])
     if not scope or scope["actions"] != "pull":
         raise Refusal(Reason.SCOPE)
     rule = _rule(policy, registry, scope["name"], request.address)

@@ -109,10 +109,10 @@ class ContentStore:
                 total -= size
 
     def _held(self) -> list[tuple[float, int, Path]]:
-        found = []
+        files = []
         for path in self.root.rglob("*"):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
                 if path.is_file() and path.parent != self._incoming:
-                    found.append((status.st_atime, status.st_size, path))
-        return found
+                    files.append((status.st_atime, status.st_size, path))
+        return files

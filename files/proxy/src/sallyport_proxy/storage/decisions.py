@@ -50,14 +50,14 @@ class DecisionLog:
         return int(row["seq"])
 
     def verify(self) -> dict[str, Verdict]:
-        """Read every file's chain, oldest first; return what was found by file name."""
+        """Read every file's chain, oldest first; return a verdict by file name."""
         with self._lock:
-            found: dict[str, Verdict] = {}
+            verdicts: dict[str, Verdict] = {}
             before: Path | None = None
             for path in self._all_files():
-                found[path.name] = self._verify_file(path, before)
+                verdicts[path.name] = self._verify_file(path, before)
                 before = path
-            return found
+            return verdicts
 
     def close(self) -> None:
         """Close the current file."""
