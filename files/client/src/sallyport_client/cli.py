@@ -25,8 +25,8 @@ def run() -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    made = argparse.ArgumentParser(prog="sallyport", description=__doc__, allow_abbrev=False)
-    commands = made.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(prog="sallyport", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
     submit = commands.add_parser("submit", help="run actions at the head of a workspace's branch")
     submit.add_argument("workspace")
     submit.add_argument("actions", nargs="+")
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     download = commands.add_parser("download", help="fetch the released files of a workspace")
     download.add_argument("workspace")
     download.add_argument("--into", type=Path, default=Path())
-    return made
+    return parser
 
 
 def main(argv: Sequence[str]) -> int:

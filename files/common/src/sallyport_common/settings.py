@@ -128,12 +128,12 @@ def _parser(hint: Any) -> Callable[[str], Any]:
 def _variables(cls: type[Any], prefix: str) -> dict[str, tuple[str, Any, bool]]:
     """Map field name to (environment name, type, optional)."""
     hints = get_type_hints(cls)
-    found = {}
+    variables = {}
     for field in dataclasses.fields(cls):
         hint, optional = _split_optional(hints[field.name])
         suffix = "_FILE" if hint is Secret else ""
-        found[field.name] = (f"{prefix}{field.name.upper()}{suffix}", hint, optional)
-    return found
+        variables[field.name] = (f"{prefix}{field.name.upper()}{suffix}", hint, optional)
+    return variables
 
 
 def environment_names(cls: type[Any], prefix: str) -> set[str]:
@@ -147,11 +147,11 @@ def load(cls: type[T], prefix: str, environment: Mapping[str, str]) -> T:
     A variable with the prefix that no field knows is a problem, so a misspelt name is noticed.
     """
     variables = _variables(cls, prefix)
-    known = {name for name, _hint, _optional in variables.values()}
+    names = {name for name, _hint, _optional in variables.values()}
     problems = [
         f"{name} is not a setting"
         for name in sorted(environment)
-        if name.startswith(prefix) and name not in known
+        if name.startswith(prefix) and name not in names
     ]
     values: dict[str, Any] = {}
     for field, (name, hint, optional) in variables.items():

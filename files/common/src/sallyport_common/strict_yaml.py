@@ -39,8 +39,8 @@ def load(text: str) -> Any:
     try:
         return _Loader(text).load()
     except (yaml.YAMLError, ValueError) as error:
-        known = error if isinstance(error, yaml.YAMLError) else yaml.YAMLError()
-        raise YamlError(_sentence(known)) from None
+        fault = error if isinstance(error, yaml.YAMLError) else yaml.YAMLError()
+        raise YamlError(_sentence(fault)) from None
     finally:
         gc.enable()
 

@@ -104,8 +104,8 @@ def label(cell: str) -> Meaning | None:
     """Return Meaning.COUNT for a row label that promises counts, and None for other text."""
     if len(cell) > LONGEST_LABEL or _LABEL_WORDS.isdisjoint(_WORD.findall(cell.lower())):
         return None
-    found = meaning(cell)
-    return found if found in (Meaning.COUNT, Meaning.MIDPOINT) else None
+    sense = meaning(cell)
+    return sense if sense in (Meaning.COUNT, Meaning.MIDPOINT) else None
 
 
 class Forbidden:
@@ -127,8 +127,8 @@ class Forbidden:
 
     def mentions(self, name: str) -> bool:
         """Return whether such a name is part of a longer one that promises no counts."""
-        found = any(part in compact(name) for part in self._parts)
-        return found and meaning(name) is not Meaning.COUNT
+        named = any(part in compact(name) for part in self._parts)
+        return named and meaning(name) is not Meaning.COUNT
 
 
 def _any_of(plain: list[str], between: str, behind: str) -> re.Pattern[str]:

@@ -88,11 +88,11 @@ class Chain:
 
     def _locked_head(self, connection: Connection) -> Row[Any]:
         query = select(self.head).with_for_update()
-        found = connection.execute(query).first()
-        if found is None:
+        head = connection.execute(query).first()
+        if head is None:
             connection.execute(insert(self.head).values(id=1, seq=0, hash=GENESIS))
-            found = connection.execute(query).one()
-        return found
+            head = connection.execute(query).one()
+        return head
 
     def verify(self, connection: Connection) -> Verdict:
         """Read the whole chain; name the first bad row, or a tail that is missing."""

@@ -30,5 +30,5 @@ def new_location(url: str, ca_file: Path, credential: Credential | None = None) 
             location = response.headers.get("Location", "") if response.is_redirect else ""
     except requests.RequestException:
         return None
-    target, found, _rest = location.partition("/info/refs")
-    return target.removesuffix(".git") if found else None
+    target, marker, _rest = location.partition("/info/refs")
+    return target.removesuffix(".git") if marker else None

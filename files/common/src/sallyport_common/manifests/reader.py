@@ -122,8 +122,8 @@ class _Reader:
         ]
         unknown = sorted(value.keys() - hints)
         self.faults += [f"The manifest's {_join(path, key)} is not a known key." for key in unknown]
-        known = [key for key in hints if key in value]
-        read = {key: self.read(hints[key], value[key], _join(path, key)) for key in known}
+        present = [key for key in hints if key in value]
+        read = {key: self.read(hints[key], value[key], _join(path, key)) for key in present}
         return kind(**read) if len(read) == len(hints) else None
 
     def _choice(self, kind: type[enum.Enum], value: Any, path: str) -> Any:
