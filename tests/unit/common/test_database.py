@@ -21,16 +21,6 @@ down_revision = None
 def upgrade():
     op.create_table("thing", sa.Column("id", sa.Integer, primary_key=True))
 """
-ENVIRONMENT = """
-from alembic import context
-configuration = context.config
-context.configure(
-    connection=configuration.attributes["connection"],
-    version_table=configuration.get_main_option("version_table"),
-)
-with context.begin_transaction():
-    context.run_migrations()
-"""
 
 
 @pytest.fixture
@@ -87,9 +77,8 @@ def test_a_password_goes_into_the_address_only() -> None:
 
 
 def test_migrations_run_once(engine: Engine, tmp_path: Path) -> None:
-    folder = tmp_path / "migrations"
+    folder = tmp_path / "some: migrations"
     (folder / "versions").mkdir(parents=True)
-    (folder / "env.py").write_text(ENVIRONMENT)
     (folder / "versions" / "r0001.py").write_text(REVISION)
     migrate(engine, "example", folder)
     migrate(engine, "example", folder)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_type_hints
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from tests.unit.runner.made import TIME, fill, job
 
+from sallyport_common.database import create_engine, migrate, write
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Job, JobChanges, Reason
-from sallyport_runner.storage.sql import SqlStore, open_database
+from sallyport_runner.storage.sql import MIGRATIONS, SqlStore, open_database
 from sallyport_runner.storage.tables import jobs
 
 
@@ -79,13 +78,9 @@ def test_active_jobs_are_shown_first(store: SqlStore) -> None:
 
 def test_a_database_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "runner.sqlite3"
-    config = Config()
-    config.set_main_option("version_table", "sallyport_runner_version")
-    config.set_main_option("script_location", "sallyport_runner.storage:migrations")
     engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+    migrate(engine, "sallyport_runner", MIGRATIONS, "0001")
+    with write(engine) as connection:
         connection.execute(
             text(
                 "INSERT INTO job_requests VALUES (:a, '', 'ws', '', '', '', '[]', '[]', 0, '',"

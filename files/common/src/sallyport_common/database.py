@@ -16,6 +16,8 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sallyport_common.settings import Secret
 
 BUSY_TIMEOUT_MS = 10_000
+ENVIRONMENT = Path(__file__).parent / "migrations"
+"""Holds what Alembic runs around the revisions of every component."""
 
 
 def create_engine(url: str, password: Secret | None = None) -> Engine:
@@ -62,11 +64,13 @@ def write(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def migrate(engine: Engine, package: str, folder: Path) -> None:
-    """Bring a database to the newest revision of `folder` (Alembic versions of `package`)."""
+def migrate(engine: Engine, package: str, folder: Path, revision: str = "head") -> None:
+    """Bring a database up to a revision of `folder`, those of a package; the newest by default."""
     configuration = Config()
-    configuration.set_main_option("script_location", str(folder))
+    configuration.set_main_option("script_location", str(ENVIRONMENT))
+    configuration.set_main_option("version_locations", str(folder / "versions"))
+    configuration.set_main_option("path_separator", "newline")  # no path is taken for several
     configuration.set_main_option("version_table", f"{package}_version")
     with write(engine) as connection:
         configuration.attributes["connection"] = connection
-        command.upgrade(configuration, "head")
+        command.upgrade(configuration, revision)

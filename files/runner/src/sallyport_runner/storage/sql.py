@@ -16,6 +16,7 @@ from sallyport_runner.flags import Flag, Flags
 from sallyport_runner.models import Job, JobChanges, JobRequest, Phase, Reason, Stop
 from sallyport_runner.storage.tables import flags, job_requests, jobs
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 ALIVE = "alive"
 """A row of the flag table that is not a flag: when the run loop was last alive."""
 FINAL_CODES = [code for code in StatusCode if state_of(code).final]
@@ -24,7 +25,7 @@ FINAL_CODES = [code for code in StatusCode if state_of(code).final]
 def open_database(path: Path) -> Engine:
     """Open the runner's database and bring it to the newest revision."""
     engine = create_engine(f"sqlite:///{path}")
-    migrate(engine, "sallyport_runner", Path(__file__).parent / "migrations")
+    migrate(engine, "sallyport_runner", MIGRATIONS)
     return engine
 
 

@@ -4,7 +4,7 @@ from alembic import context
 
 context.configure(
     connection=context.config.attributes["connection"],
-    version_table=context.config.get_main_option("version_table") or "alembic_version",
+    version_table=context.config.get_main_option("version_table"),
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,1 @@
+"""What runs the revisions of every component."""
