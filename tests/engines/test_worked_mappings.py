@@ -12,7 +12,8 @@ from tests.engines.sites import HOSPITAL, OMOP, Site, check, copied, psql
 
 from sallyport_data_builder.backends.mapping import parse
 from sallyport_data_builder.cli import main
-from sallyport_data_builder.sql.run import connect, dialect_of
+from sallyport_data_builder.sql.connectors import dialect_of
+from sallyport_data_builder.sql.run import connect
 from sallyport_data_builder.sql.standard import Standard
 
 STUDY = """

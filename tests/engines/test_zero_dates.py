@@ -13,7 +13,8 @@ from sallyport_data_builder.checks.command import database_checks
 from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.sql import values
-from sallyport_data_builder.sql.run import connect, dialect_of
+from sallyport_data_builder.sql.connectors import dialect_of
+from sallyport_data_builder.sql.run import connect
 
 GOOD = ("1960-03-01", "1960-02-29", "0001-01-01", "9999-12-31", None)
 # The type of the column, and a value that MariaDB accepts for it.

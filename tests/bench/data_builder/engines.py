@@ -15,8 +15,9 @@ from tests.bench.data_builder import hand
 from sallyport_data_builder import schemas
 from sallyport_data_builder.backends.mapping import parse
 from sallyport_data_builder.model.plan import Plan, loads
+from sallyport_data_builder.sql.connectors import dialect_of
 from sallyport_data_builder.sql.results import write
-from sallyport_data_builder.sql.run import connect, dialect_of
+from sallyport_data_builder.sql.run import connect
 from sallyport_data_builder.sql.steps import Planner
 
 HERE = Path(__file__).parent

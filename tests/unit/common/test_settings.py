@@ -9,7 +9,8 @@ from typing import Literal
 
 import pytest
 
-from sallyport_common.settings import Secret, SettingsError, environment_names, load
+from sallyport_common.errors import SettingsError
+from sallyport_common.settings import Secret, environment_names, load
 
 
 class Colour(enum.Enum):

@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from sallyport_data_builder import schemas
-from sallyport_data_builder.backends.mapping import BackendMapping, MappedColumn, MappedTable, parse
+from sallyport_data_builder.backends.mapping import parse
+from sallyport_data_builder.backends.parts import BackendMapping, MappedColumn, MappedTable
 from sallyport_data_builder.lang.datasets import Dataset, plan_of
 from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.memory.measures import Result, results
@@ -25,17 +26,11 @@ from sallyport_data_builder.model.nodes import Node, Table, topological
 from sallyport_data_builder.model.tables import schema_table
 from sallyport_data_builder.plan.options import Options
 from sallyport_data_builder.schemas.types import ALL_TYPES
+from sallyport_data_builder.sql.connectors import dialect_of
+from sallyport_data_builder.sql.database import Database
 from sallyport_data_builder.sql.downloads import Download
 from sallyport_data_builder.sql.results import measure_results
-from sallyport_data_builder.sql.run import (
-    Database,
-    connect,
-    dialect_of,
-    perform,
-    run_steps,
-    scratch,
-    types_of,
-)
+from sallyport_data_builder.sql.run import connect, perform, run_steps, scratch, types_of
 from sallyport_data_builder.sql.statements import Drop
 from sallyport_data_builder.sql.steps import Planner
 

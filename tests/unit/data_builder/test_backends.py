@@ -23,8 +23,9 @@ from sallyport_data_builder.lang.datasets import Dataset, plan_of
 from sallyport_data_builder.lang.tables import EventFrame, PatientFrame, Series, table
 from sallyport_data_builder.model.nodes import topological
 from sallyport_data_builder.sql import keys
+from sallyport_data_builder.sql.connectors import dialect_of
 from sallyport_data_builder.sql.implied import ColumnTest
-from sallyport_data_builder.sql.run import connect, dialect_of, run_steps
+from sallyport_data_builder.sql.run import connect, run_steps
 from sallyport_data_builder.sql.stage import Step
 from sallyport_data_builder.sql.standard import Standard
 from sallyport_data_builder.sql.steps import Planner

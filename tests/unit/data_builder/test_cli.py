@@ -220,7 +220,8 @@ def test_clean_scratch_by_job_and_by_age(
     )
     monkeypatch.setattr(SQLite, "scratch_ages", lambda *_args: {"sp_a_1": 90_000.0, "sp_b_1": 60.0})
     monkeypatch.setattr(
-        "sallyport_data_builder.sql.run.Database.drop", lambda _self, given: dropped.extend(given)
+        "sallyport_data_builder.sql.database.Database.drop",
+        lambda _self, given: dropped.extend(given),
     )
     words = ["clean-scratch", "--backend", "same", "--dsn", (study / "url").read_text().strip()]
     assert cli.main([*words, "--job", "A", "--dry-run"]) == 0

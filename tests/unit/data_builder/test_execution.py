@@ -204,7 +204,7 @@ def test_bk_01_exclusions_hold_for_measures_too() -> None:
     dialect = dialect_of("postgresql")
     steps = MeasurePlanner(Planner(dialect, backend, "unit")).explained(root).steps
     assert "opted" not in "\n".join(rendered(steps, dialect, ""))
-    from sallyport_data_builder.backends.mapping import Exclusion
+    from sallyport_data_builder.backends.parts import Exclusion
 
     opted = Exclusion("opted_out", "select patient_id from opted_out", only=False)
     strict = replace(backend, exclusions=(opted,))

@@ -13,13 +13,15 @@ from tests.unit.data_builder.engines import mapping
 from tests.unit.data_builder.test_exit_codes import DATASET
 
 from sallyport_data_builder import cli, schemas
-from sallyport_data_builder.backends.mapping import BackendMapping, parse
+from sallyport_data_builder.backends.mapping import parse
+from sallyport_data_builder.backends.parts import BackendMapping
 from sallyport_data_builder.checks.command import database_checks
 from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.lang.tables import core, tpp
 from sallyport_data_builder.sql import values
-from sallyport_data_builder.sql.run import connect, dialect_of
+from sallyport_data_builder.sql.connectors import dialect_of
+from sallyport_data_builder.sql.run import connect
 
 CORE = schemas.load("core").tables
 GOOD = {

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from tests.unit.release_hatch.doubles import SIGNING_KEY, TOKEN
 
-from sallyport_common.settings import SettingsError, environment_names
+from sallyport_common.errors import SettingsError
+from sallyport_common.settings import environment_names
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.cli import main
 from sallyport_release_hatch.services.hatch import Hatch

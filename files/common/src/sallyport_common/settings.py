@@ -12,8 +12,6 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 from sallyport_common.errors import SettingsError
 
-__all__ = ["Secret", "SettingsError", "environment_names", "load"]
-
 T = TypeVar("T")
 PLACEHOLDERS = ("change_me", "changeme", "replace_me", "placeholder", "<", "todo")
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -17,13 +17,14 @@ from sallyport_data_builder.io import inputs, measures, outputs
 from sallyport_data_builder.io.columns import dataset_table, events_table
 from sallyport_data_builder.io.targets import Target
 from sallyport_data_builder.memory.population import load_plan
-from sallyport_data_builder.model.plan import MAX_BYTES, Plan, dumps
+from sallyport_data_builder.model.graph import MAX_BYTES
+from sallyport_data_builder.model.plan import Plan, dumps
 from sallyport_data_builder.model.roots import file_of_events
 from sallyport_data_builder.settings import NO_BACKEND, Settings
 
 if TYPE_CHECKING:
-    from sallyport_data_builder.backends.mapping import BackendMapping
-    from sallyport_data_builder.sql.run import Database
+    from sallyport_data_builder.backends.parts import BackendMapping
+    from sallyport_data_builder.sql.database import Database
 
 LOG = logging.getLogger("data_builder")
 
@@ -141,7 +142,8 @@ def _on_database(settings: Settings, plan: Plan, output: str | None) -> None:
     from sallyport_data_builder.backends import mapping as mappings
     from sallyport_data_builder.backends import usage
     from sallyport_data_builder.sql import keys, leftovers, values
-    from sallyport_data_builder.sql.run import connect, dialect_of
+    from sallyport_data_builder.sql.connectors import dialect_of
+    from sallyport_data_builder.sql.run import connect
 
     url = settings.database()
     mapping = mappings.find(settings.backend, settings.backends)
@@ -172,7 +174,7 @@ def with_scratch(settings: Settings, mapping: BackendMapping, dialect: str) -> B
 
 def _answer(settings: Settings, plan: Plan, database: Database, output: str | None) -> None:
     from sallyport_data_builder.sql import results
-    from sallyport_data_builder.sql.run import rounded
+    from sallyport_data_builder.sql.database import rounded
     from sallyport_data_builder.sql.steps import Planner
 
     mapping: BackendMapping = database.mapping

@@ -21,8 +21,8 @@ from sallyport_data_builder.schemas import ColumnSpec
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sallyport_data_builder.backends.mapping import BackendMapping
-    from sallyport_data_builder.sql.run import Database
+    from sallyport_data_builder.backends.parts import BackendMapping
+    from sallyport_data_builder.sql.database import Database
 
 URL = "duckdb://"
 Source = Callable[[OutputTable], "Iterator[pa.RecordBatch]"]
@@ -66,11 +66,7 @@ def file_of(folder: Path, name: str) -> Path:
 
 def mapping(plan: Plan) -> BackendMapping:
     """Map each table to one in memory with the same columns."""
-    from sallyport_data_builder.backends.mapping import (
-        BackendMapping,
-        MappedColumn,
-        MappedTable,
-    )
+    from sallyport_data_builder.backends.parts import BackendMapping, MappedColumn, MappedTable
 
     made = {
         (node.schema, node.name): MappedTable(
@@ -97,8 +93,9 @@ def loaded(plan: Plan, source: Source, job: str) -> Iterator[Database]:
     import pyarrow as pa
 
     from sallyport_data_builder.io.batches import plain_schema
+    from sallyport_data_builder.sql.connectors import dialect_of
     from sallyport_data_builder.sql.duckdb import driver_of
-    from sallyport_data_builder.sql.run import connect, dialect_of
+    from sallyport_data_builder.sql.run import connect
 
     dialect = dialect_of(URL)
     with connect(dialect, URL, mapping(plan), job) as database:

@@ -46,7 +46,8 @@ def test_connection(settings: Settings) -> None:
     import sqlalchemy as sa
 
     from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.sql.run import connect, dialect_of
+    from sallyport_data_builder.sql.connectors import dialect_of
+    from sallyport_data_builder.sql.run import connect
 
     url = settings.database()
     mapping = mappings.find(settings.backend, settings.backends)
@@ -60,7 +61,8 @@ def clean_scratch(settings: Settings, given: Any) -> None:
     """Drop what interrupted jobs left: that of named jobs, of an age, or all of it."""
     from sallyport_data_builder.backends import mapping as mappings
     from sallyport_data_builder.sql import leftovers
-    from sallyport_data_builder.sql.run import connect, dialect_of
+    from sallyport_data_builder.sql.connectors import dialect_of
+    from sallyport_data_builder.sql.run import connect
 
     if [bool(given.job), bool(given.older_than), given.all].count(True) != 1:
         raise ArgumentsError("clean-scratch needs --job ID, --older-than AGE or --all.")

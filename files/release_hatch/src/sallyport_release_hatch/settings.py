@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sallyport_common.settings import Secret, SettingsError, load
+from sallyport_common.errors import SettingsError
+from sallyport_common.settings import Secret, load
 from sallyport_disclosure.policy import Policy
 
 PREFIX = "RELEASE_HATCH_"

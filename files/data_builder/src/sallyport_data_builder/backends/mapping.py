@@ -7,20 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sallyport_data_builder.backends import python
-from sallyport_data_builder.backends.parts import (
-    BackendMapping,
-    Exclusion,
-    MappedColumn,
-    MappedTable,
-    TableSource,
-)
+from sallyport_data_builder.backends.parts import BackendMapping
 from sallyport_data_builder.backends.reader import Problem, Reader
 from sallyport_data_builder.errors import ArgumentsError, MappingError, nearest
-
-__all__ = [
-    "NO_BACKEND", "BackendMapping", "Exclusion", "MappedColumn", "MappedTable", "Problem",
-    "TableSource", "find", "parse", "read",
-]  # fmt: skip
 
 NO_BACKEND = ("", "test", "expectations")
 

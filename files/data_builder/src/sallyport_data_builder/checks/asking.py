@@ -13,8 +13,8 @@ from sallyport_data_builder.checks.query import ask
 from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.errors import DatabaseFailure
 from sallyport_data_builder.schemas.types import TEXTS
+from sallyport_data_builder.sql.database import Database, failures
 from sallyport_data_builder.sql.dialect import Dialect
-from sallyport_data_builder.sql.run import Database, failures
 from sallyport_data_builder.sql.standard import Standard
 
 # Types that hold text; whether they also compare as text is what CHK-11 asks.

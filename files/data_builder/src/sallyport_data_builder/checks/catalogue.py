@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from sallyport_data_builder.checks.query import ask
 from sallyport_data_builder.checks.subject import Subject
-from sallyport_data_builder.sql.run import Database
+from sallyport_data_builder.sql.database import Database
 
 DAY = datetime.date(2024, 3, 2)
 

@@ -23,7 +23,8 @@ from sallyport_data_builder.checks.subject import Subject
 from sallyport_data_builder.errors import ArgumentsError, DatabaseFailure, ExitCode, Failure
 from sallyport_data_builder.settings import Settings
 from sallyport_data_builder.sql.connectors import dialect_of, grammar_of
-from sallyport_data_builder.sql.run import Database, connect
+from sallyport_data_builder.sql.database import Database
+from sallyport_data_builder.sql.run import connect
 from sallyport_data_builder.sql.standard import Standard
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sallyport_data_builder.checks.catalogue import Catalogue
 from sallyport_data_builder.checks.query import ask
 from sallyport_data_builder.checks.subject import Subject
-from sallyport_data_builder.sql.run import Database
+from sallyport_data_builder.sql.database import Database
 from sallyport_data_builder.sql.standard import operator_text
 
 ROWS = """

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sallyport_data_builder.checks.catalogue import DAY, Catalogue
 from sallyport_data_builder.checks.query import ask
 from sallyport_data_builder.checks.subject import Subject
-from sallyport_data_builder.sql.run import Database
+from sallyport_data_builder.sql.database import Database
 from sallyport_data_builder.sql.standard import operator_text
 
 ROWS = "select cast(reltuples as bigint) from pg_class where oid = to_regclass(:name)"

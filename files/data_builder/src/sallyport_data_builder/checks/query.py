@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sallyport_data_builder.errors import DatabaseFailure, ExitCode, Failure
-from sallyport_data_builder.sql.run import Database
+from sallyport_data_builder.sql.database import Database
 
 
 class UnreachableError(Failure):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_data_builder.confine import kernel, landlock, seccomp
-from sallyport_data_builder.model.plan import MAX_BYTES
+from sallyport_data_builder.model.graph import MAX_BYTES
 
 STUDY_LIMITS = {
     resource.RLIMIT_CPU: 300,

@@ -16,7 +16,7 @@ from typing import Any
 
 from sallyport_data_builder import schemas
 from sallyport_data_builder.errors import ExitCode
-from sallyport_data_builder.model.plan import MAX_BYTES
+from sallyport_data_builder.model.graph import MAX_BYTES
 
 WALL_SECONDS = 600.0
 MAX_SAID = 1024 * 1024

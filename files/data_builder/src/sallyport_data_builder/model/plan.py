@@ -10,7 +10,6 @@ from typing import Any
 from sallyport_data_builder import __version__
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.model import graph, rootlayout
-from sallyport_data_builder.model.graph import MAX_BYTES as MAX_BYTES
 from sallyport_data_builder.model.layout import PlanError, Ref
 from sallyport_data_builder.model.nodes import Inline, Node, Series, Table, topological
 from sallyport_data_builder.model.roots import Dataset, Measures

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.mapping import BackendMapping
+from sallyport_data_builder.backends.parts import BackendMapping
 from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.plan.options import switched_off
 from sallyport_data_builder.sql.dialect import Dialect

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sallyport_data_builder.backends.mapping import BackendMapping
+from sallyport_data_builder.backends.parts import BackendMapping
 from sallyport_data_builder.model.plan import Plan
 from sallyport_data_builder.model.roots import Measures
 from sallyport_data_builder.settings import Settings
+from sallyport_data_builder.sql.connectors import dialect_of
 from sallyport_data_builder.sql.dialect import Dialect
 from sallyport_data_builder.sql.measures import MeasurePlanner
-from sallyport_data_builder.sql.run import dialect_of
 from sallyport_data_builder.sql.stage import AnyStep, Load
 from sallyport_data_builder.sql.statements import Drop
 from sallyport_data_builder.sql.steps import Planner

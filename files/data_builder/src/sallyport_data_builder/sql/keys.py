@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sallyport_data_builder.backends.parts import BackendMapping
 from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.model.nodes import Node, Table
-from sallyport_data_builder.sql.run import Database
+from sallyport_data_builder.sql.database import Database
 from sallyport_data_builder.sql.standard import Standard
 
 TRIES = 3

@@ -13,13 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.mapping import BackendMapping
+from sallyport_data_builder.backends.parts import BackendMapping
 from sallyport_data_builder.plan.options import SELECTIVE
-from sallyport_data_builder.sql.connectors import dialect_of as dialect_of
-from sallyport_data_builder.sql.database import Database as Database
-from sallyport_data_builder.sql.database import failures as failures
-from sallyport_data_builder.sql.database import operator_log as operator_log
-from sallyport_data_builder.sql.database import rounded as rounded
+from sallyport_data_builder.sql.database import Database, failures
 from sallyport_data_builder.sql.dialect import Dialect
 from sallyport_data_builder.sql.downloads import Download
 from sallyport_data_builder.sql.stage import AnyStep, Step

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from sallyport_data_builder.backends.mapping import BackendMapping
+from sallyport_data_builder.backends.parts import BackendMapping
 from sallyport_data_builder.backends.python import decorated
 from sallyport_data_builder.sql.dialect import Dialect
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from sallyport_data_builder.backends.mapping import BackendMapping, Exclusion
+from sallyport_data_builder.backends.parts import BackendMapping, Exclusion
 from sallyport_data_builder.errors import DatabaseFailure, ExitCode
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import (
