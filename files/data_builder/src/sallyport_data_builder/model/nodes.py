@@ -8,15 +8,16 @@ read from a file makes the same nodes and so passes the same checks.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from sallyport_data_builder.errors import DefinitionError, nearest
 from sallyport_data_builder.schemas.types import ALL_TYPES, SORTABLE, check_value, title
 
+N = TypeVar("N", bound="Node")
 POOL: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
 PARAMETERS = ("interval_start", "interval_end")
 REDUCE = (
@@ -67,16 +68,21 @@ def _nodes_in(value: object) -> Iterator[Node]:
 
 def topological(roots: Iterable[Node]) -> list[Node]:
     """Return every node beneath the roots once, each after its children; always the same order."""
-    found: dict[Node, None] = {}
+    return children_first(roots, lambda node: node.children)
+
+
+def children_first(roots: Iterable[N], children: Callable[[N], Sequence[N]]) -> list[N]:
+    """Return what `topological` does, with other children than those of the nodes themselves."""
+    order: dict[N, None] = {}
     stack = [(root, False) for root in reversed(list(roots))]
     while stack:
         node, ready = stack.pop()
         if ready:
-            found.setdefault(node)
-        elif node not in found:
+            order.setdefault(node)
+        elif node not in order:
             stack.append((node, True))
-            stack += [(child, False) for child in reversed(node.children)]
-    return list(found)
+            stack += [(child, False) for child in reversed(children(node))]
+    return list(order)
 
 
 @dataclass(frozen=True, eq=False)

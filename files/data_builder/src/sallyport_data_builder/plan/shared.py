@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence, Set
 
 from sallyport_data_builder.model import operations as op
-from sallyport_data_builder.model.nodes import Column, Node, Series
+from sallyport_data_builder.model.nodes import Column, Node, Series, children_first
 from sallyport_data_builder.plan.relations import is_stored
 
 HEAVY = 7
@@ -46,16 +46,7 @@ def parts(node: Node) -> Sequence[Series]:
 
 def beneath(roots: Iterable[Series]) -> list[Series]:
     """Return the series that the roots are computed from and themselves, parts first."""
-    found: dict[Series, None] = {}
-    stack: list[tuple[Series, bool]] = [(root, False) for root in reversed(list(roots))]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            found.setdefault(node)
-        elif node not in found:
-            stack.append((node, True))
-            stack += [(part, False) for part in reversed(parts(node))]
-    return list(found)
+    return children_first(roots, parts)
 
 
 def levels(

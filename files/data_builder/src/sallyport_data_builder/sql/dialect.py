@@ -73,6 +73,8 @@ class Dialect:
     stores_grid = True
     # Whether `copy` works.
     copies = False
+    # Asks for the seconds since the tables of a schema were made, by name, if that is known.
+    ages = ""
 
     # The database's own names of the types that a standard column may arrive in.
     native: Mapping[str, tuple[str, ...]] = {}
@@ -121,8 +123,10 @@ class Dialect:
         self, connection: sa.Connection, schema: str, names: Sequence[str]
     ) -> dict[str, float]:
         """Return the seconds since stored tables were made, of those where it is known."""
-        del connection, schema, names
-        return {}
+        if not self.ages:
+            return {}
+        rows = connection.execute(sa.text(self.ages), {"schema": schema})
+        return {name: float(age) for name, age in rows if name in names}
 
     def query_id(self, cursor: Any) -> str:
         """Return how the database's own logs call a statement, or the connection it ran on."""

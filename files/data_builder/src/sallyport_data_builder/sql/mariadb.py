@@ -71,6 +71,10 @@ class MariaDB(Dialect):
         "date": ("date", "newdate"),
         **dict.fromkeys(TEXTS, ("var_string", "string", "blob", "varchar")),
     }
+    ages = (
+        "select table_name, timestampdiff(second, create_time, now()) "
+        "from information_schema.tables where table_schema = :schema and create_time is not null"
+    )
 
     def compiler(self) -> sa.Dialect:
         """The library's own; no backslash is special, and there is a cast to float."""
@@ -124,18 +128,6 @@ class MariaDB(Dialect):
         """Ask the answer of no rows for its types."""
         columns = connection.execute(select.limit(0)).cursor.description
         return {item[0]: TYPES.get(item[1], "") for item in columns}
-
-    def scratch_ages(
-        self, connection: sa.Connection, schema: str, names: Sequence[str]
-    ) -> dict[str, float]:
-        """The catalogue says when a table was made."""
-        statement = sa.text(
-            "select table_name, timestampdiff(second, create_time, now()) "
-            "from information_schema.tables "
-            "where table_schema = :schema and create_time is not null"
-        )
-        found = connection.execute(statement, {"schema": schema})
-        return {name: float(age) for name, age in found if name in names}
 
     def query_id(self, cursor: Any) -> str:
         """The thread that serves the connection."""

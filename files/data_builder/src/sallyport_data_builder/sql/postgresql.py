@@ -62,6 +62,11 @@ class PostgreSQL(Dialect):
     fused_picks = True
     nesting = 100
     copies = True
+    # Statistics are taken as soon as a table is made (PLN-06).
+    ages = (
+        "select relname, extract(epoch from now() - last_analyze) from pg_stat_user_tables "
+        "where schemaname = :schema and last_analyze is not null"
+    )
 
     def compiler(self) -> sa.Dialect:
         """The library's own; no backslash is special."""
@@ -156,17 +161,6 @@ class PostgreSQL(Dialect):
             *(sa.func.format_type(oid, None).label(n) for n, oid in names.items())
         )
         return dict(connection.execute(statement).one()._mapping)
-
-    def scratch_ages(
-        self, connection: sa.Connection, schema: str, names: Sequence[str]
-    ) -> dict[str, float]:
-        """Statistics are taken as soon as a table is made (PLN-06)."""
-        statement = sa.text(
-            "select relname, extract(epoch from now() - last_analyze) from pg_stat_user_tables "
-            "where schemaname = :schema and last_analyze is not null"
-        )
-        found = connection.execute(statement, {"schema": schema})
-        return {name: float(age) for name, age in found if name in names}
 
     def query_id(self, cursor: Any) -> str:
         """The process that serves the connection."""

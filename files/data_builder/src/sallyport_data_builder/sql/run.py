@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
@@ -44,23 +44,23 @@ def connect(dialect: Dialect, url: str, mapping: BackendMapping, job: str) -> It
 def scratch(database: Database) -> Iterator[list[str]]:
     """Give a list of scratch tables, which are dropped whatever happens (CON-02, CON-03)."""
     names: list[str] = []
-    with _signals(database) as over:
+    with _cancelling(database) as cancellation:
         try:
             yield names
         finally:
-            over()
+            cancellation.end()
             database.drop(list(reversed(names)))
 
 
-class _Stopper:
+class _Cancellation:
     """Cancels what the database does for us, from a thread beside the one that waits."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._finished = database, threading.Event()
         self._helper: threading.Thread | None = None
 
-    def stop(self, _number: int, _frame: FrameType | None) -> None:
-        """Begin to stop: what runs is cancelled, and nothing more is started."""
+    def begin(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a signal: what runs is cancelled, and nothing more is started."""
         if not self._database.stopped.is_set():
             self._database.stopped.set()
             self._helper = threading.Thread(target=self._cancel, daemon=True)
@@ -71,7 +71,7 @@ class _Stopper:
         while not self._finished.wait(0.2):
             self._database.cancel()
 
-    def over(self) -> None:
+    def end(self) -> None:
         """Leave in peace what is run from now on: the scratch tables have to go."""
         self._finished.set()
         if self._helper is not None:
@@ -80,15 +80,15 @@ class _Stopper:
 
 
 @contextmanager
-def _signals(database: Database) -> Iterator[Callable[[], None]]:
-    """Let a signal stop the database's work; what is given ends that."""
-    stopper = _Stopper(database)
+def _cancelling(database: Database) -> Iterator[_Cancellation]:
+    """Let a signal cancel the database's work."""
+    cancellation = _Cancellation(database)
     if threading.current_thread() is not threading.main_thread():
-        yield stopper.over
+        yield cancellation
         return
-    before = {number: signal.signal(number, stopper.stop) for number in STOPS}
+    before = {number: signal.signal(number, cancellation.begin) for number in STOPS}
     try:
-        yield stopper.over
+        yield cancellation
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
