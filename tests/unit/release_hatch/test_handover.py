@@ -16,8 +16,10 @@ import pytest
 from flask.testing import FlaskClient
 from tests.unit.release_hatch.doubles import CSV, PNG
 
+from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.app import create_outbox
-from sallyport_release_hatch.services.hatch import Hatch
+from sallyport_release_hatch.services.hatch import Hatch, build
+from sallyport_release_hatch.settings import Settings
 from sallyport_release_hatch.storage.frozen import DamagedFileError, FrozenFiles
 
 SHA, PLOT = (hashlib.sha256(data).hexdigest() for data in (CSV, PNG))
@@ -85,6 +87,20 @@ def test_a_hand_over_that_failed_is_made_up_for(
     copy.write_bytes(CSV)
     assert hatch.handover.hand_over_all() == 1
     assert (folder / SHA).read_bytes() == CSV
+
+
+def test_what_checkers_were_not_shown_is_not_handed_over(
+    approved: str, settings: Settings, hatch: Hatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "approved" / approved
+    folder.rename(tmp_path / "written-before")
+    stricter = build(replace(settings, output_policy=Policy(threshold=10)))
+    assert stricter.handover.hand_over_all() == 0
+    stricter.close()
+    with hatch.database.read() as transaction:
+        assert "the checkers were not shown" in str(transaction.requests.get(approved).problem)
+    assert hatch.handover.hand_over_all() == 1
+    assert folder.is_dir()
 
 
 @pytest.mark.parametrize(

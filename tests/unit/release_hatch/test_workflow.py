@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.release_hatch.doubles import Browser, JobServerDouble, write_workspace
+from tests.unit.release_hatch.doubles import Browser, JobServerDouble, person, write_workspace
 
-from sallyport_release_hatch.models import RequestState
-from sallyport_release_hatch.services.hatch import Hatch
+from sallyport_disclosure.policy import Policy
+from sallyport_release_hatch.models import BadInputError, Identity, RequestState
+from sallyport_release_hatch.services.hatch import Hatch, build
+from sallyport_release_hatch.settings import Settings
 
 Open = Callable[[str], Browser]
 
@@ -275,6 +278,24 @@ def test_findings_are_shown_and_what_blocks_is_not_requested(browser: Open, tmp_
     assert not list((tmp_path / "files/w1").iterdir())
     identifier = ada.ask("output/small.csv")
     assert "Small count:" in browser("cy").get(f"/requests/{identifier}").text
+
+
+def test_what_checkers_were_not_shown_is_not_approved(
+    browser: Open, settings: Settings, hatch: Hatch
+) -> None:
+    identifier = browser("ada").ask("output/table.csv")  # its smallest count is 10
+    for name in ("cy", "di"):
+        browser(name).vote(identifier)
+    checker = Identity.from_wire(person("cy", checker=True))
+    stricter = build(replace(settings, output_policy=Policy(threshold=10)))
+    with pytest.raises(BadInputError, match="the checkers were not shown"):
+        stricter.reviewing.approve(checker, identifier)
+    stricter.close()
+    assert state(hatch, identifier) is RequestState.REVIEWED
+    other = build(replace(settings, output_policy=Policy(threshold=9)))
+    other.reviewing.approve(checker, identifier)
+    other.close()
+    assert state(hatch, identifier) is RequestState.APPROVED
 
 
 def test_a_damaged_copy_is_not_approved(browser: Open, hatch: Hatch, tmp_path: Path) -> None:

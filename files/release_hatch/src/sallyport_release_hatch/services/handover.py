@@ -7,8 +7,9 @@ import logging
 from sallyport_common.manifests import ApprovedFile, ApprovedManifest, ManifestError
 from sallyport_common.problems import ConflictError, NotFoundError
 from sallyport_disclosure.policy import Policy
-from sallyport_release_hatch.models import ReleaseRequest, RequestState
+from sallyport_release_hatch.models import BadInputError, ReleaseRequest, RequestState
 from sallyport_release_hatch.services import events
+from sallyport_release_hatch.services.reviewing import check_again
 from sallyport_release_hatch.storage.database import Database
 from sallyport_release_hatch.storage.frozen import ApprovedTree, DamagedFileError, FrozenFiles
 
@@ -42,12 +43,13 @@ class Handover:
                     written += 1
                 except OSError:  # is tried again at the next step
                     log.exception("cannot hand over", extra={"request": request.id})
-                except (DamagedFileError, ManifestError) as error:
+                except (DamagedFileError, ManifestError, BadInputError) as error:
                     log.exception("cannot hand over", extra={"request": request.id})
                     self.failed(request.id, f"The request cannot be handed over. {error}")
         return written
 
     def _write(self, request: ReleaseRequest) -> None:
+        check_again(request, self._frozen, self._policy)
         files = {
             file.sha256: self._frozen.read(request.workspace, request.id, file.sha256)
             for file in request.files

@@ -24,6 +24,9 @@ from sallyport_release_hatch.services import events
 from sallyport_release_hatch.storage.database import Database, Transaction
 from sallyport_release_hatch.storage.frozen import FrozenFiles
 
+NOT_SHOWN = (
+    "The checks now find something that the checkers were not shown; the author has to ask again."
+)
 VOTES = (Vote.APPROVED, Vote.CHANGES_REQUESTED)
 AFTER_REVIEW = {
     RequestState.SUBMITTED: RequestState.PARTIALLY_REVIEWED,
@@ -120,7 +123,7 @@ class Reviewing:
             ]
             if undecided:
                 raise ConflictError(f"Not approved by two checkers: {', '.join(undecided)}.")
-            self._check_again(request)
+            check_again(request, self._frozen, self._policy)
             self._decide(transaction, request, RequestState.APPROVED, checker)
             transaction.record(
                 checker.username,
@@ -131,15 +134,6 @@ class Reviewing:
                 files={file.name: file.sha256 for file in request.files},
             )
             events.queue(transaction, "approved", request, checker.username)
-
-    def _check_again(self, request: ReleaseRequest) -> None:
-        problems = []
-        for file in request.files:
-            data = self._frozen.read(request.workspace, request.id, file.sha256)
-            reasons = check_file(file.name, data, self._policy).reasons
-            problems += [f"{file.name}: {reason}" for reason in reasons]
-        if problems:
-            raise BadInputError(problems)
 
     def _comment(
         self, transaction: Transaction, request: ReleaseRequest, checker: Identity, text: str
@@ -190,3 +184,16 @@ def _for_review(
     if request.state not in states:
         raise ConflictError(f"The request is {request.state.value.lower()}.")
     return request
+
+
+def check_again(request: ReleaseRequest, frozen: FrozenFiles, policy: Policy) -> None:
+    """Raise BadInputError unless the rules find in each file what its checkers were shown."""
+    problems = []
+    for file in request.files:
+        data = frozen.read(request.workspace, request.id, file.sha256)
+        verdict = check_file(file.name, data, policy)
+        if verdict.findings != file.findings:
+            reasons = verdict.reasons or [NOT_SHOWN]
+            problems += [f"{file.name}: {reason}" for reason in reasons]
+    if problems:
+        raise BadInputError(problems)
