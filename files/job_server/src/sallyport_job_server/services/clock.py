@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from sallyport_common.protocol import parse_utc, utc_now_text, utc_text
 
-__all__ = ["ago", "now", "seconds_since", "until"]
-
 
 def now() -> str:
     """Return the present moment."""
