@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sallyport_data_builder.dummy.generator import Generator
 from sallyport_data_builder.errors import DefinitionError
 from sallyport_data_builder.lang import create_dataset, table_from_file
 from sallyport_data_builder.lang.datasets import plan_of
+from sallyport_data_builder.lang.tables import core
 from sallyport_data_builder.model.plan import Plan, dumps, loads
 
 pytestmark = pytest.mark.live
@@ -50,6 +52,21 @@ def test_a_population_of_a_file_gives_as_many_patients_as_the_file_has(
         f"only {rows} of {wanted} dummy patients: the population needs a row of "
         'table_from_file("matched.csv"), which has so many patients'
     ]
+
+
+def test_a_file_may_be_declared_twice_with_other_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dates.csv").write_text("patient_id,start,end\n1,2020-01-01,2020-03-01\n")
+    first = table_from_file("dates.csv", columns={"start": datetime.date})
+    again = table_from_file("dates.csv", columns={"end": datetime.date})
+    events = core.clinical_events
+    dataset = create_dataset()
+    dataset.define_population(events.where(events.date > first.start).exists_for_patient())
+    dataset.late = events.where(events.date > again.end).exists_for_patient()
+    dataset.configure_dummy_data(population_size=1)
+    assert list(Generator(plan_of(dataset)).patients()) == [1]
 
 
 def test_a_file_whose_patients_are_all_outside_is_an_error_in_words_of_the_study(

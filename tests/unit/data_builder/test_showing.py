@@ -223,6 +223,16 @@ def test_a_table_of_a_file_of_the_study_is_shown(
     assert printed(called(more), folder)[2:] == ["4          | a"]
 
 
+def test_a_file_that_is_declared_twice_with_other_columns(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    Path("more.csv").write_text("patient_id,word,score\n4,a,7\n")
+    word = table_from_file("more.csv", columns={"word": str}).word
+    score = table_from_file("more.csv", columns={"score": int}).score
+    assert printed(called(word, score), folder)[-1].split()[2::2] == ["a", "7"]
+
+
 ROWS = [(n,) for n in range(1, 6)]
 
 

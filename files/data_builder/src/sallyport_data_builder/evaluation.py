@@ -12,7 +12,7 @@ from sallyport_data_builder.io import inputs
 from sallyport_data_builder.io.batches import tuples
 from sallyport_data_builder.io.tables import OutputTable
 from sallyport_data_builder.memory import grids
-from sallyport_data_builder.memory.engine import INPUT, Engine
+from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import (
     Column,
@@ -91,11 +91,11 @@ class Evaluation:
             if isinstance(node, Inline)
         }
         tables = _tables([*nodes, *_ties(nodes, plan)], source) if source else {}
-        tables |= {(INPUT, node.source): rows for node, rows in brought.items() if node.source}
         every = [*tables.values(), *brought.values()]
         self._patients = sorted({row["patient_id"] for rows in every for row in rows})
         root = plan.root if plan is not None else op.Literal("bool", False)
-        self._engine = Engine(tables, root, beside=nodes)
+        files = {node: rows for node, rows in brought.items() if node.source}
+        self._engine = Engine(tables, root, beside=nodes, files=files)
 
     def answer(self, grid: Grid) -> grids.Answer:
         """Return the rows of one of the grids."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from sallyport_data_builder.dummy.goals import UNKNOWN, Bound
-from sallyport_data_builder.memory.engine import INPUT, Engine, Row
+from sallyport_data_builder.memory.engine import Engine, Row
 from sallyport_data_builder.model.nodes import (
     PARAMETERS,
     Frame,
@@ -28,7 +28,8 @@ class Person(Engine):
     """Answers about the rows that a patient has so far."""
 
     def __init__(self, root: Node, inputs: Sequence[Inline]) -> None:
-        super().__init__({(INPUT, node.source): _named(node) for node in inputs}, root)
+        files = {node: _named(node) for node in inputs if node.source}
+        super().__init__({}, root, files=files)
         self.patient = 0
         self.facts: Facts = {}
         self._files: dict[Table, str] = {}

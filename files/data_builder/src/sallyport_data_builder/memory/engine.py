@@ -30,17 +30,23 @@ from sallyport_data_builder.model.roots import Interval
 
 Row = Mapping[str, Any]
 Tables = Mapping[tuple[str, str], Sequence[Row]]
+Files = Mapping[Inline, Sequence[Row]]
 
 
-INPUT = "<input>"
+def _by_patient(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["patient_id"], []).append(row)
+    return found
 
 
 class Engine:
     """Answers for tables that are keyed by schema and name; each row has a patient_id.
 
-    A data file is keyed by INPUT and its path. The root holds everything that is asked: ties of
-    a pick are broken by all the columns that are used of it anywhere (SEM-11). What is only looked
-    at beside the root breaks the ties that are left, and so never changes an answer.
+    Rows of a data file are those of its node: a study may declare a file twice, with other columns.
+    The root holds everything that is asked: ties of a pick are broken by all the columns that are
+    used of it anywhere (SEM-11). What is only looked at beside the root breaks the ties that are
+    left, and so never changes an answer.
     """
 
     def __init__(
@@ -49,14 +55,15 @@ class Engine:
         root: Node,
         interval: Interval | None = None,
         beside: Sequence[Node] = (),
+        files: Files | None = None,
     ) -> None:
         self._root = root
         self._parameters = dict(zip(PARAMETERS, interval or (), strict=False))
         self._rows: dict[tuple[str, str] | Inline, dict[int, list[Row]]] = {}
         for key, rows in tables.items():
-            grouped = self._rows.setdefault(key, {})
-            for row in rows:
-                grouped.setdefault(row["patient_id"], []).append(row)
+            self._rows[key] = _by_patient(rows)
+        for node, rows in (files or {}).items():
+            self._rows[node] = _by_patient(rows)
         self._patient: int | None = None
         self._of_patient: dict[Node, Any] = {}
         self._of_rows: dict[int, tuple[Row, dict[Node, Any]]] = {}
@@ -98,7 +105,7 @@ class Engine:
         """Return the rows of a table by patient."""
         if isinstance(table, Table):
             return self._rows.get((table.schema, table.name), {})
-        return self._rows.get((INPUT, table.source) if table.source else table, {})
+        return self._rows.get(table, {})
 
     def forget(self, patient: int | None = None) -> None:
         """Drop the values of the patient before, or of one whose rows have changed."""
