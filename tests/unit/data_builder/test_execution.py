@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import logging
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +214,21 @@ def test_bk_01_exclusions_hold_for_measures_too() -> None:
     text = "\n".join(rendered(steps, dialect, ""))
     assert "NOT (EXISTS" in text
     assert "opted_out" in text
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "duckdb://"])
+def test_a_thousand_conditions_side_by_side(url: str) -> None:
+    """Studies look for each code of a list in a text, and a scan joins what variables look for.
+
+    SQLite reads no more than 1,000 levels of an expression.
+    """
+    equal = [events.numeric_value == number / 2 for number in range(1, 1_201)]
+    one, none = reduce(operator.or_, equal), reduce(operator.and_, map(operator.inv, equal))
+    several = [reduce(operator.or_, equal[n : n + 100]) for n in range(0, 1_200, 100)]
+    for found in ([one], [none], several):
+        counts = [events.where(each).count_for_patient() for each in found]
+        root = dataset(**{f"v{n}": count for n, count in enumerate(counts)})
+        assert server(url).answer(root, TABLES) == by_reference(root, TABLES)
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "duckdb://"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 from typing import cast
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import Grouping
+from sqlalchemy.sql.elements import BooleanClauseList, Grouping
 
 from sallyport_data_builder.model import operations as op
 from sallyport_data_builder.model.nodes import (
@@ -29,7 +30,23 @@ from sallyport_data_builder.sql.implied import tests
 from sallyport_data_builder.sql.scope import Scope
 from sallyport_data_builder.sql.standard import Standard
 
+# Databases read a AND b AND c as a tree, a level deeper for each part; SQLite takes 1,000 levels.
+SIDE_BY_SIDE = 100
 EMPTY = {"exists": False, "count": 0, "count_distinct": 0, "count_episodes": 0}
+
+
+def _joined(word: str, parts: Sequence[Element]) -> Element:
+    """Join conditions by `and` or `or`: many of them in groups, so that the tree stays flat."""
+    join, same = {"and": (sa.and_, operator.and_), "or": (sa.or_, operator.or_)}[word]
+    flat: list[Element] = []
+    for part in parts:
+        within = isinstance(part, BooleanClauseList) and part.operator is same
+        flat += part.clauses if within else [part]
+    while len(flat) > SIDE_BY_SIDE:
+        groups = (flat[n : n + SIDE_BY_SIDE] for n in range(0, len(flat), SIDE_BY_SIDE))
+        # without a type of its own, a group would become part of the next one again
+        flat = [Grouping(sa.type_coerce(join(*group), sa.Boolean())) for group in groups]
+    return join(*flat)
 
 
 Stored = Relation | Inline | op.Constants
@@ -69,7 +86,7 @@ class Emitter:
         place = (table.schema, table.name)
         implied = [self.standard.implied(*place, tests(branch, table)) for branch in branches]
         known = [item for item in implied if item is not None]
-        where = sa.or_(*known) if known and len(known) == len(implied) else None
+        where = _joined("or", known) if known and len(known) == len(implied) else None
         return self.standard.table(*place, self.needs.columns[table], where).subquery("t")
 
     def expression(self, node: Series, scope: Scope) -> Element:
@@ -84,7 +101,7 @@ class Emitter:
             rest = self.condition(formula.rest, scope)
             return sa.and_(self.expression(formula.predicate, scope), rest)
         if isinstance(formula, Either):
-            return sa.or_(*(self.condition(part, scope) for part in formula.parts))
+            return _joined("or", [self.condition(part, scope) for part in formula.parts])
         return self.expression(formula, scope)
 
     def is_ready(self, source: object) -> bool:
@@ -191,12 +208,28 @@ class Emitter:
 
     @_make.register
     def _logic(self, node: op.Logic, scope: Scope) -> Element:
-        parts = self._all(node.parts, scope)
+        parts = self._all(self._side_by_side(node, scope), scope)
         if node.op == "not":
             # NOT binds less tightly than what may follow it, IS NULL or =.
             # not_ of and_ or or_ has no type of its own, and SQLite then gives 0 and 1
             return Grouping(sa.type_coerce(sa.not_(parts[0]), sa.Boolean()))
-        return sa.and_(*parts) if node.op == "and" else sa.or_(*parts)
+        return _joined(node.op, parts)
+
+    def _side_by_side(self, node: op.Logic, scope: Scope) -> list[Series]:
+        """Return the parts, with those of parts of the same kind that are not computed yet."""
+        found: list[Series] = []
+        stack = list(reversed(node.parts))
+        while stack:
+            part = stack.pop()
+            if (
+                isinstance(part, op.Logic)
+                and part.op == node.op != "not"
+                and part not in scope.made
+            ):
+                stack += reversed(part.parts)
+            else:
+                found.append(part)
+        return found
 
     @_make.register
     def _is_null(self, node: op.IsNull, scope: Scope) -> Element:
