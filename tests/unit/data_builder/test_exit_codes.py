@@ -223,7 +223,10 @@ def test_12_for_a_permission_that_dummy_data_needs_too(capfd: pytest.CaptureFixt
     more += "dataset.seen = appointments.exists_for_patient()\n"
     DATASET.write_text(DEFINITION + more)
     assert cli.main(["generate-dataset", str(DATASET)]) == 12
-    assert "tpp.appointments needs appointments" in capfd.readouterr().err
+    assert capfd.readouterr().err.splitlines()[-1] == (
+        "A permission is missing: tpp.appointments needs appointments. If your project has it, or "
+        'asks for it, write claim_permissions("appointments") in the definition.'
+    )
     more += "from ehrql import claim_permissions\nclaim_permissions('appointments')\n"
     DATASET.write_text(DEFINITION + more)
     assert cli.main(["generate-dataset", str(DATASET)]) == 0

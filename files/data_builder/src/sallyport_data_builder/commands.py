@@ -89,13 +89,21 @@ def read_plan(path: str) -> Plan:
         raise DefinitionError("The plan is not UTF-8 text.") from None
 
 
-def check_permissions(needed: Iterable[tuple[str, str]], granted: Sequence[str]) -> None:
+def check_permissions(
+    needed: Iterable[tuple[str, str]], granted: Sequence[str], mend: str = ""
+) -> None:
     """Raise MissingPermissionError naming each table that needs a permission (PLAN-05)."""
-    lacking = [
-        f"{name} needs {permission}" for name, permission in needed if permission not in granted
-    ]
+    lacking = [(name, permission) for name, permission in needed if permission not in granted]
     if lacking:
-        raise MissingPermissionError(f"A permission is missing: {'; '.join(lacking)}.")
+        told = "; ".join(f"{name} needs {permission}" for name, permission in lacking)
+        names = ", ".join(sorted({f'"{permission}"' for _name, permission in lacking}))
+        raise MissingPermissionError(f"A permission is missing: {told}.{mend.format(names)}")
+
+
+def check_claims(needed: Iterable[tuple[str, str]], claimed: Sequence[str]) -> None:
+    """Raise MissingPermissionError saying how a definition on dummy data claims what it needs."""
+    mend = " If your project has it, or asks for it, write claim_permissions({}) in the definition."
+    check_permissions(needed, claimed, mend)
 
 
 def execute_command(settings: Settings, path: str, output: str | None, kind: str) -> None:
@@ -227,7 +235,7 @@ def _check_secret(settings: Settings, with_database: bool, definition: Path) -> 
 def dummy(settings: Settings, plan: Plan, given: Any) -> None:
     """Write dummy rows: from a file, else from dummy tables, else made here."""
     check_output(plan, given.output)
-    check_permissions(plan.permissions(), plan.permissions_claimed)
+    check_claims(plan.permissions(), plan.permissions_claimed)
     sources = [
         given.dummy_tables,
         given.dummy_data_file and str(Path(given.dummy_data_file).parent),
@@ -275,7 +283,7 @@ def create_dummy_tables(
     target = None if folder is None else folder if ":" in folder else f"{folder}:csv"
     Target.of(target)
     plan = compile_plan(settings, definition, parameters, Request.MEASURES_FIRST)
-    check_permissions(plan.permissions(), plan.permissions_claimed)
+    check_claims(plan.permissions(), plan.permissions_claimed)
     generator = Generator(plan)
     tables = [(table, generator.read(table)) for table in generator.tables()]
     if target is None:

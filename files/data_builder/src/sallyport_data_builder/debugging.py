@@ -27,7 +27,7 @@ def debug(settings: Settings, given: Any, parameters: Sequence[str]) -> None:
     """Print what a definition shows; then raise what is wrong with it, if anything is."""
     found = parent.debug(Path(given.definition), parameters, commands.isolation(settings))
     shown = found.shown
-    commands.check_permissions(sorted(graph.permissions(shown.nodes)), shown.permissions_claimed)
+    commands.check_claims(sorted(graph.permissions(shown.nodes)), shown.permissions_claimed)
     commands.confine(settings, Target(), *map(Path, filter(None, [given.dummy_tables])))
     if not shown.calls and found.mistake is None:
         LOG.info("%s shows nothing: call show(...) in it", given.definition)

@@ -16,8 +16,8 @@ MORE: dict[str, tuple[str, str]] = {
     ),
     "a module that is not here": (
         "from ehrql.tables.beta.tpp import patients",
-        "There is no tables.beta in this data builder. There is: core, emis, emisv2, "
-        "raw.core, raw.tpp, smoketest, tpp.",
+        "There is no tables.beta in this data builder. Its tables are in ehrql.tables "
+        "without beta: write ehrql.tables.tpp.",
     ),
     "own table of no type": (
         "from ehrql.tables import Series; Series(list)",

@@ -30,6 +30,14 @@ NAMES = {
     "quiz_answers": "There are no quizzes here.",
 }
 
+# Modules of ehrQL's early days, which published studies still import.
+EARLIER = {
+    "cohortextractor": "It is the language before ehrQL. Write `from ehrql import "
+    "codelist_from_csv`, leave out system=, and combine codelists with +.",
+    "databuilder": "It is the first name of ehrQL: write ehrql.",
+}
+BETA = " Its tables are in ehrql.tables without beta: write ehrql.tables.tpp."
+
 
 def refuse_name(name: str, names: Sequence[str]) -> Any:
     """Raise UnknownNameError for a name that a package of the language does not have."""
@@ -62,11 +70,14 @@ class Refusing(MetaPathFinder):
         """Raise UnknownModuleError for a module of the language."""
         del path, target
         root = next((root for root in ROOTS if fullname.startswith(root)), None)
+        if fullname in EARLIER:
+            raise UnknownModuleError(f"There is no {fullname} here. {EARLIER[fullname]}")
         if root is None or fullname.rpartition(".")[2].startswith("__"):
             return
         name = fullname.removeprefix(root)
         if name.startswith("tables."):
-            hint = nearest(name.removeprefix("tables.").removeprefix("beta."), schemas.names())
+            hint = nearest(name.removeprefix("tables."), schemas.names())
+            hint = BETA if name == "tables.beta" else hint
             raise UnknownModuleError(f"There is no {name} in this data builder.{hint}")
         first = name.partition(".")[0]
         hint = f" {NAMES[first]}" if first in NAMES else nearest(name, self._names)

@@ -80,16 +80,17 @@ def _deciding_type(values: list[Any]) -> str:
     return constant_node((series or values)[0]).type
 
 
-def _extreme(operation: str) -> Callable[..., Any]:
+def _extreme(operation: str, name: str) -> Callable[..., Any]:
     def make(value: object, other: object, *others: object) -> Any:
         parts = [value, other, *others]
         kind = _deciding_type(parts)
         return wrap(op.Extreme(operation, tuple(to_node(part, kind) for part in parts)))
 
+    make.__name__ = make.__qualname__ = name
     return make
 
 
-minimum_of, maximum_of = _extreme("least"), _extreme("greatest")
+minimum_of, maximum_of = _extreme("least", "minimum_of"), _extreme("greatest", "maximum_of")
 
 
 MISSING = object()

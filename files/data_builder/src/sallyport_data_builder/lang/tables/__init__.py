@@ -43,6 +43,9 @@ SHARED: dict[str, Any] = {
     **{name: getattr(codes, name) for name in codes.__all__ if name.endswith(("Code", "String"))},
 }
 
+# Tables by names that ehrQL had once.
+RENAMED = {"hospital_admissions": "apcs"}
+
 
 def get_tables_from_namespace(namespace: Any) -> Iterator[tuple[str, BaseFrame]]:
     """Yield the tables of a module such as `ehrql.tables.core`, by name."""
@@ -84,7 +87,8 @@ class SchemaModule(ModuleType):
             return SHARED[name]
         tables = schemas.load(self._schema).tables
         if name not in tables:
-            hint = nearest(name, tables)
+            new = RENAMED.get(name)
+            hint = f" It is called {new} now." if new in tables else nearest(name, tables)
             raise DefinitionError(f"The schema {self._schema} has no table {name}.{hint}")
         frame = _frame(self._schema, name, tables[name])
         setattr(self, name, frame)
