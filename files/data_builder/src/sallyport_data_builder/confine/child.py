@@ -21,7 +21,6 @@ from typing import Any
 from sallyport_data_builder.confine import layers
 from sallyport_data_builder.confine.requests import Request
 from sallyport_data_builder.errors import DefinitionError, Failure
-from sallyport_data_builder.lang import calls
 from sallyport_data_builder.model.plan import Plan, dumps
 from sallyport_data_builder.schemas import site_folder
 
@@ -69,6 +68,8 @@ def compile_file(file: Path, request: Request, parameters: list[str]) -> dict[st
         hint = CONFINED if isinstance(error, PermissionError) else ""
         if isinstance(error, TypeError | AttributeError) and "'tuple'" in str(error):
             hint = f".{COMMA}"
+        from sallyport_data_builder.lang import calls
+
         said = calls.told(error) or f"{type(error).__name__}: {error}{hint}"
         told = f"{study_place(error, root)}{said}"
         code = DefinitionError.code
