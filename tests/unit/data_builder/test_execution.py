@@ -218,7 +218,7 @@ def test_bk_01_exclusions_hold_for_measures_too() -> None:
 
 @pytest.mark.parametrize("url", ["sqlite://", "duckdb://"])
 def test_a_thousand_conditions_side_by_side(url: str) -> None:
-    """Studies look for each code of a list in a text, and a scan joins what variables look for.
+    """Studies look for each code of a list in a string, and a scan joins what variables look for.
 
     SQLite reads no more than 1,000 levels of an expression.
     """

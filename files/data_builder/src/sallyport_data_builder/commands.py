@@ -90,20 +90,20 @@ def read_plan(path: str) -> Plan:
 
 
 def check_permissions(
-    needed: Iterable[tuple[str, str]], granted: Sequence[str], mend: str = ""
+    needed: Iterable[tuple[str, str]], granted: Sequence[str], fix: str = ""
 ) -> None:
     """Raise MissingPermissionError naming each table that needs a permission (PLAN-05)."""
     lacking = [(name, permission) for name, permission in needed if permission not in granted]
     if lacking:
         told = "; ".join(f"{name} needs {permission}" for name, permission in lacking)
         names = ", ".join(sorted({f'"{permission}"' for _name, permission in lacking}))
-        raise MissingPermissionError(f"A permission is missing: {told}.{mend.format(names)}")
+        raise MissingPermissionError(f"A permission is missing: {told}.{fix.format(names)}")
 
 
 def check_claims(needed: Iterable[tuple[str, str]], claimed: Sequence[str]) -> None:
     """Raise MissingPermissionError saying how a definition on dummy data claims what it needs."""
-    mend = " If your project has it, or asks for it, write claim_permissions({}) in the definition."
-    check_permissions(needed, claimed, mend)
+    fix = " If your project has it, or asks for it, write claim_permissions({}) in the definition."
+    check_permissions(needed, claimed, fix)
 
 
 def execute_command(settings: Settings, path: str, output: str | None, kind: str) -> None:
