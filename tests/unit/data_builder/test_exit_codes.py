@@ -305,7 +305,7 @@ def test_an_assurance_test_may_name_tables(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("expected_in_population", "expected", "expected_in_population must be True or False"),
+        ('population": True', 'population": 1', "expected_in_population must be True or False"),
         ('"died"', '"dyed"', "no column dyed. Did you mean died?"),
         ('"date_of_birth"', '"birth"', "patients has no birth."),
         ('"male",', "4,", "of type str was expected, int was given"),

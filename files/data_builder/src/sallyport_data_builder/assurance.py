@@ -1,8 +1,10 @@
 """Assurance: a study states what it expects of a few patients that it writes out itself.
 
 The file has `dataset`, and `test_data`: a dictionary from patient ids to dictionaries with the rows
-of tables, `expected_in_population` and, where that is true, `expected_columns`. A table is given by
-its name, such as "patients", or as the table itself.
+of tables, `expected_in_population` (True if it is left out) and, where that is true,
+`expected_columns` and `expected_events`, the rows of event tables in any order. A table is given by
+its name, such as "patients", or as the table itself; one of raw data is called as its file is, such
+as "medications_raw".
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from sallyport_data_builder.lang.constants import beside
 from sallyport_data_builder.lang.frames import BaseFrame
 from sallyport_data_builder.memory.engine import Engine
 from sallyport_data_builder.model.nodes import Node, Table, topological
-from sallyport_data_builder.model.roots import Dataset
-from sallyport_data_builder.model.tables import schema_table
+from sallyport_data_builder.model.roots import Dataset, Rows
+from sallyport_data_builder.model.tables import physical_name, schema_table
 from sallyport_data_builder.schemas.types import check_value
 
 IN_POPULATION, COLUMNS = "expected_in_population", "expected_columns"
+EVENTS = "expected_events"
+EXPECTED = (IN_POPULATION, COLUMNS, EVENTS)
 Key = tuple[str, str]  # of a table: its schema and its name
 
 
@@ -36,19 +40,27 @@ def failures(dataset: Dataset, data: Any) -> Iterator[str]:
         for key, value in expectation.items():
             for table in _tables(patient, key, used):
                 rows[table.schema, table.name] += _rows(patient, table, value)
-    results = {row["patient_id"]: row for row in Engine(rows, dataset).results()}
+    engine = Engine(rows, dataset)
+    results = {row["patient_id"]: row for row in engine.results()}
+    events = {name: engine.events(table) for name, table in dataset.events}
     for patient, expectation in data.items():
         expected = _expected(expectation.get(COLUMNS, {}), dict(dataset.columns))
-        in_population = expectation[IN_POPULATION]
+        in_population = expectation.get(IN_POPULATION, True)
         yield from _differences(patient, in_population, expected, results.get(patient))
+        if in_population and patient in results:
+            for name, wanted in expectation.get(EVENTS, {}).items():
+                rows_wanted = _wanted(patient, _event_table(patient, name, dataset), wanted)
+                found = [row for row in events[name] if row["patient_id"] == patient]
+                yield from _other_rows(patient, name, found, rows_wanted)
 
 
 def _check_form(patient: int, expectation: Any, columns: Mapping[str, Any]) -> None:
-    if not isinstance(expectation, dict) or type(expectation.get(IN_POPULATION)) is not bool:
+    if not isinstance(expectation, dict) or type(expectation.get(IN_POPULATION, True)) is not bool:
         raise DefinitionError(f"Patient {patient}: {IN_POPULATION} must be True or False.")
     values = expectation.get(COLUMNS, {})
-    if not isinstance(values, dict):
-        raise DefinitionError(f"Patient {patient}: {COLUMNS} must be a dictionary.")
+    for key in (COLUMNS, EVENTS):
+        if not isinstance(expectation.get(key, {}), dict):
+            raise DefinitionError(f"Patient {patient}: {key} must be a dictionary.")
     for name in values:
         if name not in columns:
             raise DefinitionError(
@@ -58,25 +70,32 @@ def _check_form(patient: int, expectation: Any, columns: Mapping[str, Any]) -> N
 
 def _tables(patient: int, key: Any, used: list[Table]) -> list[Table]:
     """Return the tables that a key names: of several schemas those that the dataset uses."""
-    if key in (IN_POPULATION, COLUMNS):
+    if key in EXPECTED:
         return []
     if isinstance(key, BaseFrame):
         node: Node = key._node
         if not isinstance(node, Table):
             raise DefinitionError(f"Patient {patient}: {key!r} is not a table of a schema.")
         return [node]
-    names = {table.name for table in used}
-    if key in names:
-        return [table for table in used if table.name == key]
-    unused = [
-        schema_table(schema, key)
-        for schema in sorted({table.schema for table in used if table.schema})
-        if key in schemas.load(schema).tables
-    ]
-    if not unused:
-        hint = nearest(str(key), [*names, IN_POPULATION, COLUMNS])
-        raise DefinitionError(f"Patient {patient}: {key!r} is not a table of the dataset.{hint}")
-    return unused[:1]
+    for name_of in (physical_name, _own_name):
+        if found := [table for table in used if name_of(table) == key]:
+            return found
+    return [_unused(patient, key, used)]
+
+
+def _own_name(table: Table) -> str:
+    return table.name
+
+
+def _unused(patient: int, key: Any, used: list[Table]) -> Table:
+    """Return a table that the dataset does not use, of its own schemas first."""
+    own = sorted({table.schema for table in used if table.schema})
+    for schema in dict.fromkeys([*own, *schemas.names()]):
+        for name, spec in schemas.load(schema).tables.items():
+            if key in (name, spec.physical_name):
+                return schema_table(schema, name)
+    hint = nearest(str(key), [*map(_own_name, used), *EXPECTED])
+    raise DefinitionError(f"Patient {patient}: {key!r} is not a table of the dataset.{hint}")
 
 
 def _rows(patient: int, table: Table, value: Any) -> list[dict[str, Any]]:
@@ -126,3 +145,41 @@ def _differences(
         for name, value in expected.items():
             if type(result[name]) is not type(value) or result[name] != value:
                 yield f"patient {patient}, {name}: {result[name]!r}, and {value!r} was expected"
+
+
+def _event_table(patient: int, name: Any, dataset: Dataset) -> Rows:
+    tables = dict(dataset.events)
+    if name not in tables:
+        hint = nearest(str(name), tables)
+        raise DefinitionError(f"Patient {patient}: the dataset has no event table {name}.{hint}")
+    return tables[name]
+
+
+def _wanted(patient: int, table: Rows, rows: Any) -> list[dict[str, Any]]:
+    """Return expected rows of an event table as its columns have them."""
+    columns = dict(table.columns)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DefinitionError(f"Patient {patient}: {EVENTS} has a list of dictionaries per table.")
+    for name in {name for row in rows for name in row}:
+        if name not in columns:
+            hint = nearest(name, columns)
+            raise DefinitionError(f"Patient {patient}: the event table has no column {name}.{hint}")
+    blank = dict.fromkeys(columns)
+    return [{"patient_id": patient, **blank, **_expected(row, columns)} for row in rows]
+
+
+def _other_rows(
+    patient: int, name: str, found: list[dict[str, Any]], wanted: list[dict[str, Any]]
+) -> Iterator[str]:
+    """Yield a sentence for each row that is missing, and for each that was not expected."""
+    for row in wanted:
+        if row in found:
+            found.remove(row)
+        else:
+            yield f"patient {patient}, {name}: no row {_shown(row)}, which was expected"
+    for row in found:
+        yield f"patient {patient}, {name}: a row {_shown(row)}, which was not expected"
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    return repr({name: value for name, value in row.items() if name != "patient_id"})

@@ -1,0 +1,74 @@
+"""Assurance in the form of published studies: names of tables, what may be left out, events."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from sallyport_data_builder.assurance import failures
+from sallyport_data_builder.errors import DefinitionError
+from sallyport_data_builder.lang import create_dataset
+from sallyport_data_builder.lang.datasets import plan_of
+from sallyport_data_builder.lang.tables import raw, tpp
+
+BORN = {"patients": {"date_of_birth": "1950-01-01"}}
+GIVEN = [
+    {"date": "2024-01-30", "medication_status": 4},
+    {"date": "2024-02-01", "medication_status": 1},
+]
+EVENTS = {"given": [{"date": "2024-02-01", "status": 1}, {"date": "2024-01-30", "status": 4}]}
+
+
+def told(**expectation: Any) -> list[str]:
+    """Return what is wrong with the patient, who was given medications twice."""
+    medications = raw.tpp.medications
+    dataset = create_dataset()
+    dataset.define_population(tpp.patients.date_of_birth < "2000-01-01")
+    dataset.first = medications.date.minimum_for_patient()
+    dataset.add_event_table("given", date=medications.date, status=medications.medication_status)
+    rows = {**BORN, "medications_raw": GIVEN, **expectation}
+    return list(failures(plan_of(dataset).dataset, {1: rows}))
+
+
+def test_a_table_of_raw_data_is_named_as_its_file() -> None:
+    assert told(expected_columns={"first": datetime.date(2024, 1, 30)}) == []
+    assert told(medications_raw=[], expected_columns={"first": "2024-01-30"}) == [
+        "patient 1, first: None, and datetime.date(2024, 1, 30) was expected"
+    ]
+
+
+def test_a_table_that_the_dataset_does_not_use_may_be_named() -> None:
+    assert told(appointments=[{"status": "Arrived"}], ons_deaths_raw={}) == []
+    with pytest.raises(DefinitionError, match="'appointment' is not a table of the dataset"):
+        told(appointment=[])
+
+
+def test_a_patient_is_expected_in_the_population_if_nothing_is_said() -> None:
+    assert told(patients={"date_of_birth": "2010-01-01"}) == [
+        "patient 1 is not in the population, and the opposite was expected"
+    ]
+
+
+def test_rows_of_event_tables_are_expected_in_any_order() -> None:
+    assert told(expected_events=EVENTS) == []
+    assert told(expected_events={"given": [EVENTS["given"][0], {"status": 4}]}) == [
+        "patient 1, given: no row {'date': None, 'status': 4}, which was expected",
+        "patient 1, given: a row {'date': datetime.date(2024, 1, 30), 'status': 4}, "
+        "which was not expected",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        ([], "expected_events must be a dictionary"),
+        ({"gave": []}, "the dataset has no event table gave. Did you mean given"),
+        ({"given": {}}, "expected_events has a list of dictionaries per table"),
+        ({"given": [{"state": 1}]}, "the event table has no column state. Did you mean status"),
+    ],
+)
+def test_events_of_the_wrong_form_are_refused(events: Any, message: str) -> None:
+    with pytest.raises(DefinitionError, match=f"Patient 1: {message}"):
+        told(expected_events=events)
