@@ -12,28 +12,20 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
+from ansible_collections.sallyport.site.plugins.plugin_utils.controller import (
+    collection_faults,
+    module_faults,
+    version_faults,
+)
 from ansible_collections.sallyport.site.plugins.plugin_utils.faults import relative
-from ansible_collections.sallyport.site.plugins.plugin_utils.gate import inventory_faults
 from ansible_collections.sallyport.site.plugins.plugin_utils.inventory_files import (
     defined_names,
     duplicate_keys,
     tree,
 )
 
-OLDEST, NEWEST = (2, 19), (2, 21)
 ARGUMENTS: dict[str, Any] = {}
 PATTERNS = ("*.yml", "*.yaml", "group_vars/**/*.y*ml", "host_vars/**/*.y*ml")
-
-
-def version_fault(version: str) -> str | None:
-    """Return a sentence when this ansible-core is older or newer than what is tested."""
-    major, minor = (int(part) for part in version.split(".")[:2])
-    if OLDEST <= (major, minor) <= NEWEST:
-        return None
-    return (
-        f"This is ansible-core {version}; accepted is 2.19, 2.20 or 2.21. Run python3 "
-        "tools/bootstrap.py tools, then . .venv/bin/activate"
-    )
 
 
 def files_of(sources: tuple[Path, ...]) -> Iterator[Path]:
@@ -120,12 +112,16 @@ class ActionModule(ActionBase):
         return result | {"failed": True, "changed": False, "msg": message}
 
     def _faults(self, task_vars: Mapping[str, Any]) -> list[str]:
-        version = version_fault(task_vars["ansible_version"]["full"])
-        if version:
-            return [version]
+        unfit = [*version_faults(task_vars["ansible_version"]["full"]), *module_faults()]
+        if unfit:
+            return unfit
+        # It imports what only a fit controller has.
+        from ansible_collections.sallyport.site.plugins.plugin_utils.gate import inventory_faults
+
         tags = [
             tag
             for name in ("ansible_run_tags", "ansible_skip_tags")
             for tag in task_vars.get(name) or []
         ]
-        return inventory_faults(gathered(task_vars, self._loader, self._templar), tags)
+        inventory = gathered(task_vars, self._loader, self._templar)
+        return [*collection_faults(), *inventory_faults(inventory, tags)]
