@@ -67,9 +67,11 @@ def valid_files() -> Files:
 
 
 def path_of(name: str) -> str:
-    """Return the file that holds the variables of all hosts, the vault, a host or a group."""
+    """Return the file of the variables of all hosts, the vault, a host or a group, or a path."""
     short = {"all": "group_vars/all/main.yml", "vault": "group_vars/all/vault.yml"}
     host = f"host_vars/{name}.yml"
+    if "/" in name:
+        return name
     return short.get(name) or (host if (EXAMPLE / host).exists() else f"group_vars/{name}.yml")
 
 

@@ -14,7 +14,13 @@ from ansible_collections.sallyport.site.plugins.plugin_utils import (
 )
 from ansible_collections.sallyport.site.plugins.plugin_utils import inventory_model as model
 from ansible_collections.sallyport.site.plugins.plugin_utils.declared_values import Judge, described
-from ansible_collections.sallyport.site.plugins.plugin_utils.formats import FORMATS, ORGANISATION
+from ansible_collections.sallyport.site.plugins.plugin_utils.formats import (
+    FORMATS,
+    ORGANISATION,
+    size_of,
+)
+from sallyport_common import outputs
+from sallyport_proxy import policy
 from sallyport_study import places
 
 # Format: what it accepts, and what it refuses.
@@ -33,18 +39,38 @@ CASES: dict[str, tuple[list[object], list[object]]] = {
     "interface": (["10.211.0.1/24"], ["10.211.0.0/24", "10.211.0.255/24", "10.211.0.1", "x/24"]),
     "peer": (["10.1.2.3", "10.1.0.0/16", "fd00::/64"], ["10.1.0.5/16", "any", "office"]),
     "flow_peer": (["any", "10.1.2.3"], ["office"]),
-    "listen": (["443", "10.0.0.1:443", "[::1]:443"], ["https", ""]),
+    "listen": (["443", "10.0.0.1:443", "[::1]:443"], ["https", "", "99999", "0", "10.0.0:443"]),
+    "memory": (["6M", "4G"], ["5M", "4K", "4", ""]),
+    "output_size": (["16M", "1K", "16384K"], ["17M", "1G", "16", ""]),
+    "limit": ([1, 1024**4], [0, 1024**4 + 1]),
+    "file_type": ([".csv", ".jpeg", ".svgz"], [".xlsx", "csv", ".CSV", ".svgzz"]),
+    "role_attributes": (["NOSUPERUSER,CREATEDB", "login"], ["NOSUPERUSR", "LOGIN, NOLOGIN", ""]),
+    "flow": (["F1 mail-relay", "a" * 32], ["", "mail: out", "a" * 33]),
+    "archive_word": (["ubuntu", "noble-updates"], ["", "a/b", "-a", "a" * 65]),
+    "setting": (["work_mem", "auto_explain.log_min_duration"], ["max connections", "WORK_MEM", ""]),
+    "setting_value": (["64MB", 5, True, "it's"], ["a\nb"]),
+    "image_pattern": (["sallyport/*", "a/b-*"], ["*", "/python", "a//b", "A/b"]),
     "listen_address": (["localhost", "10.0.0.1"], ["127.0.0.2", "db"]),
     "https_url": (
         ["https://a.example.org", "https://a.example.org:8443/path"],
         [
             *("http://a.example.org", "a.example.org", "https://", "https://a b.example.org"),
             *("https://u:p@a.example.org", "https://a.example.org?x=1", "https://a.example.org#x"),
+            *("https://A.example.org", "https://a.example.org/", "HTTPS://a.example.org"),
             *("https://a.example.org:0", "https://a.example.org:x", "https://-a.example.org"),
         ],
     ),
-    "https_origin": (["https://a.example.org/"], ["https://a.example.org/path"]),
-    "archive_url": (["http://archive.ubuntu.com/ubuntu"], ["ftp://archive.ubuntu.com/ubuntu"]),
+    "https_origin": (
+        ["https://a.example.org", "https://a.example.org:8443"],
+        ["https://a.example.org/path", "https://a.example.org/"],
+    ),
+    "archive_url": (
+        ["http://archive.ubuntu.com/ubuntu", "https://a.example.org:8443/x/y-1.0"],
+        [
+            *("ftp://archive.ubuntu.com/ubuntu", "http://archive.ubuntu.com/ubuntu/"),
+            *("http://archive.ubuntu.com/~me", "http://archive.ubuntu.com//ubuntu"),
+        ],
+    ),
     "database_url": (["postgresql://u:p@db:5432/x", "mssql+pymssql://u:p@db/x"], ["db", "://db"]),
     "job_server_database_url": (
         ["sqlite:////var/x.sqlite3", "postgresql+psycopg://u@db/x?sslmode=verify-full"],
@@ -206,3 +232,14 @@ def test_lines_are_sorted_by_file_and_line_and_name_their_hosts() -> None:
 def test_organisations_are_those_of_job_server_runner_and_proxy() -> None:
     assert ORGANISATION.endswith(places.OWNER.pattern)
     assert f"{{1,{places.LONGEST_OWNER}}}" in ORGANISATION
+
+
+def test_outputs_have_the_types_and_the_size_that_services_accept() -> None:
+    assert all(FORMATS["file_type"].accepts(suffix) for suffix in outputs.KINDS)
+    assert FORMATS["file_type"].accepted.endswith(f"one of {', '.join(outputs.KINDS)}")
+    assert size_of("16M") == outputs.MAX_FILE_BYTES
+
+
+def test_limits_of_the_proxy_are_those_of_its_policy() -> None:
+    assert FORMATS["limit"].accepts(policy.LARGEST_LIMIT)
+    assert not FORMATS["limit"].accepts(policy.LARGEST_LIMIT + 1)

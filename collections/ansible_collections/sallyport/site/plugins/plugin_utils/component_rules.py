@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.sallyport.site.plugins.plugin_utils.faults import Fault, listed
@@ -25,6 +26,7 @@ SHARED = [
     *("site_image_namespace", "site_version", "site_archives"),
 ]
 LOCAL = ("example.org", "example.com", "example.net", "example", "test", "invalid", "localhost")
+STATE = "/var/lib/sallyport/job_server/"
 PUBLIC_NAMES = ["site_domain", "site_job_server_url", "site_hatch_url", "site_registry_url"]
 
 
@@ -223,7 +225,60 @@ def example_names(site: Site) -> Iterator[Fault]:
             )
 
 
+def one_backend(site: Site) -> Iterator[Fault]:
+    """Runner, hatch and publisher of one host are of one backend, whose hatch is this one."""
+    own = ("runner_backend", "release_hatch_backend", "output_publisher_backend")
+    for host in site.members("release_hatches"):
+        names = {variable: site.value(host, variable, None) for variable in own}
+        for variable in own[1:]:
+            if None not in names.values() and names[variable] != names["runner_backend"]:
+                changed = variable if site.is_set(host, variable) else "runner_backend"
+                sentence = (
+                    f"{variable} is {names[variable]}, and runner_backend is "
+                    f"{names['runner_backend']}; remove both, and set site_backend for the host."
+                )
+                yield site.fault(changed, sentence, host)
+        for server in site.members("job_servers") if site.own_job_server else []:
+            url = site.value(host, "release_hatch_url", None)
+            for entry in site.value(server, "job_server_backends", []):
+                if entry["slug"] == names["release_hatch_backend"] and url is not None:
+                    yield from hatch_faults(site, server, entry, url)
+
+
+def hatch_faults(site: Site, server: str, entry: dict[str, Any], url: str) -> Iterator[Fault]:
+    """Give a fault where the job server sends people to another hatch than a backend has."""
+    told = entry.get("hatch_url") or ""
+    if told != url:
+        sentence = (
+            f"job_server_backends has {told or 'no URL'} as hatch_url of {entry['slug']}, whose "
+            f"hatch is {url}; set it to site_hatch_url."
+        )
+        yield site.fault("job_server_backends", sentence, server)
+
+
+def databases(site: Site) -> Iterator[Fault]:
+    """The job server can write its database, or log in to it."""
+    name, secret = "job_server_database_url", "job_server_database_password"
+    for host in site.members("job_servers"):
+        url, password = site.value(host, name, None), site.value(host, secret, None)
+        if url is None or password is None:
+            continue
+        if url.startswith("sqlite:"):
+            if not url.startswith(f"sqlite:///{STATE}"):
+                sentence = (
+                    f"{name} is {url}; accepted is a file below {STATE}, the only folder that"
+                )
+                yield site.fault(name, f"{sentence} the service may write to.", host)
+            if password:
+                sentence = f"{secret} is set, and {name} is a file; remove one of the two."
+                yield site.fault(secret, sentence, host)
+        elif not password and urlsplit(url).hostname:
+            sentence = f"{secret} is empty, and {name} is a server; set it, from the vault."
+            yield site.fault(name, sentence, host)
+
+
 RULES = [
+    *(one_backend, databases),
     *(zones, places, required_groups, idle_hosts, hatches, backends, mappings, job_server),
     *(shared_values, production),
 ]

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any
 
 from ansible_collections.sallyport.site.plugins.plugin_utils.faults import Fault, listed
-from ansible_collections.sallyport.site.plugins.plugin_utils.firewall_rules import (
-    CONNECTIONS,
-    connection,
-    everybody,
-)
+from ansible_collections.sallyport.site.plugins.plugin_utils.firewall_rules import everybody
 from ansible_collections.sallyport.site.plugins.plugin_utils.network_rules import addresses_of
 from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import Site
 
@@ -21,6 +15,9 @@ NAMED = {
     "site_archives": "name",
     "postgresql_databases": "name",
     "postgresql_roles": "name",
+    "forge_accounts": "username",
+    "forge_images": "reference",
+    "firewall_additional_flows": "id",
 }
 # Databases that PostgreSQL has, or means, by itself.
 BUILT_IN = {"all", "postgres", "template1"}
@@ -61,6 +58,14 @@ def undeclared(site: Site, host: str) -> Iterator[tuple[str, str]]:
                 f"postgresql_access opens {entry['database']} to every address; accepted is a "
                 "network of the hosts that connect.",
             )
+    users = {entry["user"] for entry in site.value(host, "postgresql_access", [])}
+    for name, used in (
+        ("postgresql_access", users),
+        ("postgresql_passwords", set(site.value(host, "postgresql_passwords", {}))),
+    ):
+        for role in sorted(used - set(roles)):
+            accepted = f"accepted are {listed(roles)} of postgresql_roles"
+            yield name, f"{name} names the role {role}; {accepted}."
     owners = {entry["owner"] for entry in databases if entry.get("owner")} - {"postgres"}
     for owner in sorted(owners - set(roles)):
         yield (
@@ -88,35 +93,4 @@ def database_server(site: Site) -> Iterator[Fault]:
             yield site.fault(absent[0], sentence, host)
 
 
-def connections(site: Site) -> Iterator[Fault]:
-    """Ansible reaches each host by a name and a port, and can still do so afterwards."""
-    for host in site.hosts:
-        name = reach(site, host, "ansible_host")
-        if name is not None and not is_host(name):
-            sentence = f"ansible_host is {name}; accepted is a host name or an address."
-            yield site.fault("ansible_host", sentence, host)
-        port = reach(site, host, "ansible_port")
-        if port is not None and not (str(port).isdigit() and 1 <= int(port) <= 65535):
-            sentence = f"ansible_port is {port}; accepted is a port from 1 to 65535."
-            yield site.fault("ansible_port", sentence, host)
-        hardened = site.value(host, "baseline_ssh_hardening", True)
-        by_ssh = connection(site, host) in CONNECTIONS
-        if hardened and by_ssh and reach(site, host, "ansible_user") == "root":
-            sentence = (
-                "ansible_user is root, whom sshd will refuse; accepted is a user with sudo, or "
-                "baseline_ssh_hardening: false."
-            )
-            yield site.fault("ansible_user", sentence, host)
-
-
-def reach(site: Site, host: str, name: str) -> Any:
-    """Return one of the values by which Ansible reaches a host, None where it is not set."""
-    return site.value(host, name, None) if site.is_set(host, name) else None
-
-
-def is_host(value: Any) -> bool:
-    """Return whether a value has the letters of a host name or an address, and no others."""
-    return isinstance(value, str) and re.fullmatch(r"[\w.:%-]+", value) is not None
-
-
-RULES = [repeated_names, database_names, database_server, connections]
+RULES = [repeated_names, database_names, database_server]

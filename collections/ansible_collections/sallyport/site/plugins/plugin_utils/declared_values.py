@@ -33,6 +33,10 @@ TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "float": ("a number", is_number),
     "list": ("a list", lambda value: isinstance(value, list)),
     "dict": ("a mapping", lambda value: isinstance(value, Mapping)),
+    "scalar": (
+        "a string, a number, true or false",
+        lambda value: isinstance(value, (str, bool, int, float)),
+    ),
     "raw": ("anything", lambda _: True),
 }
 
@@ -118,7 +122,9 @@ class Judge:
             if name not in options:
                 yield f"{path} has the unknown key {name}; accepted are {listed(options)}."
         for name, part in options.items():
-            if name in value:
+            if part.get("required") and value.get(name) == []:
+                yield f"{path}.{name} is empty; list at least one."
+            elif name in value:
                 hidden = secret or bool(part.get("no_log"))
                 yield from self._value(f"{path}.{name}", f"{key}.{name}", part, value[name], hidden)
             elif part.get("required"):
@@ -134,8 +140,9 @@ class Judge:
                 ("<key>", name, f"{path}, key"),
                 ("<value>", part, f"{path}.{name}"),
             ):
-                if f"{key}.{end}" in self._formats:
-                    option = {"type": "str"}
+                form = self._formats.get(f"{key}.{end}")
+                if form:
+                    option = {"type": FORMATS[form].type}
                     yield from self._value(
                         label, f"{key}.{end}", option, item, secret and item is part
                     )

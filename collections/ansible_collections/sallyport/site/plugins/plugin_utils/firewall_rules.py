@@ -97,14 +97,6 @@ def additional_flows(site: Site) -> Iterator[Fault]:
     """No flow of the site's own opens ssh past the list of administrators."""
     for host in site.hosts:
         for flow in site.value(host, "firewall_additional_flows", []):
-            for key in ("ports", "addresses"):
-                if not flow[key]:
-                    yield site.fault(
-                        "firewall_additional_flows",
-                        f"firewall_additional_flows, {flow['id']}, has no {key}; list at least "
-                        "one, or remove the flow.",
-                        host,
-                    )
             opens = flow["direction"] == "in" and SSH in flow["ports"]
             if opens and flow.get("protocol", "tcp") == "tcp" and everybody(flow["addresses"]):
                 yield site.fault(
@@ -133,7 +125,7 @@ def outbound(site: Site) -> Iterator[Fault]:
                     host,
                 )
         for flow in site.value(host, "firewall_additional_flows", []):
-            if flow["direction"] == "out" and everybody(flow["addresses"]):
+            if everybody(flow["addresses"]):
                 yield site.fault(
                     "firewall_additional_flows",
                     f"firewall_additional_flows, {flow['id']}, opens zone_secure to every address "

@@ -27,6 +27,7 @@ REPOSITORY = rf"{ORGANISATION}/[A-Za-z0-9._-]{{1,100}}"
 IMAGE_PATH = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
 TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 IDENTIFIER = r"[a-z_][a-z0-9_]{0,62}"
+ATTRIBUTE = r"(?:NO)?(?:SUPERUSER|CREATEROLE|CREATEDB|INHERIT|LOGIN|REPLICATION|BYPASSRLS)"
 UNUSABLE = ("is_loopback", "is_multicast", "is_unspecified", "is_link_local", "is_reserved")
 
 
@@ -36,6 +37,8 @@ class Format:
 
     accepted: str
     accepts: Callable[[Any], bool]
+    type: str = "str"
+    """Declared type of a value of a free mapping, which has no option that says it."""
 
 
 def pattern(accepted: str, expression: str) -> Format:
@@ -90,6 +93,14 @@ def is_interface(text: str) -> bool:
     return "/" in text and parsed.ip not in ends
 
 
+def is_listen(text: str) -> bool:
+    """Return whether a string is a port, or an address and a port, as nginx writes them."""
+    match = re.fullmatch(r"(?:([0-9.]+):|\[([0-9a-f:]+)\]:)?(\d{1,5})", text)
+    if match is None or not 1 <= int(match[3]) <= 65535:
+        return False
+    return not (match[1] or match[2]) or is_peer(match[1] or match[2])
+
+
 def is_peer(text: str) -> bool:
     """Return whether a string is an IPv4 or IPv6 address, or a network without host bits."""
     try:
@@ -110,12 +121,23 @@ def split(text: str) -> SplitResult | None:
 
 
 def is_url(text: str, schemes: tuple[str, ...] = ("https",), path: bool = True) -> bool:
-    """Return whether a string is a URL of a host, without credentials, query or fragment."""
+    """Return whether a string is a URL of a host, without credentials, query or fragment.
+
+    A slash at the end would be one too many in what services append, or a path that they refuse.
+    """
     parts = split(text)
-    if parts is None or parts.scheme not in schemes or re.search(r"[?#]", text):
+    if parts is None or not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         return False
-    named = re.fullmatch(rf"{DOMAIN}|{HOST}", parts.hostname or "")
-    return bool(named) and "@" not in parts.netloc and (path or parts.path in ("", "/"))
+    named = re.fullmatch(rf"(?:{DOMAIN}|{HOST})(?::\d+)?", parts.netloc)
+    plain = not re.search(r"[?#]", text) and not text.endswith("/")
+    return bool(named) and plain and (path or not parts.path)
+
+
+def is_archive(text: str) -> bool:
+    """Return whether a string is the URL of a package archive, as the proxy's policy takes it."""
+    parts = split(text)
+    path = re.fullmatch(r"(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*", parts.path) if parts else None
+    return path is not None and is_url(text, ("http", "https"))
 
 
 def is_database_url(text: str) -> bool:
@@ -133,6 +155,27 @@ def is_job_server_database(text: str) -> bool:
         return False
     mode = re.search(r"(?:^|&)sslmode=([^&]*)", parts.query)
     return mode is None or mode[1] == "verify-full"
+
+
+def size_of(text: str) -> int:
+    """Return the bytes of a size such as 4G, or 0 for another string."""
+    match = re.fullmatch(r"([1-9]\d*)([KMGT])", text)
+    return int(match[1]) * 1024 ** ("KMGT".index(match[2]) + 1) if match else 0
+
+
+def is_memory(text: str) -> bool:
+    """Return whether a string is a size with which a container can start."""
+    return size_of(text) >= size_of("6M")
+
+
+def is_output_size(text: str) -> bool:
+    """Return whether a string is a size that a job server takes."""
+    return 0 < size_of(text) <= size_of("16M")
+
+
+def is_setting(value: Any) -> bool:
+    """Return whether a value fits on one line of postgresql.conf."""
+    return not re.search(r"[\x00-\x1f]", str(value))
 
 
 def is_toml(text: str) -> bool:
@@ -154,9 +197,15 @@ FORMATS = {
     "poll": number("a number of seconds from 0 to 50", 0, 50),
     "days": number("a number of days from 1 to 3650", 1, 3650),
     "bytes": number("a number of bytes, 1 or more", 1),
+    # The bounds of the proxy's policy (files/proxy, LARGEST_LIMIT).
+    "limit": number("a number of bytes from 1 to 1099511627776", 1, 1024**4),
     "uid": number("a user id from 0 to 60000", 0, 60000),
     # Sizes and times
     "size": pattern("a size such as 512M or 4G, without a space", r"[1-9]\d*[KMGT]"),
+    # The container engine starts nothing with less.
+    "memory": Format("a size of 6M or more, such as 4G, without a space", is_memory),
+    # Job servers take no larger file (files/common, MAX_FILE_BYTES).
+    "output_size": Format("a size of up to 16M, such as 16M or 512K", is_output_size),
     "nginx_size": pattern("a size as nginx writes it, such as 1m", r"[1-9]\d*[kKmMgG]?"),
     "schedule": Format("a schedule in systemd's calendar form, such as Sun 03:00", is_schedule),
     # Networks
@@ -176,19 +225,22 @@ FORMATS = {
         "an address, or localhost", lambda value: value == "localhost" or usable(value)
     ),
     "host_or_address": pattern("a host name or an IPv4 address", rf"{HOST}|{DOMAIN}"),
-    "listen": pattern("a port, or an address with a port", r"(?:[0-9.]+:|\[[0-9a-f:]+\]:)?\d{1,5}"),
+    "listen": Format("a port from 1 to 65535, or an address with one", is_listen),
     # Names and addresses of services
     "https_url": Format(
-        "an https URL such as https://host.example.org, without credentials, query or fragment",
+        "an https URL such as https://host.example.org, its host in lower case, without "
+        "credentials, query, fragment or a slash at its end",
         is_url,
     ),
     "https_origin": Format(
-        "an https URL without path, credentials, query or fragment",
+        "an https URL such as https://host.example.org, its host in lower case, without path, "
+        "credentials, query, fragment or a slash at its end",
         lambda value: is_url(value, path=False),
     ),
     "archive_url": Format(
-        "an http or https URL without credentials, query or fragment",
-        lambda value: is_url(value, ("http", "https")),
+        "an http or https URL such as http://archive.example.org/ubuntu, without credentials, "
+        "query, fragment or a slash at its end",
+        is_archive,
     ),
     "database_url": Format(
         "a database URL such as postgresql://user:password@host:5432/name", is_database_url
@@ -218,11 +270,17 @@ FORMATS = {
     "forge_owner": pattern(
         "a forge's host name, or HOST/ORGANISATION", rf"{DOMAIN}(?:/{ORGANISATION})?"
     ),
-    "file_type": pattern("a suffix such as .csv", r"\.[a-z]{2,5}"),
+    # Those that checkers can be shown (files/common, KINDS); a test holds them together.
+    "file_type": pattern(
+        "a suffix such as .csv, one of .csv, .jpg, .jpeg, .png, .svg, .svgz, .html, .txt, .log, "
+        ".json, .md",
+        r"\.(?:csv|jpe?g|png|svgz?|html|txt|log|json|md)",
+    ),
     "repository": pattern("organisation/name", REPOSITORY),
     "image_namespace": pattern("a lower-case image namespace", IMAGE_PATH),
     "image_pattern": pattern(
-        "namespace/name of an image, in which * stands for a part of a name", r"[a-z0-9*._/-]+"
+        "namespace/name of an image, in which * stands for a part of a name",
+        r"[a-z0-9][a-z0-9._*-]*(?:/[a-z0-9*][a-z0-9._*-]*)*",
     ),
     "image_reference": pattern(
         "namespace/name:tag of an image", rf"(?:{DOMAIN}(?::\d+)?/)?{IMAGE_PATH}:{TAG}"
@@ -243,6 +301,19 @@ FORMATS = {
     ),
     "component": pattern("the name of a component", r"[a-z][a-z0-9_]*"),
     "file_name": pattern("a file name", r"[A-Za-z0-9][A-Za-z0-9._/-]*"),
+    "archive_word": pattern(
+        "1 to 64 letters, digits, . _ and -", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+    ),
+    "role_attributes": pattern(
+        "attributes of a role in PostgreSQL, such as NOSUPERUSER,NOCREATEDB",
+        rf"(?i:{ATTRIBUTE})(?:,(?i:{ATTRIBUTE}))*",
+    ),
+    "flow": pattern("1 to 32 letters, digits, spaces, . _ and -", r"[A-Za-z0-9 ._-]{1,32}"),
+    "setting": pattern(
+        "the name of a setting, lower-case letters, digits and _",
+        r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?",
+    ),
+    "setting_value": Format("text of one line", is_setting, "scalar"),
     "suite": pattern("a suite or component of a package archive", r"[A-Za-z0-9][\w./-]*"),
     "version": pattern("a version such as 0.1.0", r"\d+(?:\.\d+)+[\w.+-]*"),
     "mode": pattern("an octal mode such as 0640, quoted", r"[0-7]{3,4}"),

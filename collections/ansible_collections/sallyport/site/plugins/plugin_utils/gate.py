@@ -12,12 +12,19 @@ from functools import cache
 from typing import Any
 
 from ansible_collections.sallyport.site.plugins.plugin_utils import (
+    address_rules,
     component_rules,
+    connection_rules,
     consistency_rules,
+    database_rules,
     firewall_rules,
+    host_rules,
+    limit_rules,
     name_rules,
     network_rules,
+    proxy_rules,
     secret_rules,
+    url_rules,
     value_rules,
 )
 from ansible_collections.sallyport.site.plugins.plugin_utils.checkout import ROOT
@@ -29,8 +36,9 @@ from ansible_collections.sallyport.site.plugins.plugin_utils.inventory_model imp
 from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import Site
 
 MODULES = (
-    *(name_rules, value_rules, component_rules, network_rules, firewall_rules),
-    *(consistency_rules, secret_rules),
+    *(name_rules, value_rules, limit_rules, component_rules, consistency_rules, secret_rules),
+    *(connection_rules, network_rules, address_rules, url_rules, firewall_rules, host_rules),
+    *(proxy_rules, database_rules),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ansible_collections.sallyport.site.plugins.plugin_utils.faults import (
     listed,
     nearest,
     origin_of,
+    relative,
 )
 from ansible_collections.sallyport.site.plugins.plugin_utils.placeholders import PLACEHOLDER
 from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import GROUPS, ZONES, Site
@@ -34,6 +36,8 @@ CONNECTION = {
     *("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_host_key_checking"),
     *("ansible_python_interpreter", "ansible_ssh_retries", "ansible_ssh_pass", "ansible_ssh_args"),
 }
+# What Ansible reads beside an inventory.
+VARIABLES = ("", ".yml", ".yaml", ".json")
 # Tags that ansible-core gives a meaning of its own.
 TAGS = {"all", "always", "never", "tagged", "untagged"}
 # What Molecule always passes to --skip-tags, for tasks that no scenario should run.
@@ -66,11 +70,52 @@ def repeated_keys(site: Site) -> Iterator[Fault]:
 def group_names(site: Site) -> Iterator[Fault]:
     """No group is called almost like one of ours."""
     for group in set(site.inventory.groups) - {"all", "ungrouped", *GROUPS, *ZONES}:
-        meant = nearest(group, [*GROUPS, *ZONES], 0.8)
+        meant = next((name for name in [*GROUPS, *ZONES] if is_near(group, name)), None)
         if meant:
             accepted = listed([*GROUPS, *ZONES])
             sentence = f"Unknown group {group}, did you mean {meant}? Accepted are {accepted}."
             yield Fault(sentence, "", origin_of(group))
+
+
+def is_near(name: str, ours: str) -> bool:
+    """Return whether two names of groups differ by a letter, in a long one by two, or in number."""
+    one, other = stem(name), stem(ours)
+    return distance(one, other) <= (1 if len(other) < 10 else 2)
+
+
+def stem(name: str) -> str:
+    """Return a name of a group as one word, in the singular."""
+    word = re.sub(r"[_-]", "", name.lower())
+    return re.sub(r"ies$", "y", word) if word.endswith("ies") else word.removesuffix("s")
+
+
+def distance(one: str, other: str) -> int:
+    """Return how many letters must be added, removed, replaced or exchanged with the next."""
+    rows: list[list[int]] = [[*range(len(other) + 1)]]
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, wanted in enumerate(other, 1):
+            row.append(min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != wanted)))
+            if i > 1 and j > 1 and one[i - 2 : i] == other[j - 2 : j][::-1]:
+                row[-1] = min(row[-1], rows[-2][j - 2] + 1)
+        rows.append(row)
+    return rows[-1][-1]
+
+
+def files(site: Site) -> Iterator[Fault]:
+    """Every file of variables is for a group or a host: Ansible would silently ignore it."""
+    groups, hosts = {*site.inventory.groups, *GROUPS, *ZONES}, set(site.hosts)
+    for source in site.inventory.sources:
+        folder = source if source.is_dir() else source.parent
+        for kind, known in (("group", groups), ("host", hosts)):
+            for path in sorted(folder.glob(f"{kind}_vars/[!.]*")):
+                name = path.name if path.is_dir() else path.stem
+                if name not in known and (path.is_dir() or path.suffix in VARIABLES):
+                    meant = nearest(name, known - {"all", "ungrouped"})
+                    hint = f", did you mean {meant}?" if meant else ";"
+                    sentence = f"{relative(str(path.resolve()))} is for an unknown {kind}{hint}"
+                    accepted = listed(sorted(known - {"ungrouped"}))
+                    yield Fault(f"{sentence} Accepted are {accepted}.")
 
 
 def former_names(site: Site) -> Iterator[Fault]:
@@ -169,4 +214,4 @@ def run_tags(site: Site, tags: list[str]) -> Iterator[Fault]:
             yield Fault(f"Unknown tag {tag}{hint} Accepted are {listed(sorted(declared | TAGS))}.")
 
 
-RULES = [presence, repeated_keys, group_names, former_names, spelling, placeholders]
+RULES = [presence, repeated_keys, group_names, files, former_names, spelling, placeholders]

@@ -20,6 +20,13 @@ CERTIFICATES = {
     "release_hatches": "release_hatch",
     "forges": "forge",
 }
+AUTHORITY = "certificate_authority"
+# Keys that are nobody else's, by the group whose hosts have them.
+SEPARATE = {
+    "job_server_secret_key": "job_servers",
+    "job_server_hatch_signing_key": "job_servers",
+    "release_hatch_secret_key": "release_hatches",
+}
 # Who shows a token of which scope to the job server.
 SCOPES = {
     "jobs": ("runners", "runner_job_server_token"),
@@ -69,11 +76,31 @@ def authority_key(site: Site) -> Iterator[Fault]:
             )
 
 
+def separate(site: Site) -> Iterator[Fault]:
+    """No key stands for two things: who learns one would have both."""
+    held = [
+        (host, name, site.value(host, name, None))
+        for name, group in SEPARATE.items()
+        for host in site.members(group)
+    ]
+    for (first, one, value), (second, other, same) in combinations(held, 2):
+        if value and value == same and one != other:
+            sentence = (
+                f"{one} of {first} and {other} of {second} are one secret; give each its own."
+            )
+            yield site.fault(other, sentence, second)
+
+
 def supplied(site: Site) -> Iterator[Fault]:
     """Each certificate that the site supplies is valid, and has its key beside it."""
     name = "certificate_authority_supplied"
     for host in site.hosts:
+        named = [entry["name"] for entry in site.value(host, f"{AUTHORITY}_certificates", [])]
+        known = [*CERTIFICATES.values(), "postgresql", *named]
         for label, entry in site.value(host, name, {}).items():
+            if label not in known:
+                told = f"has the unknown certificate {label}; accepted are {listed(known)}"
+                yield site.fault(name, f"{name} {told}.", host)
             for told in supplied_faults(entry):
                 yield site.fault(name, f"{name}.{label} {told}.", host)
 
@@ -120,6 +147,24 @@ def supplied_faults(entry: Any) -> Iterator[str]:
         yield from keys.validity_faults(keys.certificates(certificate)[0])
         if not keys.belong_together(certificate, key):
             yield "has a certificate and a key that do not belong together"
+
+
+def database_authorities(site: Site) -> Iterator[Fault]:
+    """The authority of the database is still valid."""
+    name = "data_builder_certificate_authority"
+    for host in site.members("runners"):
+        text = site.value(host, name, "") if site.is_set(host, name) else ""
+        for told in keys.validity_faults(keys.certificates(text)[0]) if text else ():
+            yield site.fault(name, f"{name} {told}.", host)
+
+
+def own_trusted_keys(site: Site) -> Iterator[Fault]:
+    """No runner of our job server takes unsigned job requests."""
+    name = "runner_trusted_keys"
+    for host in site.members("runners") if site.own_job_server else []:
+        if site.is_set(host, name) and site.value(host, name, None) == []:
+            sentence = f"{name} is empty, so unsigned job requests would run; remove it."
+            yield site.fault(name, sentence, host)
 
 
 def trusted_keys(site: Site) -> Iterator[Fault]:
@@ -244,6 +289,9 @@ RULES = [
         authority_key,
         supplied,
         supplied_names,
+        separate,
+        database_authorities,
+        own_trusted_keys,
         trusted_keys,
         hatch_keys,
         declared_backends,
