@@ -276,6 +276,19 @@ def test_version_loads_no_database_no_file_format_and_few_modules() -> None:
     assert int(count) < 250
 
 
+def test_execute_loads_no_pandas(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow would; a file of a million rows then takes 335 MB instead of 263."""
+    compile_to(study / "plan.json")
+    monkeypatch.setenv("OPENSAFELY_BACKEND", "same")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(study / "url"))
+    program = "import sys; from sallyport_data_builder import cli; print(cli.main(sys.argv[1:]))"
+    words = ["execute", str(study / "plan.json"), "--output", "output/dataset.arrow"]
+    for first, loaded in (("import pandas", True), ("", False)):
+        code = "\n".join((first, program, "print('pandas' in sys.modules)"))
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=True)
+        assert done.stdout.decode().split() == ["0", str(loaded)]
+
+
 def subcommands() -> dict[str, argparse.ArgumentParser]:
     actions = arguments.build()._actions
     return dict(actions[-1].choices or {})

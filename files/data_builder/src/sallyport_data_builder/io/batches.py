@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.abc import MetaPathFinder
 from itertools import chain, islice
 from typing import Any
 
@@ -18,6 +20,12 @@ CURE = "check-backend --full counts such rows; the backend's mapping must change
 PLAIN = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "date": pa.date32()}
 INTS = (8, 16, 32, 64)
 PLAIN_VALUES = (int, float, str, datetime.date, type(None))
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, *_others: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("left out", name=fullname)
 
 
 def plain_type(kind: str) -> pa.DataType:
@@ -59,6 +67,7 @@ def plain_schema(table: OutputTable) -> pa.Schema:
 
 def batches(table: OutputTable, rows: Iterable[Any]) -> Iterator[pa.RecordBatch]:
     """Yield tuples, lists of them, or batches of any size, as batches of 64,000 rows."""
+    _leave_pandas_out()
     wanted = plain_schema(table)
     rows = iter(rows)
     first = next(rows, None)
@@ -72,6 +81,19 @@ def batches(table: OutputTable, rows: Iterable[Any]) -> Iterator[pa.RecordBatch]
         rows = chain.from_iterable(rows)  # a driver gives its rows in lists
     while part := list(islice(rows, SIZE)):
         yield _of_tuples(part, wanted)
+
+
+def _leave_pandas_out() -> None:
+    """Let Arrow find no pandas, which is installed for definitions and takes 60 MB.
+
+    Arrow looks once, before it makes its first array of Python values, and loads what it finds.
+    """
+    finder = _NoPandas()
+    sys.meta_path.insert(0, finder)
+    try:
+        pa.array([])
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def _of_tuples(part: Sequence[Sequence[Any]], wanted: pa.Schema) -> pa.RecordBatch:
