@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sallyport_data_builder.assurance import failures
-from sallyport_data_builder.errors import DefinitionError
-from sallyport_data_builder.lang import create_dataset
+from sallyport_data_builder.errors import DefinitionError, Failure
+from sallyport_data_builder.lang import create_dataset, table_from_file
 from sallyport_data_builder.lang.datasets import plan_of
 from sallyport_data_builder.lang.tables import raw, tpp
 
@@ -58,6 +59,45 @@ def test_rows_of_event_tables_are_expected_in_any_order() -> None:
         "patient 1, given: a row {'date': datetime.date(2024, 1, 30), 'status': 4}, "
         "which was not expected",
     ]
+
+
+def of_file(name: str, text: str) -> list[str]:
+    """Return what is wrong with two patients of whom a file has the stage and the day."""
+    Path(name).write_text(text)
+    dataset = create_dataset()
+    dataset.define_population(tpp.patients.exists_for_patient())
+    cleaned = table_from_file(name, columns={"stage": str, "day": datetime.date})
+    dataset.stage, dataset.day = cleaned.stage, cleaned.day
+    patient = {**BORN, "expected_columns": {"stage": "3a", "day": "2020-01-01"}}
+    return list(failures(plan_of(dataset).dataset, {1: patient, 2: patient}))
+
+
+def test_rows_of_a_data_file_are_those_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one, two = "1,2020-01-01,3a\n", "2,2020-01-01,3a\n"
+    assert of_file("cleaned.csv", f"patient_id,day,stage\n{one}{two}") == []
+    assert of_file("cleaned.csv", f"patient_id,day,stage\n{one}2,,3a\n") == [
+        "patient 2, day: None, and datetime.date(2020, 1, 1) was expected"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.arrow", "", "reads data files that end in .csv or .csv.gz only"),
+        ("a.csv", "patient_id,days,stage\n", "a.csv has no column day. Did you mean days"),
+        ("a.csv", "patient_id,day,stage\n1,2020,3a\n", "line 2, day: a date of the form"),
+        ("a.csv", "patient_id,day,stage\n1,,a\n1,,b\n", "line 3: one row per patient"),
+    ],
+)
+def test_a_data_file_of_another_form_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Failure, match=message):
+        of_file(name, text)
 
 
 @pytest.mark.parametrize(

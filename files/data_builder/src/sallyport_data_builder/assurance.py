@@ -4,21 +4,24 @@ The file has `dataset`, and `test_data`: a dictionary from patient ids to dictio
 of tables, `expected_in_population` (True if it is left out) and, where that is true,
 `expected_columns` and `expected_events`, the rows of event tables in any order. A table is given by
 its name, such as "patients", or as the table itself; one of raw data is called as its file is, such
-as "medications_raw".
+as "medications_raw". Rows of the study's own data files are those of the files.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from sallyport_data_builder import schemas
 from sallyport_data_builder.errors import DefinitionError, nearest
+from sallyport_data_builder.io import csv_records
+from sallyport_data_builder.io.targets import CSV
 from sallyport_data_builder.lang.constants import beside
 from sallyport_data_builder.lang.frames import BaseFrame
 from sallyport_data_builder.memory.engine import Engine
-from sallyport_data_builder.model.nodes import Node, Table, topological
+from sallyport_data_builder.model.nodes import Inline, Node, Table, topological
 from sallyport_data_builder.model.roots import Dataset, Rows
 from sallyport_data_builder.model.tables import physical_name, schema_table
 from sallyport_data_builder.schemas.types import check_value
@@ -33,14 +36,16 @@ def failures(dataset: Dataset, data: Any) -> Iterator[str]:
     """Yield what is not as expected; raise DefinitionError for a file of the wrong form."""
     if not isinstance(data, dict) or not all(type(key) is int for key in data):
         raise DefinitionError("test_data is a dictionary from patient ids, which are ints.")
-    used = [node for node in topological([dataset]) if isinstance(node, Table)]
+    nodes = topological([dataset])
+    used = [node for node in nodes if isinstance(node, Table)]
+    files = {node: _of_file(node) for node in nodes if isinstance(node, Inline) and node.source}
     rows: dict[Key, list[dict[str, Any]]] = defaultdict(list)
     for patient, expectation in data.items():
         _check_form(patient, expectation, dict(dataset.columns))
         for key, value in expectation.items():
             for table in _tables(patient, key, used):
                 rows[table.schema, table.name] += _rows(patient, table, value)
-    engine = Engine(rows, dataset)
+    engine = Engine(rows, dataset, files=files)
     results = {row["patient_id"]: row for row in engine.results()}
     events = {name: engine.events(table) for name, table in dataset.events}
     for patient, expectation in data.items():
@@ -52,6 +57,15 @@ def failures(dataset: Dataset, data: Any) -> Iterator[str]:
                 rows_wanted = _wanted(patient, _event_table(patient, name, dataset), wanted)
                 found = [row for row in events[name] if row["patient_id"] == patient]
                 yield from _other_rows(patient, name, found, rows_wanted)
+
+
+def _of_file(node: Inline) -> list[dict[str, Any]]:
+    if not node.source.endswith(CSV):
+        raise DefinitionError(
+            f"{node.source}: an assurance test reads data files that end in "
+            f"{' or '.join(CSV)} only."
+        )
+    return list(csv_records.rows_of(Path(node.source), node.columns))
 
 
 def _check_form(patient: int, expectation: Any, columns: Mapping[str, Any]) -> None:

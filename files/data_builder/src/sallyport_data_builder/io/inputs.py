@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sallyport_data_builder.errors import DataFileError, DefinitionError, nearest
-from sallyport_data_builder.io import csv_files
+from sallyport_data_builder.io import csv_records
 from sallyport_data_builder.io.tables import OutputColumn, OutputTable
 from sallyport_data_builder.io.targets import CSV, extension_of
 
@@ -49,8 +49,8 @@ def names(path: Path) -> list[str]:
     with _readable(path):
         if extension not in CSV:
             return _stored(path, extension)[0]
-        with csv_files.opened(path) as stream:
-            return list(next(csv_files.records(stream), (0, ()))[1])
+        with csv_records.opened(path) as stream:
+            return list(next(csv_records.records(stream), (0, ()))[1])
 
 
 @contextmanager
@@ -85,8 +85,8 @@ def _read_csv(path: Path, table: OutputTable) -> Iterator[pa.RecordBatch]:
     from sallyport_data_builder.io.batches import plain_schema
 
     wanted = plain_schema(table)
-    with csv_files.opened(path) as stream:
-        records = csv_files.records(stream)
+    with csv_records.opened(path) as stream:
+        records = csv_records.records(stream)
         _line, names = next(records, (0, ()))
         if not names:
             raise DataFileError(f"{path} is empty: a header with the names of columns is needed.")
@@ -117,14 +117,14 @@ def _parse(
     part: Sequence[tuple[int, Sequence[str]]],
     start: int,
 ) -> list[Any]:
-    parse: Callable[[str], Any] = csv_files.PARSERS.get(column.type, str)
+    parse: Callable[[str], Any] = csv_records.PARSERS.get(column.type, str)
     found: list[Any] = []
     try:
         for _line, record in part:
             text = record[place]
             found.append(parse(text) if text else None)
     except (ValueError, DefinitionError):
-        form = csv_files.FORMS[column.type]
+        form = csv_records.FORMS[column.type]
         raise _wrong(path, start + len(found), column, f"{form} expected") from None
     wrong = _first_wrong(column, found)
     if wrong is not None:
