@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from repository import ROOT
+from repository import ROOT, read
 from site_inventory import changed, gate, secrets, write
 from test_inventories import filled, play
 from test_mistakes import certificate
@@ -17,6 +17,7 @@ from walkthrough import installation, merged
 
 from controller import own
 
+SHAPES: list[dict[str, Any]] = read(ROOT / "tests/contract/inventory_shapes.yml")
 RIG = {"SALLYPORT_RIG": "test", "SALLYPORT_RIG_NUMBER": "78"}
 
 
@@ -105,6 +106,11 @@ def test_groups_of_the_site_may_have_names_of_their_own(tmp_path: Path) -> None:
     folder = write(files, tmp_path)
     (folder / "group_vars/runner.yml.bak").write_text("runner_max_workers: 2\n")
     assert gate(folder) == []
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape["shape"])
+def test_a_site_of_another_shape_is_accepted(shape: dict[str, Any], tmp_path: Path) -> None:
+    assert gate(write(changed(shape), tmp_path)) == []
 
 
 def installed(home: Path) -> Path:

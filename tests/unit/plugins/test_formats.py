@@ -44,6 +44,10 @@ CASES: dict[str, tuple[list[object], list[object]]] = {
     "output_size": (["16M", "1K", "16384K"], ["17M", "1G", "16", ""]),
     "limit": ([1, 1024**4], [0, 1024**4 + 1]),
     "file_type": ([".csv", ".jpeg", ".svgz"], [".xlsx", "csv", ".CSV", ".svgzz"]),
+    "host_or_address": (
+        ["ntp.ubuntu.com", "ntp", "10.20.0.1", "0.debian.pool.ntp.org"],
+        ["10.20.0.300", "10.20.0", "10", "a b", ""],
+    ),
     "role_attributes": (["NOSUPERUSER,CREATEDB", "login"], ["NOSUPERUSR", "LOGIN, NOLOGIN", ""]),
     "flow": (["F1 mail-relay", "a" * 32], ["", "mail: out", "a" * 33]),
     "archive_word": (["ubuntu", "noble-updates"], ["", "a/b", "-a", "a" * 65]),

@@ -89,6 +89,13 @@ def owners(site: Site) -> Iterator[Fault]:
 def sink(site: Site) -> Iterator[Fault]:
     """Name look-ups of jobs end at an address that is nothing's."""
     value = site.shared("site_dns_sink", "")
+    address = ipaddress.IPv4Address(value or "192.0.2.0")
+    ours = any(address in network for network in networks_of(site).values())
+    # The ranges for documentation are private too.
+    private = address.is_private and not (address.is_loopback or address.is_unspecified)
+    if not ours and not private:
+        sentence = f"site_dns_sink is {value}; accepted is an unused address of a network of yours,"
+        yield site.fault("site_dns_sink", f"{sentence} or 192.0.2.0.")
     for _, label, text in named(site):
         if value == text:
             sentence = f"site_dns_sink is {value}, as is {label}; accepted is an address that "
@@ -116,6 +123,15 @@ def sizes(site: Site) -> Iterator[Fault]:
                 yield site.fault(name, f"{sentence} or larger.", host)
 
 
+def private(site: Site) -> Iterator[Fault]:
+    """Networks inside a host are private ones, which hide nothing of the internet."""
+    for host in site.members("runners"):
+        for name, network in ranges_inside(site, host):
+            if not network.is_private or any(network.overlaps(entry) for entry in UNUSABLE):
+                sentence = f"{name} is {network}; accepted is a private network, such as one of"
+                yield site.fault(name, f"{sentence} 10.0.0.0/8.", host)
+
+
 def secure(site: Site) -> Iterator[Fault]:
     """No host that has real data is in the network of the internet."""
     for host in site.members("zone_secure") if is_production(site) else []:
@@ -138,4 +154,4 @@ def targets(site: Site) -> Iterator[Fault]:
             yield site.fault("ansible_host", sentence, host)
 
 
-RULES = [targets, present, ends, inside, owners, sink, networks, sizes, secure]
+RULES = [targets, present, ends, inside, owners, sink, networks, sizes, private, secure]

@@ -19,6 +19,8 @@ from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import Si
 ALIASES = ("smart", "paramiko")
 MITOGEN = "mitogen_"
 PASSWORDS = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
+ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+KEY = "ansible_ssh_private_key_file"
 FALSE = (False, "false", "False", "no", "No", "off", 0)
 
 
@@ -119,6 +121,22 @@ def interpreters(site: Site) -> Iterator[Fault]:
             yield site.fault(name, sentence, host)
 
 
+def arguments(site: Site) -> Iterator[Fault]:
+    """What ssh gets is a string, and its key a private one."""
+    for host in site.hosts:
+        for name in ARGUMENTS:
+            value = reach(site, host, name)
+            if value is not None and not isinstance(value, str):
+                sentence = (
+                    f"{name} is {value}; accepted is a string, as on the command line of ssh."
+                )
+                yield site.fault(name, sentence, host)
+        key = reach(site, host, KEY)
+        if key is not None and (not isinstance(key, str) or key.endswith(".pub")):
+            sentence = f"{KEY} is {key}; accepted is the path of a private key, without .pub."
+            yield site.fault(KEY, sentence, host)
+
+
 def controller(site: Site) -> Iterator[Fault]:
     """No two hosts are the controller."""
     local = [host for host in site.hosts if str(connection(site, host)).endswith("local")]
@@ -136,4 +154,4 @@ def matches(expression: str, value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(expression, value) is not None
 
 
-RULES = [addresses, plugins, users, ways_back, interpreters, controller]
+RULES = [addresses, plugins, users, ways_back, interpreters, arguments, controller]

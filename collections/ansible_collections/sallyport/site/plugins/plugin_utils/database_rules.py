@@ -25,9 +25,14 @@ MANAGED = {
     "ssl_key_file": "set postgresql_certificate_key_file",
     "password_encryption": "passwords are kept as scram-sha-256",
 }
-# What no job needs, and what would lead it around every grant.
-POWERS = ("SUPERUSER", "CREATEROLE", "REPLICATION", "BYPASSRLS")
-ISSUED = "/etc/sallyport/tls/postgresql.crt"
+# What leads around every grant, and what no job could log in with.
+POWERS = ("SUPERUSER", "CREATEROLE", "REPLICATION", "BYPASSRLS", "NOLOGIN")
+FOLDER = "/etc/sallyport/tls/"
+ISSUED = f"{FOLDER}postgresql.crt"
+FILES = {
+    "postgresql_certificate_file": ISSUED,
+    "postgresql_certificate_key_file": f"{FOLDER}postgresql.key",
+}
 
 
 def own_endpoints(site: Site, host: str) -> list[dict[str, Any]]:
@@ -85,6 +90,16 @@ def issued(site: Site, host: str) -> bool:
 def server_name(site: Site) -> str:
     """Return the name that the certificate of our database server has."""
     return f"database.{site.shared('site_domain', '')}"
+
+
+def certificates(site: Site) -> Iterator[Fault]:
+    """The server's certificate and key are files that its host gets, or files of the site's."""
+    for host in site.members("databases"):
+        for name, issued_file in FILES.items():
+            value = site.value(host, name, "")
+            if value.startswith(FOLDER) and value != issued_file:
+                sentence = f"{name} is {value}, which no host gets; accepted is {issued_file}, or a"
+                yield site.fault(name, f"{sentence} file of yours elsewhere.", host)
 
 
 def access(site: Site) -> Iterator[Fault]:
@@ -188,4 +203,4 @@ def firewalls(site: Site) -> Iterator[Fault]:
             yield site.fault(variable, sentence, runner)
 
 
-RULES = [endpoints, access, log_ins, settings, firewalls]
+RULES = [endpoints, certificates, access, log_ins, settings, firewalls]

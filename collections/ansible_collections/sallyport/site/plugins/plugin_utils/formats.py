@@ -27,6 +27,7 @@ REPOSITORY = rf"{ORGANISATION}/[A-Za-z0-9._-]{{1,100}}"
 IMAGE_PATH = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
 TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 IDENTIFIER = r"[a-z_][a-z0-9_]{0,62}"
+OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 ATTRIBUTE = r"(?:NO)?(?:SUPERUSER|CREATEROLE|CREATEDB|INHERIT|LOGIN|REPLICATION|BYPASSRLS)"
 UNUSABLE = ("is_loopback", "is_multicast", "is_unspecified", "is_link_local", "is_reserved")
 
@@ -224,7 +225,10 @@ FORMATS = {
     "listen_address": Format(
         "an address, or localhost", lambda value: value == "localhost" or usable(value)
     ),
-    "host_or_address": pattern("a host name or an IPv4 address", rf"{HOST}|{DOMAIN}"),
+    "host_or_address": pattern(
+        "a host name or an IPv4 address",
+        rf"(?!\d+(?:\.\d+)*$)(?:{HOST}|{DOMAIN})|{OCTET}(?:\.{OCTET}){{3}}",
+    ),
     "listen": Format("a port from 1 to 65535, or an address with one", is_listen),
     # Names and addresses of services
     "https_url": Format(

@@ -128,6 +128,40 @@ def organisations(site: Site) -> Iterator[Fault]:
                     yield site.fault("proxy_organisations", sentence, proxy)
 
 
+def requests(site: Site) -> Iterator[Fault]:
+    """The job server takes only studies that the proxy fetches and a runner runs."""
+    forges = site.shared("site_forges", {})
+    runners = site.members("runners")
+    lists = [site.value(host, "runner_allowed_organisations", []) for host in runners]
+    run = {name.lower() for names in lists for name in names}
+    for server in site.members("job_servers"):
+        own = site.value(server, "job_server_forges", {}) if forges else {}
+        for forge in sorted(own.keys() - forges.keys()):
+            sentence = (
+                f"job_server_forges has {forge}; accepted are {listed(forges)} of site_forges."
+            )
+            yield site.fault("job_server_forges", sentence, server)
+        variable = "job_server_allowed_organisations"
+        for name in site.value(server, variable, []) if run else []:
+            if name.lower() not in run:
+                sentence = f"{variable} has {name}, whose studies no runner runs; accepted are"
+                yield site.fault(variable, f"{sentence} {listed(sorted(run))}.", server)
+
+
+def references(site: Site) -> Iterator[Fault]:
+    """Where the proxy refuses tags, runners know digests."""
+    for proxy in site.members("proxies"):
+        if site.value(proxy, "proxy_image_reference", "any") != "digest":
+            continue
+        for host in site.members("runners"):
+            if site.value(host, "runner_image_digests", None) == {}:
+                sentence = (
+                    f"proxy_image_reference is digest, and runner_image_digests of {host} is "
+                    "empty, so no image could be pulled; list the digests there."
+                )
+                yield site.fault("proxy_image_reference", sentence, proxy)
+
+
 def images(site: Site) -> Iterator[Fault]:
     """The proxy serves the namespace of the images that a runner pulls."""
     for proxy in site.members("proxies"):
@@ -182,4 +216,14 @@ def registries(site: Site) -> Iterator[Fault]:
             yield site.fault(name, sentence, host)
 
 
-RULES = [clients, time_clients, upstreams, organisations, images, archives, registries]
+RULES = [
+    clients,
+    time_clients,
+    upstreams,
+    organisations,
+    requests,
+    references,
+    images,
+    archives,
+    registries,
+]

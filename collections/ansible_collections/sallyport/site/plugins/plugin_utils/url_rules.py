@@ -31,7 +31,7 @@ PROXY = {
     "baseline_apt_url": "archive",
 }
 # Hosts of these may be one: a forge can have a registry.
-UPSTREAM = ("site_registry_url", "site_forges")
+UPSTREAM = ("site_registry_url", "site_forges", "site_archives")
 Name = tuple[str, str, str]
 """Variable, name for people, host."""
 
@@ -57,6 +57,17 @@ def leading(site: Site) -> Iterator[Fault]:
             value = site.value(host, variable, "") if site.is_set(host, variable) else ""
             for told in url_faults(site, variable, value, names) if value and names else ():
                 yield site.fault(variable, told, host)
+
+
+def answering(site: Site) -> Iterator[Fault]:
+    """A web server that an inventory describes itself answers to the component's URL."""
+    for group, (component, (variable, *_)) in LEADING.items():
+        described = f"{component}_virtual_hosts"
+        for host in site.members(group):
+            name = urlsplit(site.value(host, variable, "")).hostname
+            if site.is_set(host, described) and name not in served(site, group, component):
+                sentence = f"{described} does not have {name}, the host of {variable}; add it to"
+                yield site.fault(described, f"{sentence} the server_names.", host)
 
 
 def url_faults(site: Site, variable: str, value: str, names: list[str]) -> Iterator[str]:
@@ -86,6 +97,9 @@ def names_of(site: Site) -> Iterator[Name]:
         yield variable, variable, urlsplit(site.shared(variable, "")).hostname or ""
     for key, url in site.shared("site_forges", {}).items():
         yield "site_forges", f"site_forges.{key}", urlsplit(url).hostname or ""
+    for number, entry in enumerate(site.shared("site_archives", [])):
+        host = urlsplit(entry["url"]).hostname or ""
+        yield "site_archives", f"site_archives[{number}].url", host
     for number, entry in enumerate(site.shared("site_database_endpoints", [])):
         yield "site_database_endpoints", f"site_database_endpoints[{number}].name", entry["name"]
     for name in served(site, "proxies", "proxy"):
@@ -142,4 +156,4 @@ def host_labels(site: Site) -> Iterator[Fault]:
                 )
 
 
-RULES = [leading, distinct, entries, host_labels]
+RULES = [leading, answering, distinct, entries, host_labels]
