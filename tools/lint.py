@@ -30,7 +30,7 @@ def sources() -> list[str]:
     packages = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("files/*/src"))]
     return [
         *packages,
-        "tests/conftest.py",
+        *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("tests/*.py"))),
         "tests/unit",
         "tests/contract",
         "tests/engines",
