@@ -46,14 +46,15 @@ def mysite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(
     playbook: str, inventory: Path, settings: dict[str, str] | None = None, folder: Path = ROOT
 ) -> tuple[int, str]:
-    """Run a playbook in a folder, with settings of Ansible; return its code and its output."""
+    """Run a playbook in a folder, with no settings of Ansible but these; return code and output."""
+    others = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
     answer = subprocess.run(
         [PLAYBOOK, playbook, "-i", str(inventory)],
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | ENVIRONMENT | (settings or {}),
+        env=others | ENVIRONMENT | (settings or {}),
     )
     return answer.returncode, answer.stdout + answer.stderr
 
