@@ -18,6 +18,7 @@ from tests.unit.release_hatch.doubles import CSV, PNG
 
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.app import create_outbox
+from sallyport_release_hatch.models import RequestState
 from sallyport_release_hatch.services.hatch import Hatch, build
 from sallyport_release_hatch.settings import Settings
 from sallyport_release_hatch.storage.frozen import DamagedFileError, FrozenFiles
@@ -89,18 +90,21 @@ def test_a_hand_over_that_failed_is_made_up_for(
     assert (folder / SHA).read_bytes() == CSV
 
 
-def test_what_checkers_were_not_shown_is_not_handed_over(
+def test_what_checkers_were_not_shown_goes_back_to_its_author(
     approved: str, settings: Settings, hatch: Hatch, tmp_path: Path
 ) -> None:
     folder = tmp_path / "approved" / approved
     folder.rename(tmp_path / "written-before")
     stricter = build(replace(settings, output_policy=Policy(threshold=10)))
-    assert stricter.handover.hand_over_all() == 0
+    assert [stricter.handover.hand_over_all() for _twice in "ab"] == [0, 0]
     stricter.close()
+    assert not folder.exists()
     with hatch.database.read() as transaction:
-        assert "the checkers were not shown" in str(transaction.requests.get(approved).problem)
-    assert hatch.handover.hand_over_all() == 1
-    assert folder.is_dir()
+        request = transaction.requests.get(approved)
+    assert (request.state, request.decided_by) == (RequestState.RETURNED, None)
+    reasons = [comment.text for comment in request.comments if comment.author == "release_hatch"]
+    assert len(reasons) == 1
+    assert "more than the checkers were shown" in reasons[0]
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ import pytest
 from tests.unit.release_hatch.doubles import Browser, JobServerDouble, person, write_workspace
 
 from sallyport_disclosure.policy import Policy
-from sallyport_release_hatch.models import BadInputError, Identity, RequestState
+from sallyport_release_hatch.models import BadInputError, Identity, RequestState, Vote
 from sallyport_release_hatch.services.hatch import Hatch, build
 from sallyport_release_hatch.settings import Settings
 
 Open = Callable[[str], Browser]
+CHECKER = Identity.from_wire(person("cy", checker=True))
 
 
 def state(hatch: Hatch, identifier: str) -> RequestState:
@@ -280,21 +281,41 @@ def test_findings_are_shown_and_what_blocks_is_not_requested(browser: Open, tmp_
     assert "Small count:" in browser("cy").get(f"/requests/{identifier}").text
 
 
-def test_what_checkers_were_not_shown_is_not_approved(
-    browser: Open, settings: Settings, hatch: Hatch
+@pytest.mark.parametrize("threshold", [6, 4, 1])
+def test_rules_that_find_nothing_new_do_not_stop_an_approval(
+    browser: Open, settings: Settings, hatch: Hatch, tmp_path: Path, threshold: int
 ) -> None:
-    identifier = browser("ada").ask("output/table.csv")  # its smallest count is 10
+    write_workspace(tmp_path / "workspaces", "w1", {"output/small.csv": b"g,count\na,5\nb,3\n"})
+    identifier = browser("ada").ask("output/small.csv")
     for name in ("cy", "di"):
         browser(name).vote(identifier)
-    checker = Identity.from_wire(person("cy", checker=True))
-    stricter = build(replace(settings, output_policy=Policy(threshold=10)))
-    with pytest.raises(BadInputError, match="the checkers were not shown"):
-        stricter.reviewing.approve(checker, identifier)
-    stricter.close()
-    assert state(hatch, identifier) is RequestState.REVIEWED
-    other = build(replace(settings, output_policy=Policy(threshold=9)))
-    other.reviewing.approve(checker, identifier)
+    other = build(replace(settings, output_policy=Policy(threshold=threshold)))
+    other.reviewing.approve(CHECKER, identifier)
     other.close()
+    assert state(hatch, identifier) is RequestState.APPROVED
+
+
+def test_what_checkers_were_not_shown_is_shown_after_another_turn(
+    browser: Open, settings: Settings, hatch: Hatch
+) -> None:
+    identifier = browser("ada").ask("output/table.csv")
+    for name in ("cy", "di"):
+        browser(name).vote(identifier)
+    stricter = build(replace(settings, output_policy=Policy(threshold=10)))
+    with pytest.raises(BadInputError, match="more than the checkers were shown"):
+        stricter.reviewing.approve(CHECKER, identifier)
+    assert state(hatch, identifier) is RequestState.REVIEWED
+    stricter.reviewing.send_back(CHECKER, identifier, "The rules have changed.")
+    author = Identity.from_wire(person("ada", "w1"))
+    stricter.requesting.submit(author, identifier)
+    with hatch.database.read() as transaction:
+        request = transaction.requests.get(identifier)
+    assert [finding.code for finding in request.files[0].findings] == ["SMALL_COUNT"]
+    assert set(request.votes.values()) == {Vote.UNDECIDED}
+    for name in ("cy", "di"):
+        browser(name).vote(identifier)
+    stricter.reviewing.approve(CHECKER, identifier)
+    stricter.close()
     assert state(hatch, identifier) is RequestState.APPROVED
 
 

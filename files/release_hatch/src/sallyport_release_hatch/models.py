@@ -57,7 +57,7 @@ TRANSITIONS: dict[RequestState, frozenset[RequestState]] = {
     RequestState.REVIEWED: frozenset(
         {RequestState.APPROVED, RequestState.REJECTED, RequestState.RETURNED}
     ),
-    RequestState.APPROVED: frozenset({RequestState.RELEASED}),
+    RequestState.APPROVED: frozenset({RequestState.RELEASED, RequestState.RETURNED}),
     RequestState.RELEASED: frozenset(),
     RequestState.REJECTED: frozenset(),
     RequestState.WITHDRAWN: frozenset(),

@@ -9,12 +9,13 @@ from sallyport_common.problems import ConflictError, NotFoundError
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.models import BadInputError, ReleaseRequest, RequestState
 from sallyport_release_hatch.services import events
-from sallyport_release_hatch.services.reviewing import check_again
+from sallyport_release_hatch.services.rechecking import check_again
 from sallyport_release_hatch.storage.database import Database
 from sallyport_release_hatch.storage.frozen import ApprovedTree, DamagedFileError, FrozenFiles
 
 log = logging.getLogger(__name__)
 PUBLISHER = "output_publisher"
+HATCH = "release_hatch"
 
 
 class Handover:
@@ -43,7 +44,9 @@ class Handover:
                     written += 1
                 except OSError:  # is tried again at the next step
                     log.exception("cannot hand over", extra={"request": request.id})
-                except (DamagedFileError, ManifestError, BadInputError) as error:
+                except BadInputError as error:
+                    self._send_back(request, str(error))
+                except (DamagedFileError, ManifestError) as error:
                     log.exception("cannot hand over", extra={"request": request.id})
                     self.failed(request.id, f"The request cannot be handed over. {error}")
         return written
@@ -56,7 +59,22 @@ class Handover:
         }
         self._tree.add(self.manifest(request), files)
         with self._database.write() as transaction:
-            transaction.record("release_hatch", "request_hand_over", request.id)
+            transaction.record(HATCH, "request_hand_over", request.id)
+
+    def _send_back(self, request: ReleaseRequest, reason: str) -> None:
+        """Return a request in which the rules find more than they did at its approval."""
+        with self._database.write() as transaction:
+            text = f"Approved, but not handed over. {reason}"
+            transaction.requests.add_comment(request.id, request.turn, HATCH, text)
+            transaction.requests.change(
+                request.id,
+                state=RequestState.RETURNED.value,
+                turn=request.turn + 1,
+                decided_by=None,
+                decided_at=None,
+            )
+            transaction.record(HATCH, "request_return", request.id, turn=request.turn)
+            events.queue(transaction, "returned", request, request.decided_by or request.author)
 
     def manifest(self, request: ReleaseRequest) -> ApprovedManifest:
         """Return what the publisher is told about a request; it checks every word of it."""

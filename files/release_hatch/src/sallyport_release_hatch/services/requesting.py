@@ -22,6 +22,7 @@ from sallyport_release_hatch.models import (
     check_length,
 )
 from sallyport_release_hatch.services import events
+from sallyport_release_hatch.services.rechecking import present_findings
 from sallyport_release_hatch.storage.database import Database, Transaction
 from sallyport_release_hatch.storage.frozen import FrozenFiles
 from sallyport_release_hatch.storage.workspaces import Workspaces
@@ -188,7 +189,14 @@ class Requesting:
             transaction.record(author.username, "request_edit", request.id, turn=request.turn)
 
     def submit(self, author: Identity, identifier: str) -> None:
-        """Hand a request over to the checkers; raises BadInputError where a string is missing."""
+        """Hand a request over to the checkers, with what the present rules find in its files.
+
+        Raises BadInputError where a string is missing or a file is blocked. Votes on a file of
+        which the rules say something else than before are cleared.
+        """
+        with self._database.read() as transaction:
+            request = _own(transaction, author, identifier)
+        present = present_findings(request, self._frozen, self._policy)
         with self._database.write() as transaction:
             request = _own(transaction, author, identifier)
             if not author.may_author(request.workspace):
@@ -198,6 +206,9 @@ class Requesting:
                 raise BadInputError(text.missing())
             turn = request.turn + 1
             transaction.requests.clear_votes(request.id, only=Vote.CHANGES_REQUESTED)
+            for file in request.files:
+                if present[file.id] != file.findings:
+                    transaction.requests.renew_findings(file.id, present[file.id])
             transaction.requests.change(request.id, state=RequestState.SUBMITTED.value, turn=turn)
             transaction.record(author.username, "request_submit", request.id, turn=turn)
             again = request.state is RequestState.RETURNED

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from sallyport_common.problems import ConflictError, ForbiddenError, NotFoundError
 from sallyport_common.protocol import utc_now_text
-from sallyport_disclosure.engine import check_file
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.models import (
     BLIND_STATES,
@@ -21,12 +20,10 @@ from sallyport_release_hatch.models import (
     check_length,
 )
 from sallyport_release_hatch.services import events
+from sallyport_release_hatch.services.rechecking import check_again
 from sallyport_release_hatch.storage.database import Database, Transaction
 from sallyport_release_hatch.storage.frozen import FrozenFiles
 
-NOT_SHOWN = (
-    "The checks now find something that the checkers were not shown; the author has to ask again."
-)
 VOTES = (Vote.APPROVED, Vote.CHANGES_REQUESTED)
 AFTER_REVIEW = {
     RequestState.SUBMITTED: RequestState.PARTIALLY_REVIEWED,
@@ -184,16 +181,3 @@ def _for_review(
     if request.state not in states:
         raise ConflictError(f"The request is {request.state.value.lower()}.")
     return request
-
-
-def check_again(request: ReleaseRequest, frozen: FrozenFiles, policy: Policy) -> None:
-    """Raise BadInputError unless the rules find in each file what its checkers were shown."""
-    problems = []
-    for file in request.files:
-        data = frozen.read(request.workspace, request.id, file.sha256)
-        verdict = check_file(file.name, data, policy)
-        if verdict.findings != file.findings:
-            reasons = verdict.reasons or [NOT_SHOWN]
-            problems += [f"{file.name}: {reason}" for reason in reasons]
-    if problems:
-        raise BadInputError(problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,13 @@ class RequestTable:
         if only is not None:
             query = query.where(votes.c.vote == only.value)
         self._connection.execute(query.values(vote=Vote.UNDECIDED.value))
+
+    def renew_findings(self, file: str, findings: Iterable[Finding]) -> None:
+        """Set what the rules find in a file, and votes on it to undecided."""
+        values = [finding.to_json() for finding in findings]
+        self._connection.execute(update(files).where(files.c.id == file).values(findings=values))
+        on_file = update(votes).where(votes.c.file == file)
+        self._connection.execute(on_file.values(vote=Vote.UNDECIDED.value))
 
     def add_review(self, identifier: str, turn: int, reviewer: str) -> None:
         """Note that a reviewer handed in their review."""
