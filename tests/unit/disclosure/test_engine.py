@@ -116,9 +116,17 @@ def test_the_policy_version_follows_the_rules() -> None:
     assert Policy().version != Policy(threshold=5).version
 
 
+def test_lines_without_a_number_stay_lines_of_their_own() -> None:
+    """They may be header lines or rows; a person is shown each as it stands."""
+    table = read_table("group,estimate\nmale,\nfemale,\nall,0.5\n", max_rows=9)
+    lines = [["group", "estimate"], ["male", ""], ["female", ""], ["all", "0.5"]]
+    assert [*table.headers, *table.rows] == lines
+    assert table.width == 2
+
+
 def test_reading_stops_at_the_rows_asked_for() -> None:
     table = read_table("Title\n\na,b\n1\n2,3\n", max_rows=1)
-    assert (table.titles, table.header, table.rows) == (("Title",), ["a", "b"], [["1"]])
+    assert (table.titles, table.headers, table.rows) == (("Title",), [["a", "b"]], [["1"]])
 
 
 @pytest.mark.parametrize(

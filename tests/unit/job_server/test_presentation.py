@@ -134,13 +134,13 @@ def test_a_table_is_shown_with_all_its_columns(
 ) -> None:
     shown = preview("output/t.CSV", data)
     assert (shown.kind, shown.note) == ("table", "")
-    assert shown.table == Table((), header, rows)
+    assert shown.table == Table((), [header], rows)
     assert shown.numeric == numeric
 
 
 def test_lines_above_a_table_are_its_titles() -> None:
     shown = preview("t.csv", b"People by band\n\nband,n\na,10\n").table
-    assert shown == Table(("People by band",), ["band", "n"], [["a", "10"]])
+    assert shown == Table(("People by band",), [["band", "n"]], [["a", "10"]])
 
 
 @pytest.mark.parametrize(

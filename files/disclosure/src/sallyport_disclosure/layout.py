@@ -53,11 +53,16 @@ class Layout:
 
 @dataclass(frozen=True)
 class Table:
-    """A table for people: titles, one header, and its first data rows, all as text."""
+    """A table for people: titles, header lines, and its first data rows, all as text."""
 
     titles: tuple[str, ...]
-    header: list[str]
+    headers: list[Row]
     rows: list[Row]
+
+    @property
+    def width(self) -> int:
+        """The most cells of a line."""
+        return max(map(len, [*self.headers, *self.rows]), default=0)
 
 
 def separators(text: str) -> list[str]:
@@ -214,4 +219,5 @@ def names(plan: Layout) -> list[str]:
 def read_table(text: str, max_rows: int) -> Table:
     """Return a table for people, with at most `max_rows` rows; raise TableError."""
     plan, rows = open_table(text, separators(text)[0])
-    return Table(plan.titles, names(plan), list(islice(rows, max_rows)))
+    headers = [[""] * plan.shifted + list(line) for line in plan.headers]
+    return Table(plan.titles, headers, list(islice(rows, max_rows)))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from sallyport_common.outputs import Kind, View
 from sallyport_disclosure.kinds import KindError, decode, kind_of
-from sallyport_disclosure.layout import Table, TableError, read_table
+from sallyport_disclosure.layout import Row, Table, TableError, read_table
 from sallyport_disclosure.values import Form, classify
 
 MOST_ROWS = 500
@@ -49,11 +49,14 @@ def preview(name: str, data: bytes) -> Preview:
 
 
 def _table(table: Table) -> Preview:
-    width = max(map(len, [table.header, *table.rows]))
-    if not width:
+    if not table.width:
         return Preview("none", note="The table is empty.")
-    header, *rows = (row + [""] * (width - len(row)) for row in [table.header, *table.rows])
-    shown = Table(table.titles, header, rows[:MOST_ROWS])
-    columns = zip(*shown.rows, strict=True)
+    rows = _filled_up(table.rows[:MOST_ROWS], table.width)
+    shown = Table(table.titles, _filled_up(table.headers, table.width), rows)
+    columns = zip(*rows, strict=True)
     numeric = [all(classify(cell).form < Form.TEXT for cell in column) for column in columns]
-    return Preview("table", shown, numeric, note=BEGINNING if rows[MOST_ROWS:] else "")
+    return Preview("table", shown, numeric, note=BEGINNING if table.rows[MOST_ROWS:] else "")
+
+
+def _filled_up(lines: list[Row], width: int) -> list[Row]:
+    return [line + [""] * (width - len(line)) for line in lines]
