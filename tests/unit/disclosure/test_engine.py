@@ -117,7 +117,7 @@ def test_the_policy_version_follows_the_rules() -> None:
 
 
 def test_lines_without_a_number_stay_lines_of_their_own() -> None:
-    """They may be header lines or rows; a person is shown each as it stands."""
+    """They may be header lines or rows; a page shows each as it is in the file."""
     table = read_table("group,estimate\nmale,\nfemale,\nall,0.5\n", max_rows=9)
     lines = [["group", "estimate"], ["male", ""], ["female", ""], ["all", "0.5"]]
     assert [*table.headers, *table.rows] == lines
