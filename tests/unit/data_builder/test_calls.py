@@ -38,6 +38,49 @@ CALLS = {
         "codelist_from_csv(filename, *, column, category_column=...)."
     ),
 }
+HELPERS = """\
+def days(n):
+    return n
+def case(x):
+    return x
+def minimum_of(a, b):
+    return a
+class Dataset:
+    def define_population(self):
+        pass
+"""
+OF_ITS_MODULES = {
+    "import helpers\nhelpers.days(1, unit='x')": "days() got an unexpected keyword argument 'unit'",
+    "from helpers import case as mine\nmine(1, 2)": (
+        "case() takes 1 positional argument but 2 were given"
+    ),
+    "import helpers\n[helpers][0].minimum_of(1)": (
+        "minimum_of() missing 1 required positional argument: 'b'"
+    ),
+    "import helpers\nhelpers.Dataset().define_population(1)": (
+        "Dataset.define_population() takes 1 positional argument but 2 were given"
+    ),
+    "import typing\ntyping.cast(1)": "cast() missing 1 required positional argument: 'val'",
+}
+OF_THE_LANGUAGE = {
+    "import ehrql\nehrql.minimum_of(1)": (
+        "minimum_of missing 1 required positional argument: 'other'. "
+        "It is called as minimum_of(value, other, *others)."
+    ),
+    "from ehrql import case as choose\nchoose(1, default=2)": (
+        f"case got an unexpected keyword argument 'default'. {CASE}"
+    ),
+    "when(male).then(1, 2)": (
+        "then got more arguments than it takes. It is called as then(value)."
+    ),
+    "from ehrql.tables import Series\nSeries()": (
+        "Series missing 1 required positional argument: 'type_'. "
+        "It is called as Series(type_, description=..., constraints=..., **_notes)."
+    ),
+    "days(1, unit='x')": (
+        "days got an unexpected keyword argument 'unit'. It is called as days(value)."
+    ),
+}
 OF_THE_STUDY = "def case(x):\n    return x\ncase(1, default=2)"
 EARLIER = {
     "from databuilder.codes import ICD10Code": (
@@ -73,7 +116,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr("sys.argv", [])
     monkeypatch.setattr("sys.path", sys.path[:])
     yield tmp_path
-    for name in [name for name in sys.modules if name.startswith("databuilder")]:
+    for name in [name for name in sys.modules if name.startswith(("databuilder", "helpers"))]:
         del sys.modules[name]
 
 
@@ -87,6 +130,18 @@ def test_of_functions_of_the_study_python_tells(folder: Path) -> None:
         "  study.py, line 8: case(1, default=2)\n"
         "TypeError: case() got an unexpected keyword argument 'default'"
     )
+
+
+@pytest.mark.parametrize("lines", OF_ITS_MODULES)
+def test_of_functions_of_other_modules_python_tells(lines: str, folder: Path) -> None:
+    (folder / "helpers.py").write_text(HELPERS)
+    assert told(lines, folder).endswith(f"\nTypeError: {OF_ITS_MODULES[lines]}")
+
+
+@pytest.mark.parametrize("lines", OF_THE_LANGUAGE)
+def test_a_function_of_the_language_is_known_by_any_name(lines: str, folder: Path) -> None:
+    (folder / "helpers.py").write_text(HELPERS)
+    assert told(f"import helpers\n{lines}", folder).endswith(f"\n{OF_THE_LANGUAGE[lines]}")
 
 
 @pytest.mark.parametrize("line", EARLIER)
