@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import gzip
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sallyport_data_builder.assurance import failures
-from sallyport_data_builder.errors import DefinitionError, Failure
+from sallyport_data_builder.errors import DataFileError, DefinitionError, Failure
 from sallyport_data_builder.lang import create_dataset, table_from_file
 from sallyport_data_builder.lang.datasets import plan_of
 from sallyport_data_builder.lang.tables import raw, tpp
+from sallyport_data_builder.model.nodes import Inline
+from sallyport_data_builder.sql.inline import rows_of
 
 BORN = {"patients": {"date_of_birth": "1950-01-01"}}
 GIVEN = [
@@ -61,9 +65,9 @@ def test_rows_of_event_tables_are_expected_in_any_order() -> None:
     ]
 
 
-def of_file(name: str, text: str) -> list[str]:
+def of_file(name: str, text: str | bytes) -> list[str]:
     """Return what is wrong with two patients of whom a file has the stage and the day."""
-    Path(name).write_text(text)
+    Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
     dataset = create_dataset()
     dataset.define_population(tpp.patients.exists_for_patient())
     cleaned = table_from_file(name, columns={"stage": str, "day": datetime.date})
@@ -88,8 +92,8 @@ def test_rows_of_a_data_file_are_those_of_the_file(
     [
         ("a.arrow", "", "reads data files that end in .csv or .csv.gz only"),
         ("a.csv", "patient_id,days,stage\n", "a.csv has no column day. Did you mean days"),
-        ("a.csv", "patient_id,day,stage\n1,2020,3a\n", "line 2, day: a date of the form"),
-        ("a.csv", "patient_id,day,stage\n1,,a\n1,,b\n", "line 3: one row per patient"),
+        ("a.csv", "patient_id,day,stage\n1,2020,3a\n", "row 1, column day: a date of the form"),
+        ("a.csv", "patient_id,day,stage\n1,,a\n1,,b\n", "a patient has two rows"),
     ],
 )
 def test_a_data_file_of_another_form_is_refused(
@@ -100,6 +104,39 @@ def test_a_data_file_of_another_form_is_refused(
         of_file(name, text)
 
 
+HEAD = b"patient_id,day,stage\n"
+BROKEN = {
+    "Latin-1": ("a.csv", HEAD + b"1,,\xe9\n"),
+    "quote": ("a.csv", HEAD + b'1,,"a"b\n'),
+    "not packed": ("a.csv.gz", HEAD),
+    "cut short": ("a.csv.gz", gzip.compress(HEAD)[:-4]),
+    "too few values": ("a.csv", HEAD + b"1,\n"),
+    "too many values": ("a.csv", HEAD + b"1,,a,b\n"),
+    "column twice": ("a.csv", b"patient_id,day,stage,stage\n1,,a,b\n"),
+    "no column": ("a.csv", b"patient_id,day\n"),
+    "no patient": ("a.csv", HEAD + b",,a\n"),
+    "patient twice": ("a.csv", HEAD + b"1,,a\n1,,b\n"),
+    "empty": ("a.csv", b""),
+    "value": ("a.csv", HEAD + b"1,2020,a\n"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_data_file_is_read_as_in_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file, content = BROKEN[name]
+    digest = hashlib.sha256(content).hexdigest()
+    node = Inline((("stage", "str"), ("day", "date")), (), file, digest)
+    with pytest.raises(DataFileError) as tested:
+        of_file(file, content)
+    with pytest.raises(DataFileError) as run:
+        list(rows_of(node))
+    assert str(tested.value) == str(run.value)
+    assert str(tested.value).startswith(file)
+
+
 @pytest.mark.parametrize(
     ("events", "message"),
     [
@@ -107,8 +144,26 @@ def test_a_data_file_of_another_form_is_refused(
         ({"gave": []}, "the dataset has no event table gave. Did you mean given"),
         ({"given": {}}, "expected_events has a list of dictionaries per table"),
         ({"given": [{"state": 1}]}, "the event table has no column state. Did you mean status"),
+        ({"given": [{1: 1}]}, "the event table has no column 1. There is: date, status"),
+        ({1: []}, "the dataset has no event table 1. There is: given"),
     ],
 )
-def test_events_of_the_wrong_form_are_refused(events: Any, message: str) -> None:
+@pytest.mark.parametrize("born", ["1950-01-01", "2010-01-01"])
+def test_events_of_the_wrong_form_are_refused(events: Any, message: str, born: str) -> None:
+    """Whether or not the patient is in the population."""
+    patient = {"patients": {"date_of_birth": born}, "expected_in_population": born < "2000"}
+    assert told(**patient, expected_events=EVENTS) == []
     with pytest.raises(DefinitionError, match=f"Patient 1: {message}"):
-        told(expected_events=events)
+        told(expected_events=events, **patient)
+
+
+@pytest.mark.parametrize(
+    ("expectation", "message"),
+    [
+        ({"patients": {1: 2}}, "patients has no 1. There is: date_of_birth"),
+        ({"expected_columns": {1: 2}}, "the dataset has no column 1. There is: first"),
+    ],
+)
+def test_a_name_may_be_no_string(expectation: Any, message: str) -> None:
+    with pytest.raises(DefinitionError, match=f"Patient 1: {message}"):
+        told(**expectation)

@@ -10,13 +10,14 @@ as "medications_raw". Rows of the study's own data files are those of the files.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sallyport_data_builder import schemas
 from sallyport_data_builder.errors import DefinitionError, nearest
-from sallyport_data_builder.io import csv_records
+from sallyport_data_builder.io import csv_records, rules
+from sallyport_data_builder.io.tables import OutputTable, column
 from sallyport_data_builder.io.targets import CSV
 from sallyport_data_builder.lang.constants import beside
 from sallyport_data_builder.lang.frames import BaseFrame
@@ -32,6 +33,14 @@ EXPECTED = (IN_POPULATION, COLUMNS, EVENTS)
 Key = tuple[str, str]  # of a table: its schema and its name
 
 
+class Wanted(NamedTuple):
+    """What a study expects of a patient, with values as the columns have them."""
+
+    in_population: bool
+    columns: dict[str, Any]
+    events: dict[str, list[dict[str, Any]]]
+
+
 def failures(dataset: Dataset, data: Any) -> Iterator[str]:
     """Yield what is not as expected; raise DefinitionError for a file of the wrong form."""
     if not isinstance(data, dict) or not all(type(key) is int for key in data):
@@ -39,22 +48,19 @@ def failures(dataset: Dataset, data: Any) -> Iterator[str]:
     nodes = topological([dataset])
     used = [node for node in nodes if isinstance(node, Table)]
     files = {node: _of_file(node) for node in nodes if isinstance(node, Inline) and node.source}
+    wanted = {patient: _wanted(patient, told, dataset) for patient, told in data.items()}
     rows: dict[Key, list[dict[str, Any]]] = defaultdict(list)
     for patient, expectation in data.items():
-        _check_form(patient, expectation, dict(dataset.columns))
         for key, value in expectation.items():
             for table in _tables(patient, key, used):
                 rows[table.schema, table.name] += _rows(patient, table, value)
     engine = Engine(rows, dataset, files=files)
     results = {row["patient_id"]: row for row in engine.results()}
     events = {name: engine.events(table) for name, table in dataset.events}
-    for patient, expectation in data.items():
-        expected = _expected(expectation.get(COLUMNS, {}), dict(dataset.columns))
-        in_population = expectation.get(IN_POPULATION, True)
-        yield from _differences(patient, in_population, expected, results.get(patient))
-        if in_population and patient in results:
-            for name, wanted in expectation.get(EVENTS, {}).items():
-                rows_wanted = _wanted(patient, _event_table(patient, name, dataset), wanted)
+    for patient, expected in wanted.items():
+        yield from _differences(patient, expected, results.get(patient))
+        if expected.in_population and patient in results:
+            for name, rows_wanted in expected.events.items():
                 found = [row for row in events[name] if row["patient_id"] == patient]
                 yield from _other_rows(patient, name, found, rows_wanted)
 
@@ -65,21 +71,38 @@ def _of_file(node: Inline) -> list[dict[str, Any]]:
             f"{node.source}: an assurance test reads data files that end in "
             f"{' or '.join(CSV)} only."
         )
-    return list(csv_records.rows_of(Path(node.source), node.columns))
+    table = OutputTable.of_patients(node.source, (column(name, kind) for name, kind in node.spec))
+    rows = rules.one_per_patient(node.source, csv_records.rows_of(Path(node.source), table))
+    return [dict(zip(table.names, row, strict=True)) for row in rows]
 
 
-def _check_form(patient: int, expectation: Any, columns: Mapping[str, Any]) -> None:
-    if not isinstance(expectation, dict) or type(expectation.get(IN_POPULATION, True)) is not bool:
+def _wanted(patient: int, expectation: Any, dataset: Dataset) -> Wanted:
+    """Return what is expected of a patient, with names and forms checked, whoever is expected."""
+    if not isinstance(expectation, dict):
+        raise DefinitionError(f"Patient {patient}: a dictionary is needed.")
+    in_population = expectation.get(IN_POPULATION, True)
+    if type(in_population) is not bool:
         raise DefinitionError(f"Patient {patient}: {IN_POPULATION} must be True or False.")
-    values = expectation.get(COLUMNS, {})
-    for key in (COLUMNS, EVENTS):
-        if not isinstance(expectation.get(key, {}), dict):
+    values, events = (expectation.get(key, {}) for key in (COLUMNS, EVENTS))
+    for key, given in ((COLUMNS, values), (EVENTS, events)):
+        if not isinstance(given, dict):
             raise DefinitionError(f"Patient {patient}: {key} must be a dictionary.")
-    for name in values:
-        if name not in columns:
-            raise DefinitionError(
-                f"Patient {patient}: the dataset has no column {name}.{nearest(name, columns)}"
-            )
+    columns, tables = dict(dataset.columns), dict(dataset.events)
+    _check_names(patient, "the dataset has no column", values, columns)
+    _check_names(patient, "the dataset has no event table", events, tables)
+    return Wanted(
+        in_population,
+        _expected(values, columns),
+        {name: _event_rows(patient, tables[name], rows) for name, rows in events.items()},
+    )
+
+
+def _check_names(patient: int, lack: str, given: Iterable[Any], known: Iterable[str]) -> None:
+    """Refuse a name that is not known; a study may write anything as the key of a dictionary."""
+    for name in given:
+        if name not in known:
+            told = f"Patient {patient}: {lack} {name}.{nearest(str(name), known)}"
+            raise DefinitionError(told)
 
 
 def _tables(patient: int, key: Any, used: list[Table]) -> list[Table]:
@@ -126,11 +149,9 @@ def _rows(patient: int, table: Table, value: Any) -> list[dict[str, Any]]:
 
 def _row(patient: int, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a row as its columns have them: dates may be text."""
+    _check_names(patient, f"{table.name} has no", row, table.columns)
     values: dict[str, Any] = {}
     for name, value in row.items():
-        if name not in table.columns:
-            hint = nearest(name, table.columns)
-            raise DefinitionError(f"Patient {patient}: {table.name} has no {name}.{hint}")
         kind = table.columns[name]
         values[name] = None if value is None else beside(value, kind)[1]
         if value is not None:
@@ -146,38 +167,23 @@ def _expected(values: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str
     }
 
 
-def _differences(
-    patient: int,
-    in_population: bool,
-    expected: Mapping[str, Any],
-    result: Mapping[str, Any] | None,
-) -> Iterator[str]:
-    if (result is not None) is not in_population:
+def _differences(patient: int, expected: Wanted, result: Mapping[str, Any] | None) -> Iterator[str]:
+    if (result is not None) is not expected.in_population:
         state = "is in the population" if result is not None else "is not in the population"
         yield f"patient {patient} {state}, and the opposite was expected"
     elif result is not None:
-        for name, value in expected.items():
+        for name, value in expected.columns.items():
             if type(result[name]) is not type(value) or result[name] != value:
                 yield f"patient {patient}, {name}: {result[name]!r}, and {value!r} was expected"
 
 
-def _event_table(patient: int, name: Any, dataset: Dataset) -> Rows:
-    tables = dict(dataset.events)
-    if name not in tables:
-        hint = nearest(str(name), tables)
-        raise DefinitionError(f"Patient {patient}: the dataset has no event table {name}.{hint}")
-    return tables[name]
-
-
-def _wanted(patient: int, table: Rows, rows: Any) -> list[dict[str, Any]]:
+def _event_rows(patient: int, table: Rows, rows: Any) -> list[dict[str, Any]]:
     """Return expected rows of an event table as its columns have them."""
     columns = dict(table.columns)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DefinitionError(f"Patient {patient}: {EVENTS} has a list of dictionaries per table.")
-    for name in {name for row in rows for name in row}:
-        if name not in columns:
-            hint = nearest(name, columns)
-            raise DefinitionError(f"Patient {patient}: the event table has no column {name}.{hint}")
+    for row in rows:
+        _check_names(patient, "the event table has no column", row, columns)
     blank = dict.fromkeys(columns)
     return [{"patient_id": patient, **blank, **_expected(row, columns)} for row in rows]
 

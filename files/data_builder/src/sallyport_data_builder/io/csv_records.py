@@ -6,13 +6,18 @@ import csv
 import gzip
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from sallyport_data_builder.errors import DataFileError, DefinitionError, nearest
+from sallyport_data_builder.errors import DataFileError, DefinitionError
+from sallyport_data_builder.io import rules
+from sallyport_data_builder.io.tables import OutputColumn, OutputTable
 from sallyport_data_builder.schemas.types import INT64, parse_date
 
+SIZE = 64_000
+Record = tuple[int, Sequence[str]]
 WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 FORMS = {
     "bool": "T or F",
@@ -29,7 +34,7 @@ def opened(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def records(stream: TextIO) -> Iterator[tuple[int, Sequence[str]]]:
+def records(stream: TextIO) -> Iterator[Record]:
     """Yield each record with the number of its last line; empty lines are none."""
     reader = csv.reader(stream, strict=True)
     for record in reader:
@@ -67,30 +72,52 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def rows_of(path: Path, kinds: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a small file that has one row per patient; more columns are ignored."""
-    wanted = {"patient_id": "int", **kinds}
-    seen: set[int | None] = {None}
+def rows_of(path: Path, table: OutputTable) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a file as tuples; raise DataFileError at the first wrong one."""
+    with rules.readable(path):
+        for values in parts(path, table):
+            yield from zip(*values, strict=True)
+
+
+def parts(path: Path, table: OutputTable) -> Iterator[list[list[Any]]]:
+    """Yield the values of each column, of at most SIZE rows at a time."""
     with opened(path) as stream:
         lines = records(stream)
         _line, names = next(lines, (0, ()))
-        for name in wanted:
-            if name not in names:
-                raise DataFileError(f"{path} has no column {name}.{nearest(name, names)}")
-        for line, record in lines:
-            texts = dict(zip(names, record, strict=False))
-            row = {
-                name: _value(path, line, name, kind, texts.get(name, ""))
-                for name, kind in wanted.items()
-            }
-            if row["patient_id"] in seen:
-                raise DataFileError(f"{path}, line {line}: one row per patient is allowed.")
-            seen.add(row["patient_id"])
-            yield row
+        if not names:
+            raise DataFileError(f"{path} is empty: a header with the names of columns is needed.")
+        places = rules.places(path, table, names)
+        start = 1
+        while part := list(islice(lines, SIZE)):
+            _check_width(path, part, len(names))
+            yield [
+                _parse(path, column, place, part, start)
+                for column, place in zip(table.columns, places, strict=True)
+            ]
+            start += len(part)
 
 
-def _value(path: Path, line: int, name: str, kind: str, text: str) -> Any:
+def _check_width(path: Path, part: Sequence[Record], width: int) -> None:
+    for line, record in part:
+        if len(record) != width:
+            raise DataFileError(
+                f"{path}, line {line}: {len(record)} values, and the header has {width} columns."
+            )
+
+
+def _parse(
+    path: Path, column: OutputColumn, place: int, part: Sequence[Record], start: int
+) -> list[Any]:
+    parse: Callable[[str], Any] = PARSERS.get(column.type, str)
+    found: list[Any] = []
     try:
-        return PARSERS.get(kind, str)(text) if text else None
+        for _line, record in part:
+            text = record[place]
+            found.append(parse(text) if text else None)
     except (ValueError, DefinitionError):
-        raise DataFileError(f"{path}, line {line}, {name}: {FORMS[kind]} expected.") from None
+        form = FORMS[column.type]
+        raise rules.wrong(path, start + len(found), column, f"{form} expected") from None
+    broken = rules.first_wrong(column, found)
+    if broken is not None:
+        raise rules.wrong(path, start + broken[0], column, broken[1])
+    return found

@@ -1,27 +1,20 @@
-"""Reads tables from files, strictly: names, types, and what is never null (FMT-09).
-
-An error names the file, the row and the column, never the value: a file may hold patients' data.
-"""
+"""Reads tables from files, strictly: names, types, and what is never null (FMT-09)."""
 
 from __future__ import annotations
 
-import csv
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sallyport_data_builder.errors import DataFileError, DefinitionError, nearest
-from sallyport_data_builder.io import csv_records
+from sallyport_data_builder.errors import DataFileError
+from sallyport_data_builder.io import csv_records, rules
+from sallyport_data_builder.io.csv_records import SIZE
 from sallyport_data_builder.io.tables import OutputColumn, OutputTable
 from sallyport_data_builder.io.targets import CSV, extension_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-SIZE = 64_000
 
 
 def read(path: Path, table: OutputTable) -> Iterator[pa.RecordBatch]:
@@ -55,28 +48,10 @@ def names(path: Path) -> list[str]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Say in one sentence that a file is broken; a library's own words may quote it."""
     import pyarrow as pa
 
-    try:
+    with rules.readable(path, pa.ArrowException):
         yield
-    except UnicodeDecodeError:
-        raise DataFileError(f"{path} is not UTF-8 text.") from None
-    except (csv.Error, EOFError, zlib.error, pa.ArrowException, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else ""
-        told = reason or "its content is broken"
-        raise DataFileError(f"{path} cannot be read: {told}.") from None
-
-
-def _places(path: Path, table: OutputTable, found: Sequence[str]) -> list[int]:
-    """Return the position of each column; the order is free and more columns are ignored."""
-    twice = sorted({name for name in table.names if found.count(name) > 1})
-    if twice:
-        raise DataFileError(f"{path}: the column {twice[0]} appears twice.")
-    for name in table.names:
-        if name not in found:
-            raise DataFileError(f"{path} has no column {name}.{nearest(name, found)}")
-    return [found.index(name) for name in table.names]
 
 
 def _read_csv(path: Path, table: OutputTable) -> Iterator[pa.RecordBatch]:
@@ -85,69 +60,9 @@ def _read_csv(path: Path, table: OutputTable) -> Iterator[pa.RecordBatch]:
     from sallyport_data_builder.io.batches import plain_schema
 
     wanted = plain_schema(table)
-    with csv_records.opened(path) as stream:
-        records = csv_records.records(stream)
-        _line, names = next(records, (0, ()))
-        if not names:
-            raise DataFileError(f"{path} is empty: a header with the names of columns is needed.")
-        places = _places(path, table, names)
-        start = 1
-        while part := list(islice(records, SIZE)):
-            _check_width(path, part, len(names))
-            arrays = [
-                pa.array(_parse(path, column, place, part, start), field.type)
-                for column, place, field in zip(table.columns, places, wanted, strict=True)
-            ]
-            yield pa.record_batch(arrays, schema=wanted)
-            start += len(part)
-
-
-def _check_width(path: Path, part: Sequence[tuple[int, Sequence[str]]], width: int) -> None:
-    for line, record in part:
-        if len(record) != width:
-            raise DataFileError(
-                f"{path}, line {line}: {len(record)} values, and the header has {width} columns."
-            )
-
-
-def _parse(
-    path: Path,
-    column: OutputColumn,
-    place: int,
-    part: Sequence[tuple[int, Sequence[str]]],
-    start: int,
-) -> list[Any]:
-    parse: Callable[[str], Any] = csv_records.PARSERS.get(column.type, str)
-    found: list[Any] = []
-    try:
-        for _line, record in part:
-            text = record[place]
-            found.append(parse(text) if text else None)
-    except (ValueError, DefinitionError):
-        form = csv_records.FORMS[column.type]
-        raise _wrong(path, start + len(found), column, f"{form} expected") from None
-    wrong = _first_wrong(column, found)
-    if wrong is not None:
-        place_, what = wrong
-        raise _wrong(path, start + place_, column, what)
-    return found
-
-
-def _first_wrong(column: OutputColumn, values: Sequence[Any]) -> tuple[int, str] | None:
-    """Return the first value that breaks a constraint of the column, and which."""
-    spec = column.spec
-    if spec.not_null and None in values:
-        return values.index(None), "a value expected"
-    if spec.categories:
-        known = {None, *spec.categories}
-        for place, value in enumerate(values):
-            if value not in known:
-                return place, f"one of {', '.join(map(str, spec.categories))} expected"
-    return None
-
-
-def _wrong(path: Path, row: int, column: OutputColumn, what: str) -> DataFileError:
-    return DataFileError(f"{path}, row {row}, column {column.name}: {what}.")
+    for values in csv_records.parts(path, table):
+        arrays = [pa.array(of, field.type) for of, field in zip(values, wanted, strict=True)]
+        yield pa.record_batch(arrays, schema=wanted)
 
 
 def _read_typed(path: Path, extension: str, table: OutputTable) -> Iterator[pa.RecordBatch]:
@@ -157,16 +72,16 @@ def _read_typed(path: Path, extension: str, table: OutputTable) -> Iterator[pa.R
 
     wanted = plain_schema(table)
     names, found = _stored(path, extension)
-    places = _places(path, table, names)
+    places = rules.places(path, table, names)
     start = 1
     for batch in found:
         batch.validate(full=True)
         arrays = []
         for column, place, field in zip(table.columns, places, wanted, strict=True):
             array = _plain(path, column, batch.column(place), field.type)
-            wrong = _first_wrong(column, _checked(column, array))
+            wrong = rules.first_wrong(column, _checked(column, array))
             if wrong is not None:
-                raise _wrong(path, start + wrong[0], column, wrong[1])
+                raise rules.wrong(path, start + wrong[0], column, wrong[1])
             arrays.append(array)
         yield pa.record_batch(arrays, schema=wanted)
         start += batch.num_rows

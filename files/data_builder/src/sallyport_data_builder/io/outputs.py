@@ -17,7 +17,12 @@ from sallyport_data_builder.io.targets import Target
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sallyport_data_builder.io.tables import Rows
+    Rows = (
+        Iterable[Sequence[Any]]
+        | Iterable[Sequence[Sequence[Any]]]
+        | Iterable[pa.RecordBatch]
+        | RenderedCsv
+    )
 
 GZIP_LEVEL = 6
 

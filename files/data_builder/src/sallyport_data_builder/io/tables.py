@@ -1,20 +1,17 @@
 """What an output file holds: the agreement between those who make rows and those who write them.
 
 Rows are tuples in the order of the columns, lists of such tuples, Arrow record batches with these
-columns, or CSV that a database rendered itself; the writer of a file takes any of them (`Rows`).
+columns, or CSV that a database rendered itself; the writer of a file takes any (`outputs.Rows`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sallyport_data_builder.schemas import ColumnSpec
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 PATIENT_ID = "patient_id"
 COUNT = {"min": 0, "max": 2**31 - 1}
@@ -63,12 +60,3 @@ class RenderedCsv:
 
     chunks: Iterable[bytes]
     count: Callable[[], int]
-
-
-if TYPE_CHECKING:
-    Rows = (
-        Iterable[Sequence[Any]]
-        | Iterable[Sequence[Sequence[Any]]]
-        | Iterable[pa.RecordBatch]
-        | RenderedCsv
-    )

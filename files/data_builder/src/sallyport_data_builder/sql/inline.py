@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sallyport_data_builder.errors import DataFileError
-from sallyport_data_builder.io import inputs
+from sallyport_data_builder.io import inputs, rules
 from sallyport_data_builder.io.tables import OutputTable, column
 from sallyport_data_builder.model.nodes import Inline
 
@@ -26,9 +26,4 @@ def rows_of(node: Inline) -> Iterator[tuple[Any, ...]]:
     if digest != node.digest:
         raise DataFileError(f"{node.source} is not the file that the study was compiled with.")
     table = OutputTable.of_patients(node.source, (column(name, kind) for name, kind in node.spec))
-    seen: set[int] = set()
-    for row in inputs.rows(path, table):
-        if row[0] in seen:
-            raise DataFileError(f"{node.source}: a patient has two rows; one is allowed.")
-        seen.add(row[0])
-        yield row
+    yield from rules.one_per_patient(node.source, inputs.rows(path, table))
