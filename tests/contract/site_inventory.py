@@ -83,6 +83,8 @@ def changed(mistake: dict[str, Any]) -> Files:
     for name, names in mistake.get("unset", {}).items():
         for variable in names:
             del files[path_of(name)][variable]
+    for host in mistake.get("without", []):
+        del files["hosts.yml"]["all"]["hosts"][host], files[f"host_vars/{host}.yml"]
     children = files["hosts.yml"]["all"]["children"]
     for group, hosts in mistake.get("groups", {}).items():
         children.setdefault(group, {})["hosts"] = {host: {} for host in hosts}

@@ -208,6 +208,22 @@ def test_the_gate_names_each_mistake_between_values(
     assert not [value for value in secret_words() if value in "\n".join(lines)]
 
 
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("postgresql_roles", {"name": "sallyport_jobs", "attributes": "LOGIN CREATEDB"}),
+        ("postgresql_databases", {"name": "hospital; drop"}),
+        ("postgresql_access", {"database": "hospital", "user": "x", "address": "10.0.0.0/33"}),
+    ],
+)
+def test_a_list_with_a_wrong_entry_has_no_second_fault(
+    name: str, entry: dict[str, str], tmp_path: Path
+) -> None:
+    """What the list should have had is not missed by those that name it."""
+    (line,) = judged({"set": {"databases": {name: [entry]}}}, tmp_path)
+    assert f" {name}[0]." in line
+
+
 def test_every_fault_is_named_in_one_run_with_its_file_and_line(tmp_path: Path) -> None:
     (largest, *_) = sorted(batches(SINGLE), key=len, reverse=True)
     lines = judged(together(largest), tmp_path)

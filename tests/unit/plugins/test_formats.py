@@ -51,7 +51,10 @@ CASES: dict[str, tuple[list[object], list[object]]] = {
     "role_attributes": (["NOSUPERUSER,CREATEDB", "login"], ["NOSUPERUSR", "LOGIN, NOLOGIN", ""]),
     "flow": (["F1 mail-relay", "a" * 32], ["", "mail: out", "a" * 33]),
     "archive_word": (["ubuntu", "noble-updates"], ["", "a/b", "-a", "a" * 65]),
-    "setting": (["work_mem", "auto_explain.log_min_duration"], ["max connections", "WORK_MEM", ""]),
+    "setting": (
+        ["work_mem", "auto_explain.log_min_duration", "TimeZone"],
+        ["max connections", "9x", ""],
+    ),
     "setting_value": (["64MB", 5, True, "it's"], ["a\nb"]),
     "image_pattern": (["sallyport/*", "a/b-*"], ["*", "/python", "a//b", "A/b"]),
     "listen_address": (["localhost", "10.0.0.1"], ["127.0.0.2", "db"]),

@@ -10,6 +10,7 @@ from ansible_collections.sallyport.site.plugins.plugin_utils.network_rules impor
     addresses_of,
     is_production,
     networks_of,
+    port_of,
     ranges_inside,
 )
 from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import ZONES, Site
@@ -149,7 +150,9 @@ def targets(site: Site) -> Iterator[Fault]:
     for host in site.hosts:
         name = site.value(host, "ansible_host", None) if site.is_set(host, "ansible_host") else None
         owner = hosts.get(name, host) if isinstance(name, str) else host
-        if owner != host and name not in addresses_of(site, host).values():
+        # A port of its own there can lead on to this host.
+        forwarded = port_of(site, host) not in ("22", port_of(site, owner))
+        if owner != host and name not in addresses_of(site, host).values() and not forwarded:
             sentence = f"ansible_host is {name}, an address of {owner}; accepted is one of {host}."
             yield site.fault("ansible_host", sentence, host)
 

@@ -20,6 +20,9 @@ ALIASES = ("smart", "paramiko")
 MITOGEN = "mitogen_"
 PASSWORDS = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
 ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+# A name, or one of a directory's domain: HOSP\svc, HOSP+svc, svc@hospital.scot, svc@HOSP.
+USER = r"([\w-]+[\\+])?[A-Za-z0-9_][\w.-]*\$?(@([\w-]+\.[\w.-]+|[A-Z0-9-]+))?"
+INTERPRETER = r"/\S+|/usr/bin/env \S.*|auto(_legacy)?(_silent)?|python3[\d.]*"
 KEY = "ansible_ssh_private_key_file"
 FALSE = (False, "false", "False", "no", "No", "off", 0)
 
@@ -67,18 +70,19 @@ def has(loader: Any, name: Any) -> bool:
 def unknown_connection(name: Any) -> str:
     """Return the sentence about a connection that this controller does not have."""
     meant = nearest(str(name), ["ssh", "local", "docker", "paramiko_ssh"])
-    hint = f", did you mean {meant}?" if meant else ";"
+    hint = f", did you mean {meant}? Accepted" if meant else "; accepted"
     return (
-        f"ansible_connection is {name}{hint} Accepted is ssh, local, community.docker.docker or "
+        f"ansible_connection is {name}{hint} is ssh, local, community.docker.docker or "
         "another one of ansible-doc -t connection -l."
     )
 
 
 def users(site: Site) -> Iterator[Fault]:
     """Ansible logs in as a user who exists by that name, and who becomes root."""
+    machines = [name for host in site.hosts if (name := reach(site, host, "ansible_host"))]
     for host in site.hosts:
         name = reach(site, host, "ansible_user")
-        if name is not None and not matches(r"[A-Za-z0-9_][\w.-]*", name):
+        if name is not None and not (matches(USER, name) and domain_of(name) not in machines):
             sentence = f"ansible_user is {name}; accepted is the name of a user, without a host."
             yield site.fault("ansible_user", sentence, host)
         by_ssh = connection(site, host) in CONNECTIONS
@@ -88,6 +92,11 @@ def users(site: Site) -> Iterator[Fault]:
                 "ansible_become is false, so nothing could be changed as root; remove it.",
                 host,
             )
+
+
+def domain_of(name: str) -> str:
+    """Return what is behind the @ of a user's name."""
+    return name.partition("@")[2]
 
 
 def ways_back(site: Site) -> Iterator[Fault]:
@@ -116,7 +125,7 @@ def interpreters(site: Site) -> Iterator[Fault]:
     name = "ansible_python_interpreter"
     for host in site.hosts:
         value = reach(site, host, name)
-        if value is not None and not matches(r"/\S+|auto(_legacy)?(_silent)?|python3[\d.]*", value):
+        if value is not None and not matches(INTERPRETER, value):
             sentence = f"{name} is {value}; accepted is a path such as /usr/bin/python3, or auto."
             yield site.fault(name, sentence, host)
 

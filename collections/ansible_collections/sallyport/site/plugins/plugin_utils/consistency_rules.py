@@ -42,11 +42,10 @@ def database_names(site: Site) -> Iterator[Fault]:
 
 def undeclared(site: Site, host: str) -> Iterator[tuple[str, str]]:
     """Give variable and sentence for each name that nothing of a database server declares."""
-    databases = site.value(host, "postgresql_databases", [])
-    names = [entry["name"] for entry in databases]
-    roles = [entry["name"] for entry in site.value(host, "postgresql_roles", [])]
+    databases = site.value(host, "postgresql_databases", None)
+    names = [entry["name"] for entry in databases or []]
     for entry in site.value(host, "postgresql_access", []):
-        if entry["database"] not in {*names, *BUILT_IN}:
+        if databases is not None and entry["database"] not in {*names, *BUILT_IN}:
             yield (
                 "postgresql_access",
                 f"postgresql_access names the database {entry['database']}; accepted are "
@@ -58,7 +57,14 @@ def undeclared(site: Site, host: str) -> Iterator[tuple[str, str]]:
                 f"postgresql_access opens {entry['database']} to every address; accepted is a "
                 "network of the hosts that connect.",
             )
-    users = {entry["user"] for entry in site.value(host, "postgresql_access", [])}
+    held = site.value(host, "postgresql_roles", None)
+    if held is not None:  # else a fault of its own says what is wrong with them
+        yield from unknown_roles(site, host, [entry["name"] for entry in held])
+
+
+def unknown_roles(site: Site, host: str, roles: list[str]) -> Iterator[tuple[str, str]]:
+    """Give variable and sentence for each role that a database server does not have."""
+    users = {entry["user"] for entry in site.value(host, "postgresql_access", [])} - {"all"}
     for name, used in (
         ("postgresql_access", users),
         ("postgresql_passwords", set(site.value(host, "postgresql_passwords", {}))),
@@ -66,6 +72,7 @@ def undeclared(site: Site, host: str) -> Iterator[tuple[str, str]]:
         for role in sorted(used - set(roles)):
             accepted = f"accepted are {listed(roles)} of postgresql_roles"
             yield name, f"{name} names the role {role}; {accepted}."
+    databases = site.value(host, "postgresql_databases", [])
     owners = {entry["owner"] for entry in databases if entry.get("owner")} - {"postgres"}
     for owner in sorted(owners - set(roles)):
         yield (

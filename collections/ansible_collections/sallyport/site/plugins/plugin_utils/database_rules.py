@@ -176,10 +176,12 @@ def settings(site: Site) -> Iterator[Fault]:
     """No free setting takes the place of a variable."""
     for host in site.hosts:
         held = site.value(host, "postgresql_settings", {})
-        for name in MANAGED.keys() & held.keys():
-            sentence = f"postgresql_settings has {name}; remove it there, and {MANAGED[name]}."
-            if name == "password_encryption":
-                sentence = f"postgresql_settings has {name}; remove it, for {MANAGED[name]}."
+        for name, cure in ((name, MANAGED.get(name.lower())) for name in held):
+            if cure is None:
+                continue
+            sentence = f"postgresql_settings has {name}; remove it there, and {cure}."
+            if name.lower() == "password_encryption":
+                sentence = f"postgresql_settings has {name}; remove it, for {cure}."
             yield site.fault("postgresql_settings", sentence, host)
 
 

@@ -96,7 +96,7 @@ def is_interface(text: str) -> bool:
 
 def is_listen(text: str) -> bool:
     """Return whether a string is a port, or an address and a port, as nginx writes them."""
-    match = re.fullmatch(r"(?:([0-9.]+):|\[([0-9a-f:]+)\]:)?(\d{1,5})", text)
+    match = re.fullmatch(r"(?:([0-9.]+):|\[([0-9A-Fa-f:.]+)\]:)?(\d{1,5})", text)
     if match is None or not 1 <= int(match[3]) <= 65535:
         return False
     return not (match[1] or match[2]) or is_peer(match[1] or match[2])
@@ -314,8 +314,8 @@ FORMATS = {
     ),
     "flow": pattern("1 to 32 letters, digits, spaces, . _ and -", r"[A-Za-z0-9 ._-]{1,32}"),
     "setting": pattern(
-        "the name of a setting, lower-case letters, digits and _",
-        r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?",
+        "the name of a setting, letters, digits and _",
+        r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)?",
     ),
     "setting_value": Format("text of one line", is_setting, "scalar"),
     "suite": pattern("a suite or component of a package archive", r"[A-Za-z0-9][\w./-]*"),

@@ -52,16 +52,23 @@ def listen_faults(site: Site, host: str, held: list[str]) -> Iterator[str]:
     for entry in sorted({entry for entry in held if held.count(entry) > 1}):
         yield f"{LISTEN} has {entry} twice; remove one of the two."
     own = addresses_of(site, host).values()
-    for entry in held:
-        address = entry.rpartition(":")[0].strip("[]")
-        if address and own and address not in own and not is_everywhere(address):
+    named = [entry.rpartition(":")[0].strip("[]") for entry in held]
+    reached = any(not address or address in own or is_everywhere(address) for address in named)
+    taken = {text for other in site.hosts for text in addresses_of(site, other).values()}
+    for address in named:
+        # Beside the host's own, one that nobody has may move to it when another host fails.
+        known = is_everywhere(address) if address and own else True
+        if not known and address not in own and (address in taken or not reached):
             yield f"{LISTEN} has {address}, which {host} does not have; accepted are {listed(own)}."
 
 
 def is_everywhere(text: str) -> bool:
-    """Return whether an address stands for all of a host, or for the host itself."""
+    """Return whether an address stands for all of a host, or for the host itself, as may IPv6.
+
+    A host's IPv6 addresses are in no variable.
+    """
     parsed = ipaddress.ip_address(text)
-    return parsed.is_unspecified or parsed.is_loopback
+    return parsed.version == 6 or parsed.is_unspecified or parsed.is_loopback
 
 
 def engine(site: Site) -> Iterator[Fault]:

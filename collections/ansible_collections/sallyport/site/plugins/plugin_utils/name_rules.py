@@ -38,6 +38,8 @@ CONNECTION = {
 }
 # What Ansible reads beside an inventory.
 VARIABLES = ("", ".yml", ".yaml", ".json")
+# The host of the plays on the controller, which every inventory has without naming it.
+CONTROLLER = ("host", "localhost")
 # Tags that ansible-core gives a meaning of its own.
 TAGS = {"all", "always", "never", "tagged", "untagged"}
 # What Molecule always passes to --skip-tags, for tasks that no scenario should run.
@@ -110,12 +112,16 @@ def files(site: Site) -> Iterator[Fault]:
         for kind, known in (("group", groups), ("host", hosts)):
             for path in sorted(folder.glob(f"{kind}_vars/[!.]*")):
                 name = path.name if path.is_dir() else path.stem
-                if name not in known and (path.is_dir() or path.suffix in VARIABLES):
+                if name not in known and is_read(path) and (kind, name) != CONTROLLER:
                     meant = nearest(name, known - {"all", "ungrouped"})
-                    hint = f", did you mean {meant}?" if meant else ";"
+                    hint = f", did you mean {meant}? Accepted" if meant else "; accepted"
                     sentence = f"{relative(str(path.resolve()))} is for an unknown {kind}{hint}"
-                    accepted = listed(sorted(known - {"ungrouped"}))
-                    yield Fault(f"{sentence} Accepted are {accepted}.")
+                    yield Fault(f"{sentence} are {listed(sorted(known - {'ungrouped'}))}.")
+
+
+def is_read(path: Path) -> bool:
+    """Return whether a path is named like variables, and not like README or another such note."""
+    return path.is_dir() or (path.suffix in VARIABLES and not path.name.isupper())
 
 
 def former_names(site: Site) -> Iterator[Fault]:

@@ -138,6 +138,11 @@ def unique_addresses(site: Site) -> Iterator[Fault]:
         )
 
 
+def port_of(site: Site, host: str) -> str:
+    """Return the port at which Ansible reaches a host."""
+    return str(site.value(host, "ansible_port", 22) if site.is_set(host, "ansible_port") else 22)
+
+
 def unique_targets(site: Site) -> Iterator[Fault]:
     """No two hosts are the same machine for Ansible."""
     owners: dict[tuple[Any, Any], str] = {}
@@ -145,10 +150,7 @@ def unique_targets(site: Site) -> Iterator[Fault]:
         if not site.is_set(host, "ansible_host"):
             continue
         name = site.value(host, "ansible_host", None)
-        target = (
-            name,
-            site.value(host, "ansible_port", 22) if site.is_set(host, "ansible_port") else 22,
-        )
+        target = (name, port_of(site, host))
         if not isinstance(name, str):
             continue  # `connections` names it
         if target in owners:
@@ -183,9 +185,9 @@ def meeting_places(site: Site) -> Iterator[Fault]:
 
 def from_proxies(site: Site, host: str) -> Iterator[str]:
     """Give what a host gets from the hosts of the proxies, with the variable that says so."""
-    if "archive." in str(site.value(host, "site_apt_url", "")):
-        yield "packages (site_apt_url)"
     domain = site.value(host, "site_domain", "")
+    if urlsplit(site.value(host, "site_apt_url", "")).hostname == f"archive.{domain}":
+        yield "packages (site_apt_url)"
     servers = site.value(host, "baseline_time_servers", [])
     if any(f"{proxy}.{domain}" in servers for proxy in site.members("proxies")):
         yield "the time (baseline_time_servers)"

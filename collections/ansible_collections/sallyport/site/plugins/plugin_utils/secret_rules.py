@@ -273,7 +273,7 @@ def database_accounts(site: Site) -> Iterator[Fault]:
                 "empty; other hosts connect with TLS only.",
                 host,
             )
-        users = {entry["user"] for entry in site.value(host, "postgresql_access", [])}
+        users = {entry["user"] for entry in site.value(host, "postgresql_access", [])} - {"all"}
         passwords = site.value(host, "postgresql_passwords", None)
         for user in sorted(users - set(passwords)) if passwords is not None else []:
             yield site.fault(

@@ -7,8 +7,10 @@ from itertools import combinations
 from urllib.parse import urlsplit
 
 from ansible_collections.sallyport.site.plugins.filter.host_entries import SERVICES
+from ansible_collections.sallyport.site.plugins.filter.host_entries import names_of as known_as
 from ansible_collections.sallyport.site.plugins.plugin_utils.faults import Fault, listed
-from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import Site
+from ansible_collections.sallyport.site.plugins.plugin_utils.network_rules import addresses_of
+from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import GROUPS, Site
 
 HTTPS = 443
 # The values that lead to a component of ours, by the group of its host.
@@ -30,7 +32,7 @@ PROXY = {
     "site_apt_url": "archive",
     "baseline_apt_url": "archive",
 }
-# Hosts of these may be one: a forge can have a registry.
+# What is elsewhere, and may be on one machine: a forge can have a registry.
 UPSTREAM = ("site_registry_url", "site_forges", "site_archives")
 Name = tuple[str, str, str]
 """Variable, name for people, host."""
@@ -55,7 +57,9 @@ def leading(site: Site) -> Iterator[Fault]:
     for host in site.hosts:
         for variable, names in wanted.items():
             value = site.value(host, variable, "") if site.is_set(host, variable) else ""
-            for told in url_faults(site, variable, value, names) if value and names else ():
+            if not value or not names or is_own_archive(site, host, variable, value):
+                continue
+            for told in url_faults(variable, value, names):
                 yield site.fault(variable, told, host)
 
 
@@ -70,12 +74,12 @@ def answering(site: Site) -> Iterator[Fault]:
                 yield site.fault(described, f"{sentence} the server_names.", host)
 
 
-def url_faults(site: Site, variable: str, value: str, names: list[str]) -> Iterator[str]:
+def url_faults(variable: str, value: str, names: list[str]) -> Iterator[str]:
     """Give what is wrong with a URL, or a registry with a namespace, that leads to a component."""
     parts = urlsplit(value if "://" in value else f"https://{value}")
-    if variable.endswith("apt_url") and not in_domain(site, parts.hostname):
-        return  # a package archive of the site's own
     if parts.hostname not in names:
+        if variable.endswith("apt_url"):
+            names = [*names, "a name of your own in baseline_host_entries"]
         yield (
             f"{variable} has the host {parts.hostname}, to which this site does not answer; "
             f"accepted is {' or '.join(names)}."
@@ -86,9 +90,27 @@ def url_faults(site: Site, variable: str, value: str, names: list[str]) -> Itera
         yield f"{variable} has the path {parts.path}; accepted is https://{parts.hostname}."
 
 
-def in_domain(site: Site, host: str | None) -> bool:
-    """Return whether a host is named below the domain of the site."""
-    return str(host).endswith(f".{site.shared('site_domain', '?')}")
+def is_own_archive(site: Site, host: str, variable: str, value: str) -> bool:
+    """Return whether a URL is that of a package archive of the site's own, which a host can find.
+
+    In the domain of the site a host has to know the name, which could be one of ours misspelt.
+    """
+    domain, name = site.shared("site_domain", "?"), urlsplit(value).hostname or ""
+    if not variable.endswith("apt_url"):
+        return False
+    if not name.endswith(f".{domain}"):
+        return True
+    groups = {group: site.members(group) for group in GROUPS}
+    ours = {
+        known
+        for members in groups.values()
+        for one in members
+        for known in known_as(groups, one, domain)
+    }
+    resolves = site.value(host, "baseline_resolver", "files") == "system"
+    return name not in ours and (
+        resolves or name in {known for known, *_ in host_names(site, host)}
+    )
 
 
 def names_of(site: Site) -> Iterator[Name]:
@@ -106,12 +128,23 @@ def names_of(site: Site) -> Iterator[Name]:
         yield "proxy_virtual_hosts", "the proxy", name
 
 
+def is_elsewhere(site: Site, variable: str, name: str) -> bool:
+    """Return whether what a variable names is on no host of ours."""
+    if variable == "site_job_server_url":
+        return not site.own_job_server
+    if variable == "site_database_endpoints":
+        ours = {text for host in site.hosts for text in addresses_of(site, host).values()}
+        held = site.shared(variable, [])
+        return not any(one["name"] == name and one["address"] in ours for one in held)
+    return variable in UPSTREAM
+
+
 def distinct(site: Site) -> Iterator[Fault]:
     """No two components are reached by one name."""
     for (first, label, name), (second, other_label, other) in combinations(names_of(site), 2):
-        both_upstream = first in UPSTREAM and second in UPSTREAM
+        both_elsewhere = is_elsewhere(site, first, name) and is_elsewhere(site, second, name)
         # `endpoints` names two endpoints of one name, which may have two ports.
-        if name == other and name and first != second and not both_upstream:
+        if name == other and name and first != second and not both_elsewhere:
             yield site.fault(
                 first if any(site.is_set(host, first) for host in site.hosts) else second,
                 f"{label} and {other_label} have the host {name}; accepted is a name of its own "
