@@ -14,12 +14,14 @@ from typing import Any, cast
 
 import pytest
 from flask.testing import FlaskClient
-from tests.unit.release_hatch.doubles import CSV, PNG
+from tests.unit.release_hatch.doubles import CSV, PNG, person
 
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.app import create_outbox
-from sallyport_release_hatch.models import RequestState
+from sallyport_release_hatch.models import Identity, RequestState
+from sallyport_release_hatch.services import handover
 from sallyport_release_hatch.services.hatch import Hatch, build
+from sallyport_release_hatch.services.rechecking import check_again
 from sallyport_release_hatch.settings import Settings
 from sallyport_release_hatch.storage.frozen import DamagedFileError, FrozenFiles
 
@@ -95,6 +97,7 @@ def test_what_checkers_were_not_shown_goes_back_to_its_author(
 ) -> None:
     folder = tmp_path / "approved" / approved
     folder.rename(tmp_path / "written-before")
+    hatch.handover.failed(approved, "The request cannot be handed over.")
     stricter = build(replace(settings, output_policy=Policy(threshold=10)))
     assert [stricter.handover.hand_over_all() for _twice in "ab"] == [0, 0]
     stricter.close()
@@ -102,9 +105,33 @@ def test_what_checkers_were_not_shown_goes_back_to_its_author(
     with hatch.database.read() as transaction:
         request = transaction.requests.get(approved)
     assert (request.state, request.decided_by) == (RequestState.RETURNED, None)
+    assert request.problem is None
     reasons = [comment.text for comment in request.comments if comment.author == "release_hatch"]
     assert len(reasons) == 1
     assert "more than the checkers were shown" in reasons[0]
+
+
+def test_only_an_approved_request_goes_back(
+    approved: str, settings: Settings, hatch: Hatch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its author withdraws it between the check and the return, which another thread made first."""
+    (tmp_path / "approved" / approved).rename(tmp_path / "written-before")
+    author = Identity.from_wire(person("ada", "w1"))
+    stricter = build(replace(settings, output_policy=Policy(threshold=10)))
+
+    def slow(*arguments: Any) -> None:
+        monkeypatch.undo()
+        stricter.handover.hand_over_all()
+        stricter.requesting.withdraw(author, approved)
+        check_again(*arguments)
+
+    monkeypatch.setattr(handover, "check_again", slow)
+    assert stricter.handover.hand_over_all() == 0
+    stricter.close()
+    with hatch.database.read() as transaction:
+        request = transaction.requests.get(approved)
+    assert request.state is RequestState.WITHDRAWN
+    assert [comment.author for comment in request.comments] == ["release_hatch"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -310,6 +311,9 @@ def test_what_checkers_were_not_shown_is_shown_after_another_turn(
     stricter.requesting.submit(author, identifier)
     with hatch.database.read() as transaction:
         request = transaction.requests.get(identifier)
+        submits = [r for r in transaction.audit_rows(identifier) if r["event"] == "request_submit"]
+    shown = [row["data"]["findings"]["output/table.csv"] for row in submits]
+    assert shown == [[], ["SMALL_COUNT"]]
     assert [finding.code for finding in request.files[0].findings] == ["SMALL_COUNT"]
     assert set(request.votes.values()) == {Vote.UNDECIDED}
     for name in ("cy", "di"):
@@ -317,6 +321,37 @@ def test_what_checkers_were_not_shown_is_shown_after_another_turn(
     stricter.reviewing.approve(CHECKER, identifier)
     stricter.close()
     assert state(hatch, identifier) is RequestState.APPROVED
+
+
+def test_cells_beyond_those_that_a_finding_names_are_counted(
+    browser: Open, settings: Settings, hatch: Hatch, tmp_path: Path
+) -> None:
+    counts = [5] * 60 + [10] * 20
+    data = "g,count\n" + "".join(f"a{row},{count}\n" for row, count in enumerate(counts))
+    write_workspace(tmp_path / "workspaces", "w1", {"output/long.csv": data.encode()})
+    identifier = browser("ada").ask("output/long.csv")
+    for name in ("cy", "di"):
+        browser(name).vote(identifier)
+    for threshold, after in ((10, RequestState.REVIEWED), (7, RequestState.APPROVED)):
+        other = build(replace(settings, output_policy=Policy(threshold=threshold)))
+        with suppress(BadInputError):
+            other.reviewing.approve(CHECKER, identifier)
+        other.close()
+        assert state(hatch, identifier) is after
+
+
+def test_a_damaged_copy_is_not_submitted(browser: Open, hatch: Hatch, tmp_path: Path) -> None:
+    ada = browser("ada")
+    identifier = ada.ask("output/table.csv", action="save")
+    (copy,) = (tmp_path / "files/w1" / identifier).iterdir()
+    original = copy.read_bytes()
+    copy.write_bytes(b"group,count\na,1\n")
+    answer = ada.post(f"/requests/{identifier}/submit")
+    assert answer.status_code == 400
+    assert "Withdraw the request and make a new one: the frozen copy" in answer.text
+    assert state(hatch, identifier) is RequestState.PENDING
+    copy.write_bytes(original)
+    assert ada.post(f"/requests/{identifier}/submit").status_code == 303
 
 
 def test_a_damaged_copy_is_not_approved(browser: Open, hatch: Hatch, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class Handover:
                 except OSError:  # is tried again at the next step
                     log.exception("cannot hand over", extra={"request": request.id})
                 except BadInputError as error:
-                    self._send_back(request, str(error))
+                    self._send_back(request.id, str(error))
                 except (DamagedFileError, ManifestError) as error:
                     log.exception("cannot hand over", extra={"request": request.id})
                     self.failed(request.id, f"The request cannot be handed over. {error}")
@@ -61,20 +61,24 @@ class Handover:
         with self._database.write() as transaction:
             transaction.record(HATCH, "request_hand_over", request.id)
 
-    def _send_back(self, request: ReleaseRequest, reason: str) -> None:
+    def _send_back(self, identifier: str, reason: str) -> None:
         """Return a request in which the rules find more than they did at its approval."""
         with self._database.write() as transaction:
+            request = transaction.requests.get(identifier)
+            if request.state is not RequestState.APPROVED:
+                return  # another thread was first
             text = f"Approved, but not handed over. {reason}"
-            transaction.requests.add_comment(request.id, request.turn, HATCH, text)
+            transaction.requests.add_comment(identifier, request.turn, HATCH, text)
             transaction.requests.change(
-                request.id,
+                identifier,
                 state=RequestState.RETURNED.value,
                 turn=request.turn + 1,
                 decided_by=None,
                 decided_at=None,
+                problem=None,
             )
-            transaction.record(HATCH, "request_return", request.id, turn=request.turn)
-            events.queue(transaction, "returned", request, request.decided_by or request.author)
+            transaction.record(HATCH, "request_return", identifier, turn=request.turn)
+            events.queue(transaction, "returned", request, HATCH)
 
     def manifest(self, request: ReleaseRequest) -> ApprovedManifest:
         """Return what the publisher is told about a request; it checks every word of it."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sallyport_disclosure.engine import check_file
-from sallyport_disclosure.findings import Finding
+from sallyport_disclosure.findings import MAX_CELLS, Finding
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.models import BadInputError, ReleaseRequest
 from sallyport_release_hatch.storage.frozen import FrozenFiles
@@ -43,9 +43,17 @@ def check_again(request: ReleaseRequest, frozen: FrozenFiles, policy: Policy) ->
 
 
 def _places(findings: Iterable[Finding]) -> set[tuple[object, ...]]:
-    """Return what was found where; the words of a message say nothing more."""
+    """Return what was found where; of a finding in more cells than it names, its words as well."""
     return {
         (finding.code, finding.column, place)
         for finding in findings
-        for place in finding.cells or (finding.row,)
+        for place in (
+            *(finding.cells or (finding.row,)),
+            finding.message if len(finding.cells) >= MAX_CELLS else None,
+        )
     }
+
+
+def codes(present: Mapping[str, Iterable[Finding]]) -> dict[str, list[str]]:
+    """Return the codes of what was found, by the same keys."""
+    return {key: sorted({finding.code for finding in found}) for key, found in present.items()}

@@ -9,6 +9,7 @@ from sallyport_common.problems import ConflictError, ForbiddenError, NotFoundErr
 from sallyport_common.protocol import utc_now_text
 from sallyport_common.tokens import new_ulid
 from sallyport_disclosure.engine import check_file
+from sallyport_disclosure.findings import Finding
 from sallyport_disclosure.policy import Policy
 from sallyport_release_hatch.models import (
     AUTHOR_STATES,
@@ -22,9 +23,9 @@ from sallyport_release_hatch.models import (
     check_length,
 )
 from sallyport_release_hatch.services import events
-from sallyport_release_hatch.services.rechecking import present_findings
+from sallyport_release_hatch.services.rechecking import codes, present_findings
 from sallyport_release_hatch.storage.database import Database, Transaction
-from sallyport_release_hatch.storage.frozen import FrozenFiles
+from sallyport_release_hatch.storage.frozen import DamagedFileError, FrozenFiles
 from sallyport_release_hatch.storage.workspaces import Workspaces
 
 
@@ -159,10 +160,7 @@ class Requesting:
                 workspace=request.workspace,
                 files={file.name: file.sha256 for file in request.files},
                 policy=self._policy.version,
-                findings={
-                    file.name: sorted({finding.code for finding in file.findings})
-                    for file in request.files
-                },
+                findings=codes({file.name: file.findings for file in request.files}),
             )
 
     def same_as(
@@ -196,7 +194,7 @@ class Requesting:
         """
         with self._database.read() as transaction:
             request = _own(transaction, author, identifier)
-        present = present_findings(request, self._frozen, self._policy)
+        present = self._present_findings(request)
         with self._database.write() as transaction:
             request = _own(transaction, author, identifier)
             if not author.may_author(request.workspace):
@@ -210,11 +208,24 @@ class Requesting:
                 if present[file.id] != file.findings:
                     transaction.requests.renew_findings(file.id, present[file.id])
             transaction.requests.change(request.id, state=RequestState.SUBMITTED.value, turn=turn)
-            transaction.record(author.username, "request_submit", request.id, turn=turn)
+            transaction.record(
+                author.username,
+                "request_submit",
+                request.id,
+                turn=turn,
+                policy=self._policy.version,
+                findings=codes({file.name: present[file.id] for file in request.files}),
+            )
             again = request.state is RequestState.RETURNED
             events.queue(
                 transaction, "resubmitted" if again else "submitted", request, author.username
             )
+
+    def _present_findings(self, request: ReleaseRequest) -> dict[str, tuple[Finding, ...]]:
+        try:
+            return present_findings(request, self._frozen, self._policy)
+        except DamagedFileError as error:
+            raise BadInputError([f"Withdraw the request and make a new one: {error}."]) from None
 
     def withdraw(self, author: Identity, identifier: str) -> None:
         """Withdraw a request."""
