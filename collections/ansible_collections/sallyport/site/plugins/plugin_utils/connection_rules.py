@@ -14,6 +14,7 @@ from ansible_collections.sallyport.site.plugins.plugin_utils.firewall_rules impo
     connection,
 )
 from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import Site
+from ansible_collections.sallyport.site.plugins.plugin_utils.url_rules import own_names
 
 # Names that ansible-core itself, and Mitogen, turn into those of a plugin.
 ALIASES = ("smart", "paramiko")
@@ -79,10 +80,10 @@ def unknown_connection(name: Any) -> str:
 
 def users(site: Site) -> Iterator[Fault]:
     """Ansible logs in as a user who exists by that name, and who becomes root."""
-    machines = [name for host in site.hosts if (name := reach(site, host, "ansible_host"))]
+    machines = machine_names(site)
     for host in site.hosts:
         name = reach(site, host, "ansible_user")
-        if name is not None and not (matches(USER, name) and domain_of(name) not in machines):
+        if name is not None and not (matches(USER, name) and is_domain(name, machines)):
             sentence = f"ansible_user is {name}; accepted is the name of a user, without a host."
             yield site.fault("ansible_user", sentence, host)
         by_ssh = connection(site, host) in CONNECTIONS
@@ -94,9 +95,18 @@ def users(site: Site) -> Iterator[Fault]:
             )
 
 
-def domain_of(name: str) -> str:
-    """Return what is behind the @ of a user's name."""
-    return name.partition("@")[2]
+def machine_names(site: Site) -> set[str]:
+    """Return the names of the site's hosts and of what they serve, in lower case."""
+    targets = {str(reach(site, host, "ansible_host")) for host in site.hosts}
+    # A directory may be called as the whole site is, also where a web server has that name.
+    names = {*site.hosts, *targets, *own_names(site)} - {site.shared("site_domain", "")}
+    return {name.lower() for name in names}
+
+
+def is_domain(user: str, machines: set[str]) -> bool:
+    """Return whether what is behind the @ of a user's name, if anything, can be a directory's."""
+    name = user.partition("@")[2].lower().rstrip(".")
+    return name not in machines and not re.fullmatch(r"[\d.]+", name)
 
 
 def ways_back(site: Site) -> Iterator[Fault]:

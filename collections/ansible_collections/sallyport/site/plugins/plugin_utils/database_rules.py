@@ -152,10 +152,10 @@ def log_in_faults(site: Site, host: str, parts: SplitResult) -> Iterator[str]:
         )
     held = site.value(host, "postgresql_access", [])
     user, database = unquote(parts.username or ""), parts.path.lstrip("/")
-    users = sorted({entry["user"] for entry in held})
+    users = let_in(site, host)
     databases = sorted({entry["database"] for entry in held if entry["user"] in (user, "all")})
-    if users and user not in users and "all" not in users:
-        accepted = f"accepted is {listed(users)} of postgresql_access"
+    if held and users is not None and user not in users:
+        accepted = f"accepted is {listed(sorted(users))} of postgresql_access"
         yield f"{URL} has a user whom {host} does not let in; {accepted}."
     elif databases and database not in databases and "all" not in databases:
         accepted = f"accepted is {listed(databases)} of postgresql_access"
@@ -170,6 +170,25 @@ def log_in_faults(site: Site, host: str, parts: SplitResult) -> Iterator[str]:
             f"{URL} has another password than postgresql_passwords has for its user; set both to "
             "the same name of the vault."
         )
+
+
+def let_in(site: Site, host: str) -> set[str] | None:
+    """Return the roles that a server lets in from the network, None where these are not known.
+
+    The user `all` stands for each of the server's own roles.
+    """
+    access = site.value(host, "postgresql_access", None)
+    users = {entry["user"] for entry in access or []}
+    roles = site.value(host, "postgresql_roles", None) if "all" in users else []
+    if access is None or roles is None:
+        return None
+    named = {entry["name"] for entry in roles if not is_without_login(entry)}
+    return users - {"all"} | named
+
+
+def is_without_login(role: dict[str, str]) -> bool:
+    """Return whether a role stands for a group of others, and nobody logs in as it."""
+    return "NOLOGIN" in role.get("attributes", "").upper().split(",")
 
 
 def settings(site: Site) -> Iterator[Fault]:

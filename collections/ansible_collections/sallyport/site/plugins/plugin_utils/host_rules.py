@@ -10,11 +10,15 @@ from ansible_collections.sallyport.site.plugins.plugin_utils.faults import Fault
 from ansible_collections.sallyport.site.plugins.plugin_utils.network_rules import (
     addresses_of,
     is_production,
+    networks_of,
 )
 from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import ZONES, Site
 
 LISTEN = "reverse_proxy_listen"
 WEB = ("job_servers", "proxies", "release_hatches", "forges")
+HTTPS = "443"
+EVERYWHERE = ipaddress.IPv4Address(0)
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 ENGINE = "container_engine_settings"
 # Settings of the engine that a variable makes, and those that the isolation of jobs relies on.
 MADE = {"bip": "container_engine_bridge", "default-address-pools": "container_engine_address_pool"}
@@ -44,31 +48,59 @@ def listening(site: Site) -> Iterator[Fault]:
 
 def listen_faults(site: Site, host: str, held: list[str]) -> Iterator[str]:
     """Give what is wrong with the addresses and ports of a web server."""
-    if not any(entry.rpartition(":")[2] == "443" for entry in held):
+    entries = [parsed(entry) for entry in held]
+    serving = [address for address, port in entries if port == HTTPS]
+    if not serving:
         yield (
             f"{LISTEN} is {listed(held, 'empty')}; accepted is a list with port 443, the one that "
             "the firewall opens."
         )
-    for entry in sorted({entry for entry in held if held.count(entry) > 1}):
-        yield f"{LISTEN} has {entry} twice; remove one of the two."
-    own = addresses_of(site, host).values()
-    named = [entry.rpartition(":")[0].strip("[]") for entry in held]
-    reached = any(not address or address in own or is_everywhere(address) for address in named)
-    taken = {text for other in site.hosts for text in addresses_of(site, other).values()}
-    for address in named:
-        # Beside the host's own, one that nobody has may move to it when another host fails.
-        known = is_everywhere(address) if address and own else True
-        if not known and address not in own and (address in taken or not reached):
-            yield f"{LISTEN} has {address}, which {host} does not have; accepted are {listed(own)}."
+    elif not any(is_reached(address) for address in serving):
+        yield (
+            f"{LISTEN} is {listed(held)}, where no client of the site connects; accepted is a list "
+            f"with port 443, alone or at an IPv4 address of {host}."
+        )
+    for n, entry in enumerate(held):
+        if entries[n] in entries[:n]:
+            yield f"{LISTEN} has {entry} twice; remove one of the two."
+    for address, port in dict.fromkeys(entries):
+        yield from unbound(site, host, address, (EVERYWHERE, port) in entries)
 
 
-def is_everywhere(text: str) -> bool:
-    """Return whether an address stands for all of a host, or for the host itself, as may IPv6.
+def parsed(entry: str) -> tuple[Address, str]:
+    """Return the address and the port of where a web server listens."""
+    address, _, port = entry.rpartition(":")
+    return ipaddress.ip_address(address.strip("[]") or EVERYWHERE), port
 
-    A host's IPv6 addresses are in no variable.
+
+def is_reached(address: Address) -> bool:
+    """Return whether clients may connect to an address: those of the site have IPv4."""
+    mapped = address.version == 6 and address.ipv4_mapped
+    return bool(mapped) or (address.version == 4 and not address.is_loopback)
+
+
+def unbound(site: Site, host: str, address: Address, everywhere: bool) -> Iterator[str]:
+    """Give a sentence where nginx could not listen at an address, and would not start.
+
+    Where its port is open at all addresses, nginx needs no other of them, so one that moves to a
+    host when another one fails may be listed. A host's IPv6 addresses are in no variable.
     """
-    parsed = ipaddress.ip_address(text)
-    return parsed.version == 6 or parsed.is_unspecified or parsed.is_loopback
+    own = addresses_of(site, host)
+    accepted = (
+        f"accepted are {listed(own.values())}, and beside the port alone an address of their "
+        "networks that no host has."
+    )
+    if address.version == 6:
+        if address.ipv4_mapped:
+            yield f"{LISTEN} has {address}, an IPv4 address in the form of IPv6; {accepted}"
+        return
+    if not own or str(address) in own.values() or address.is_loopback or address == EVERYWHERE:
+        return
+    taken = {text for other in site.hosts for text in addresses_of(site, other).values()}
+    networks = [network for name, network in networks_of(site).items() if name in own]
+    moving = str(address) not in taken and any(address in network for network in networks)
+    if not (everywhere and moving):
+        yield f"{LISTEN} has {address}, which {host} does not have; {accepted}"
 
 
 def engine(site: Site) -> Iterator[Fault]:

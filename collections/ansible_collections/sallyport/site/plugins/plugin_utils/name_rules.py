@@ -112,16 +112,17 @@ def files(site: Site) -> Iterator[Fault]:
         for kind, known in (("group", groups), ("host", hosts)):
             for path in sorted(folder.glob(f"{kind}_vars/[!.]*")):
                 name = path.name if path.is_dir() else path.stem
-                if name not in known and is_read(path) and (kind, name) != CONTROLLER:
+                if name not in known and is_read(path, known) and (kind, name) != CONTROLLER:
                     meant = nearest(name, known - {"all", "ungrouped"})
                     hint = f", did you mean {meant}? Accepted" if meant else "; accepted"
                     sentence = f"{relative(str(path.resolve()))} is for an unknown {kind}{hint}"
                     yield Fault(f"{sentence} are {listed(sorted(known - {'ungrouped'}))}.")
 
 
-def is_read(path: Path) -> bool:
+def is_read(path: Path, known: set[str]) -> bool:
     """Return whether a path is named like variables, and not like README or another such note."""
-    return path.is_dir() or (path.suffix in VARIABLES and not path.name.isupper())
+    is_note = path.name.isupper() and path.name.lower() not in known
+    return path.is_dir() or (path.suffix in VARIABLES and not is_note)
 
 
 def former_names(site: Site) -> Iterator[Fault]:

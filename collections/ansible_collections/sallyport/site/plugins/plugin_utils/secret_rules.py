@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from ansible_collections.sallyport.site.plugins.plugin_utils import key_material as keys
+from ansible_collections.sallyport.site.plugins.plugin_utils.database_rules import let_in
 from ansible_collections.sallyport.site.plugins.plugin_utils.faults import Fault, listed
 from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import Site
 
@@ -273,12 +274,12 @@ def database_accounts(site: Site) -> Iterator[Fault]:
                 "empty; other hosts connect with TLS only.",
                 host,
             )
-        users = {entry["user"] for entry in site.value(host, "postgresql_access", [])} - {"all"}
         passwords = site.value(host, "postgresql_passwords", None)
+        users = let_in(site, host) or set()
         for user in sorted(users - set(passwords)) if passwords is not None else []:
             yield site.fault(
                 "postgresql_passwords",
-                f"postgresql_passwords has no password of {user}, which postgresql_access names.",
+                f"postgresql_passwords has no password of {user}, whom postgresql_access lets in.",
                 host,
             )
 

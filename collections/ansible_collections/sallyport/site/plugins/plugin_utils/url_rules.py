@@ -10,6 +10,7 @@ from ansible_collections.sallyport.site.plugins.filter.host_entries import SERVI
 from ansible_collections.sallyport.site.plugins.filter.host_entries import names_of as known_as
 from ansible_collections.sallyport.site.plugins.plugin_utils.faults import Fault, listed
 from ansible_collections.sallyport.site.plugins.plugin_utils.network_rules import addresses_of
+from ansible_collections.sallyport.site.plugins.plugin_utils.secret_rules import CERTIFICATES
 from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import GROUPS, Site
 
 HTTPS = 443
@@ -46,6 +47,13 @@ def served(site: Site, group: str, component: str) -> list[str]:
         for entry in site.value(host, f"{component}_virtual_hosts", [])
     ]
     return list(dict.fromkeys(name for entry in sites for name in entry.get("server_names", [])))
+
+
+def own_names(site: Site) -> set[str]:
+    """Return every name that hosts of ours have, or answer to."""
+    domain, groups = site.shared("site_domain", "?"), {name: site.members(name) for name in GROUPS}
+    known = {name for host in site.hosts for name in known_as(groups, host, domain)}
+    return known | {name for pair in CERTIFICATES.items() for name in served(site, *pair)}
 
 
 def leading(site: Site) -> Iterator[Fault]:
