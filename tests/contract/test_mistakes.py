@@ -209,18 +209,19 @@ def test_the_gate_names_each_mistake_between_values(
 
 
 @pytest.mark.parametrize(
-    ("name", "entry"),
+    ("group", "name", "entry"),
     [
-        ("postgresql_roles", {"name": "sallyport_jobs", "attributes": "LOGIN CREATEDB"}),
-        ("postgresql_databases", {"name": "hospital; drop"}),
-        ("postgresql_access", {"database": "hospital", "user": "x", "address": "10.0.0.0/33"}),
+        ("databases", "postgresql_roles", {"name": "jobs", "attributes": "LOGIN CREATEDB"}),
+        ("databases", "postgresql_databases", {"name": "hospital; drop"}),
+        ("databases", "postgresql_access", {"database": "a", "user": "x", "address": "10.0.0/33"}),
+        ("all", "site_database_endpoints", {"name": "database", "address": "10.0.1", "port": 5432}),
     ],
 )
 def test_a_list_with_a_wrong_entry_has_no_second_fault(
-    name: str, entry: dict[str, str], tmp_path: Path
+    group: str, name: str, entry: dict[str, Any], tmp_path: Path
 ) -> None:
     """What the list should have had is not missed by those that name it."""
-    (line,) = judged({"set": {"databases": {name: [entry]}}}, tmp_path)
+    (line,) = judged({"set": {group: {name: [entry]}}}, tmp_path)
     assert f" {name}[0]." in line
 
 

@@ -212,7 +212,9 @@ def unmet(site: Site, host: str, peers: list[str], what: str) -> Iterator[Fault]
 
 def endpoints(site: Site) -> Iterator[Fault]:
     """What jobs reach is named once, and our own database is among it."""
-    held = site.shared("site_database_endpoints", [])
+    held = site.shared("site_database_endpoints", None)
+    if held is None:
+        return
     for first, second in combinations(held, 2):
         same = first["name"] == second["name"]
         if same and (first["address"] != second["address"] or first["port"] == second["port"]):
