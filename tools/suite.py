@@ -33,6 +33,8 @@ KEPT = "topology"
 """The scenario whose hosts the end-to-end tests use."""
 LONG = (KEPT, "install", "single_host")
 ALONE = {*LONG, "default"}
+LONGEST = 2400.0
+"""Seconds after which a scenario hangs; the longest takes 1,700 on a machine with other work."""
 PLAIN = ["-p", "no:socket"]
 PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
 # One data file for all layers; `coverage report` judges it, so none of them does.
@@ -107,6 +109,24 @@ def strategy(name: str) -> dict[str, str]:
     }
 
 
+def run_limited(words: Words, environment: dict[str, str], log: Path) -> int:
+    """Run a program and return its exit code; one that takes more than LONGEST seconds fails."""
+    with log.open("wb") as stream:
+        try:
+            return subprocess.run(
+                words,
+                cwd=ROOT,
+                env=environment,
+                stdout=stream,
+                stderr=stream,
+                check=False,
+                timeout=LONGEST,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            stream.write(f"\nERROR    stopped after {LONGEST:.0f} seconds\n".encode())
+            return 1
+
+
 def scenario(name: str, rig_name: str) -> bool:
     """Run one scenario on a rig; print its line, and the end of its log when it fails."""
     started = time.monotonic()
@@ -131,10 +151,7 @@ def scenario(name: str, rig_name: str) -> bool:
         "-s",
         name,
     ]
-    with log.open("wb") as stream:
-        code = subprocess.run(
-            words, cwd=ROOT, env=environment, stdout=stream, stderr=stream, check=False
-        ).returncode
+    code = run_limited(words, environment, log)
     verdict = "FAILED" if code else "passed"
     print(f"    {name:22} {verdict} {time.monotonic() - started:6.1f} s", flush=True)
     if code:

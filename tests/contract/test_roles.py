@@ -100,3 +100,12 @@ def test_a_change_whose_handler_never_ran_is_pending_for_the_next_run(role: Path
     forgotten = {task[files]["applied"] for task in handlers if files in task}
     assert remembered == forgotten
     assert bool(remembered) == bool(handlers)
+
+
+def test_tasks_on_the_controller_run_without_mitogen() -> None:
+    """It takes over `local`, and has hung where several such tasks began at once (ADR 0024)."""
+    places = ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "molecule/*/*.yml")
+    texts = {path: path.read_text() for glob in places for path in ROOT.glob(glob)}
+    taken = [path for path, text in texts.items() if re.search(r"connection: +local\b", text)]
+    assert taken == []
+    assert any("connection: ansible.builtin.local" in text for text in texts.values())

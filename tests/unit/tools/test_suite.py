@@ -24,6 +24,13 @@ def test_a_scenario_begins_without_what_an_earlier_run_remembered(
     assert other.exists()
 
 
+def test_a_scenario_that_hangs_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "LONGEST", 0.2)
+    assert suite.run_limited(["sleep", "60"], {}, tmp_path / "log") == 1
+    assert "stopped after" in (tmp_path / "log").read_text(encoding="utf-8")
+    assert suite.run_limited(["true"], {}, tmp_path / "log") == 0
+
+
 def test_a_gap_in_the_covered_code_fails_the_suite(tmp_path: Path) -> None:
     """The control is the same code with a test of both branches."""
     source = "def sign(x):\n    if x:\n        return 1\n    return 0\n"
