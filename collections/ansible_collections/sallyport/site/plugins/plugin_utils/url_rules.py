@@ -108,15 +108,8 @@ def is_own_archive(site: Site, host: str, variable: str, value: str) -> bool:
         return False
     if not name.endswith(f".{domain}"):
         return True
-    groups = {group: site.members(group) for group in GROUPS}
-    ours = {
-        known
-        for members in groups.values()
-        for one in members
-        for known in known_as(groups, one, domain)
-    }
     resolves = site.value(host, "baseline_resolver", "files") == "system"
-    return name not in ours and (
+    return name not in own_names(site) and (
         resolves or name in {known for known, *_ in host_names(site, host)}
     )
 
