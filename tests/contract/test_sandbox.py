@@ -14,6 +14,7 @@ FIREWALL = ROOT / "roles/firewall/files/sallyport_firewall.py"
 def test_the_account_of_jobs_and_their_network_have_one_number_and_one_name() -> None:
     values = read(ROOT / "roles/runner/vars/main.yml")
     assert values["__runner_job"]["id"] == SANDBOX["user"]
+    assert values["__runner_job"]["name"] == SANDBOX["environment"]["USER"]
     assert values["__runner_network"] == SANDBOX["database_network"]
     bridge = re.search(r'^BRIDGE = "(.+)"$', FIREWALL.read_text("utf-8"), re.MULTILINE)
     assert bridge

@@ -45,6 +45,7 @@ def options(sandbox: Mapping[str, Any], seccomp: str) -> list[str]:
         option = {"ipc_mode": "ipc"}.get(name, name.replace("_", "-"))
         listed += [f"{option}={item}" for item in (value if isinstance(value, list) else [value])]
     listed += [f"ulimit={name}={limit}:{limit}" for name, limit in sandbox["ulimits"].items()]
+    listed += [f"env={name}={value}" for name, value in sandbox["environment"].items()]
     listed += [f"dns-opt={option}" for option in sandbox["dns_opt"]]
     listed += [f"network={sandbox['database_network']}", f"tmpfs=/tmp:{sandbox['tmpfs']},size=64m"]
     return [f"--{option}".replace("=True", "=true") for option in listed]
@@ -70,7 +71,7 @@ def command(
         *options(config["sandbox"], config["seccomp"]),
         *(f"--{name}={value}" for name, value in LIMITS.items()),
         f"--dns={config['dns']}", f"--add-host={host}:{address}",
-        "--env=HOME=/tmp", "--env=DATABASE_URL_FILE=/run/database_url",
+        "--env=DATABASE_URL_FILE=/run/database_url",
         *(f"--volume={source}:{target}" for source, target in mounts.items()),
         config["image"], "data-builder", *words,
     ]  # fmt: skip

@@ -9,57 +9,9 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from runner.jobs import EXECUTOR, TEMPORARY, Start
+
 PROBE = (Path(__file__).parent / "probe.py").read_text(encoding="utf-8")
-PYTHON = "/opt/sallyport/runner/current/venv/bin/python"
-# The host's own Python as an image: an interpreter, its library and what both are linked to.
-IMAGE = r"""
-set -e
-python=$(readlink -f /usr/bin/python3)
-cp "$python" /run/python3
-links=$(ldd "$python" /usr/lib/python3*/lib-dynload/_ctypes*.so | grep -o '/[^ ]*\.so[^ :]*')
-links=$(printf '%s\n' $links | grep -v lib-dynload | sort -u)
-cd /
-tar --create --dereference --hard-dereference --exclude=__pycache__ --exclude=dist-packages \
-    --transform='s,^run/,usr/bin/,' --transform='s,^/,,' \
-    run/python3 usr/lib/python3.* $links 2>/dev/null |
-    docker import --change 'ENTRYPOINT ["/usr/bin/python3", "-c"]' -
-"""
-RUN = """
-import json, sys, time
-from sallyport_runner.models import ContainerSpec, Mount
-from sallyport_runner.services.running.engine import DockerExecutor
-
-given = json.loads(sys.argv[1])
-given["mounts"] = [Mount(**mount) for mount in given["mounts"]]
-spec = ContainerSpec(**given)
-executor = DockerExecutor("unused.invalid/x", 10)
-executor.start(spec)
-executor.start(spec)  # adopted, not doubled
-for _ in range(300):
-    status = executor.status(spec.name)
-    if not status.running:
-        break
-    time.sleep(0.1)
-output = b"".join(executor.logs(spec.name)).decode()
-executor.remove(spec.name)
-print(json.dumps({"exit": status.exit_code, "output": output, "left": executor.status(spec.name)}))
-"""
-EXECUTOR = """
-import io, json, sys, time
-from sallyport_runner.models import ContainerSpec, Mount
-from sallyport_runner.services.outputs import joblog
-from sallyport_runner.services.running.engine import DockerExecutor
-
-given = json.loads(sys.argv[1])
-given["mounts"] = [Mount(**mount) for mount in given["mounts"]]
-executor = DockerExecutor("unused.invalid/x", 10)
-
-def ended(name):
-    deadline = time.monotonic() + 120
-    while (status := executor.status(name)).running and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return status
-"""
 LOG = (
     EXECUTOR
     + """
@@ -107,55 +59,29 @@ with open("/dev/shm/file", "wb") as stream:
     for _ in range(400):
         stream.write(bytes(2**20))
 """
-TEMPORARY = "/" + "tmp"
-LIMITS = {
-    "cpus": 1.0,
-    "memory": 256 * 2**20,
-    "pids": 50,
-    "tmp_size": 16 * 2**20,
-    "shm_size": 8 * 2**20,
-}
+EAT = "data = bytes(1) * 400 * 2**20"
+EAT_IN_CHILD = f"""
+import os, sys
+child = os.fork()
+if child == 0:
+    {EAT}
+    os._exit(0)
+os.waitpid(child, 0)
+"""
 
 
-@pytest.fixture(scope="module")
-def image(host: Host) -> str:
-    """The digest of an image with Python alone."""
-    return str(host.check_output("sh -c %s", IMAGE)).splitlines()[-1]
-
-
-def start(
-    host: Host, image: str, name: str, script: str, program: str, **values: Any
-) -> dict[str, Any]:
-    """Run a program in the sandbox by a script that uses the executor; return what that printed."""
-    folder = f"/srv/high_privacy/volumes/{name}"
-    host.check_output("mkdir -p %s && chown 10000:10000 %s", folder, folder)
-    spec = {
-        "name": f"os-job-{name}",
-        "image": image,
-        "command": [program],
-        "environment": {"HOME": TEMPORARY},
-        "labels": {"org.sallyport.job": name, "org.sallyport.backend": "probe"},
-        "mounts": [{"source": folder, "target": "/workspace", "read_only": False}],
-        "file_size": 32 * 2**20,
-    }
-    done = host.run("%s -c %s %s", PYTHON, script, json.dumps(spec | LIMITS | values))
-    host.check_output("rm -r %s", folder)
-    assert done.rc == 0, done.stderr
-    return dict(json.loads(done.stdout))
-
-
-def run(host: Host, image: str, name: str, **values: Any) -> dict[str, Any]:
+def run(start: Start, **values: Any) -> dict[str, Any]:
     """Run the probe in the sandbox and return what it printed."""
-    result = start(host, image, name, RUN, PROBE, **values)
+    result = start(PROBE, **values)
     assert result["exit"] == 0, result
     assert result["left"] is None
-    return dict(json.loads(result["output"].partition(" ")[2]))
+    return dict(json.loads(result["output"]))
 
 
 @pytest.fixture(scope="module")
-def inside(host: Host, image: str) -> dict[str, Any]:
+def inside(start: Start) -> dict[str, Any]:
     """What a job can do."""
-    return run(host, image, "probe")
+    return run(start)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +89,7 @@ def control(host: Host, image: str) -> dict[str, Any]:
     """What the same program can do in a container without the sandbox."""
     command = (
         "docker run --rm --security-opt seccomp=unconfined --security-opt no-new-privileges=false "
-        "--tmpfs /workspace --tmpfs %s --cap-add SYS_ADMIN --env HOME=%s %s %s"
+        "--tmpfs /workspace --tmpfs %s --cap-add SYS_ADMIN --env HOME=%s %s python3 -c %s"
     )
     return dict(json.loads(host.check_output(command, TEMPORARY, TEMPORARY, image, PROBE)))
 
@@ -212,27 +138,35 @@ def test_python_works_with_several_processes(inside: dict[str, Any]) -> None:
     assert inside["processes"] == ["lock", "queue 1", "pool [1, 2]", "executor [3]"]
 
 
-def test_a_database_job_has_one_network_one_name_and_no_resolver(host: Host, image: str) -> None:
+def test_a_database_job_has_one_network_one_name_and_no_resolver(start: Start) -> None:
     values = {"network": "jobrunner-db", "dns": "192.0.2.0", "hosts": {"db.test": "192.0.2.9"}}
-    found = run(host, image, "probe-db", **values)
+    found = run(start, **values)
     assert len(found["interfaces"]) == 2
     assert "192.0.2.9\tdb.test" in found["hosts"]
     assert "timeout:1" in found["resolvers"]
     assert found["capabilities"] == 0
 
 
-def test_shared_memory_counts_as_memory(host: Host, image: str) -> None:
-    small = start(host, image, "fill", RUN, FILL, shm_size=2**29, file_size=2**29)
-    assert small["exit"] == 137
-    large = start(host, image, "fill", RUN, FILL, shm_size=2**29, file_size=2**29, memory=2**29)
-    assert large["exit"] == 0, large
+@pytest.mark.parametrize(
+    ("program", "ending"),
+    [(FILL, 137), (EAT, 137), (EAT_IN_CHILD, 0), (EAT_IN_CHILD + "sys.exit(3)", 3)],
+    ids=["shared memory", "the program itself", "a child", "a child, and an error after it"],
+)
+def test_want_of_memory_is_told_whoever_was_killed(start: Start, program: str, ending: int) -> None:
+    sizes = {"shm_size": 2**29, "file_size": 2**29}
+    small = start(program, **sizes)
+    assert (small["exit"], small["out_of_memory"]) == (ending, True)
+    large = start(program, **sizes, memory=2**30)
+    assert (large["exit"], large["out_of_memory"]) == (ending % 137, False)
 
 
-def test_a_job_does_not_see_the_shared_memory_of_another(host: Host, image: str) -> None:
-    first, second = start(host, image, "pair", PAIR, NEIGHBOUR)["seen"]
+def test_a_job_does_not_see_the_shared_memory_of_another(
+    host: Host, image: str, start: Start
+) -> None:
+    first, second = start(NEIGHBOUR, script=PAIR)["seen"]
     assert len(first) == len(second) == 1
     assert first != second
-    shared = "docker run --detach --ipc=%s --name=%s %s %s"
+    shared = "docker run --detach --ipc=%s --name=%s %s python3 -c %s"
     try:
         host.check_output(shared, "shareable", "neighbour-a", image, NEIGHBOUR)
         host.check_output(shared, "container:neighbour-a", "neighbour-b", image, NEIGHBOUR)
@@ -242,8 +176,8 @@ def test_a_job_does_not_see_the_shared_memory_of_another(host: Host, image: str)
         host.run("docker rm --force neighbour-a neighbour-b")
 
 
-def test_a_long_log_keeps_its_beginning_and_its_end(host: Host, image: str) -> None:
-    logs = start(host, image, "printer", LOG, PRINTER)
+def test_a_long_log_keeps_its_beginning_and_its_end(start: Start) -> None:
+    logs = start(PRINTER, script=LOG)
     whole, short = logs["whole"], logs["short"]
     assert (whole["lines"], whole["cut"]) == (300_000, [])
     for log in (whole, short):

@@ -14,10 +14,11 @@ from tests.unit.runner.rig import PROJECT, Container, Runner
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.flags import Flag
 from sallyport_runner.models import Phase, Reason
+from sallyport_runner.profile import SANDBOX
 from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.services.running.sandbox import Sandbox
 
-HOME = "/" + "tmp"
+ORDINARY = SANDBOX["environment"] | {"OMP_NUM_THREADS": "2"}
 DATABASE_URL = "postgresql://jobs:hidden-password@127.0.0.1/hospital"
 
 
@@ -56,16 +57,15 @@ def test_an_image_without_phases_has_what_ehrql_asks_for_and_nothing_else(
     assert request is not None
     job, volume = runner.job("extract"), Volumes(runner.settings.volumes).of("a")
     spec = Sandbox(given).specification(job, request, volume)
-    assert spec.environment == {
+    assert spec.environment == ORDINARY | {
         "OPENSAFELY_BACKEND": "site.backends.HospitalBackend",
-        "HOME": HOME,
         "EHRQL_PERMISSIONS": "[]",
         "DATABASE_URL": DATABASE_URL,
     }
     assert spec.command == ["generate-dataset", "d.py", "--output", "output/d.csv"]
     assert [(mount.target, mount.read_only) for mount in spec.mounts] == [("/workspace", False)]
     without = Sandbox(given).specification(replace(job, requires_db=False), request, volume)
-    assert without.environment == {"OPENSAFELY_BACKEND": "hospital", "HOME": HOME}
+    assert without.environment == ORDINARY | {"OPENSAFELY_BACKEND": "hospital"}
     assert without.network is None
 
 

@@ -13,12 +13,11 @@ from tests.unit.runner.rig import PROJECT, Container, Runner, make
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.flags import Flag
 from sallyport_runner.models import Reason, Stop
+from sallyport_runner.profile import SANDBOX
 from sallyport_runner.services.running.retries import MAX_TRIES
 from sallyport_runner.services.running.transitions import MAX_ATTEMPTS
 
 pytestmark = pytest.mark.live
-
-HOME = "/" + "tmp"
 
 
 def test_an_action_and_what_it_needs_end_in_both_trees(runner: Runner, sha: str) -> None:
@@ -44,7 +43,8 @@ def test_the_sandbox_of_an_ordinary_job(runner: Runner, sha: str) -> None:
     runner.passes(4)
     (spec,) = runner.executor.started
     assert spec.network is None
-    assert spec.environment == {"OPENSAFELY_BACKEND": "hospital", "HOME": HOME}
+    own = {"OPENSAFELY_BACKEND": "hospital", "OMP_NUM_THREADS": "2"}
+    assert spec.environment == SANDBOX["environment"] | own
     assert [mount.target for mount in spec.mounts] == ["/workspace"]
     assert spec.labels["org.sallyport.attempt"] == "1"
     assert spec.command == ["make.py"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
 from sallyport_runner.models import ContainerSpec, Job, JobRequest, Mount, Phase
+from sallyport_runner.profile import SANDBOX
 from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.outputs.volumes import Volume
 from sallyport_runner.settings import Settings
@@ -39,18 +41,19 @@ class Sandbox:
         """Return what the container of the present phase may do."""
         settings = self._settings
         compiling = job.phase is Phase.COMPILE
+        cpus = self._cpus(job)
         networked = self.uses_database(job) and not compiling
         return ContainerSpec(
             name=job.container,
             image=job.image,
             command=self._command(job),
-            environment=self._environment(job, request),
+            environment=self._environment(job, request) | _threads(cpus),
             labels=self._labels(job),
             mounts=self._mounts(job, volume),
             network=settings.database_access_network if networked else None,
             dns=settings.dns_sink if networked else None,
             hosts=self._hosts() if networked else {},
-            cpus=min(COMPILE_CPUS, settings.job_cpu_count) if compiling else settings.job_cpu_count,
+            cpus=cpus,
             memory=(
                 min(COMPILE_MEMORY, settings.job_memory_limit)
                 if compiling
@@ -61,6 +64,10 @@ class Sandbox:
             shm_size=settings.job_shm_size,
             file_size=PLAN_LIMIT if compiling else settings.job_disk_limit,
         )
+
+    def _cpus(self, job: Job) -> float:
+        limit = self._settings.job_cpu_count
+        return min(COMPILE_CPUS, limit) if job.phase is Phase.COMPILE else limit
 
     def _command(self, job: Job) -> list[str]:
         words = job.words[1:]
@@ -73,7 +80,7 @@ class Sandbox:
     def _environment(self, job: Job, request: JobRequest) -> dict[str, str]:
         settings, database = self._settings, self.uses_database(job)
         backend = (database and settings.database_backend_class) or settings.backend
-        names = {"OPENSAFELY_BACKEND": backend, "HOME": "/tmp"}  # noqa: S108 (inside)
+        names: dict[str, str] = SANDBOX["environment"] | {"OPENSAFELY_BACKEND": backend}
         if not database or job.phase is Phase.COMPILE:
             return names
         names["EHRQL_PERMISSIONS"] = json.dumps(request.permissions)
@@ -128,6 +135,11 @@ class Sandbox:
         except OSError as error:
             raise TransientError(f"the database's name has no address: {error}") from error
         return {host: str(found[0][4][0])}
+
+
+def _threads(cpus: float) -> dict[str, str]:
+    """Return how many threads numerical libraries start, which else count the host's CPUs."""
+    return {"OMP_NUM_THREADS": str(math.ceil(cpus))}
 
 
 def _mount(source: Path, target: str, *, writable: bool = False) -> Mount:
