@@ -13,16 +13,15 @@ HERE = Path(__file__).parent
 FOLDER = ROOT / "build" / "conformance"
 
 
-def python() -> Path:
+def python(requirements: Path = HERE / "requirements.txt") -> Path:
     """Return the Python of an environment with the locked peer; made where it is missing or old."""
-    requirements = HERE / "requirements.txt"
     digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
     environment = FOLDER / f"peer-{digest}"
     ready = environment / "ready"
     if not ready.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        pip = [environment / "bin" / "pip", "install", "--quiet", "--require-hashes"]
-        subprocess.run([*pip, "-r", requirements], check=True)
+        pip = [str(environment / "bin" / "pip"), "install", "--quiet", "--require-hashes"]
+        subprocess.run([*pip, "-r", str(requirements)], check=True)
         ready.touch()
     return environment / "bin" / "python"
 

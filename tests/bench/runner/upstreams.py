@@ -1,0 +1,96 @@
+"""Forge and registry of the benchmark, in a process of its own: both runners get code from here.
+
+`python -m tests.bench.runner.upstreams GITROOT IMAGES TAGGED` prints its port when it listens.
+Repositories are served by git's own backend, as the proxy serves them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from tests.bench.runner.image import MANIFEST, NAME, TAG
+
+
+def serve(gitroot: Path, images: Path, tagged: str) -> ThreadingHTTPServer:
+    """Return a server on a free port of loopback; `tagged` is the manifest of the one tag."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            if self.path.startswith("/v2/"):
+                self._send(*_registry(self.path, images, tagged))
+            else:
+                self._send(*self._git())
+
+        do_GET = do_HEAD = do_POST = answer
+
+        def _git(self) -> tuple[int, dict[str, str], bytes]:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            path, _, query = self.path.partition("?")
+            environment = {
+                "PATH": os.environ["PATH"],
+                "GIT_PROJECT_ROOT": str(gitroot),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "REQUEST_METHOD": self.command,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "CONTENT_LENGTH": str(len(body)),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            }
+            words = ["git", "http-backend"]
+            done = subprocess.run(
+                words, env=environment, input=body, capture_output=True, check=False
+            )
+            head, _, rest = done.stdout.partition(b"\r\n\r\n")
+            lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
+            return int(lines.pop("Status", "200").split(" ")[0]), lines, rest
+
+        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    return server
+
+
+def _registry(path: str, images: Path, tagged: str) -> tuple[int, dict[str, str], bytes]:
+    """Answer the pull half of the registry API."""
+    if path == "/v2/":
+        return HTTPStatus.OK, {}, b"{}"
+    kind, _, reference = path.removeprefix(f"/v2/{NAME}/").partition("/")
+    digest = tagged if reference == TAG else reference
+    found = images / digest
+    if not path.startswith(f"/v2/{NAME}/") or not digest or not found.is_file():
+        return HTTPStatus.NOT_FOUND, {}, b'{"errors": [{"code": "NAME_UNKNOWN"}]}'
+    headers = {"Docker-Content-Digest": digest}
+    if kind == "manifests":
+        headers["Content-Type"] = MANIFEST
+    return HTTPStatus.OK, headers, found.read_bytes()
+
+
+def main() -> None:
+    """Serve until the process is stopped."""
+    gitroot, images, tagged = sys.argv[1:]
+    with serve(Path(gitroot), Path(images), tagged) as server:
+        print(server.server_port, flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
