@@ -66,7 +66,7 @@ mutants: ## remove each control of docs/threats.md and check that its test fails
 	$(TOOLS)/bootstrap.py test
 	$(PYTHON) tools/suite.py --only mutants
 
-bench: ## measure against hand-written peers: make bench PART=data_builder
+bench: ## measure against peers: make bench PART=data_builder, or PART=runner
 	$(TOOLS)/bootstrap.py tools
 	$(PYTHON) -m tests.bench.$(PART)
 
