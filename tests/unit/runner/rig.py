@@ -35,11 +35,13 @@ from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.services.requests.server import Listing
 from sallyport_runner.services.requests.sync import Reporter, SyncState
 from sallyport_runner.services.running.background import Background, Step
+from sallyport_runner.services.running.inbox import Inbox
+from sallyport_runner.services.running.loop import RunLoop
 from sallyport_runner.services.running.parts import Outside, build
-from sallyport_runner.services.running.runs import Runs
 from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage.sql import SqlStore, open_database
+from sallyport_runner.weights import Weights
 from sallyport_study.places import Repository
 
 T = TypeVar("T")
@@ -154,6 +156,10 @@ class MemoryExecutor:
         found = [container.status for container in self.containers.values()]
         return [status for status in found if status.label("backend") == backend]
 
+    def ends(self, backend: str) -> Iterator[str]:
+        assert backend
+        return iter(())
+
     def usage(self, name: str) -> Usage | None:
         return Usage(cpu_seconds=1.0, memory=64 * MEBIBYTE) if name in self.containers else None
 
@@ -190,6 +196,14 @@ class Immediate:
         assert owner
         return False
 
+    def forget(self, owner: str) -> None:
+        assert owner
+
+    def send(self, request: str, step: Step, work: Callable[[], object]) -> None:
+        assert request
+        assert step
+        work()
+
 
 @dataclass
 class Posts:
@@ -200,6 +214,7 @@ class Posts:
     rows: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str | None] = field(default_factory=list)
     sent_flags: Flags = field(default_factory=Flags)
+    partial: bool = False
 
     def requests(self, etag: str | None, flags: Flags) -> Listing:
         self.asked.append(etag)
@@ -209,7 +224,8 @@ class Posts:
     def jobs(self, requests: Sequence[str]) -> list[dict[str, Any]]:
         return [row for row in self.rows if row["job_request_id"] in requests]
 
-    def post(self, rows: list[dict[str, Any]], flags: Flags) -> None:
+    def post(self, rows: list[dict[str, Any]], flags: Flags, *, partial: bool) -> None:
+        self.partial = partial
         self.sent_flags = flags
         self.bodies.append(rows)
 
@@ -229,7 +245,6 @@ def settings(base: Path, **values: Any) -> Settings:
         "ca_file": Path("/etc/ssl/certs/ca-certificates.crt"),
         "poll_interval": 5.0,
         "long_poll": 50,
-        "job_loop_interval": 1.0,
         "stats_poll_interval": 10.0,
         "github_proxy": f"file://{base}/forge",
         "allowed_github_orgs": ("demo-org",),
@@ -239,6 +254,8 @@ def settings(base: Path, **values: Any) -> Settings:
         "image_keep_days": 30,
         "max_workers": 4,
         "max_db_workers": 2,
+        "max_workers_per_workspace": 0,
+        "job_weights": Weights(),
         "job_cpu_count": 2.0,
         "job_memory_limit": 4 * 1024**3,
         "job_time_limit": 3600,
@@ -300,7 +317,14 @@ class Runner:
         """Recreate everything that lives only in the process."""
         known = self.settings
         self.store = empty_store(known.workdir)
-        self.reporter = Reporter(self.server, self.store, SyncState(), lambda: self.now)
+        self.inbox = Inbox()
+        self.reporter = Reporter(
+            self.server,
+            self.store,
+            SyncState(),
+            lambda: self.parts.queue.positions(),
+            lambda: self.now,
+        )
         outside = Outside(
             settings=known,
             store=self.store,
@@ -308,11 +332,13 @@ class Runner:
             volumes=self.volumes,
             background=self.background,
             changed=self.reporter.wake,
+            inbox=self.inbox,
             clock=lambda: self.now,
+            ticks=lambda: self.now,
         )
         self.parts = build(outside)
         self.sweeper = Sweeper(known.backend, self.store, self.executor, self.volumes)
-        self.runs = Runs(self.parts)
+        self.loop = RunLoop(self.parts)
 
     def request(self, identifier: str, sha: str, *actions: str, **values: Any) -> JobRequest:
         """Put a request into the store, as the sync loop does."""
@@ -334,7 +360,9 @@ class Runner:
     def passes(self, number: int = 1, seconds: float = 1.0) -> None:
         """Let the run loop make some passes."""
         for _ in range(number):
-            self.runs.step()
+            self.inbox.everything()
+            self.inbox.requests()
+            self.loop.step()
             self.now += seconds
 
     def job(self, action: str, request: JobRequest | None = None) -> Job:

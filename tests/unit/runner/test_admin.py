@@ -39,7 +39,14 @@ from sallyport_runner.settings import PREFIX, Settings
 @pytest.fixture
 def path(runner: Runner, tmp_path: Path) -> Iterator[Path]:
     """Give the path of a socket that a server with the rig's store answers."""
-    control = Control("hospital", runner.store, runner.parts.space, SyncState(), lambda: None)
+    control = Control(
+        "hospital",
+        runner.store,
+        runner.parts.space,
+        SyncState(),
+        runner.inbox,
+        lambda: None,
+    )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(tmp_path / "admin.sock"))
         server: Any = create_server(
@@ -114,7 +121,14 @@ def test_a_full_file_system_is_named_with_what_it_has_and_what_is_wanted(
 def test_every_error_is_a_sentence_in_json(
     runner: Runner, method: str, url: str, status: int
 ) -> None:
-    control = Control("hospital", runner.store, runner.parts.space, SyncState(), lambda: None)
+    control = Control(
+        "hospital",
+        runner.store,
+        runner.parts.space,
+        SyncState(),
+        runner.inbox,
+        lambda: None,
+    )
     client = create_app(control, {}).test_client()
     answer = client.open(url, method=method)
     assert answer.status_code == status
@@ -125,7 +139,14 @@ def test_every_error_is_a_sentence_in_json(
 
 def test_a_part_of_an_id_must_fit_one_active_job(runner: Runner) -> None:
     fill(runner.store, job(1), job(2), job(3, code=StatusCode.SUCCEEDED))
-    control = Control("hospital", runner.store, runner.parts.space, SyncState(), lambda: None)
+    control = Control(
+        "hospital",
+        runner.store,
+        runner.parts.space,
+        SyncState(),
+        runner.inbox,
+        lambda: None,
+    )
     for part, sentence in (
         ("job", "More than one active job has 'job' in its id."),
         ("job3", "No active job has 'job3' in its id."),

@@ -15,6 +15,10 @@ from sallyport_runner.services.running.background import THREADS, Step, Threads
 T = TypeVar("T")
 
 
+def _ignore(_request: str, _owner: str) -> None:
+    """Need no wake: these tests ask until there is a result."""
+
+
 def wait_for(take: Callable[[], T | None]) -> T:
     """Ask until there is a result."""
     deadline = time.monotonic() + 5
@@ -27,7 +31,7 @@ def wait_for(take: Callable[[], T | None]) -> T:
 
 
 def test_a_step_runs_once_however_often_it_is_asked_for() -> None:
-    threads, gate, calls = Threads(), threading.Event(), []
+    threads, gate, calls = Threads(_ignore), threading.Event(), []
 
     def work() -> str:
         calls.append(1)
@@ -45,7 +49,7 @@ def test_a_step_runs_once_however_often_it_is_asked_for() -> None:
 
 
 def test_a_fault_comes_to_the_one_who_asks() -> None:
-    threads = Threads()
+    threads = Threads(_ignore)
 
     def work() -> str:
         raise ValueError("broken")
@@ -56,7 +60,7 @@ def test_a_fault_comes_to_the_one_who_asks() -> None:
 
 @pytest.mark.parametrize("other", [Step.ADMIT, Step.FINALISE])
 def test_steps_of_one_kind_do_not_hold_up_another_kind(other: Step) -> None:
-    threads, gate = Threads(dict.fromkeys(Step, (1, 1))), threading.Event()
+    threads, gate = Threads(_ignore, dict.fromkeys(Step, (1, 1))), threading.Event()
     assert threads.take("r", "a", Step.ADMIT, lambda: gate.wait(5)) is None
     if other is Step.ADMIT:  # the control: no thread is left for it
         assert threads.take("s", "b", other, lambda: "done") is None
@@ -67,7 +71,7 @@ def test_steps_of_one_kind_do_not_hold_up_another_kind(other: Step) -> None:
 
 @pytest.mark.parametrize("step", Step)
 def test_steps_of_one_request_that_hang_do_not_hold_up_another_request(step: Step) -> None:
-    threads, gate = Threads(), threading.Event()
+    threads, gate = Threads(_ignore), threading.Event()
     number, share = THREADS[step]
     calls: list[str] = []
 
@@ -90,7 +94,7 @@ def test_steps_of_one_request_that_hang_do_not_hold_up_another_request(step: Ste
 
 
 def test_a_free_thread_goes_to_the_request_that_occupies_the_fewest() -> None:
-    threads = Threads(dict.fromkeys(Step, (2, 2)))
+    threads = Threads(_ignore, dict.fromkeys(Step, (2, 2)))
     gates = {name: threading.Event() for name in ("a1", "a2", "a3", "b1")}
     calls: list[str] = []
 

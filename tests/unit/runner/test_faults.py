@@ -27,7 +27,7 @@ from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.requests import outgoing
 from sallyport_runner.services.requests.admission import Admission
 from sallyport_runner.services.running import retries
-from sallyport_runner.services.running.background import SHORT, THREADS, Step, Threads
+from sallyport_runner.services.running.background import THREADS, Step, Threads
 from sallyport_runner.services.running.retries import MAX_TRIES
 from sallyport_runner.services.running.stages import Stages
 
@@ -39,9 +39,8 @@ NOW = "2026-11-24T00:00:00Z"
 def test_an_engine_that_stays_away_before_the_start_ends_the_job(
     runner: Runner, sha: str, tries: int
 ) -> None:
-    runner.request("a", sha, "make")
-    runner.passes(1)
     runner.executor.away = True
+    runner.request("a", sha, "make")
     runner.passes(tries, seconds=100)
     runner.executor.away = False
     runner.passes(4, seconds=100)
@@ -125,18 +124,18 @@ def test_a_fault_of_a_slow_step_counts_although_passes_come_between(
     runner: Runner, sha: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(_admission: Admission, request: JobRequest) -> bool:
-        time.sleep(2 * SHORT)
+        time.sleep(2 * 0.05)
         raise TransientError(request.identifier)
 
     monkeypatch.setattr(Admission, "admit", slow)
     monkeypatch.setattr(retries, "MAX_TRIES", 3)
-    runner.background = Threads()
+    runner.background = Threads(runner.inbox.step_done)
     runner.restart()
     request = runner.request("a", sha, "make")
     deadline = time.monotonic() + 20
     while not runner.store.jobs_of([request.identifier]) and time.monotonic() < deadline:
         runner.passes(1, seconds=30)
-        time.sleep(SHORT)
+        time.sleep(0.05)
     (job,) = runner.store.jobs_of([request.identifier])
     assert (job.action, job.code) == (ERROR_ACTION, StatusCode.INTERNAL_ERROR)
 
@@ -152,7 +151,7 @@ def test_ten_repositories_that_hang_do_not_hold_up_another_request(
         (folder / "refs").mkdir()
         os.mkfifo(folder / "HEAD")
         pipes.append(folder / "HEAD")
-    runner.background = Threads()
+    runner.background = Threads(runner.inbox.step_done)
     runner.restart()
     for number in range(10):
         repo = f"https://github.com/demo-org/hangs{number}"
@@ -192,7 +191,7 @@ def test_a_request_whose_preparations_all_hang_does_not_hold_up_another_request(
     text = "version: 5\nactions:\n" + "".join(actions.values())
     greedy = runner.study.commit({"project.yaml": text})
     modest = runner.study.commit({"project.yaml": PROJECT})
-    runner.background = Threads()
+    runner.background = Threads(runner.inbox.step_done)
     runner.restart()
 
     def preparing() -> int:
@@ -323,14 +322,18 @@ def test_a_job_for_a_database_that_the_runner_has_not_is_refused(tmp_path: Path)
     assert runner.executor.started == []
 
 
-def test_code_that_is_gone_from_the_forge_before_the_job_is_prepared_is_said(
-    runner: Runner, sha: str
+@pytest.mark.parametrize("restart", [True, False])
+def test_the_branch_is_looked_at_once_for_a_request_and_again_after_a_restart(
+    runner: Runner, sha: str, restart: bool
 ) -> None:
     runner.store.set_flag(Flag.PAUSED, True, NOW)
     runner.request("a", sha, "make")
     runner.passes(2)
     runner.study.git("commit", "--quiet", "--amend", "--allow-empty", "-m", "another history")
     runner.store.set_flag(Flag.PAUSED, False, NOW)
+    if restart:
+        runner.restart()
     runner.passes(3)
     job = runner.job("make")
-    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_CODE)
+    gone, went_on = (StatusCode.INTERNAL_ERROR, Reason.NO_CODE), (StatusCode.SUCCEEDED, Reason.NONE)
+    assert (job.code, job.reason) == (gone if restart else went_on)

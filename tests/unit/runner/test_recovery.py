@@ -37,7 +37,7 @@ def server(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def hear(runner: Runner) -> None:
     """Let the listener ask once."""
     reader = RequestReader("hospital", [])
-    Listener(runner.server, runner.store, reader, SyncState(), lambda: None).step()
+    Listener(runner.server, runner.store, reader, SyncState(), runner.inbox).step()
 
 
 def lose(runner: Runner) -> None:

@@ -35,7 +35,6 @@ SPEC = ContainerSpec(
 def test_everything_is_closed_by_default() -> None:
     made = _creation(SPEC)
     assert made["network_mode"] == "none"
-    assert "network" not in made
     assert made["user"] == "10000:10000"
     assert made["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in made["security_opt"]
@@ -52,8 +51,7 @@ def test_everything_is_closed_by_default() -> None:
 def test_the_database_network_comes_with_a_dead_resolver() -> None:
     spec = replace(SPEC, network="jobrunner-db", dns="192.0.2.0", hosts={"db": "10.0.0.1"})
     made = _creation(spec)
-    assert "network_mode" not in made
-    assert (made["network"], made["dns"]) == ("jobrunner-db", ["192.0.2.0"])
+    assert (made["network_mode"], made["dns"]) == ("jobrunner-db", ["192.0.2.0"])
     assert made["dns_opt"] == ["timeout:1", "attempts:1"]
     assert made["extra_hosts"] == {"db": "10.0.0.1"}
 

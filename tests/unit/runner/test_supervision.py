@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,16 @@ from tests.unit.runner.rig import Immediate, MemoryExecutor, settings
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import ContainerSpec, Job, Phase, Stop, Usage
 from sallyport_runner.services.executor import TransientError
+from sallyport_runner.services.outputs import trees
 from sallyport_runner.services.outputs.volumes import Volumes
-from sallyport_runner.services.running.supervision import DISK_EVERY, MEBIBYTE, Supervision
+from sallyport_runner.services.running.background import Background
+from sallyport_runner.services.running.roster import Roster
+from sallyport_runner.services.running.supervision import (
+    DISK_EVERY,
+    DISK_SHARE,
+    MEBIBYTE,
+    Supervision,
+)
 from sallyport_runner.storage.sql import SqlStore
 
 
@@ -33,13 +42,18 @@ class Watched:
             cpus=1.0, memory=1, pids=1, tmp_size=1, shm_size=1, file_size=1,
         )  # fmt: skip
         self.executor.start(spec)
-        self._supervision = Supervision(
+        self.background: Background = Immediate()
+        self._roster = Roster(store)
+        self._roster.load()
+        self.ticks = 0.0
+        self.supervision = Supervision(
             known,
-            store,
+            self._roster,
             self.executor,
             Volumes(known.volumes),
-            Immediate(),
+            self.background,
             lambda: self.now,
+            lambda: self.ticks,
         )
 
     @property
@@ -52,10 +66,11 @@ class Watched:
     def judge(self, later: float, limit: int = 3600) -> Stop:
         """Look at the job some seconds later."""
         self.now += later
-        return self._supervision.judge(self.job, limit)
+        self.ticks += later
+        return self.supervision.judge(self.job, limit)
 
 
-@pytest.mark.parametrize(("seconds", "stop"), [(60, Stop.NONE), (61, Stop.TIME_LIMIT)])
+@pytest.mark.parametrize(("seconds", "stop"), [(59, Stop.NONE), (60, Stop.TIME_LIMIT)])
 def test_the_time_limit(store: SqlStore, tmp_path: Path, seconds: int, stop: Stop) -> None:
     assert Watched(store, tmp_path).judge(seconds, limit=60) is stop
 
@@ -70,8 +85,38 @@ def test_the_disk_limit_is_looked_at_from_time_to_time(
     folder = watched.volume.execution if phase is Phase.EXECUTE else watched.volume.workspace
     (folder / "big").write_bytes(b"x" * size)
     assert watched.judge(0) is Stop.NONE
-    assert watched.judge(DISK_EVERY - 1) is Stop.NONE
-    assert watched.judge(1) is stop
+    assert watched.judge(DISK_EVERY / 2) is Stop.NONE
+    assert watched.judge(DISK_EVERY / 2) is stop
+
+
+def test_a_step_of_the_clock_stops_no_job_and_spares_none(store: SqlStore, tmp_path: Path) -> None:
+    watched = Watched(store, tmp_path)
+    assert watched.judge(0, limit=60) is Stop.NONE
+    watched.now += 86400
+    assert watched.judge(59, limit=60) is Stop.NONE
+    watched.now -= 10 * 86400
+    assert watched.judge(1, limit=60) is Stop.TIME_LIMIT
+
+
+def test_a_job_is_looked_at_when_something_is_due(store: SqlStore, tmp_path: Path) -> None:
+    watched = Watched(store, tmp_path)
+    assert watched.supervision.due(watched.job, 3600) == DISK_EVERY
+    assert watched.supervision.due(watched.job, 0.5) == 0.5
+    watched.judge(DISK_EVERY)
+    assert watched.supervision.due(watched.job, 3600) > DISK_EVERY
+
+
+def test_a_folder_that_takes_long_to_measure_is_measured_less_often(
+    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(_folder: Path) -> int:
+        time.sleep(0.1)
+        return 0
+
+    monkeypatch.setattr(trees, "size_of", slow)
+    watched = Watched(store, tmp_path)
+    watched.judge(DISK_EVERY)
+    assert watched.supervision.due(watched.job, 3600) >= DISK_EVERY + DISK_SHARE * 0.1
 
 
 def test_figures_of_a_job(store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

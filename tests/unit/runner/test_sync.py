@@ -155,7 +155,8 @@ def test_what_was_not_posted_is_posted_later(
     runner.passes(1)
     post = runner.server.post
 
-    def fault(*_words: object) -> None:
+    def fault(*_words: object, partial: bool) -> None:
+        assert not partial
         raise ServerError("away")
 
     monkeypatch.setattr(runner.server, "post", fault)
@@ -184,7 +185,7 @@ def test_keys_are_read_or_named_as_a_problem(tmp_path: Path) -> None:
 
 def listener(runner: Runner) -> Listener:
     """Return a listener over the rig's store and server."""
-    return Listener(runner.server, runner.store, reader(), SyncState(), lambda: None)
+    return Listener(runner.server, runner.store, reader(), SyncState(), runner.inbox)
 
 
 def test_a_second_payload_for_a_known_request_is_refused(runner: Runner) -> None:
@@ -237,10 +238,10 @@ def test_a_change_during_the_post_is_posted_again(runner: Runner, sha: str) -> N
     runner.passes(1)
     job = runner.job("make")
     runner.store.acknowledge({job.id: job.revision})
-    assert runner.store.requests_to_post(heartbeat=False) == []
+    assert runner.store.jobs_to_post(heartbeat=False) == []
     runner.store.update(job.id, reason=Reason.NONE)
     runner.store.acknowledge({job.id: job.revision})
-    assert runner.store.requests_to_post(heartbeat=False) == ["a" * 16]
+    assert [one.id for one in runner.store.jobs_to_post(heartbeat=False)] == [job.id]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -291,7 +292,9 @@ def test_the_wire_form(upstream: tuple[JobServer, type[_Handler]]) -> None:
     assert second[0].endswith("?backend=hospital&wait=50")
     assert second[1]["If-None-Match"] == '"7"'
     handler.answer = (200, {}, b'{"status": "success"}')
-    client.post([{"identifier": "x"}], Flags())
+    client.post([{"identifier": "x"}], Flags(), partial=True)
+    assert handler.seen[-1][0] == "/api/v2/jobs/?partial=1"
+    client.post([{"identifier": "x"}], Flags(), partial=False)
     assert handler.seen[-1][0] == "/api/v2/jobs/"
     assert json.loads(handler.seen[-1][2]) == [{"identifier": "x"}]
 

@@ -15,6 +15,7 @@ from sallyport_common.backoff import Backoff
 from sallyport_common.health import package_version
 from sallyport_common.loop import Heart, StopSignal, notify, run_loop, watchdog_interval
 from sallyport_runner.app import NAME, create_app
+from sallyport_runner.services import metrics
 from sallyport_runner.services.control import Control
 from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.outputs.volumes import Volumes
@@ -24,8 +25,9 @@ from sallyport_runner.services.requests.sync import Listener, Reporter, SyncStat
 from sallyport_runner.services.running.background import Threads
 from sallyport_runner.services.running.engine import DockerExecutor
 from sallyport_runner.services.running.images import ImagePruner
+from sallyport_runner.services.running.inbox import Inbox
+from sallyport_runner.services.running.loop import LONGEST_REST, RunLoop
 from sallyport_runner.services.running.parts import Outside, build
-from sallyport_runner.services.running.runs import Runs
 from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage.sql import SqlStore, open_database
@@ -33,8 +35,9 @@ from sallyport_runner.storage.sql import SqlStore, open_database
 log = logging.getLogger(__name__)
 HEART_LIMIT = 300.0
 SWEEP_INTERVAL = 60.0
-REPORT_INTERVAL = 5.0
 SHORTEST_POLL = 1.0
+LISTEN_AGAIN = 1.0
+"""Seconds after which the engine is asked for its events again."""
 
 
 class Daemon:
@@ -46,14 +49,16 @@ class Daemon:
         self._heart = Heart(HEART_LIMIT)
         self._sync = SyncState()
         executor = DockerExecutor(settings.docker_proxy, settings.image_pull_timeout)
+        self._executor = executor
+        self._inbox = Inbox()
         server = JobServer(settings, f"{NAME}/{package_version(NAME)}")
-        self._reporter = Reporter(server, self._store, self._sync)
+        self._reporter = Reporter(server, self._store, self._sync, self._positions)
         self._listener = Listener(
             server,
             self._store,
             RequestReader(settings.backend, load_keys(settings.trusted_keys)),
             self._sync,
-            self._reporter.wake,
+            self._inbox,
         )
         volumes = Volumes(settings.volumes)
         outside = Outside(
@@ -61,23 +66,31 @@ class Daemon:
             store=self._store,
             executor=executor,
             volumes=volumes,
-            background=Threads(),
+            background=Threads(self._inbox.step_done),
             changed=self._reporter.wake,
+            inbox=self._inbox,
         )
         parts = build(outside)
-        self._runs = Runs(parts)
+        self._queue, self._loop = parts.queue, RunLoop(parts)
         self._pruner = ImagePruner(settings.image_keep_days, self._store, executor, time.time)
         self._sweeper = Sweeper(settings.backend, self._store, executor, volumes)
         self._control = Control(
-            settings.backend, self._store, parts.space, self._sync, self._reporter.wake
+            settings.backend,
+            self._store,
+            parts.space,
+            self._sync,
+            self._inbox,
+            self._reporter.wake,
         )
+        metrics.count_jobs(self._store.counts)
 
     def run(self) -> None:
         """Run until the process is asked to stop, and feed the watchdog while all loops beat."""
         self._serve(systemd.listen_sockets().get("admin"))
         self._start("listen", self._listen, 0.0)
         self._start("report", self._report, 0.0)
-        self._start("run", self._runs.step, self._settings.job_loop_interval)
+        self._start("run", self._run, 0.0)
+        self._start("engine", self._follow, 0.0, watched=False)
         self._start("sweep", self._sweep, SWEEP_INTERVAL)
         notify("READY=1")
         log.info("runner started", extra={"backend": self._settings.backend})
@@ -87,8 +100,16 @@ class Daemon:
                 notify("WATCHDOG=1")
         notify("STOPPING=1")
 
-    def _start(self, name: str, step: Callable[[], None], interval: float) -> None:
-        self._heart.beat(name)
+    def _start(
+        self, name: str, step: Callable[[], None], interval: float, *, watched: bool = True
+    ) -> None:
+        """Run a loop; one that is `watched` has to beat often enough for the watchdog."""
+
+        def beat() -> None:
+            if watched:
+                self._heart.beat(name)
+
+        beat()
         backoff, expected = (
             Backoff(self._settings.poll_interval, 12 * self._settings.poll_interval)
             for _ in range(2)
@@ -103,9 +124,7 @@ class Daemon:
                 log.warning("%s", error, extra={"loop": name, "retry_seconds": round(pause, 1)})
                 self._stopper.wait(pause)
 
-        arguments = (
-            name, patient, interval, self._stopper, backoff, lambda: self._heart.beat(name)
-        )  # fmt: skip
+        arguments = (name, patient, interval, self._stopper, backoff, beat)
         threading.Thread(target=run_loop, args=arguments, name=name, daemon=True).start()
 
     def _listen(self) -> None:
@@ -115,12 +134,30 @@ class Daemon:
         least = SHORTEST_POLL if held else self._settings.poll_interval
         self._stopper.wait(max(0.0, least - (time.monotonic() - begin)))
 
+    def _positions(self) -> dict[str, int]:
+        return self._queue.positions()
+
+    def _run(self) -> None:
+        self._loop.step(LONGEST_REST)
+
+    def _follow(self) -> None:
+        """Tell the loop which containers end; what ended while nobody listened is looked for."""
+        try:
+            for name in self._executor.ends(self._settings.backend):
+                if name:
+                    self._inbox.ended(name)
+                else:
+                    self._inbox.everything()
+        except TransientError as error:
+            log.warning("%s", error, extra={"loop": "engine", "retry_seconds": LISTEN_AGAIN})
+            self._stopper.wait(LISTEN_AGAIN)
+
     def _sweep(self) -> None:
         self._sweeper.step()
         self._pruner.step()
 
     def _report(self) -> None:
-        self._reporter.wait(REPORT_INTERVAL)
+        self._reporter.wait()
         self._reporter.step()
 
     def _serve(self, handed_over: socket.socket | None) -> None:

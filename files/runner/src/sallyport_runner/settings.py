@@ -12,6 +12,7 @@ from sallyport_common.errors import SettingsError
 from sallyport_common.names import SLUG
 from sallyport_common.settings import Secret, load
 from sallyport_disclosure.policy import Policy
+from sallyport_runner.weights import Weights
 
 PREFIX = "RUNNER_"
 DUMMY_BACKENDS = frozenset({"test", "expectations"})
@@ -19,11 +20,11 @@ DUMMY_BACKENDS = frozenset({"test", "expectations"})
 
 _CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _POSITIVE = (
-    "poll_interval", "job_loop_interval", "stats_poll_interval", "image_pull_timeout",
+    "poll_interval", "stats_poll_interval", "image_pull_timeout",
     "image_keep_days", "max_workers", "max_db_workers", "job_cpu_count", "job_memory_limit",
     "job_time_limit", "job_pids_limit", "job_tmp_size", "job_shm_size", "job_disk_limit",
 )  # fmt: skip
-_NOT_NEGATIVE = ("long_poll", "disk_free_floor")
+_NOT_NEGATIVE = ("long_poll", "disk_free_floor", "max_workers_per_workspace")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,6 @@ class Settings:
     ca_file: Path
     poll_interval: float
     long_poll: int
-    job_loop_interval: float
     stats_poll_interval: float
 
     github_proxy: str
@@ -53,6 +53,8 @@ class Settings:
 
     max_workers: int
     max_db_workers: int
+    max_workers_per_workspace: int
+    job_weights: Weights
     job_cpu_count: float
     job_memory_limit: int
     job_time_limit: int

@@ -42,22 +42,26 @@ class JobQueue:
             listed = requests.listed(connection, backend.id)
         return counter, [_listed(request) for request in listed]
 
-    def receive(self, backend: Backend, rows: Sequence[JobReport]) -> None:
-        """Store what a runner reports; rows of unknown or foreign requests are only logged."""
+    def receive(self, backend: Backend, rows: Sequence[JobReport], *, partial: bool) -> None:
+        """Store what a runner reports; rows of unknown or foreign requests are only logged.
+
+        The report is all that its requests have, or with `partial` the jobs that changed. The
+        work depends on the report alone, not on how many jobs its requests have.
+        """
+        rows = list({row.identifier: row for row in rows}.values())  # of two for one job the last
         identifiers = list({row.job_request_id for row in rows})
         with self._database.change(f"backend:{backend.slug}") as change:
             numbers = requests.numbers(change.connection, identifiers, backend.id)
-            stored = {
-                job.identifier: job
-                for job in requests.jobs_of(change.connection, list(numbers.values()))
-            }
+            names = [row.identifier for row in rows]
+            stored = {job.identifier: job for job in requests.jobs_named(change.connection, names)}
             moved = [
                 self._receive_row(change, row, numbers.get(row.job_request_id), stored)
                 for row in rows
             ]
             if any(moved):
                 change.touch(backend.id)
-        missing = set(stored) - {row.identifier for row in rows}
+            known = [] if partial else requests.names_of(change.connection, list(numbers.values()))
+        missing = set(known).difference(names)
         if missing:
             log.info("jobs missing from a report are kept", extra={"jobs": sorted(missing)})
 
@@ -71,11 +75,10 @@ class JobQueue:
         values = row.columns() | {"job_request_id": request_id}
         previous = stored.get(row.identifier)
         if previous is None:
-            taken = requests.job(change.connection, row.identifier)
-            if taken:
-                log.warning("job of another request", extra={"job": row.identifier})
-                return False
             add(change.connection, tables.jobs, **values)
+        elif previous.job_request_id != request_id:
+            log.warning("job of another request", extra={"job": row.identifier})
+            return False
         elif all(getattr(previous, name) == value for name, value in values.items()):
             return False
         else:

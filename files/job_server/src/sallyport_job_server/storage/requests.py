@@ -32,6 +32,9 @@ _REQUESTS = (
     .order_by(_requests.c.id.desc())
 )
 
+PORTION = 500
+"""Values of one statement; databases have a limit."""
+
 
 def by_identifier(connection: Connection, identifier: str) -> JobRequest | None:
     """Return a request by its identifier."""
@@ -82,9 +85,23 @@ def jobs_of(connection: Connection, request_ids: Sequence[int]) -> list[Job]:
     return fetch_all(connection, query, Job)
 
 
-def job(connection: Connection, identifier: str) -> Job | None:
-    """Return a job by its identifier."""
-    return fetch_one(connection, select(_jobs).where(_jobs.c.identifier == identifier), Job)
+def names_of(connection: Connection, request_ids: Sequence[int]) -> list[str]:
+    """Return the identifiers of the jobs of several requests."""
+    query = select(_jobs.c.identifier).where(_jobs.c.job_request_id.in_(request_ids))
+    return list(connection.execute(query).scalars())
+
+
+def jobs_named(connection: Connection, identifiers: Sequence[str]) -> list[Job]:
+    """Return those of some jobs that are stored, whatever requests they belong to."""
+    return [
+        job
+        for start in range(0, len(identifiers), PORTION)
+        for job in fetch_all(
+            connection,
+            select(_jobs).where(_jobs.c.identifier.in_(identifiers[start : start + PORTION])),
+            Job,
+        )
+    ]
 
 
 def latest_outcomes(

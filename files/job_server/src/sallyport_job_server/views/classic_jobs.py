@@ -94,8 +94,9 @@ def _reject(problem: Problem) -> ResponseReturnValue:
 @blueprint.post("/jobs/")
 @operation(schemas.Reported, by=RUNNER, body=list[schemas.JobReport], refuse=_reject)
 def jobs(backend: Backend, reports: list[schemas.JobReport]) -> object:
-    """Store what a runner reports about its jobs."""
-    services().job_queue.receive(backend, reports)
+    """Store what a runner reports: all jobs of its requests, or with `partial=1` some of them."""
+    partial = request.args.get("partial") == "1"
+    services().job_queue.receive(backend, reports, partial=partial)
     return schemas.Reported()
 
 

@@ -10,6 +10,7 @@ from sallyport_common.protocol import utc_now_text
 from sallyport_runner.flags import Flag
 from sallyport_runner.models import Job, Stop
 from sallyport_runner.services.requests.sync import SyncState
+from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.space import Space
 from sallyport_runner.storage import Store
 
@@ -29,10 +30,11 @@ class Control:
         store: Store,
         space: Space,
         sync: SyncState,
+        inbox: Inbox,
         wake: Callable[[], None],
     ) -> None:
         self._backend, self._store, self._space = backend, store, space
-        self._sync, self._wake = sync, wake
+        self._sync, self._inbox, self._wake = sync, inbox, wake
 
     def status(self) -> dict[str, Any]:
         """Return flags, jobs by code, short file systems, and when the job server last answered."""
@@ -82,6 +84,7 @@ class Control:
 
     def _flag(self, flag: Flag, on: bool) -> None:
         self._store.set_flag(flag, on, utc_now_text())
+        self._inbox.everything()
         self._wake()
 
     def kill(self, partial: str) -> Job:
@@ -91,5 +94,5 @@ class Control:
             number = "More than one active job has" if jobs else "No active job has"
             raise UnknownJobError(f"{number} '{partial}' in its id.")
         job = self._store.update(jobs[0].id, stop=Stop.ADMIN)
-        self._wake()
+        self._inbox.jobs([job.id])
         return job

@@ -44,6 +44,13 @@ class Executor(Protocol):
     def list(self, backend: str) -> list[ContainerStatus]:
         """Return every container with our labels for this backend, ended ones included."""
 
+    def ends(self, backend: str) -> Iterator[str]:
+        """Yield the name of each container of this backend that ends, as it does, without end.
+
+        The first item is empty: it says that the engine listens. Raises TransientError when it
+        goes away.
+        """
+
     def usage(self, name: str) -> Usage | None:
         """Return what a running container uses, None when it is gone."""
 

@@ -126,12 +126,21 @@ class Git:
     def _update(self, code: Code, copy: LocalCopy) -> None:
         if not copy.path.exists():
             self._git.run("init", "--quiet", "--bare", copy.path, lock=copy.lock)
-        head = self._branch_head(code)
-        if not self._succeeds(copy, "rev-parse", "--verify", "--quiet", _mark(code)):
-            self._write(copy, "fetch", *_FETCH, "--depth=1", self._url(code), code.sha)
+        if self._succeeds(copy, "rev-parse", "--verify", "--quiet", _mark(code)):
+            head = self._branch_head(code)
+        else:
+            head = self._fetch_head(code, copy)
+            if head != code.sha:
+                self._write(copy, "fetch", *_FETCH, "--depth=1", self._url(code), code.sha)
             self._write(copy, "update-ref", _mark(code), code.sha)
         if head != code.sha:
             self._check_ancestor(code, copy, head)
+
+    def _fetch_head(self, code: Code, copy: LocalCopy) -> str:
+        """Fetch the head of the branch, which nearly always is the commit, and return it."""
+        source = f"+refs/heads/{code.branch}:{HEAD}"
+        self._write(copy, "fetch", *_FETCH, "--depth=1", self._url(code), source)
+        return self._git.run("rev-parse", HEAD, repository=copy.path).decode().strip()
 
     def _url(self, code: Code) -> str:
         return f"{self._proxy}/{code.repository.path}"

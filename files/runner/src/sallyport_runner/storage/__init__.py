@@ -24,8 +24,8 @@ class Store(Protocol):
     def admit(self, identifier: str, jobs: Sequence[Job], actions: Sequence[str]) -> None:
         """Keep the jobs of a request in one step; nothing happens when it has been admitted."""
 
-    def cancel(self, identifier: str, actions: Sequence[str], now: str) -> bool:
-        """Note cancelled actions and mark their active jobs; return whether anything changed."""
+    def cancel(self, identifier: str, actions: Sequence[str], now: str) -> list[str]:
+        """Note cancelled actions and mark their active jobs; return the ids of those marked."""
 
     def job(self, identifier: str) -> Job | None:
         """Return a job."""
@@ -33,20 +33,32 @@ class Store(Protocol):
     def active_jobs(self) -> list[Job]:
         """Return the jobs that have not ended, oldest first."""
 
+    def active_revisions(self) -> dict[str, int]:
+        """Return the revision of each job that has not ended, by id."""
+
+    def jobs_by_id(self, identifiers: Sequence[str]) -> list[Job]:
+        """Return those of some jobs that exist."""
+
     def recent_jobs(self, limit: int) -> list[Job]:
         """Return the newest jobs, active ones first."""
 
-    def latest_jobs(self, workspace: str) -> dict[str, Job]:
-        """Return the latest job of each action of a workspace, cancelled ones left out."""
+    def latest_jobs(self, workspace: str, actions: Sequence[str] | None = None) -> dict[str, Job]:
+        """Return the latest job of each action, or of some; cancelled ones are left out."""
+
+    def last_served(self) -> list[str]:
+        """Return the workspaces of which a job was started, the one served last at the end."""
 
     def jobs_of(self, requests: Sequence[str]) -> list[Job]:
         """Return all jobs of some requests."""
 
-    def requests_to_post(self, heartbeat: bool) -> list[str]:
-        """Return requests with jobs that the server lacks, or, for a heartbeat, active jobs."""
+    def jobs_to_post(self, heartbeat: bool) -> list[Job]:
+        """Return the jobs of which the server lacks the newest, and all active ones if asked to."""
 
     def update(self, identifier: str, **changes: Unpack[JobChanges]) -> Job:
         """Change fields of a job, raise its revision and return it."""
+
+    def change(self, identifiers: Sequence[str], **changes: Unpack[JobChanges]) -> None:
+        """Change fields of jobs in one step, and raise their revisions."""
 
     def note(self, identifier: str, **changes: Unpack[JobChanges]) -> None:
         """Change fields of a job that need not be posted at once."""

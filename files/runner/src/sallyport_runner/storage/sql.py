@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Unpack
 
-from sqlalchemy import Row, and_, func, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 from sqlalchemy.engine import Engine
 
 from sallyport_common.database import create_engine, migrate, read, write
@@ -19,7 +19,16 @@ from sallyport_runner.storage.tables import flags, job_requests, jobs
 MIGRATIONS = Path(__file__).parent / "migrations"
 ALIVE = "alive"
 """A row of the flag table that is not a flag: when the run loop was last alive."""
-FINAL_CODES = [code for code in StatusCode if state_of(code).final]
+ACTIVE_CODES = [code for code in StatusCode if not state_of(code).final]
+"""The codes of jobs that have not ended; named one by one, so that the index on codes serves."""
+
+
+PORTION = 500
+"""Values of one statement: SQLite and the time for which it holds the lock both have limits."""
+
+
+def _portions(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[start : start + PORTION] for start in range(0, len(values), PORTION))
 
 
 def open_database(path: Path) -> Engine:
@@ -80,34 +89,37 @@ class SqlStore:
         with write(self._engine) as connection:
             if connection.execute(marked).rowcount:
                 last = connection.execute(select(func.max(jobs.c.created_order))).scalar() or 0
-                for number, job in enumerate(new, start=last + 1):
-                    connection.execute(insert(jobs).values(asdict(job) | {"created_order": number}))
+                rows = [
+                    asdict(job) | {"created_order": number}
+                    for number, job in enumerate(new, start=last + 1)
+                ]
+                if rows:
+                    connection.execute(insert(jobs), rows)
 
-    def cancel(self, identifier: str, actions: Sequence[str], now: str) -> bool:
+    def cancel(self, identifier: str, actions: Sequence[str], now: str) -> list[str]:
         """See Store."""
         known = select(job_requests.c.cancelled_actions).where(
             job_requests.c.identifier == identifier
         )
-        marked = (
-            update(jobs)
-            .where(
-                jobs.c.request_id == identifier,
-                jobs.c.action.in_(actions),
-                jobs.c.code.not_in(FINAL_CODES),
-                jobs.c.cancelled_at.is_(None),
-            )
-            .values(cancelled_at=now, revision=jobs.c.revision + 1)
+        wanted = and_(
+            jobs.c.request_id == identifier,
+            jobs.c.action.in_(actions),
+            jobs.c.code.in_(ACTIVE_CODES),
+            jobs.c.cancelled_at.is_(None),
         )
         with write(self._engine) as connection:
             before = connection.execute(known).scalar_one()
-            after = [*before, *(action for action in actions if action not in before)]
+            seen = set(before)
+            after = [*before, *(action for action in actions if action not in seen)]
             if after != before:
                 connection.execute(
                     update(job_requests)
                     .where(job_requests.c.identifier == identifier)
                     .values(cancelled_actions=after)
                 )
-            return connection.execute(marked).rowcount > 0
+            marked = update(jobs).where(wanted).returning(jobs.c.id)
+            changes = {"cancelled_at": now, "revision": jobs.c.revision + 1}
+            return [row.id for row in connection.execute(marked.values(changes))]
 
     def job(self, identifier: str) -> Job | None:
         """See Store."""
@@ -122,40 +134,61 @@ class SqlStore:
     def active_jobs(self) -> list[Job]:
         """See Store."""
         return self._jobs(
-            select(jobs).where(jobs.c.code.not_in(FINAL_CODES)).order_by(jobs.c.created_order)
+            select(jobs).where(jobs.c.code.in_(ACTIVE_CODES)).order_by(jobs.c.created_order)
         )
+
+    def active_revisions(self) -> dict[str, int]:
+        """See Store."""
+        query = select(jobs.c.id, jobs.c.revision).where(jobs.c.code.in_(ACTIVE_CODES))
+        with read(self._engine) as connection:
+            return {row.id: row.revision for row in connection.execute(query)}
+
+    def jobs_by_id(self, identifiers: Sequence[str]) -> list[Job]:
+        """See Store."""
+        return [
+            job
+            for some in _portions(identifiers)
+            for job in self._jobs(select(jobs).where(jobs.c.id.in_(some)))
+        ]
 
     def recent_jobs(self, limit: int) -> list[Job]:
         """See Store."""
-        ended = jobs.c.code.in_(FINAL_CODES)
+        ended = jobs.c.code.not_in(ACTIVE_CODES)
         return self._jobs(select(jobs).order_by(ended, jobs.c.created_order.desc()).limit(limit))
 
-    def latest_jobs(self, workspace: str) -> dict[str, Job]:
+    def latest_jobs(self, workspace: str, actions: Sequence[str] | None = None) -> dict[str, Job]:
         """See Store."""
-        query = (
-            select(jobs)
-            .where(
-                jobs.c.workspace == workspace,
-                jobs.c.cancelled_at.is_(None),
-                jobs.c.reason.not_in([Reason.NOTHING_TO_DO, Reason.NO_RECORD]),
-            )
-            .order_by(jobs.c.created_order)
-        )
+        counted = [
+            jobs.c.workspace == workspace,
+            jobs.c.cancelled_at.is_(None),
+            jobs.c.reason.not_in([Reason.NOTHING_TO_DO, Reason.NO_RECORD]),
+        ]
+        if actions is not None:
+            counted.append(jobs.c.action.in_(actions))
+        newest = select(func.max(jobs.c.created_order)).where(*counted).group_by(jobs.c.action)
+        query = select(jobs).where(jobs.c.created_order.in_(newest))
         return {job.action: job for job in self._jobs(query)}
+
+    def last_served(self) -> list[str]:
+        """See Store."""
+        started = func.max(jobs.c.started_at)
+        query = select(jobs.c.workspace).group_by(jobs.c.workspace)
+        query = query.having(started.is_not(None)).order_by(started)
+        with read(self._engine) as connection:
+            return list(connection.execute(query).scalars())
 
     def jobs_of(self, requests: Sequence[str]) -> list[Job]:
         """See Store."""
         query = select(jobs).where(jobs.c.request_id.in_(requests))
         return self._jobs(query.order_by(jobs.c.created_order))
 
-    def requests_to_post(self, heartbeat: bool) -> list[str]:
+    def jobs_to_post(self, heartbeat: bool) -> list[Job]:
         """See Store."""
-        wanted = jobs.c.revision > jobs.c.posted
+        found = self._jobs(select(jobs).where(jobs.c.revision > jobs.c.posted))
         if heartbeat:
-            wanted = or_(wanted, jobs.c.code.not_in(FINAL_CODES))
-        query = select(jobs.c.request_id).where(wanted).distinct()
-        with read(self._engine) as connection:
-            return [row.request_id for row in connection.execute(query)]
+            known = {job.id for job in found}
+            found += [job for job in self.active_jobs() if job.id not in known]
+        return sorted(found, key=lambda job: job.created_order)
 
     def update(self, identifier: str, **changes: Unpack[JobChanges]) -> Job:
         """See Store."""
@@ -164,6 +197,13 @@ class SqlStore:
             connection.execute(update(jobs).where(jobs.c.id == identifier).values(changed))
             return _job(connection.execute(select(jobs).where(jobs.c.id == identifier)).one())
 
+    def change(self, identifiers: Sequence[str], **changes: Unpack[JobChanges]) -> None:
+        """See Store."""
+        changed = {"revision": jobs.c.revision + 1, **changes}
+        with write(self._engine) as connection:
+            for some in _portions(identifiers):
+                connection.execute(update(jobs).where(jobs.c.id.in_(some)).values(changed))
+
     def note(self, identifier: str, **changes: Unpack[JobChanges]) -> None:
         """See Store."""
         with write(self._engine) as connection:
@@ -171,10 +211,11 @@ class SqlStore:
 
     def acknowledge(self, revisions: dict[str, int]) -> None:
         """See Store."""
+        newer = and_(jobs.c.id == bindparam("job"), jobs.c.posted < bindparam("seen"))
+        marked = update(jobs).where(newer).values(posted=bindparam("seen"))
+        rows = [{"job": identifier, "seen": seen} for identifier, seen in revisions.items()]
         with write(self._engine) as connection:
-            for identifier, revision in revisions.items():
-                newer = and_(jobs.c.id == identifier, jobs.c.posted < revision)
-                connection.execute(update(jobs).where(newer).values(posted=revision))
+            connection.execute(marked, rows)
 
     def flags(self) -> Flags:
         """See Store."""

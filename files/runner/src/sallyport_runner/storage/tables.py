@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Float, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 METADATA = MetaData()
 
@@ -34,7 +46,7 @@ jobs = Table(
     METADATA,
     Column("id", String(64), primary_key=True),
     Column("request_id", String(64), nullable=False, index=True),
-    Column("workspace", String(200), nullable=False, index=True),
+    Column("workspace", String(200), nullable=False),
     Column("action", String(200), nullable=False),
     Column("run_command", Text, nullable=False),
     Column("words", JSON, nullable=False),
@@ -64,6 +76,10 @@ jobs = Table(
     Column("metrics", JSON, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("posted", Integer, nullable=False),
+    # The latest job of each action is found without a look at the history of the workspace.
+    Index("ix_jobs_latest", "workspace", "action", "created_order"),
+    # What the job server lacks is found without a look at what it has.
+    Index("ix_jobs_unposted", "created_order", sqlite_where=text("revision > posted")),
 )
 
 flags = Table(

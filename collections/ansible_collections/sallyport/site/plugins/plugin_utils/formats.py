@@ -187,6 +187,15 @@ def is_toml(text: str) -> bool:
         return False
 
 
+def is_expression(text: str) -> bool:
+    """Return whether a string is a regular expression."""
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return bool(text)
+
+
 FORMATS = {
     # Numbers
     "port": number("a port from 1 to 65535", 1, 65535),
@@ -319,6 +328,8 @@ FORMATS = {
     ),
     "setting_value": Format("text of one line", is_setting, "scalar"),
     "suite": pattern("a suite or component of a package archive", r"[A-Za-z0-9][\w./-]*"),
+    "expression": Format("a regular expression", is_expression),
+    "workspace": pattern("letters, digits, _ and -", r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}"),
     "version": pattern("a version such as 0.1.0", r"\d+(?:\.\d+)+[\w.+-]*"),
     "mode": pattern("an octal mode such as 0640, quoted", r"[0-7]{3,4}"),
     "path": pattern("an absolute path", r"/[^\0\n]*"),

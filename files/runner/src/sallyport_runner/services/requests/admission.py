@@ -9,6 +9,7 @@ from sallyport_common.errors import SallyportError
 from sallyport_common.protocol import ERROR_ACTION, JobRow, State, StatusCode, utc_now_text
 from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Job, JobRequest, Reason
+from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.git import Git, code_of
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.settings import Settings
@@ -33,9 +34,16 @@ class StaleCodelistsError(RequestError):
 class Admission:
     """Makes the jobs of requests."""
 
-    def __init__(self, settings: Settings, store: Store, source: Git, recovery: Recovery) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        source: Git,
+        checkouts: Checkouts,
+        recovery: Recovery,
+    ) -> None:
         self._settings, self._store, self._source = settings, store, source
-        self._recovery = recovery
+        self._checkouts, self._recovery = checkouts, recovery
 
     def admit(self, request: JobRequest) -> bool:
         """Make the jobs of a request, or the one job that says why there are none; answer True."""
@@ -57,7 +65,7 @@ class Admission:
     def _project(self, request: JobRequest) -> Project:
         self._check(request)
         code = code_of(request, self._settings.allowed_github_orgs)
-        repository = self._source.fetch(code)
+        repository = self._checkouts.check(code)
         return parse_project(self._source.read(repository, request.sha, "project.yaml"))
 
     def _check(self, request: JobRequest) -> None:

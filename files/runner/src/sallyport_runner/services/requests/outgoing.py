@@ -20,9 +20,10 @@ METRICS = (
     "mem_mb_sample", "mem_mb_cumsum", "mem_mb_mean", "mem_mb_peak",
 )  # fmt: skip
 MAX_MESSAGE = 4000
+IN_LINE = frozenset({StatusCode.WAITING_ON_WORKERS, StatusCode.WAITING_ON_DB_WORKERS})
 
 
-def _message(job: Job) -> str:
+def _message(job: Job, ahead: int | None) -> str:
     if job.problem and (job.action == ERROR_ACTION or job.reason is Reason.NO_CODE):
         return job.problem[:MAX_MESSAGE]
     if job.server_message and not job.active:
@@ -33,11 +34,17 @@ def _message(job: Job) -> str:
         text += f": {', '.join(spelled_out)}"
     if job.reason is Reason.NO_IMAGE and job.words:
         text += f": {job.words[0]}"
+    if ahead is not None and job.code in IN_LINE:
+        text += f"; {_number(ahead)} ahead of it"
     return text[:MAX_MESSAGE]
 
 
-def job_row(job: Job) -> dict[str, Any]:
-    """Return a job as it is posted to the job server."""
+def _number(ahead: int) -> str:
+    return "no job is" if not ahead else "1 job is" if ahead == 1 else f"{ahead:,} jobs are"
+
+
+def job_row(job: Job, ahead: int | None = None) -> dict[str, Any]:
+    """Return a job as it is posted to the job server; `ahead` counts those that start before it."""
     figures = {name: float(job.metrics[name]) for name in METRICS if name in job.metrics}
     return JobRow(
         identifier=job.id,
@@ -46,7 +53,7 @@ def job_row(job: Job) -> dict[str, Any]:
         run_command=job.run_command,
         status=job.state.value,
         status_code=job.code.value,
-        status_message=_message(job),
+        status_message=_message(job, ahead),
         created_at=job.created_at,
         updated_at=job.updated_at,
         started_at=job.started_at,

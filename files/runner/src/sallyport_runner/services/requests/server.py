@@ -61,9 +61,11 @@ class JobServer:
             raise ServerError("the request list is malformed")
         return Listing(rows, answer.headers.get("ETag"))
 
-    def post(self, rows: list[dict[str, Any]], flags: Flags) -> None:
-        """Post the full set of jobs of some requests."""
-        self._json(self._send("POST", "jobs", json=rows, headers=_flags_header(flags)))
+    def post(self, rows: list[dict[str, Any]], flags: Flags, *, partial: bool) -> None:
+        """Post the full set of jobs of some requests, or with `partial` some jobs of theirs."""
+        parameters = {"partial": "1"} if partial else {}
+        headers = _flags_header(flags)
+        self._json(self._send("POST", "jobs", json=rows, headers=headers, params=parameters))
 
     def jobs(self, requests: Sequence[str]) -> list[dict[str, Any]]:
         """Return the job rows that the server has of some requests; none from an older server."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from sallyport_common.protocol import HEARTBEAT, utc_now_text
 from sallyport_runner.flags import Flags
-from sallyport_runner.models import JobRequest
+from sallyport_runner.models import Job, JobRequest
 from sallyport_runner.services import metrics
 from sallyport_runner.services.requests import outgoing
 from sallyport_runner.services.requests.reader import RefusedRequestError, RequestReader
@@ -19,6 +19,8 @@ from sallyport_runner.services.requests.server import Listing
 from sallyport_runner.storage import Store
 
 log = logging.getLogger(__name__)
+PORTION = 500
+"""Jobs of one report: the server keeps them in one transaction, and others wait for it."""
 
 
 class Server(Protocol):
@@ -30,8 +32,18 @@ class Server(Protocol):
     def jobs(self, requests: Sequence[str]) -> list[dict[str, Any]]:
         """Return the job rows that the server has of some requests."""
 
-    def post(self, rows: list[dict[str, Any]], flags: Flags) -> None:
-        """Post jobs."""
+    def post(self, rows: list[dict[str, Any]], flags: Flags, *, partial: bool) -> None:
+        """Post jobs: all of each request, or with `partial` only those that changed."""
+
+
+class News(Protocol):
+    """Where the run loop is told what came."""
+
+    def requests(self) -> None:
+        """Say that there are requests to admit."""
+
+    def jobs(self, identifiers: Iterable[str]) -> None:
+        """Say that rows of jobs changed."""
 
 
 class SyncState:
@@ -56,17 +68,19 @@ class Listener:
         store: Store,
         reader: RequestReader,
         state: SyncState,
-        wake: Callable[[], None],
+        news: News,
     ) -> None:
         self._server, self._store, self._reader = server, store, reader
-        self._state, self._wake = state, wake
+        self._state, self._news = state, news
         self._etag: str | None = None
+        self._seen: dict[str, dict[str, Any]] = {}
 
     def step(self) -> bool:
         """Ask once; return whether the server holds questions, so that the next may follow now."""
         try:
             listing = self._server.requests(self._etag, self._store.flags())
-            self._take(listing.rows or [])
+            if listing.rows is not None:
+                self._take(listing.rows)
         except Exception:
             self._etag = None
             metrics.SYNC_FAILURES.labels("listen").inc()
@@ -74,18 +88,18 @@ class Listener:
         self._etag = listing.etag
         self._state.contact()
         self._state.long_poll = listing.etag is not None
-        if listing.rows:
-            self._wake()
         return self._state.long_poll
 
     def _take(self, rows: Sequence[dict[str, Any]]) -> None:
         """Keep new requests, oldest first, with the jobs of theirs that the server has.
 
         It has some where this runner's database was lost. Without its answer nothing new is kept,
-        and so nothing is started that has ended already.
+        and so nothing is started that has ended already. Rows that are as they were are left out:
+        a signature is verified once.
         """
+        changed = [row for row in rows if self._seen.get(str(row.get("identifier"))) != row]
         new: dict[str, tuple[JobRequest, dict[str, Any]]] = {}
-        for row in reversed(rows):
+        for row in reversed(changed):
             request = self._new(row, new)
             if request is None:
                 self._cancel(row)
@@ -96,6 +110,9 @@ class Listener:
             reported = [job for job in jobs if job["job_request_id"] == identifier]
             self._store.add_request(replace(request, reported=reported))
             self._cancel(row)
+        if new:
+            self._news.requests()
+        self._seen = {str(row.get("identifier")): row for row in rows}
 
     def _new(
         self, row: dict[str, Any], others: Mapping[str, tuple[JobRequest, dict[str, Any]]]
@@ -121,21 +138,29 @@ class Listener:
         if known is None or not isinstance(actions, list):
             return
         names = [action for action in actions if isinstance(action, str)]
-        if names and self._store.cancel(identifier, names, utc_now_text()):
-            log.info("actions cancelled", extra={"request": identifier, "actions": names})
+        marked = self._store.cancel(identifier, names, utc_now_text()) if names else []
+        if marked:
+            log.info("jobs cancelled", extra={"request": identifier, "jobs": len(marked)})
+            self._news.jobs(marked)
 
 
 class Reporter:
-    """Posts jobs when they change, and all active ones every minute."""
+    """Posts jobs when they change, and all active ones every minute.
+
+    A server of ours takes the jobs that changed alone. An older one takes a report for all that a
+    request has, so all of it is posted.
+    """
 
     def __init__(
         self,
         server: Server,
         store: Store,
         state: SyncState,
+        positions: Callable[[], Mapping[str, int]] = dict,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._server, self._store, self._state, self._clock = server, store, state, clock
+        self._positions = positions
         self._changed = threading.Event()
         self._next_heartbeat = clock()
 
@@ -143,28 +168,38 @@ class Reporter:
         """Say that a job changed."""
         self._changed.set()
 
-    def wait(self, seconds: float) -> None:
-        """Sleep until a job changes, but no longer than `seconds`."""
-        self._changed.wait(seconds)
+    def wait(self) -> None:
+        """Sleep until a job changes or the next heartbeat is due."""
+        self._changed.wait(max(self._next_heartbeat - self._clock(), 0.0))
         self._changed.clear()
 
     def step(self) -> None:
         """Post what the server lacks."""
         heartbeat = self._clock() >= self._next_heartbeat
-        wanted = self._store.requests_to_post(heartbeat)
-        if wanted:
-            try:
-                self._post(wanted)
-            except Exception:
-                metrics.SYNC_FAILURES.labels("report").inc()
-                raise
+        jobs = self._store.jobs_to_post(heartbeat)
+        try:
+            for some in self._portions(jobs):
+                self._post(some)
+        except Exception:
+            metrics.SYNC_FAILURES.labels("report").inc()
+            self._changed.set()
+            raise
         if heartbeat:
             self._next_heartbeat = self._clock() + HEARTBEAT
 
-    def _post(self, wanted: Sequence[str]) -> None:
-        jobs = self._store.jobs_of(wanted)
-        now = utc_now_text()
-        rows = [outgoing.job_row(job) | ({"updated_at": now} if job.active else {}) for job in jobs]
-        self._server.post(rows, self._store.flags())
+    def _portions(self, jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+        if self._state.long_poll:
+            yield from (jobs[start : start + PORTION] for start in range(0, len(jobs), PORTION))
+        elif jobs:
+            yield self._store.jobs_of(list({job.request_id: None for job in jobs}))
+
+    def _post(self, jobs: Sequence[Job]) -> None:
+        now, positions = utc_now_text(), self._positions()
+        rows = [
+            outgoing.job_row(job, positions.get(job.id))
+            | ({"updated_at": now} if job.active else {})
+            for job in jobs
+        ]
+        self._server.post(rows, self._store.flags(), partial=self._state.long_poll)
         self._state.contact()
         self._store.acknowledge({job.id: job.revision for job in jobs})

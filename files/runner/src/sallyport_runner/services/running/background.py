@@ -1,17 +1,17 @@
-"""Slow steps beside the run loop: each runs in a thread, and its result is asked for until done."""
+"""Slow steps beside the run loop: each runs in a thread, and the loop is woken by its end."""
 
 from __future__ import annotations
 
 import enum
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
-SHORT = 0.2
-"""Seconds that the loop waits for a new step: most are done by then."""
 
 
 class Step(enum.Enum):
@@ -23,17 +23,27 @@ class Step(enum.Enum):
 
     ADMIT = enum.auto()
     PREPARE = enum.auto()
+    ADOPT = enum.auto()
+    START = enum.auto()
+    WATCH = enum.auto()
+    STOP = enum.auto()
+    LOOK = enum.auto()
     PLAN = enum.auto()
     FINALISE = enum.auto()
-    SIZE = enum.auto()
+    CLEAN = enum.auto()
 
 
 THREADS = {
     Step.ADMIT: (16, 4),
     Step.PREPARE: (16, 4),
+    Step.ADOPT: (4, 2),
+    Step.START: (8, 4),
+    Step.WATCH: (4, 2),
+    Step.STOP: (8, 4),
+    Step.LOOK: (8, 4),
     Step.PLAN: (4, 2),
     Step.FINALISE: (4, 2),
-    Step.SIZE: (2, 1),
+    Step.CLEAN: (4, 2),
 }
 """Threads of each kind of step, and how many of them the steps of one request may occupy."""
 
@@ -50,37 +60,75 @@ class Background(Protocol):
     def busy(self, owner: str) -> bool:
         """Return whether a step of this owner has not handed over its result."""
 
+    def forget(self, owner: str) -> None:
+        """Give up the results of an owner's steps; what runs goes on to its end."""
+
+    def send(self, request: str, step: Step, work: Callable[[], object]) -> None:
+        """Start `work` whose result nobody waits for; a fault is logged."""
+
 
 class Threads:
     """Implements Background with some threads for each kind of step.
 
-    They end with the process, wherever they are: every step may be repeated.
+    `done` is called with request and owner of each step that ended, from the step's thread. The
+    threads end with the process, wherever they are: every step may be repeated.
     """
 
-    def __init__(self, threads: Mapping[Step, tuple[int, int]] = THREADS) -> None:
+    def __init__(
+        self,
+        done: Callable[[str, str], None],
+        threads: Mapping[Step, tuple[int, int]] = THREADS,
+    ) -> None:
+        self._done = done
         self._pools = {step: _Pool(number, share) for step, (number, share) in threads.items()}
-        self._running: dict[tuple[str, Step], Future[Any]] = {}
+        self._running: dict[str, dict[Step, Future[Any]]] = {}
         self._lock = threading.Lock()
 
     def take(self, request: str, owner: str, step: Step, work: Callable[[], T]) -> T | None:
         """See Background."""
         with self._lock:
-            future = self._running.get((owner, step))
-            if future is None:
-                future = self._running[owner, step] = Future()
-                self._pools[step].add(request, future, work)
-                if future.running():
-                    wait([future], timeout=SHORT)
-            if not future.done():
-                return None
-            del self._running[owner, step]
+            steps = self._running.setdefault(owner, {})
+            future = steps.get(step)
+            if future is not None and future.done():
+                del steps[step]
+                if not steps:
+                    del self._running[owner]
+        if future is None:
+            self._start(request, owner, step, work)
+            return None
+        if not future.done():
+            return None
         result: T = future.result()
         return result
+
+    def _start(self, request: str, owner: str, step: Step, work: Callable[[], Any]) -> None:
+        future: Future[Any] = Future()
+        with self._lock:
+            self._running.setdefault(owner, {})[step] = future
+        future.add_done_callback(lambda _future: self._done(request, owner))
+        self._pools[step].add(request, future, work)
 
     def busy(self, owner: str) -> bool:
         """See Background."""
         with self._lock:
-            return any(key[0] == owner for key in self._running)
+            return owner in self._running
+
+    def forget(self, owner: str) -> None:
+        """See Background."""
+        with self._lock:
+            self._running.pop(owner, None)
+
+    def send(self, request: str, step: Step, work: Callable[[], object]) -> None:
+        """See Background."""
+        future: Future[Any] = Future()
+        future.add_done_callback(_log_fault)
+        self._pools[step].add(request, future, work)
+
+
+def _log_fault(future: Future[Any]) -> None:
+    error = future.exception()
+    if error is not None:
+        log.warning("a step beside the jobs failed", exc_info=error)
 
 
 class _Pool:
@@ -117,9 +165,15 @@ class _Pool:
 
     def _run(self, request: str, future: Future[Any], work: Callable[[], Any]) -> None:
         try:
-            future.set_result(work())
+            result = work()
         except BaseException as error:  # handed to whoever asks for the result
+            self._release(request)
             future.set_exception(error)
+        else:
+            self._release(request)
+            future.set_result(result)
+
+    def _release(self, request: str) -> None:
         with self._lock:
             self._free += 1
             self._occupied -= Counter([request])

@@ -22,6 +22,8 @@ from sallyport_runner.profile import JOB_USER, LOG_FILE_SIZE, LOG_FILES, SANDBOX
 from sallyport_runner.services.executor import ImageError, TransientError
 
 CALL_TIMEOUT = 15
+SILENCE = 3600
+"""Seconds without an event after which the stream of events is opened again."""
 _NO_IMAGE = ("manifest unknown", "not found", "denied", "unauthorized")
 
 
@@ -125,18 +127,27 @@ class DockerExecutor:
             return any(found.name == name for found in self._client.networks.list(names=[name]))
 
     def start(self, spec: ContainerSpec) -> None:
-        """See Executor."""
-        found = self._container(spec.name)
-        if found is not None:
-            # One that was made and never started ran nothing: it is created again.
-            if found.status != "created" and _same_run(found.labels, spec.labels):
-                return
-            self.remove(spec.name)
+        """See Executor: two calls, unless there is a container of that name already."""
         with _faults():
             try:
-                self._client.containers.create(**_creation(spec)).start()
+                self._start(spec)
             except NotFound as error:
                 raise ImageError(f"the engine lacks the image {spec.image}") from error
+
+    def _start(self, spec: ContainerSpec) -> None:
+        api = self._client.api
+        try:
+            made = api.create_container(**_arguments(api, _creation(spec)))
+        except APIError as error:
+            if error.status_code != HTTPStatus.CONFLICT:
+                raise
+            found = self._container(spec.name)
+            # One that was made and never started ran nothing: it is created again.
+            if found and found.status != "created" and _same_run(found.labels, spec.labels):
+                return
+            self.remove(spec.name)
+            made = api.create_container(**_arguments(api, _creation(spec)))
+        api.start(made["Id"])
 
     def status(self, name: str) -> ContainerStatus | None:
         """See Executor."""
@@ -151,6 +162,21 @@ class DockerExecutor:
                 all=True, filters={"label": label}, ignore_removed=True
             )
         return [_status(container) for container in found]
+
+    def ends(self, backend: str) -> Iterator[str]:
+        """See Executor."""
+        wanted = {
+            "type": "container",
+            "event": "die",
+            "label": f"org.sallyport.backend={backend}",
+        }
+        patient = docker.APIClient(base_url=self._url, version="auto", timeout=SILENCE)
+        with _faults(), contextlib.closing(patient):
+            events = patient.events(decode=True, filters=wanted)
+            yield ""
+            for event in events:
+                yield str(event["Actor"]["Attributes"]["name"])
+        raise TransientError("the container engine ended its stream of events")
 
     def usage(self, name: str) -> Usage | None:
         """See Executor."""
@@ -288,12 +314,24 @@ def _creation(spec: ContainerSpec) -> dict[str, Any]:
     }
 
 
+_OF_THE_PROGRAM = frozenset({
+    "image", "command", "name", "environment", "labels", "user", "working_dir",
+})  # fmt: skip
+
+
+def _arguments(api: docker.APIClient, made: dict[str, Any]) -> dict[str, Any]:
+    """Return what `_creation` says as the engine's interface has it: program and host apart."""
+    program = {name: made[name] for name in made.keys() & _OF_THE_PROGRAM}
+    host = {name: made[name] for name in made.keys() - _OF_THE_PROGRAM}
+    return program | {"host_config": api.create_host_config(**host)}
+
+
 def _network(spec: ContainerSpec) -> dict[str, Any]:
     """Return no network at all, or one with a dead resolver and the named hosts."""
     if spec.network is None:
         return {"network_mode": "none"}
     return {
-        "network": spec.network,
+        "network_mode": spec.network,
         "dns": [spec.dns],
         "dns_opt": SANDBOX["dns_opt"],
         "extra_hosts": spec.hosts,

@@ -33,7 +33,7 @@ class Guard:
 
     def __init__(self, parts: Parts, transitions: Transitions, retries: Retries) -> None:
         self._store, self._changed = parts.store, parts.changed
-        self._background = parts.background
+        self._background, self._roster = parts.background, parts.roster
         self._transitions, self._retries = transitions, retries
 
     def job(self, job: Job, work: Callable[[], None]) -> None:
@@ -90,12 +90,14 @@ class Guard:
                 self._fail(job, Reason.GAVE_UP)
             return
         log.warning("step is retried: %s", error, extra={"job": job.id})
-        current = self._store.job(job.id)
+        current = self._roster.get(job.id)
         if current is not None and current.code is StatusCode.PREPARING:
             self._transitions.set(current, current.code, Reason.RETRY)
 
     def _fail(self, job: Job, reason: Reason, problem: str = "") -> None:
-        self._transitions.end(job.id, StatusCode.INTERNAL_ERROR, reason, problem=problem)
+        current = self._roster.get(job.id)
+        if current is not None:
+            self._transitions.end(current, StatusCode.INTERNAL_ERROR, reason, problem=problem)
 
     def _refuse(self, request: JobRequest, error: Exception) -> None:
         """End a request with one job that says why; only fixed sentences may leave."""

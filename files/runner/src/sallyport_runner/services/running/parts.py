@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.git import Git
 from sallyport_runner.services.outputs.archive import Archive
@@ -15,11 +16,14 @@ from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.services.requests.admission import Admission
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.services.running.background import Background
+from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.queue import Queue
+from sallyport_runner.services.running.roster import Roster
 from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.services.running.space import Space
 from sallyport_runner.services.running.stages import Stages
 from sallyport_runner.services.running.supervision import Supervision
+from sallyport_runner.services.running.timers import Timers
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 
@@ -28,7 +32,8 @@ from sallyport_runner.storage import Store
 class Outside:
     """What the run loop gets from outside; a test replaces the engine, the threads and the clock.
 
-    `changed` is called whenever a job changes; `clock` returns seconds since 1970.
+    `changed` is called whenever a job changes; `clock` returns seconds since 1970, `ticks`
+    seconds that no change of the clock disturbs; `inbox` has what other threads tell the loop.
     """
 
     settings: Settings
@@ -37,7 +42,9 @@ class Outside:
     volumes: Volumes
     background: Background
     changed: Callable[[], None]
+    inbox: Inbox
     clock: Callable[[], float] = time.time
+    ticks: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,8 @@ class Parts(Outside):
 
     sandbox: Sandbox
     space: Space
+    roster: Roster
+    timers: Timers
     queue: Queue
     admission: Admission
     stages: Stages
@@ -59,18 +68,27 @@ def build(outside: Outside) -> Parts:
     settings, store, executor = outside.settings, outside.store, outside.executor
     volumes, sandbox = outside.volumes, Sandbox(settings)
     source = Git(settings.workdir / "repos", settings.github_proxy, settings.ca_file)
-    admission = Admission(settings, store, source, Recovery(Archive(settings), executor, volumes))
-    privacy_trees, space = PrivacyTrees(settings), Space(settings, executor)
+    checkouts = Checkouts(settings.workdir / "code", source)
+    recovery = Recovery(Archive(settings), executor, volumes)
+    privacy_trees, roster = PrivacyTrees(settings), Roster(store)
     return Parts(
         **vars(outside),
         sandbox=sandbox,
-        space=space,
-        queue=Queue(settings, store, sandbox, space),
-        admission=admission,
-        stages=Stages(settings, store, executor, source, volumes),
+        space=Space(settings, executor),
+        roster=roster,
+        timers=Timers(outside.ticks),
+        queue=Queue(settings, sandbox, store.last_served()),
+        admission=Admission(settings, store, source, checkouts, recovery),
+        stages=Stages(settings, store, executor, checkouts, volumes),
         privacy_trees=privacy_trees,
         finaliser=Finaliser(settings, executor, volumes, privacy_trees),
         supervision=Supervision(
-            settings, store, executor, volumes, outside.background, outside.clock
+            settings,
+            roster,
+            executor,
+            volumes,
+            outside.background,
+            outside.clock,
+            outside.ticks,
         ),
     )

@@ -1,15 +1,18 @@
-"""The run loop: each pass moves every active job as far as it can go without waiting.
+"""What happens in each state of a job: every step is idempotent, and waits for nothing.
 
-A job's state is in the store and in the engine, never in this process alone. Every step is
-idempotent: after a restart it is simply taken again.
+A job's state is in the store and in the engine, never in this process alone: after a restart the
+step of its state is simply taken again. Whatever asks the engine, the disk or the network runs in
+the background, and the loop comes here again when it has ended.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TypeVar
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from sallyport_common.protocol import StatusCode, parse_utc, utc_now_text
 from sallyport_runner.models import (
@@ -23,59 +26,143 @@ from sallyport_runner.models import (
     container_name,
 )
 from sallyport_runner.services import metrics
+from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.running.background import Step
-from sallyport_runner.services.running.guard import Guard
 from sallyport_runner.services.running.parts import Parts
-from sallyport_runner.services.running.retries import Retries
 from sallyport_runner.services.running.transitions import Transitions
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
-ALIVE_EVERY = 10.0
 AWAY_MARGIN = 60.0
+SHOWN_AFTER = 1.0
+"""Seconds of collecting outputs after which a job is shown to do so."""
+KILL_AGAIN = 5.0
+"""Seconds after which a container that was killed and still runs is killed once more."""
+LOOK_AGAIN = 0.5
+"""Seconds after which a container is looked at again that runs although its end was told."""
 INTERRUPTIBLE = frozenset({StatusCode.PREPARED, StatusCode.EXECUTING})
 
 
-class Runs:
-    """Moves jobs from pending to an end: what happens in each state."""
+class _Seen(NamedTuple):
+    """What the engine said about a container; None when there is none."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        retries = Retries(parts.clock)
-        self._transitions = Transitions(parts, retries)
-        self._guard = Guard(parts, self._transitions, retries)
+    status: ContainerStatus | None
+
+
+class _Prepared(NamedTuple):
+    """What preparing a job found out."""
+
+    image: str
+    phase: Phase
+
+
+@dataclass
+class _Attempt:
+    """What this process knows of one attempt of a job; a restart finds all of it out again.
+
+    `alive` says that the container of the present phase was seen running, `dead` that the engine
+    told of its end, `end` holds what the engine said about it afterwards.
+    """
+
+    prepared: _Prepared | None = None
+    unprepared: bool = False
+    picked: float | None = None
+    starting: bool = False
+    alive: bool = False
+    dead: bool = False
+    end: _Seen | None = None
+
+
+class Runs:
+    """Moves jobs from the moment they are picked to their end."""
+
+    def __init__(self, parts: Parts, transitions: Transitions) -> None:
+        self._parts, self._transitions = parts, transitions
         self._away = self._time_away()
         parts.privacy_trees.remove_partial()
-        self._next_alive = 0.0
+        self._attempts: defaultdict[str, _Attempt] = defaultdict(_Attempt)
         self._steps = {
             StatusCode.PREPARING: self._preparing,
             StatusCode.PREPARED: self._prepared,
             StatusCode.EXECUTING: self._executing,
             StatusCode.EXECUTED: self._executed,
-            StatusCode.FINALIZING: self._finalizing,
+            StatusCode.FINALIZING: self._executed,
         }
 
-    def step(self) -> None:
-        """Make one pass over new requests and active jobs."""
-        self._note_alive()
-        self._admit_requests()
-        for job in self._parts.store.active_jobs():
-            if job.code in self._steps:
-                self._guard.job(job, functools.partial(self._running, job))
-        seen: set[str] = set()
-        while (pending := self._parts.queue.next(seen)) is not None:
-            seen.add(pending.id)
-            self._guard.job(pending, functools.partial(self._pending, pending))
-        self._count()
+    def running(self, job: Job) -> None:
+        """Take the step of a running job's state."""
+        closed = self._parts.sandbox.uses_database(job) and self._parts.store.flags().maintenance
+        if closed and self._may_interrupt(job):
+            self._transitions.back_to_pending(job, StatusCode.WAITING_DB_MAINTENANCE)
+        else:
+            self._steps[job.code](job)
 
-    def _admit_requests(self) -> None:
-        """Admit one request at a time for each workspace: the next has to see the jobs of this."""
-        waiting: set[str] = set()
-        for request in self._parts.store.new_requests():
-            if request.workspace not in waiting:
-                self._guard.request(request, functools.partial(self._admit, request))
-                admitted = self._parts.store.request(request.identifier)
-                if admitted is not None and not admitted.admitted:
-                    waiting.add(request.workspace)
+    def look_again(self, job: Job, *, dead: bool = False) -> None:
+        """Say that the container of a job may not be what it was, or that it has ended."""
+        attempt = self._attempts[job.run_key]
+        attempt.alive, attempt.dead = False, attempt.dead or dead
+
+    def prune(self, active: Collection[Job]) -> None:
+        """Forget the attempts that are over."""
+        keys = {job.run_key for job in active}
+        for key in self._attempts.keys() - keys:
+            del self._attempts[key]
+
+    def begin(self, job: Job) -> None:
+        """Take a pending job that was picked: it occupies a worker from now on."""
+        self._attempts[job.run_key].picked = self._parts.ticks()
+        started = utc_now_text()
+        try:
+            prepared = self._take_prepared(job)
+        except TransientError:
+            self._transitions.set(job, StatusCode.PREPARING, started_at=started, phase=Phase.RUN)
+            raise
+        if prepared is None:
+            self._transitions.set(job, StatusCode.PREPARING, started_at=started, phase=Phase.RUN)
+        else:
+            self._start(job, prepared, started)
+
+    def prepare_ahead(self, job: Job) -> None:
+        """Prepare a job that will be picked soon; a fault shows when it is."""
+        attempt = self._attempts[job.run_key]
+        if attempt.prepared is None and not attempt.unprepared:
+            try:
+                attempt.prepared = self._take(job, Step.PREPARE, self._preparation(job))
+            except Exception as error:  # it is met again, and judged, when the job is picked
+                attempt.unprepared = True
+                log.info("preparing ahead failed: %s", error, extra={"job": job.id})
+
+    def adopt(self, job: Job) -> bool | None:
+        """Take over a container of this very attempt that a lost database forgot.
+
+        Return whether there was one; None while the engine is asked.
+        """
+        found = self._take(job, Step.ADOPT, functools.partial(self._find_own, job))
+        if found is None:
+            return None
+        if found.status is None:
+            return False
+        self._transitions.set(
+            job,
+            StatusCode.EXECUTING,
+            phase=Phase(found.status.label("phase")),
+            image=found.status.label("image"),
+            epoch=int(found.status.label("epoch")),
+            started_at=job.started_at or utc_now_text(),
+            container_started=self._parts.clock(),
+        )
+        return True
+
+    def _find_own(self, job: Job) -> _Seen:
+        """Return the container of this attempt and remove those of others."""
+        for phase in (Phase.RUN, Phase.COMPILE):
+            status = self._parts.executor.status(container_name(job.id, phase))
+            if status is not None and status.label("attempt") == str(job.attempt):
+                return _Seen(status)
+            if status is not None:
+                self._parts.executor.remove(status.name)
+                metrics.STRAYS.inc()
+        return _Seen(None)
 
     def _time_away(self) -> tuple[float, float]:
         """Return from when to when this runner, and maybe the host, was down."""
@@ -84,16 +171,10 @@ class Runs:
         last = parse_utc(noted).timestamp() if noted else now
         return last - AWAY_MARGIN, now + AWAY_MARGIN
 
-    def _note_alive(self) -> None:
-        now = self._parts.clock()
-        if now >= self._next_alive:
-            self._next_alive = now + ALIVE_EVERY
-            self._parts.store.note_alive(datetime.fromtimestamp(now, UTC).isoformat())
-
-    def _count(self) -> None:
-        metrics.JOBS.clear()
-        for code, number in self._parts.store.counts().items():
-            metrics.JOBS.labels(code).set(number)
+    def _may_interrupt(self, job: Job) -> bool:
+        """Return whether a job that uses the database can be put back; a start is waited for."""
+        starting = self._attempts[job.run_key].starting
+        return job.code in INTERRUPTIBLE and not job.cancelled_at and not starting
 
     def _request(self, job: Job) -> JobRequest:
         request = self._parts.store.request(job.request_id)
@@ -104,103 +185,131 @@ class Runs:
     def _take(self, job: Job, step: Step, work: Callable[[], T]) -> T | None:
         return self._parts.background.take(job.request_id, job.run_key, step, work)
 
-    def _admit(self, request: JobRequest) -> None:
-        admit = functools.partial(self._parts.admission.admit, request)
-        identifier = request.identifier
-        if self._parts.background.take(identifier, identifier, Step.ADMIT, admit):
-            self._parts.changed()
+    def _preparation(self, job: Job) -> Callable[[], _Prepared]:
+        def prepare() -> _Prepared:
+            return _Prepared(*self._parts.stages.prepare(job, self._request(job)))
 
-    def _pending(self, job: Job) -> None:
-        if self._transitions.end_by_hand(job):
-            return
-        new = job.code is StatusCode.CREATED
-        if new and self._adopt(job):
-            return
-        code, reason = self._parts.queue.waits_for(job)
-        if code is StatusCode.DEPENDENCY_FAILED:
-            self._transitions.end(job.id, code)
-        elif code is not StatusCode.PREPARING:
-            self._transitions.set(job, code, reason)
-        elif new or not self._adopt(job):
-            now = utc_now_text()
-            self._transitions.set(job, code, started_at=now, phase=Phase.RUN)
+        return prepare
 
-    def _adopt(self, job: Job) -> bool:
-        """Take over a container of this very attempt that a lost database forgot."""
-        volume = self._parts.volumes.of(job.id)
-        for phase in (Phase.RUN, Phase.COMPILE):
-            status = self._parts.executor.status(container_name(job.id, phase))
-            if status is None:
-                continue
-            if status.label("attempt") != str(job.attempt) or volume.prepared_at is None:
-                self._parts.executor.remove(status.name)
-                metrics.STRAYS.inc()
-                continue
-            self._transitions.set(
-                job,
-                StatusCode.EXECUTING,
-                phase=Phase(status.label("phase")),
-                image=status.label("image"),
-                epoch=int(status.label("epoch")),
-                started_at=job.started_at or utc_now_text(),
-                container_started=self._parts.clock(),
-            )
-            return True
-        return False
-
-    def _running(self, job: Job) -> None:
-        closed = self._parts.sandbox.uses_database(job) and self._parts.store.flags().maintenance
-        if closed and not job.cancelled_at and job.code in INTERRUPTIBLE:
-            self._transitions.back_to_pending(job, StatusCode.WAITING_DB_MAINTENANCE)
-        else:
-            self._steps[job.code](job)
+    def _take_prepared(self, job: Job) -> _Prepared | None:
+        attempt = self._attempts[job.run_key]
+        prepared, attempt.prepared = attempt.prepared, None
+        return prepared or self._take(job, Step.PREPARE, self._preparation(job))
 
     def _preparing(self, job: Job) -> None:
-        prepare = functools.partial(self._parts.stages.prepare, job, self._request(job))
-        prepared = self._take(job, Step.PREPARE, prepare)
-        if prepared is not None:
-            image, phase = prepared
-            self._prepared(
-                self._transitions.set(job, StatusCode.PREPARED, image=image, phase=phase)
-            )
-
-    def _prepared(self, job: Job) -> None:
         if self._transitions.end_by_hand(job):
             return
-        volume = self._parts.volumes.of(job.id)
-        if volume.prepared_at is None:
-            self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
-            return
+        prepared = self._take_prepared(job)
+        if prepared is not None:
+            self._start(job, prepared, job.started_at or utc_now_text())
+
+    def _start(self, job: Job, prepared: _Prepared, started: str) -> None:
+        """Keep that a job is prepared, and start its container.
+
+        The epoch is kept before the start, so that no two starts ever have the same one.
+        """
+        self._attempts[job.run_key].starting = True
+        job = self._transitions.set(
+            job,
+            StatusCode.PREPARED,
+            image=prepared.image,
+            phase=prepared.phase,
+            started_at=started,
+            epoch=job.epoch + 1,
+            container_started=self._parts.clock(),
+        )
+        self._prepared(job)
+
+    def _prepared(self, job: Job) -> None:
+        attempt = self._attempts[job.run_key]
+        if not attempt.starting:  # after a restart, or a start that failed
+            if self._transitions.end_by_hand(job):
+                return
+            if self._parts.volumes.of(job.id).prepared_at is None:
+                self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
+                return
+            attempt.starting = True
+            now = self._parts.clock()
+            job = self._parts.roster.change([job], epoch=job.epoch + 1, container_started=now)[0]
+        try:
+            started = self._take(job, Step.START, functools.partial(self._run, job))
+        except BaseException:
+            attempt.starting = False
+            raise
+        if started:
+            attempt.starting, attempt.alive = False, not attempt.dead
+            if attempt.picked is not None:
+                metrics.DISPATCH.observe(self._parts.ticks() - attempt.picked)
+                attempt.picked = None
+            self._executing(self._transitions.set(job, StatusCode.EXECUTING))
+
+    def _run(self, job: Job) -> bool:
+        """Start the container of the present phase; answer True."""
         self._parts.stages.check_network(job)
-        # The epoch is kept before the start, so that no two starts ever have the same one.
-        now = self._parts.clock()
-        job = self._parts.store.update(job.id, epoch=job.epoch + 1, container_started=now)
+        volume = self._parts.volumes.of(job.id)
         spec = self._parts.sandbox.specification(job, self._request(job), volume)
         self._parts.executor.start(spec)
-        self._transitions.set(job, StatusCode.EXECUTING)
+        return True
 
     def _executing(self, job: Job) -> None:
-        status = self._parts.executor.status(job.container)
+        attempt = self._attempts[job.run_key]
+        if attempt.end is not None:
+            self._executed(job)
+        elif attempt.alive:
+            self._watch(job)
+        else:
+            self._look(job, attempt)
+
+    def _status(self, job: Job) -> _Seen | None:
+        """Ask the engine for the container of the present phase; None while it is asked."""
+        status = self._parts.executor.status
+        return self._take(job, Step.LOOK, lambda: _Seen(status(job.container)))
+
+    def _look(self, job: Job, attempt: _Attempt) -> None:
+        """See what became of a container."""
+        seen = self._status(job)
+        if seen is None:
+            return
+        status = seen.status
         if status is None or status.label("attempt") != str(job.attempt):
             self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
         elif status.state == "created":
-            self._prepared(job)
+            self._prepared(self._transitions.set(job, StatusCode.PREPARED))
+        elif status.running and attempt.dead:  # an older container, or seen too early
+            attempt.dead = False
+            self._parts.timers.after(job.id, LOOK_AGAIN)
         elif status.running:
+            attempt.alive = True
             self._watch(job)
         elif self._was_interrupted(job, status):
             self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
         else:
-            self._executed(self._transitions.set(job, StatusCode.EXECUTED))
+            self._ended(job, attempt, seen)
+
+    def _ended(self, job: Job, attempt: _Attempt, seen: _Seen) -> None:
+        """Go on with a container that ended; only an end that may be doubted is kept at once."""
+        attempt.end = seen
+        if seen.status is not None and seen.status.killed:
+            job = self._transitions.set(job, StatusCode.EXECUTED)
+        self._parts.timers.after(job.id, SHOWN_AFTER)
+        self._executed(job)
 
     def _watch(self, job: Job) -> None:
         if job.cancelled_at and job.reason is not Reason.STOPPING:
             job = self._transitions.set(job, job.code, Reason.STOPPING, stop=Stop.CANCELLED)
         if job.stop is Stop.NONE:
-            stop = self._parts.supervision.judge(job, self._parts.sandbox.time_limit(job))
+            limit = self._parts.sandbox.time_limit(job)
+            stop = self._parts.supervision.judge(job, limit)
             if stop is Stop.NONE:
+                self._parts.timers.at(job.id, self._parts.supervision.due(job, limit))
                 return
             job = self._transitions.set(job, job.code, stop=stop)
+        if self._take(job, Step.STOP, functools.partial(self._kill, job)):
+            self._parts.timers.after(job.id, KILL_AGAIN)
+
+    def _kill(self, job: Job) -> bool:
         self._parts.executor.kill(job.container)
+        return True
 
     def _was_interrupted(self, job: Job, status: ContainerStatus) -> bool:
         """Return whether the container ended while we were down, as it does when its host dies."""
@@ -213,31 +322,46 @@ class Runs:
         )
 
     def _executed(self, job: Job) -> None:
-        status = self._parts.executor.status(job.container)
+        """Hand a compiled plan over, else collect outputs; also where a restart cut that off."""
+        attempt = self._attempts[job.run_key]
+        attempt.end = attempt.end or self._status(job)
+        if attempt.end is None:
+            return
+        status = attempt.end.status
         compiled = job.phase is Phase.COMPILE and job.stop is Stop.NONE and not job.cancelled_at
         if compiled and status is not None and status.exit_code == 0:
-            hand_over = functools.partial(self._parts.stages.hand_plan_over, job)
-            if self._take(job, Step.PLAN, hand_over):
-                self._prepared(self._transitions.set(job, StatusCode.PREPARED, phase=Phase.EXECUTE))
+            self._hand_over(job)
             return
         if job.cancelled_at and job.stop is Stop.NONE:
-            job = self._parts.store.update(job.id, stop=Stop.CANCELLED)
-        self._finalizing(self._transitions.set(job, StatusCode.FINALIZING))
+            job = self._parts.roster.change([job], stop=Stop.CANCELLED)[0]
+        self._collect(job, status)
 
-    def _finalizing(self, job: Job) -> None:
+    def _hand_over(self, job: Job) -> None:
+        hand_over = functools.partial(self._parts.stages.hand_plan_over, job)
+        if self._take(job, Step.PLAN, hand_over):
+            self._attempts[job.run_key] = _Attempt()
+            prepared = _Prepared(job.image, Phase.EXECUTE)
+            self._start(job, prepared, job.started_at or utc_now_text())
+
+    def _collect(self, job: Job, status: ContainerStatus | None) -> None:
         request = self._request(job)
+        finalise = self._parts.finaliser.finalise
+        outcome: Outcome | None = self._take(
+            job, Step.FINALISE, lambda: finalise(job, request, status)
+        )
+        if outcome is None:
+            return
+        self._transitions.end(
+            job,
+            outcome.code,
+            outcome.reason,
+            unmatched=outcome.unmatched,
+            files={} if job.stop in {Stop.CANCELLED, Stop.ADMIN} else outcome.files,
+            run_record=outcome.run_record,
+        )
 
-        def work() -> Outcome:
-            status = self._parts.executor.status(job.container)
-            return self._parts.finaliser.finalise(job, request, status)
-
-        outcome = self._take(job, Step.FINALISE, work)
-        if outcome is not None:
-            self._transitions.end(
-                job.id,
-                outcome.code,
-                outcome.reason,
-                unmatched=outcome.unmatched,
-                files={} if job.stop in {Stop.CANCELLED, Stop.ADMIN} else outcome.files,
-                run_record=outcome.run_record,
-            )
+    def show_collecting(self, job: Job) -> Job:
+        """Show that outputs are collected, where that takes a while."""
+        if self._attempts[job.run_key].end is None:
+            return job
+        return self._transitions.set(job, StatusCode.FINALIZING)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from sallyport_common.paths import UnsafePathError, open_beneath
-from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason
+from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason, container_name
+from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.executor import Executor, ImageError
-from sallyport_runner.services.git import CodeError, Git, code_of
+from sallyport_runner.services.git import CodeError, code_of
 from sallyport_runner.services.outputs import trees
 from sallyport_runner.services.outputs.archive import Archive
 from sallyport_runner.services.outputs.plan import PlanError, read_inputs
 from sallyport_runner.services.outputs.volumes import Volume, Volumes
+from sallyport_runner.services.running.registry import Images
 from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
@@ -31,11 +33,12 @@ class Stages:
         settings: Settings,
         store: Store,
         executor: Executor,
-        source: Git,
+        checkouts: Checkouts,
         volumes: Volumes,
     ) -> None:
         self._settings, self._store, self._executor = settings, store, executor
-        self._source, self._volumes = source, volumes
+        self._checkouts, self._volumes = checkouts, volumes
+        self._images = Images(executor, settings.image_digests)
         self._sandbox, self._archive = Sandbox(settings), Archive(settings)
 
     def prepare(self, job: Job, request: JobRequest) -> tuple[str, Phase]:
@@ -44,6 +47,8 @@ class Stages:
         if database and self._settings.database_url is None:
             raise StageError(Reason.NO_DATABASE)
         image = self._image(job)
+        for name in (Phase.RUN, Phase.COMPILE):  # a stray could be taken for this attempt's own
+            self._executor.remove(container_name(job.id, name))
         volume = self._volumes.of(job.id)
         volume.make()
         self._code(request, volume)
@@ -57,24 +62,22 @@ class Stages:
         return image.reference, phase
 
     def _image(self, job: Job) -> Image:
-        pinned = self._settings.image_digests.get(job.words[0])
         try:
-            return self._executor.fetch_image(job.words[0], pinned)
+            return self._images.get(job.words[0])
         except ImageError as error:
             raise StageError(Reason.NO_IMAGE, str(error)) from error
 
     def _code(self, request: JobRequest, volume: Volume) -> None:
-        """Check branch and commit once more, and write the code into the workspace."""
+        """Write the code into the workspace."""
         try:
             code = code_of(request, self._settings.allowed_github_orgs)
-            repository = self._source.fetch(code)
-            self._source.check_out(repository, request.sha, volume.workspace)
+            self._checkouts.copy(code, volume.workspace)
         except CodeError as error:
             raise StageError(Reason.NO_CODE, problem=str(error)) from error
 
     def _inputs(self, job: Job, volume: Volume) -> None:
         """Copy the outputs of needed actions: of their latest job, else what the manifest has."""
-        latest = self._store.latest_jobs(job.workspace)
+        latest = self._store.latest_jobs(job.workspace, job.needs) if job.needs else {}
         root = self._settings.high_privacy_storage_base / "workspaces" / job.workspace
         for need in job.needs:
             recorded = latest[need].files if need in latest else {}

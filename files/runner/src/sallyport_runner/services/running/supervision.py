@@ -4,80 +4,126 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from sallyport_runner.models import Job, Phase, Stop
+from sallyport_runner.models import Job, Phase, Stop, Usage
 from sallyport_runner.services.executor import Executor, TransientError
 from sallyport_runner.services.outputs import trees
 from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.services.running.background import Background, Step
+from sallyport_runner.services.running.roster import Roster
 from sallyport_runner.settings import Settings
-from sallyport_runner.storage import Store
 
 MEBIBYTE = 1024**2
-DISK_EVERY = 30.0
+DISK_EVERY = 1.0
+"""Seconds between two looks at the size of a job's folder."""
+DISK_SHARE = 20
+"""A look that took a while is followed by a pause of so many times that."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was seen of a job: its use of the machine where that was due, the size on disk."""
+
+    usage: Usage | None
+    size: int
+    seconds: float
+
+
+@dataclass
+class _Watch:
+    """What is known of one running job; times are ticks, in seconds."""
+
+    begin: float
+    sampled: float
+    cpu_seconds: float
+    figures_due: float
+    disk_due: float
 
 
 class Supervision:
-    """Samples usage; `judge` says when a job has to be stopped."""
+    """Samples usage; `judge` says when a job has to be stopped, `due` when to look next."""
 
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        roster: Roster,
         executor: Executor,
         volumes: Volumes,
         background: Background,
         clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings, self._store, self._executor = settings, store, executor
-        self._volumes, self._background, self._clock = volumes, background, clock
-        self._samples: dict[str, tuple[float, float]] = {}
-        self._disk_due: dict[str, float] = {}
+        self._settings, self._roster, self._executor = settings, roster, executor
+        self._volumes, self._background = volumes, background
+        self._clock, self._ticks = clock, ticks
+        self._watched: dict[str, _Watch] = {}
 
     def forget(self, job_id: str) -> None:
         """Drop what is known of a job that ended."""
-        self._samples.pop(job_id, None)
-        self._disk_due.pop(job_id, None)
+        self._watched.pop(job_id, None)
 
-    def judge(self, job: Job, time_limit: int) -> Stop:
+    def due(self, job: Job, time_limit: float) -> float:
+        """Return the tick at which `judge` has something to do for a running job."""
+        watch = self._watch(job)
+        return min(watch.begin + time_limit, watch.figures_due, watch.disk_due)
+
+    def judge(self, job: Job, time_limit: float) -> Stop:
         """Look at a running job; return why it must be stopped, NONE when it may go on."""
-        now = self._clock()
-        if now - job.container_started > time_limit:
+        now, watch = self._ticks(), self._watch(job)
+        if now - watch.begin >= time_limit:
             return Stop.TIME_LIMIT
-        if now - self._samples.get(job.id, (0.0, 0.0))[0] >= self._settings.stats_poll_interval:
-            self._sample(job, now)
-        return self._disk(job, now)
-
-    def _disk(self, job: Job, now: float) -> Stop:
-        due = self._disk_due.setdefault(job.id, now + DISK_EVERY)
-        if now < due:
+        if now < min(watch.figures_due, watch.disk_due):
             return Stop.NONE
+        figures = now >= watch.figures_due
+        sample = self._background.take(
+            job.request_id, job.run_key, Step.WATCH, lambda: self._sample(job, figures)
+        )
+        if sample is None:
+            return Stop.NONE
+        watch.disk_due = now + max(DISK_EVERY, DISK_SHARE * sample.seconds)
+        if figures:
+            watch.figures_due = now + self._settings.stats_poll_interval
+            self._note(job, watch, sample.usage, now)
+        return Stop.DISK_LIMIT if sample.size > self._settings.job_disk_limit else Stop.NONE
+
+    def _watch(self, job: Job) -> _Watch:
+        """Return what is known of a job.
+
+        Its start is a moment in the store and a tick here: a step of the host's clock while it
+        runs neither stops a job nor spares it.
+        """
+        if job.id not in self._watched:
+            begin = self._ticks() - max(self._clock() - job.container_started, 0.0)
+            figures_due = begin + self._settings.stats_poll_interval
+            self._watched[job.id] = _Watch(begin, begin, 0.0, figures_due, begin + DISK_EVERY)
+        return self._watched[job.id]
+
+    def _sample(self, job: Job, figures: bool) -> Sample:
+        """Look at engine and disk, in a thread of the background."""
+        usage = None
+        if figures:
+            try:
+                usage = self._executor.usage(job.container)
+            except TransientError:
+                usage = None
         volume = self._volumes.of(job.id)
         folder = volume.execution if job.phase is Phase.EXECUTE else volume.workspace
-        size = self._background.take(
-            job.request_id, job.run_key, Step.SIZE, lambda: trees.size_of(folder)
-        )
-        if size is None:
-            return Stop.NONE
-        self._disk_due[job.id] = now + DISK_EVERY
-        return Stop.DISK_LIMIT if size > self._settings.job_disk_limit else Stop.NONE
+        begin = time.monotonic()
+        size = trees.size_of(folder)
+        return Sample(usage, size, time.monotonic() - begin)
 
-    def _sample(self, job: Job, now: float) -> None:
-        try:
-            usage = self._executor.usage(job.container)
-        except TransientError:
-            usage = None
-        before, cpu_before = self._samples.get(job.id, (job.container_started, 0.0))
+    def _note(self, job: Job, watch: _Watch, usage: Usage | None, now: float) -> None:
+        seconds = max(now - watch.sampled, 0.001)
+        watch.sampled = now
         if usage is None:
-            self._samples[job.id] = (now, cpu_before)
             return
-        self._samples[job.id] = (now, usage.cpu_seconds)
-        seconds = max(now - before, 0.001)
-        cpu = max(usage.cpu_seconds - cpu_before, 0.0) / seconds * 100
+        cpu = max(usage.cpu_seconds - watch.cpu_seconds, 0.0) / seconds * 100
+        watch.cpu_seconds = usage.cpu_seconds
         figures = job.metrics | _figures(job.metrics, "cpu", cpu, seconds)
         figures |= _figures(job.metrics, "mem_mb", usage.memory / MEBIBYTE, seconds)
         figures["seconds"] = job.metrics.get("seconds", 0.0) + seconds
-        self._store.note(job.id, metrics=figures)
+        self._roster.note(job, metrics=figures)
 
 
 def _figures(

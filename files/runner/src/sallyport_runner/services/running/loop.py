@@ -1,0 +1,210 @@
+"""The run loop: woken by news and by timers, it moves the jobs that they name.
+
+The work of one wake is proportional to what changed. A full pass, every half minute and whenever
+news may have been missed, reads one number for each active job and asks the engine once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from datetime import UTC, datetime
+
+from sallyport_common.protocol import State, StatusCode, state_of
+from sallyport_runner.flags import Flags
+from sallyport_runner.models import Job, JobRequest, Reason, Stop
+from sallyport_runner.services import metrics
+from sallyport_runner.services.running.background import Step
+from sallyport_runner.services.running.guard import Guard
+from sallyport_runner.services.running.inbox import News
+from sallyport_runner.services.running.parts import Parts
+from sallyport_runner.services.running.retries import Retries
+from sallyport_runner.services.running.runs import Runs
+from sallyport_runner.services.running.transitions import Transitions
+
+ALIVE, PASS, SPACE = "alive", "pass", "space"
+"""Timers of the loop itself; all others are named by a job or a request."""
+ALIVE_EVERY, PASS_EVERY, SPACE_EVERY = 10.0, 30.0, 10.0
+LONGEST_REST = 30.0
+AHEAD = 2
+"""Jobs that are prepared while others run."""
+
+
+class RunLoop:
+    """Decides which jobs start, and lets each job that has news take its step."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        retries = Retries(parts.ticks, parts.timers)
+        self._transitions = Transitions(parts, parts.roster, retries)
+        self._guard = Guard(parts, self._transitions, retries)
+        self._runs = Runs(parts, self._transitions)
+        self._examined: set[str] = set()
+        self._short, self._said = False, Reason.NONE
+        parts.inbox.everything()
+        parts.inbox.requests()
+        parts.timers.after(ALIVE, 0.0)
+
+    def step(self, longest: float = 0.0) -> None:
+        """Wait for news or a timer, `longest` seconds at most, and act on all there is."""
+        parts = self._parts
+        news = parts.inbox.take(parts.timers.rest(longest))
+        metrics.WAKES.inc()
+        due = parts.timers.take()
+        if ALIVE in due:
+            self._note_alive()
+        if news.everything or PASS in due:
+            self._look_at_everything(news)
+        self._refresh(news, due)
+        if news.requests or any(map(self._is_request, due)):
+            self._admit_requests()
+        self._move(news.jobs | due, due)
+        self._schedule()
+
+    def _is_request(self, name: str) -> bool:
+        return name not in {ALIVE, PASS, SPACE} and self._parts.roster.get(name) is None
+
+    def _note_alive(self) -> None:
+        now = datetime.fromtimestamp(self._parts.clock(), UTC).isoformat()
+        self._parts.store.note_alive(now)
+        self._parts.timers.after(ALIVE, ALIVE_EVERY)
+
+    def _look_at_everything(self, news: News) -> None:
+        """Take what the store has, and look again at each container and at each waiting job."""
+        roster = self._parts.roster
+        self._parts.timers.after(PASS, PASS_EVERY)
+        roster.load()
+        active = [*roster.running.values(), *roster.pending()]
+        self._runs.prune(active)
+        self._examined.intersection_update(job.run_key for job in active)
+        roster.dirty.update(job.id for job in active)
+        news.jobs.update(roster.running)
+        for job in roster.running.values():
+            self._runs.look_again(job)
+
+    def _refresh(self, news: News, due: set[str]) -> None:
+        """Read the rows that somebody else may have changed, and note which containers ended."""
+        roster = self._parts.roster
+        for job in roster.running.values():
+            if job.container in news.ended:
+                self._runs.look_again(job, dead=True)
+                news.jobs.add(job.id)
+        if news.jobs:
+            roster.refresh(news.jobs)
+        roster.dirty.update(due)
+
+    def _admit_requests(self) -> None:
+        """Admit one request at a time for each workspace: the next has to see the jobs of this."""
+        waiting: set[str] = set()
+        for request in self._parts.store.new_requests():
+            if request.workspace not in waiting:
+                self._guard.request(request, functools.partial(self._admit, request))
+                admitted = self._parts.store.request(request.identifier)
+                if admitted is not None and not admitted.admitted:
+                    waiting.add(request.workspace)
+
+    def _admit(self, request: JobRequest) -> None:
+        admit = functools.partial(self._parts.admission.admit, request)
+        identifier = request.identifier
+        if self._parts.background.take(identifier, identifier, Step.ADMIT, admit):
+            self._parts.roster.load()
+            self._parts.changed()
+
+    def _move(self, touched: set[str], due: set[str]) -> None:
+        """Let the running jobs that have news take their step."""
+        for identifier in touched:
+            job = self._parts.roster.running.get(identifier)
+            if job is not None:
+                if identifier in due:
+                    job = self._runs.show_collecting(job)
+                self._guard.job(job, functools.partial(self._runs.running, job))
+
+    def _schedule(self) -> None:
+        """Judge the waiting jobs that have news, start those that may, and say what holds others.
+
+        A job that starts at once, or fails, has dependants that have to be judged in their turn.
+        """
+        lined_up: dict[str, Job] = {}
+        self._short = False
+        while self._parts.roster.dirty:
+            lined_up |= self._judge(self._parts.store.flags())
+            self._start()
+        self._say_what_holds(lined_up)
+        self._prepare_ahead()
+
+    def _judge(self, flags: Flags) -> dict[str, Job]:
+        """Look at the waiting jobs with news; return those that are lined up."""
+        roster, queue = self._parts.roster, self._parts.queue
+        found: defaultdict[StatusCode, list[Job]] = defaultdict(list)
+        dirty, roster.dirty = roster.dirty, set()
+        for job in filter(None, map(roster.get, dirty)):
+            if job.state is State.PENDING and self._is_examined(job):
+                found[self._verdict(job, flags)].append(job)
+        lined_up = found.pop(StatusCode.PREPARING, [])
+        for code, jobs in found.items():
+            for job in jobs:
+                queue.remove(job.id)
+            if state_of(code).final:
+                self._transitions.end_all(jobs, code)
+            else:
+                self._transitions.set_all(jobs, code)
+        for job in lined_up:
+            queue.add(job)
+        return {job.id: job for job in lined_up}
+
+    def _is_examined(self, job: Job) -> bool:
+        """Return whether a waiting job has no container of its own; one is taken over first."""
+        if job.run_key in self._examined:
+            return True
+        if self._parts.volumes.of(job.id).prepared_at is not None:
+            self._guard.job(job, functools.partial(self._adopt, job))
+        else:
+            self._examined.add(job.run_key)
+        return job.run_key in self._examined
+
+    def _adopt(self, job: Job) -> None:
+        if self._runs.adopt(job) is False:
+            self._examined.add(job.run_key)
+
+    def _verdict(self, job: Job, flags: Flags) -> StatusCode:
+        """Return PREPARING for a job that waits for nothing but room, else its code."""
+        if job.stop is Stop.ADMIN:
+            return StatusCode.KILLED_BY_ADMIN
+        if job.cancelled_at:
+            return StatusCode.CANCELLED_BY_USER
+        if flags.paused:
+            return StatusCode.PAUSED
+        if self._parts.sandbox.uses_database(job) and flags.maintenance:
+            return StatusCode.WAITING_DB_MAINTENANCE
+        return self._parts.roster.need(job) or StatusCode.PREPARING
+
+    def _start(self) -> None:
+        """Start the jobs that there is room for."""
+        roster, queue = self._parts.roster, self._parts.queue
+        while (job := queue.next(roster.running.values())) is not None:
+            if self._parts.space.short():
+                self._short = True
+                self._parts.timers.after(SPACE, SPACE_EVERY)
+                return
+            queue.remove(job.id)
+            queue.served(job.workspace)
+            self._guard.job(job, functools.partial(self._runs.begin, job))
+
+    def _say_what_holds(self, lined_up: dict[str, Job]) -> None:
+        """Say what jobs wait for that were lined up and not started, or all after a change."""
+        queue, roster = self._parts.queue, self._parts.roster
+        reason = Reason.DISK_SPACE if self._short else Reason.NONE
+        jobs = queue.ready() if reason is not self._said else queue.still(lined_up)
+        self._said = reason
+        found: defaultdict[StatusCode, list[Job]] = defaultdict(list)
+        for job in jobs:
+            found[queue.waits_for(job, roster.running.values())].append(job)
+        for code, waiting in found.items():
+            shown = StatusCode.WAITING_ON_WORKERS if self._short else code
+            for job in self._transitions.set_all(waiting, shown, reason):
+                queue.add(job)
+
+    def _prepare_ahead(self) -> None:
+        if not self._short:
+            for job in self._parts.queue.upcoming(AHEAD):
+                self._runs.prepare_ahead(job)
