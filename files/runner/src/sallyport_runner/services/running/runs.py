@@ -44,7 +44,7 @@ INTERRUPTIBLE = frozenset({StatusCode.PREPARED, StatusCode.EXECUTING})
 
 
 class _Seen(NamedTuple):
-    """What the engine said about a container; None when there is none."""
+    """What the engine said about a container; None if it does not exist."""
 
     status: ContainerStatus | None
 
