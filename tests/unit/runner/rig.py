@@ -93,6 +93,8 @@ class MemoryExecutor:
     unready: bool = False
     data: Path = Path("/")
     held: bool = False
+    ended: Callable[[str], None] = lambda _name: None
+    """Told the name of each container that ends, as the engine's events do."""
 
     def _check(self) -> None:
         if self.away:
@@ -146,6 +148,7 @@ class MemoryExecutor:
             finished_at=self.clock(),
             **values,
         )
+        self.ended(name)
 
     def status(self, name: str) -> ContainerStatus | None:
         self._check()

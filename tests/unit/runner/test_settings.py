@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from tests.unit.runner.made import environment
 from sallyport_common.errors import SettingsError
 from sallyport_common.settings import environment_names
 from sallyport_runner.settings import PREFIX, Settings
+
+
+def weights(actions: str, weight: float = 1) -> str:
+    """Return one weight in the form of the environment."""
+    return json.dumps([{"workspace": "w", "actions": actions, "weight": weight}])
 
 
 def problems(given: dict[str, str]) -> tuple[str, ...]:
@@ -52,8 +58,8 @@ def test_every_variable_is_asked_for(tmp_path: Path) -> None:
         ("STATS_POLL_INTERVAL", "-1", "expected a number above 0"),
         ("JOB_WEIGHTS", "{}", "expected a JSON list of weights"),
         ("JOB_WEIGHTS", "[7]", "a weight has a workspace, actions and a weight"),
-        ("JOB_WEIGHTS", '[{"workspace": "w", "actions": "(", "weight": 1}]', "( is not a regular expression"),
-        ("JOB_WEIGHTS", '[{"workspace": "w", "actions": "a", "weight": 0}]', "the weight of a must be a number above 0"),
+        ("JOB_WEIGHTS", weights("("), "( is not a regular expression"),
+        ("JOB_WEIGHTS", weights("a", 0), "the weight of a must be a number above 0"),
         ("MAX_WORKERS_PER_WORKSPACE", "-1", "expected 0 or more"),
         ("LONG_POLL", "-1", "expected 0 or more"),
         ("LONG_POLL", "2.5", "expected a whole number"),

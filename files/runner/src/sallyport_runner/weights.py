@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 
-
 @dataclass(frozen=True)
 class Weight:
     """What the actions of a workspace count whose whole name matches."""
@@ -27,7 +26,7 @@ class Weights:
 
     @classmethod
     def parse(cls, text: str) -> Weights:
-        """Read `[{"workspace": ..., "actions": EXPRESSION, "weight": ...}]`, or raise ValueError."""
+        """Read a JSON list of objects with these three names; raise ValueError for others."""
         given = json.loads(text or "[]")
         if not isinstance(given, list):
             raise ValueError("expected a JSON list of weights")

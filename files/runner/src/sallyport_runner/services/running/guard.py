@@ -31,8 +31,15 @@ UNAVAILABLE = (
 class Guard:
     """Runs steps of jobs and requests, and decides what a fault means."""
 
-    def __init__(self, parts: Parts, transitions: Transitions, retries: Retries) -> None:
-        self._store, self._changed = parts.store, parts.changed
+    def __init__(
+        self,
+        parts: Parts,
+        transitions: Transitions,
+        retries: Retries,
+        admitted: Callable[[str], None],
+    ) -> None:
+        """Call `admitted` with the id of a request that ended with the job that says why."""
+        self._store, self._admitted = parts.store, admitted
         self._background, self._roster = parts.background, parts.roster
         self._transitions, self._retries = transitions, retries
 
@@ -104,4 +111,4 @@ class Guard:
         public = str(error) if isinstance(error, CodeUnavailableError) else UNAVAILABLE
         self._store.admit(request.identifier, [failed_job(request, RequestError(public))], [])
         self._retries.clear(request.identifier)
-        self._changed()
+        self._admitted(request.identifier)

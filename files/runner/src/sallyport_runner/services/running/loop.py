@@ -37,9 +37,10 @@ class RunLoop:
         self._parts = parts
         retries = Retries(parts.ticks, parts.timers)
         self._transitions = Transitions(parts, parts.roster, retries)
-        self._guard = Guard(parts, self._transitions, retries)
+        self._guard = Guard(parts, self._transitions, retries, self.admitted)
         self._runs = Runs(parts, self._transitions)
         self._examined: set[str] = set()
+        self._admitting: dict[str, JobRequest] = {}
         self._short, self._said = False, Reason.NONE
         parts.inbox.everything()
         parts.inbox.requests()
@@ -95,20 +96,26 @@ class RunLoop:
 
     def _admit_requests(self) -> None:
         """Admit one request at a time for each workspace: the next has to see the jobs of this."""
+        found = {request.identifier: request for request in self._parts.store.new_requests()}
+        self._admitting = self._admitting | found
         waiting: set[str] = set()
-        for request in self._parts.store.new_requests():
+        for identifier, request in list(self._admitting.items()):
             if request.workspace not in waiting:
                 self._guard.request(request, functools.partial(self._admit, request))
-                admitted = self._parts.store.request(request.identifier)
-                if admitted is not None and not admitted.admitted:
+                if identifier in self._admitting:
                     waiting.add(request.workspace)
 
     def _admit(self, request: JobRequest) -> None:
         admit = functools.partial(self._parts.admission.admit, request)
         identifier = request.identifier
         if self._parts.background.take(identifier, identifier, Step.ADMIT, admit):
-            self._parts.roster.load()
-            self._parts.changed()
+            self.admitted(identifier)
+
+    def admitted(self, identifier: str) -> None:
+        """Take the jobs of a request, which may be the one that says why there are none."""
+        self._admitting.pop(identifier, None)
+        self._parts.roster.load()
+        self._parts.changed()
 
     def _move(self, touched: set[str], due: set[str]) -> None:
         """Let the running jobs that have news take their step."""
@@ -126,9 +133,11 @@ class RunLoop:
         """
         lined_up: dict[str, Job] = {}
         self._short = False
-        while self._parts.roster.dirty:
+        pending = True
+        while pending:
             lined_up |= self._judge(self._parts.store.flags())
             self._start()
+            pending = bool(self._parts.roster.dirty)
         self._say_what_holds(lined_up)
         self._prepare_ahead()
 
