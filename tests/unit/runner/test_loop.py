@@ -250,8 +250,8 @@ def test_too_little_disk_is_said_of_every_ready_job_and_taken_back(
     assert shown == {(StatusCode.WAITING_ON_WORKERS, Reason.DISK_SPACE)}
     monkeypatch.setattr(runner.parts.space, "_floor", 0)
     runner.passes(1)
-    shown = {(job.state, job.reason) for job in runner.store.active_jobs()}
-    assert shown == {(State.RUNNING, Reason.NONE), (State.PENDING, Reason.NONE)}
+    states = {(job.state, job.reason) for job in runner.store.active_jobs()}
+    assert states == {(State.RUNNING, Reason.NONE), (State.PENDING, Reason.NONE)}
 
 
 def test_a_pause_is_said_of_every_waiting_job_in_one_step(crowded: Runner) -> None:
