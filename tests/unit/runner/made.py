@@ -78,6 +78,7 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "database_access_network": "jobrunner-db",
         "database_backends": str(base / "backends"),
         "database_backend_class": "",
+        "container_runtime": "",
         "dns_sink": "192.0.2.0",
         "output_policy": json.dumps(asdict(Policy())),
     }

@@ -271,6 +271,7 @@ def settings(base: Path, **values: Any) -> Settings:
         "database_access_network": "jobrunner-db",
         "database_backends": base / "backends",
         "database_backend_class": None,
+        "container_runtime": None,
         "dns_sink": "192.0.2.0",
         "output_policy": Policy(),
     }

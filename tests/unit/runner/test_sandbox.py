@@ -56,6 +56,11 @@ def test_the_database_network_comes_with_a_dead_resolver() -> None:
     assert made["extra_hosts"] == {"db": "10.0.0.1"}
 
 
+def test_the_engine_chooses_the_runtime_unless_one_is_named() -> None:
+    assert _creation(SPEC)["runtime"] is None
+    assert _creation(replace(SPEC, runtime="runsc"))["runtime"] == "runsc"
+
+
 def test_an_image_is_run_by_its_content_only() -> None:
     with pytest.raises(ValueError, match="digest"):
         _creation(replace(SPEC, image="registry/python:v2"))

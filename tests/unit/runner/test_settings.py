@@ -37,7 +37,13 @@ def test_good_settings_are_typed(tmp_path: Path) -> None:
 
 def test_every_variable_is_asked_for(tmp_path: Path) -> None:
     optional = {
-        f"RUNNER_{name}" for name in ("TRUSTED_KEYS", "DATABASE_URL_FILE", "DATABASE_BACKEND_CLASS")
+        f"RUNNER_{name}"
+        for name in (
+            "TRUSTED_KEYS",
+            "DATABASE_URL_FILE",
+            "DATABASE_BACKEND_CLASS",
+            "CONTAINER_RUNTIME",
+        )
     }
     names = environment_names(Settings, PREFIX)
     assert len(names) == len(fields(Settings))

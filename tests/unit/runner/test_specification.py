@@ -47,6 +47,15 @@ def test_code_never_has_network_and_a_phase_before_the_database(
     assert "hidden" not in repr([spec.command, spec.labels, spec.mounts])
 
 
+@pytest.mark.parametrize("runtime", [None, "runsc"])
+def test_every_phase_has_the_runtime_of_the_settings(tmp_path: Path, runtime: str | None) -> None:
+    known = settings(tmp_path, container_runtime=runtime)
+    volume = Volumes(known.volumes).of("job1")
+    for phase in Phase:
+        given = job(1, phase=phase, words=["ehrql:v1"])
+        assert Sandbox(known).specification(given, REQUEST, volume).runtime == runtime
+
+
 @pytest.mark.parametrize(("limit", "expected"), [(10**6, COMPILE_TIME), (60, 60)])
 def test_compiling_has_limits_of_its_own(tmp_path: Path, limit: int, expected: int) -> None:
     known = settings(tmp_path, job_time_limit=limit, job_memory_limit=2**40, job_cpu_count=64.0)

@@ -214,6 +214,7 @@ class ContainerSpec:
     tmp_size: int
     shm_size: int
     file_size: int
+    runtime: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

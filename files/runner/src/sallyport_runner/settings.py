@@ -51,6 +51,7 @@ class Settings:
     image_pull_timeout: int
     image_keep_days: int
 
+    container_runtime: str | None
     max_workers: int
     max_db_workers: int
     max_workers_per_workspace: int

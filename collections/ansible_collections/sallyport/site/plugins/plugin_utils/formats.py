@@ -312,6 +312,9 @@ FORMATS = {
     "dotted": pattern(
         "a dotted path such as package.module.Class", r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+"
     ),
+    "runtime": pattern(
+        "the name of a container runtime, letters, digits, . _ and -", r"[A-Za-z0-9][\w.-]*"
+    ),
     "component": pattern("the name of a component", r"[a-z][a-z0-9_]*"),
     "file_name": pattern("a file name", r"[A-Za-z0-9][A-Za-z0-9._/-]*"),
     "archive_word": pattern(

@@ -293,6 +293,7 @@ def _creation(spec: ContainerSpec) -> dict[str, Any]:
             Mount(mount.target, mount.source, type="bind", read_only=mount.read_only)
             for mount in spec.mounts
         ],
+        "runtime": spec.runtime,
         "shm_size": spec.shm_size,
         "pids_limit": spec.pids,
         "mem_limit": spec.memory,

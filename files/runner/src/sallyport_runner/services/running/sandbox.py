@@ -62,6 +62,7 @@ class Sandbox:
             pids=settings.job_pids_limit,
             tmp_size=settings.job_tmp_size,
             shm_size=settings.job_shm_size,
+            runtime=settings.container_runtime,
             file_size=PLAN_LIMIT if compiling else settings.job_disk_limit,
         )
 
