@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 Answer = tuple[int, Any]
+IMPORTED = "sha256:" + "1" * 64
 NOTHING: Answer = (404, {"message": "no such thing"})
 
 
@@ -101,6 +102,9 @@ class Engine:
 
     def _images(self, method: str, words: list[str], query: dict[str, str]) -> Answer:
         if method == "POST":
+            if query.get("fromSrc") == "-":
+                self.images[IMPORTED] = {"Id": IMPORTED, "Config": {"Labels": {}}}
+                return 200, {"status": IMPORTED}
             name = f"{query['fromImage']}@{query['tag']}"
             if self.pull_error:
                 return 200, {"error": self.pull_error}
@@ -150,7 +154,9 @@ def serve(path: Path) -> Iterator[Engine]:
     class Handler(BaseHTTPRequestHandler):
         def _reply(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(size) or b"null") or {}
+            sent = self.rfile.read(size)
+            tar = self.headers.get("Content-Type") == "application/tar"
+            body = {} if tar else json.loads(sent or b"null") or {}
             status, content = engine.answer(self.command, self.path, body)
             data = b"" if content is None else json.dumps(content).encode()
             self.send_response(status)

@@ -109,6 +109,11 @@ class MemoryExecutor:
         reference = f"registry/{name}@{digest or 'sha256:' + 'a' * 64}"
         return Image(reference=reference, labels=self.labels)
 
+    def import_image(self, archive: bytes) -> str:
+        self._check()
+        assert archive
+        return "sha256:" + "b" * 64
+
     def images(self) -> list[StoredImage]:
         return []
 

@@ -124,6 +124,13 @@ def test_an_image_is_named_by_its_content(
     assert ("GET distribution/proxy/python:v2/json" in engine.calls) == (digest is None)
 
 
+def test_a_file_system_becomes_an_image(engine: Engine, executor: DockerExecutor) -> None:
+    reference = executor.import_image(b"tar")
+    assert reference in engine.images
+    assert executor.remove_image(reference)
+    assert reference not in engine.images
+
+
 @pytest.mark.parametrize("digest", [None, "sha256:" + "b" * 64])
 def test_an_image_that_the_registry_lacks(
     engine: Engine, executor: DockerExecutor, digest: str | None
@@ -308,6 +315,7 @@ CALLS: dict[str, Callable[[DockerExecutor], object]] = {
     "network": lambda executor: executor.network_exists("a"),
     "image": lambda executor: executor.fetch_image("python:v2", None),
     "images": lambda executor: executor.images(),
+    "import image": lambda executor: executor.import_image(b"tar"),
     "remove image": lambda executor: executor.remove_image(IMAGE),
     "folder": lambda executor: executor.data_folder(),
 }

@@ -23,6 +23,9 @@ class Executor(Protocol):
     def fetch_image(self, name: str, digest: str | None) -> Image:
         """Pull `name:tag` by digest (the registry's own when none is given); name its content."""
 
+    def import_image(self, archive: bytes) -> str:
+        """Make an image of a file system (tar) and return its reference, by its content."""
+
     def images(self) -> list[StoredImage]:
         """Return the images that were pulled by digest from our registry and have no tag."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
@@ -92,6 +93,12 @@ class DockerExecutor:
                 _judge_pull(str(event.get("error") or ""))
             found = patient.images.get(reference)
         return Image(reference=reference, labels=found.labels)
+
+    def import_image(self, archive: bytes) -> str:
+        """See Executor."""
+        with _faults():
+            answer = self._client.api.import_image_from_data(archive)
+        return str(json.loads(answer.splitlines()[-1])["status"])
 
     def images(self) -> list[StoredImage]:
         """See Executor."""

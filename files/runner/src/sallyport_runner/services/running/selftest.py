@@ -1,0 +1,151 @@
+"""The self-test: one container with the flags of a job, looked at from inside and by the engine.
+
+No job may start while it fails: a container that is less closed than promised would run code that
+nobody here has read. It needs no registry: its image holds empty folders, into which the Python of
+the host is mounted.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import tarfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sallyport_runner import inside
+from sallyport_runner.models import ContainerSpec, Job, JobRequest, Mount
+from sallyport_runner.services.executor import Executor, ImageError, TransientError
+from sallyport_runner.services.outputs.volumes import Volume, Volumes
+from sallyport_runner.services.running.sandbox import Sandbox
+from sallyport_runner.services.running.verification import faults
+
+log = logging.getLogger(__name__)
+NAME = "self-test"
+EVERY = 86400.0
+RETRY = 60.0
+TIME_LIMIT = 60.0
+POLL = 0.1
+PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
+# A link named /sbin would have the engine make the mount point of its init in the /usr of the host.
+FOLDERS = ("etc", "sbin", "tmp", "usr", "workspace")
+LINKS = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64"}
+
+
+class SelfTestError(Exception):
+    """The container ended without a report."""
+
+
+class SelfTest:
+    """Runs the test when it is due; jobs may start while `passed` is true.
+
+    `clock` returns seconds since 1970; `wait` sleeps for some seconds.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        executor: Executor,
+        volumes: Volumes,
+        clock: Callable[[], float] = time.time,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sandbox, self._executor, self._volumes = sandbox, executor, volumes
+        self._clock, self._wait = clock, wait
+        self._next = 0.0
+        self.passed_at: float | None = None
+        self.faults: list[str] = ["The self-test of the sandbox has not run yet."]
+
+    @property
+    def passed(self) -> bool:
+        """Return whether the last run found no fault."""
+        return not self.faults
+
+    def due(self) -> bool:
+        """Return whether it should run: at the start, daily, and every minute while it fails."""
+        return self._clock() >= self._next
+
+    def run(self) -> list[str]:
+        """Run the test, keep what it found and return it: no fault, or a sentence for each."""
+        try:
+            self.faults = self._run()
+        except (TransientError, ImageError, SelfTestError, OSError, ValueError) as error:
+            self.faults = [f"The self-test of the sandbox could not be completed: {error}."]
+        now = self._clock()
+        self._next = now + (EVERY if self.passed else RETRY)
+        if self.passed:
+            self.passed_at = now
+            log.info("self-test passed")
+        for fault in self.faults:
+            log.error("self-test failed: %s", fault)
+        return self.faults
+
+    def _run(self) -> list[str]:
+        volume = self._volumes.of(NAME)
+        image = self._executor.import_image(archive())
+        spec = self._specification(image, volume)
+        try:
+            volume.make()
+            volume.hand_over(volume.workspace)
+            self._executor.remove(spec.name)
+            self._executor.start(spec)
+            report = self._report(spec.name)
+            return faults(spec, report, self._executor.inspect(spec.name))
+        finally:
+            self._executor.remove(spec.name)
+            self._executor.remove_image(image)
+            volume.remove()
+
+    def _specification(self, image: str, volume: Volume) -> ContainerSpec:
+        """Return a job's own specification, with another program and the folder that has it."""
+        job = Job(id=NAME, request_id=NAME, workspace=NAME, action=NAME, words=[NAME], image=image)
+        spec = self._sandbox.specification(job, _REQUEST, volume)
+        return replace(
+            spec,
+            command=[*PYTHON, Path(inside.__file__).read_text(encoding="utf-8")],
+            # Of no backend: what looks for jobs of ours does not find it.
+            labels=spec.labels | {"org.sallyport.backend": ""},
+            mounts=[*spec.mounts, Mount(source="/usr", target="/usr")],
+        )
+
+    def _report(self, name: str) -> dict[str, Any]:
+        """Wait for the end of the container and return what it printed."""
+        deadline = self._clock() + TIME_LIMIT
+        while (status := self._executor.status(name)) is not None and status.running:
+            if self._clock() > deadline:
+                raise SelfTestError(f"its container did not end within {TIME_LIMIT:.0f} seconds")
+            self._wait(POLL)
+        lines = b"".join(self._executor.logs(name)).decode(errors="replace").splitlines()
+        if status is None or status.exit_code != 0 or not lines:
+            raise SelfTestError(f"its program failed: {lines[-1] if lines else 'no output'}")
+        return dict(json.loads(lines[-1].partition(" ")[2]))
+
+
+_REQUEST = JobRequest(
+    identifier=NAME,
+    payload_digest="",
+    workspace=NAME,
+    repo="",
+    branch="",
+    sha="",
+    requested_actions=[NAME],
+)
+
+
+def archive() -> bytes:
+    """Return the file system of the image: folders and links, and no file."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for name in FOLDERS:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        for name, goal in LINKS.items():
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, goal
+            tar.addfile(entry)
+    return target.getvalue()
