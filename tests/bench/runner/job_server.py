@@ -16,7 +16,7 @@ from sallyport_common import tokens
 from sallyport_job_server.models import Operator
 from sallyport_records import keys
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 _NEWEST = "SELECT coalesce(max(id), 0) FROM job_requests"
 _ACCEPTED = "SELECT identifier FROM job_requests WHERE id > ?"
 _CANCELLED = "SELECT 1 FROM job_requests WHERE identifier = ? AND cancelled_actions <> '[]'"

@@ -32,7 +32,7 @@ class Size:
     jobs: int = 1000
     """Jobs that a process has run before its memory is read."""
     files: int = study.FILES
-    collections: int = 3
+    collections: int = 30
 
     def actions(self) -> dict[str, dict[str, object]]:
         """Return the actions of the study for this size."""

@@ -73,7 +73,7 @@ class Events:
                 self._happened[name, action] = moment
                 self._changed.notify_all()
 
-    def moment(self, name: str, action: str, seconds: float = 60) -> float:
+    def moment(self, name: str, action: str, seconds: float = 300) -> float:
         """Return when something happened to a container; raise Late when it never does."""
         key = (name, action)
         with self._changed:

@@ -48,6 +48,30 @@ def flags(container: dict[str, Any], folder: Path) -> list[str]:
     return words + list(_limits(host)) + list(_security(host, folder)) + list(_logging(host))
 
 
+def mounts(container: dict[str, Any], copies: Path, volume: str) -> list[str]:
+    """Return the options that mount copies of what is mounted into a running container."""
+    words: list[str] = []
+    for place, mount in enumerate(container["Mounts"]):
+        read_only = "" if mount["RW"] else ",readonly"
+        if mount["Type"] == "tmpfs":
+            words.append(f"--mount=type=tmpfs,target={mount['Destination']}")
+            continue
+        source = str(copies / str(place))
+        if mount["Type"] == "volume":
+            source = f"{volume}-{place}"
+            _run("docker", "volume", "create", f"--label={LABEL}", source)
+        options = f"source={source},target={mount['Destination']}{read_only}"
+        words.append(f"--mount=type={mount['Type']},{options}")
+        copies.mkdir(exist_ok=True)
+        if mount["Type"] == "bind":
+            _run("cp", "--archive", mount["Source"], source)
+    return words
+
+
+def _run(*words: str) -> None:
+    subprocess.run(words, check=True, capture_output=True)
+
+
 def _limits(host: dict[str, Any]) -> Iterator[str]:
     for option, key in (
         ("memory", "Memory"), ("memory-swap", "MemorySwap"), ("shm-size", "ShmSize"),
@@ -120,11 +144,10 @@ class Plain:
 
     image: str
     words: tuple[str, ...]
-    mount: str
 
     def _command(self, program: str, *options: str) -> tuple[str, list[str]]:
         name = f"sallyport-bench-{os.getpid()}-{next(_COUNTER)}"
-        words = ["docker", "run", *options, f"--name={name}", f"--label={LABEL}", self.mount]
+        words = ["docker", "run", *options, f"--name={name}", f"--label={LABEL}"]
         return name, [*words, *self.words, self.image, "sh", "-c", program]
 
     def seconds(self, program: str) -> float:
@@ -160,5 +183,4 @@ class Plain:
 
 def remove(*names: str) -> None:
     """Remove containers, running or not."""
-    words = ["docker", "container", "rm", "--force", "--volumes", *names]
-    subprocess.run(words, check=True, capture_output=True)
+    _run("docker", "container", "rm", "--force", "--volumes", *names)

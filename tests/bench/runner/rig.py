@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,20 +10,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tests.bench.runner import image, study
 from tests.bench.runner.figures import OURS, PEER
 from tests.bench.runner.job_server import Accepted, JobServer
 from tests.bench.runner.moments import Events, until
-from tests.bench.runner.plain import Plain, flags, inspect, remove
+from tests.bench.runner.plain import Plain, flags, inspect, mounts, remove
 from tests.bench.runner.sides import Ours, Peer, Place, Side
 
 from sallyport_common import tokens
 
 ROOT = Path(__file__).resolve().parents[3]
-START = 60.0
-SETTLE = 60.0
+VOLUME = "sallyport-plain-"
+"""How the names of volumes of plain runs begin."""
+START = 120.0
+SETTLE = 120.0
 
 
 @dataclass
@@ -73,39 +72,21 @@ class Rig:
         name = request.container(study.SLOW)
         self.events.moment(name, "start")
         container = inspect(name)
+        words = flags(container, side.folder)
+        words += mounts(container, self.folder / f"plain-{side.name}", f"{VOLUME}{side.name}")
         self.server.cancelled(request)
         self.server.final(request, study.SLOW)
         self.settle()
-        words = flags(container, side.folder)
-        plain = Plain(container["Config"]["Image"], tuple(words), self._mount(side, container))
+        plain = Plain(container["Config"]["Image"], tuple(words))
         differing = plain.like(container, study.trivial("plain"))
         if differing:
             raise RuntimeError(f"plain runs differ from jobs of {side.name} in {differing}")
         return plain
 
-    def _mount(self, side: Side, container: dict[str, Any]) -> str:
-        """Return the option that mounts a copy of the code as this runner mounts it."""
-        [mount] = [one for one in container["Mounts"] if one["Destination"] == "/workspace"]
-        source = self.folder / f"plain-{side.name}"
-        if mount["Type"] == "volume":
-            words = ["docker", "volume", "create", f"--label={image.LABEL}", volume(side.name)]
-            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-            return f"--volume={volume(side.name)}:/workspace"
-        shutil.copytree(self.folder / "git" / study.ORGANISATION / study.REPOSITORY, source)
-        user = int(container["Config"]["User"].partition(":")[0])
-        for path in (source, *source.rglob("*")):
-            os.chown(path, user, user)
-        return f"--mount=type=bind,source={source},target=/workspace"
-
 
 def workspaces(side: str) -> tuple[str, str]:
     """Return the workspaces of a runner; the second is that of the job with many files."""
     return side, f"{side}-many"
-
-
-def volume(side: str) -> str:
-    """Return the name of the volume of plain runs."""
-    return f"sallyport-{side}"
 
 
 @contextmanager
@@ -117,13 +98,14 @@ def rig(actions: dict[str, dict[str, object]], names: Sequence[str]) -> Iterator
         stack.enter_context(_alone())
         made = stack.enter_context(tempfile.TemporaryDirectory(prefix="runner-", dir=scratch))
         folder = Path(made)
-        stack.callback(clean)
+        clean()
         gitroot = folder / "git"
         study.publish(gitroot, actions)
         digest = image.write(folder / "images", image.busybox(scratch / "busybox"))
         port = stack.enter_context(_upstreams(gitroot, folder / "images", digest))
         registry = f"127.0.0.1:{port}/{image.NAME.partition('/')[0]}"
         stack.callback(image.remove, image.pull(f"127.0.0.1:{port}", digest))
+        stack.callback(clean)
         secrets = {name: tokens.new_backend_token() for name in (OURS, PEER)}
         server = JobServer(folder, gitroot, secrets)
         stack.callback(server.stop)
@@ -154,14 +136,8 @@ def _alone() -> Iterator[None]:
 
 @contextmanager
 def _upstreams(gitroot: Path, images: Path, digest: str) -> Iterator[int]:
-    words = [
-        sys.executable,
-        "-m",
-        "tests.bench.runner.upstreams",
-        str(gitroot),
-        str(images),
-        digest,
-    ]
+    program = [sys.executable, "-m", "tests.bench.runner.upstreams"]
+    words = [*program, str(gitroot), str(images), digest]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
@@ -176,9 +152,7 @@ def _leftovers() -> list[str]:
     names = [workspace for side in (OURS, PEER) for workspace in workspaces(side)]
     labels = [f"org.sallyport.backend={OURS}", *(f"workspace={name}" for name in names)]
     for label in labels:
-        words = ["docker", "ps", "--all", "--quiet", f"--filter=label={label}"]
-        done = subprocess.run(words, capture_output=True, text=True, check=True)
-        found += done.stdout.split()
+        found += _docker("ps", "--all", "--quiet", f"--filter=label={label}")
     return found
 
 
@@ -187,8 +161,13 @@ def clean() -> None:
     containers = _leftovers()
     if containers:
         remove(*containers)
-    names = [volume(OURS), volume(PEER)]
-    for workspace in workspaces(PEER):
-        words = ["docker", "volume", "ls", "--quiet", f"--filter=label=workspace={workspace}"]
-        names += subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
-    subprocess.run(["docker", "volume", "rm", "--force", *names], check=True, capture_output=True)
+    filters = [f"name={VOLUME}", *(f"label=workspace={name}" for name in workspaces(PEER))]
+    for one in filters:
+        found = _docker("volume", "ls", "--quiet", f"--filter={one}")
+        if found:
+            _docker("volume", "rm", "--force", *found)
+
+
+def _docker(*words: str) -> list[str]:
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=True)
+    return done.stdout.split()

@@ -16,7 +16,7 @@ from tests.conformance import peer
 from tests.unit.runner import made
 
 STOPPING = 30
-PATIENCE = 60.0
+PATIENCE = 300.0
 KIBIBYTE = 1024
 TREES = ("work", "high/workspaces", "high/logs", "high/volumes", "medium/workspaces")
 """Folders that the role makes."""

@@ -130,9 +130,13 @@ def test_the_command_has_every_figure() -> None:
     assert full.files == 20_000
 
 
-@pytest.mark.parametrize(("value", "status"), [(40.0, 0), (60.0, 1), (None, 1)])
+@pytest.mark.parametrize(
+    ("value", "options", "status"),
+    [(40.0, [], 0), (60.0, [], 1), (None, [], 1), (40.0, ["--quick"], 1)],
+)
 def test_a_figure_that_is_not_met_is_the_exit_status(
     value: float | None,
+    options: list[str],
     status: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -140,7 +144,7 @@ def test_a_figure_that_is_not_met_is_the_exit_status(
 ) -> None:
     found = [Figure(Bar("some_ms", "ms", most=50), value, 100.0, [{"raw": 1}])]
     monkeypatch.setattr(command, "measured", lambda _given: found)
-    monkeypatch.setattr("sys.argv", ["bench", "--folder", str(tmp_path)])
+    monkeypatch.setattr("sys.argv", ["bench", "--folder", str(tmp_path), *options])
     assert command.main() == status
     assert found[0].row() in capsys.readouterr().out
     rows = json.loads((tmp_path / "runner.json").read_text())["figures"]
@@ -149,7 +153,7 @@ def test_a_figure_that_is_not_met_is_the_exit_status(
         ("peer_some_ms", 100.0),
     ]
     assert rows[0]["samples"] == [{"raw": 1}]
-    assert bool(rows[0]["faults"]) == bool(status)
+    assert bool(rows[0]["faults"]) == (value != 40)
 
 
 def test_local_runs_are_missing_without_the_command(
