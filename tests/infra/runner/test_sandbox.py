@@ -160,6 +160,19 @@ def test_want_of_memory_is_told_whoever_was_killed(start: Start, program: str, e
     assert (large["exit"], large["out_of_memory"]) == (ending % 137, False)
 
 
+def test_want_of_memory_ends_nothing_of_another_container(
+    host: Host, image: str, start: Start
+) -> None:
+    sleeper = "docker run --detach --network=none --name=sleeper %s sleep 60"
+    host.check_output(sleeper, image)
+    try:
+        assert start(FILL, shm_size=2**29, file_size=2**29)["out_of_memory"]
+        state = "docker inspect --format '{{.State.Running}} {{.State.OOMKilled}}' sleeper"
+        assert host.check_output(state) == "true false"
+    finally:
+        host.run("docker rm --force sleeper")
+
+
 def test_a_job_does_not_see_the_shared_memory_of_another(
     host: Host, image: str, start: Start
 ) -> None:
