@@ -85,7 +85,7 @@ def at_runner(folder: Path, example: Example) -> bool:
     (folder / "workspaces").mkdir()
     publisher = PrivacyTrees(settings)
     matched = {example.name: PrivacyLevel.MODERATE.value}
-    withheld = publisher.publish(job(), REQUEST, volume, matched)
+    withheld = publisher.publish(job(), REQUEST, volume, matched).withheld
     copied = settings.medium_privacy_storage_base / "workspaces/ws1" / example.name
     assert copied.exists() == (example.name not in withheld)
     return example.name in withheld

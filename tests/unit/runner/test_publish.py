@@ -14,9 +14,10 @@ pytestmark = pytest.mark.live
 def test_copies_that_were_cut_off_are_removed_at_the_start(runner: Runner, sha: str) -> None:
     runner.request("a", sha, "table")
     runner.passes(8)
-    left = [runner.high("output/.0123456789abcdef.part"), runner.medium(f".{'f' * 16}.part")]
+    left = [runner.base / tree / "staging/job1/1" for tree in ("high", "medium")]
     kept = [runner.high("output/.x.part"), runner.high("output/a.part")]
     for path in left + kept:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("1,40\n")
     runner.restart()
     assert [path.exists() for path in left + kept] == [False, False, True, True]

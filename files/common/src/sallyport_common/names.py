@@ -5,6 +5,7 @@ Names of repositories, branches and tags have a grammar of their own in `sallypo
 
 from __future__ import annotations
 
+import functools
 import re
 
 WORKSPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
@@ -17,5 +18,9 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def matches_glob(pattern: str, text: str) -> bool:
     """Return whether a whole string matches; `*` is any text without a slash."""
-    expression = "[^/]*".join(re.escape(part) for part in pattern.split("*"))
-    return re.fullmatch(expression, text) is not None
+    return _compile_glob(pattern).fullmatch(text) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def _compile_glob(pattern: str) -> re.Pattern[str]:
+    return re.compile("[^/]*".join(re.escape(part) for part in pattern.split("*")))

@@ -32,8 +32,8 @@ CODES = {
 REASONS = {
     Reason.NOTHING_TO_DO: "All actions have already completed or are in progress",
     Reason.WITHHELD: (
-        "Completed successfully; some moderately sensitive outputs were withheld from review, "
-        "with the reason beside each in the workspace"
+        "Completed successfully; some outputs were withheld, with the reason for each in the log "
+        "of the workspace"
     ),
     Reason.STOPPING: "Cancelled; the job is being stopped",
     Reason.DISK_SPACE: "Waiting: the backend has too little free disk space",

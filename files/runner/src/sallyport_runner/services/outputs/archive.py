@@ -17,16 +17,21 @@ class Archive:
     """Reads the logs of the high tree and the manifests of the medium tree."""
 
     def __init__(self, settings: Settings) -> None:
-        self._logs = settings.high_privacy_storage_base / "logs"
+        self.logs = settings.high_privacy_storage_base / "logs"
         self._medium = settings.medium_privacy_storage_base / "workspaces"
+
+    @staticmethod
+    def place(job: Job) -> str:
+        """Return where, below `logs`, the record and the log of a job are."""
+        return f"{job.created_at[:7]}/os-job-{job.id}"
 
     def folder(self, job: Job) -> Path:
         """Return the folder for the record and the log of a job, which may not exist yet."""
-        return self._logs / job.created_at[:7] / f"os-job-{job.id}"
+        return self.logs / self.place(job)
 
     def record(self, job_id: str) -> tuple[Metadata, Path] | None:
         """Return the newest record of a job and its folder; None when it was never finalised."""
-        for path in sorted(self._logs.glob(f"*/os-job-{job_id}/{RECORD}"), reverse=True):
+        for path in sorted(self.logs.glob(f"*/os-job-{job_id}/{RECORD}"), reverse=True):
             metadata = read_record(path.parent)
             if metadata is not None:
                 return metadata, path.parent
@@ -40,14 +45,13 @@ class Archive:
             for path, entry in manifest.outputs.items()
             if entry.action == action and not entry.out_of_date_output
         }
-        makers = {entry.job_id for entry in current.values()}
-        if not all(self._succeeded(maker) for maker in makers):
-            return {}
-        return {path: entry.level for path, entry in current.items()}
-
-    def _succeeded(self, job_id: str) -> bool:
-        found = self.record(job_id)
-        return found is not None and found[0].get("status_code") == StatusCode.SUCCEEDED
+        kept: set[str] = set()
+        for maker in {entry.job_id for entry in current.values()}:
+            found = self.record(maker)
+            if found is None or found[0].get("status_code") != StatusCode.SUCCEEDED:
+                return {}
+            kept |= found[0]["outputs"].keys()
+        return {path: entry.level for path, entry in current.items() if path in kept}
 
 
 def read_record(folder: Path) -> Metadata | None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from sallyport_common.paths import open_beneath, sha256_file, write_atomic
+from sallyport_common.paths import open_beneath, sha256_file
 from sallyport_common.protocol import StatusCode, utc_now_text
 from sallyport_runner.models import (
     ContainerStatus,
@@ -20,16 +17,17 @@ from sallyport_runner.models import (
     Phase,
     Reason,
     Stop,
-    container_name,
 )
 from sallyport_runner.services.executor import Executor
-from sallyport_runner.services.outputs import inspection, joblog, plan, trees
+from sallyport_runner.services.outputs import inspection, plan
 from sallyport_runner.services.outputs.archive import RECORD, Archive, read_record
+from sallyport_runner.services.outputs.matching import Matcher
 from sallyport_runner.services.outputs.publish import PrivacyTrees
+from sallyport_runner.services.outputs.recorder import Recorder
+from sallyport_runner.services.outputs.scan import scan, shown
 from sallyport_runner.services.outputs.volumes import Volume, Volumes
 from sallyport_runner.services.sentences import DATABASE_EXITS, sentence
 from sallyport_runner.settings import Settings
-from sallyport_study.patterns import matches
 
 MAX_HINTS = 100
 
@@ -47,23 +45,37 @@ class Finaliser:
     ) -> None:
         self._archive, self._executor, self._volumes = Archive(settings), executor, volumes
         self._trees, self._now = privacy_trees, now
-        self._lock = threading.Lock()
+        self._recorder = Recorder(self._archive, executor, volumes, privacy_trees)
+        self._progress: dict[str, tuple[int, int]] = {}
 
     def finalise(self, job: Job, request: JobRequest, status: ContainerStatus | None) -> Outcome:
-        """Record the end of a job once; a second call returns what the first one recorded."""
+        """Record the end of a job once; a second call returns what the first one recorded.
+
+        A call that was cut off, by a crash or by TransientError (a full disk, an engine that does
+        not answer), recorded nothing: the next one takes every step again.
+        """
         folder = self._archive.folder(job)
         known = read_record(folder)
         if known is not None and known.get("attempt") == job.attempt:
             return outcome(known, folder)
         metadata = self._metadata(job, request, status)
-        if job.stop not in {Stop.CANCELLED, Stop.ADMIN}:
-            with self._lock:  # workspaces are shared by jobs
+        try:
+            if job.stop not in {Stop.CANCELLED, Stop.ADMIN}:
                 self._collect(job, request, metadata)
-        code, reason = verdict(job, status, metadata)
-        metadata |= {"status_code": code.value, "reason": reason.value}
-        metadata["status_message"] = sentence(code, reason)
-        self._write(folder, job, metadata)
+            code, reason = verdict(job, status, metadata)
+            metadata |= {"status_code": code.value, "reason": reason.value}
+            metadata["status_message"] = sentence(code, reason)
+            self._recorder.write(job, metadata)
+        finally:
+            self._progress.pop(job.id, None)
         return outcome(metadata, folder)
+
+    def progress(self, job_id: str) -> tuple[int, int] | None:
+        """Return how many of how many matched files are collected; None when none are.
+
+        Any thread may ask. The numbers stay in the secure zone: they are for operators.
+        """
+        return self._progress.get(job_id)
 
     def _metadata(self, job: Job, request: JobRequest, status: ContainerStatus | None) -> Metadata:
         container = inspection.redacted(self._executor.inspect(job.container))
@@ -88,6 +100,7 @@ class Finaliser:
             "repo": request.repo,
             "database_name": request.database_name if job.requires_db else None,
             "outputs": {},
+            "outputs_sha256": {},
             "unmatched_patterns": [],
             "unmatched_outputs": [],
             "level4_excluded_files": {},
@@ -100,58 +113,43 @@ class Finaliser:
         """Match files with patterns and publish them; nothing else of the volume is looked at."""
         volume = self._volumes.of(job.id)
         root = volume.execution if job.phase is Phase.EXECUTE else volume.workspace
-        if job.phase is Phase.COMPILE or not root.exists():
+        if job.phase is Phase.COMPILE:
             return
         if job.phase is Phase.EXECUTE:
             metadata["plan_sha256"] = plan.digest(volume.plan)
-        matched, fresh = _match(root, job, volume)
-        unmatched = [p for p in job.outputs if not any(matches(p, path) for path in matched)]
+        matched, unmatched, fresh = _match(root, job, volume)
         metadata["unmatched_patterns"] = unmatched
         metadata["unmatched_outputs"] = fresh if unmatched else []
         if unmatched and fresh:
             metadata["hint"] = "Files that were written and match nothing: " + ", ".join(fresh)
-        metadata["outputs"] = matched
-        metadata["level4_excluded_files"] = self._trees.publish(job, request, root, matched)
 
-    def _write(self, folder: Path, job: Job, metadata: Metadata) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as stream:
-            log = cast(BinaryIO, stream)
-            self._copy_logs(job, log)
-            log.write(joblog.summary(metadata))
-            _store(log, folder, "logs.txt")
-            if job.stop not in {Stop.CANCELLED, Stop.ADMIN}:
-                for workspace in self._trees.workspaces(job.workspace):
-                    _store(log, workspace, f"metadata/{job.action}.log")
-        if metadata["plan_sha256"]:
-            write_atomic(folder / plan.NAME, plan.read_plan(self._volumes.of(job.id).plan))
-        write_atomic(folder / RECORD, json.dumps(metadata, indent=2).encode())
+        def report(done: int, number: int) -> None:
+            self._progress[job.id] = done, number
 
-    def _copy_logs(self, job: Job, target: BinaryIO) -> None:
-        if job.phase is Phase.EXECUTE:
-            name = container_name(job.id, Phase.COMPILE)
-            joblog.copy_output(target, self._executor.logs(name))
-        joblog.copy_output(target, self._executor.logs(job.container))
+        published = self._trees.publish(job, request, root, matched, report)
+        metadata["outputs"] = published.outputs
+        metadata["outputs_sha256"] = published.digests
+        metadata["level4_excluded_files"] = published.withheld
 
 
-def _match(root: Path, job: Job, volume: Volume) -> tuple[dict[str, str], list[str]]:
-    """Return the files that match, with their level, and the newer ones that match nothing."""
+def _match(root: Path, job: Job, volume: Volume) -> tuple[dict[str, str], list[str], list[str]]:
+    """Return the files that match, with their level, the patterns that match none, and new files.
+
+    The latter are newer than the job and match nothing; they are as they are shown.
+    """
     since = volume.prepared_at or 0
+    matcher, unmatched = Matcher(job.outputs), dict.fromkeys(job.outputs)
     matched: dict[str, str] = {}
     fresh: list[str] = []
-    for found in trees.scan(root):
-        level = next((job.outputs[p] for p in job.outputs if matches(p, found.path)), None)
-        if level is not None:
-            matched[found.path] = level
+    for found in scan(root):
+        patterns = matcher.of(found.path)
+        if patterns:
+            matched[found.path] = job.outputs[patterns[0]]
+            for pattern in patterns:
+                unmatched.pop(pattern, None)
         elif found.modified_ns > since and len(fresh) < MAX_HINTS:
-            fresh.append(found.path)
-    return dict(sorted(matched.items())), sorted(fresh)
-
-
-def _store(stream: BinaryIO, root: Path, path: str) -> None:
-    stream.seek(0)
-    root.mkdir(parents=True, exist_ok=True)
-    trees.write_beneath(root, path, stream)
+            fresh.append(shown(found.path))
+    return matched, list(unmatched), sorted(fresh)
 
 
 def verdict(

@@ -27,7 +27,7 @@ def copy_output(
     A line between them says how much was left out. An output of `held` bytes or more is as long
     as what the engine keeps, so its true beginning may be gone; the same line says so.
     """
-    with tempfile.TemporaryFile() as stream:
+    with tempfile.SpooledTemporaryFile(CHUNK) as stream:
         end, total = _Ring(stream, keep), 0
         for chunk in chunks:
             beginning = chunk[: max(keep - total, 0)]
@@ -60,6 +60,8 @@ class _Ring:
 
     def write(self, data: bytes) -> None:
         """Append bytes over the oldest ones."""
+        if not data:
+            return
         kept = data[-self._size :]
         start = (self._total + len(data) - len(kept)) % self._size
         first = self._size - start

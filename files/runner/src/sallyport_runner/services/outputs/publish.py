@@ -1,103 +1,226 @@
-"""Outputs on their way into the two privacy trees."""
+"""Outputs on their way into the two privacy trees: staged and checked, then named, then listed.
+
+Every file is complete, checked and on disk in a staging folder before the first of them gets its
+name by a rename, and the manifest follows. After a cut at any point:
+
+- a name in either tree has the whole bytes of this run or of an earlier one, never a part;
+- the medium tree has no file that did not pass its checks;
+- nothing shows or releases a file whose digest the manifest does not have. Between the first
+  rename and that of the manifest there are names of this run which it has yet to list;
+- a repeated run takes every step again from the volume, and ends as if there had been no cut.
+
+A fault of one file withholds this file with the reason, and no other (`faults`).
+"""
 
 from __future__ import annotations
 
-import io
 import logging
-import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from sallyport_common.manifests import Output
-from sallyport_common.outputs import PrivacyLevel
-from sallyport_common.paths import open_beneath
-from sallyport_disclosure.engine import check_file
-from sallyport_disclosure.findings import Finding, Severity, Verdict
+from sallyport_common.outputs import METADATA_FOLDER, PrivacyLevel
 from sallyport_runner.models import Job, JobRequest
-from sallyport_runner.services.outputs import trees
-from sallyport_runner.services.outputs.manifest import Manifest
+from sallyport_runner.services.outputs import staging
+from sallyport_runner.services.outputs.disk import Unflushed, flush
+from sallyport_runner.services.outputs.faults import FileFault, needed, writing
+from sallyport_runner.services.outputs.folders import Folders
+from sallyport_runner.services.outputs.manifest import FILE, Manifest, Manifests
+from sallyport_runner.services.outputs.scan import shown
+from sallyport_runner.services.outputs.stager import NOTE, Item, Stager, stage_note
+from sallyport_runner.services.outputs.staging import Staging
 from sallyport_runner.settings import Settings
 
 log = logging.getLogger(__name__)
-MAX_NAME = 255
-"""Bytes of a file's name that Linux file systems take."""
+Report = Callable[[int, int], None]
+"""Gets the number of files that are staged, and of all."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of a run's files, by their paths as they are shown.
+
+    `outputs` has the level of each file in the high tree and `digests` its SHA-256; `withheld` has
+    the reason for each that is in only one tree although it belongs in both, or in none.
+    """
+
+    outputs: dict[str, str]
+    digests: dict[str, str]
+    withheld: dict[str, str]
 
 
 class PrivacyTrees:
     """Copies outputs to the high tree, and what may be reviewed to the medium tree."""
 
     def __init__(self, settings: Settings) -> None:
-        self._high = settings.high_privacy_storage_base / "workspaces"
-        self._medium = settings.medium_privacy_storage_base / "workspaces"
+        self._high = settings.high_privacy_storage_base
+        self._medium = settings.medium_privacy_storage_base
         self._policy = settings.output_policy
+        self._manifests = Manifests(self._medium / "workspaces")
+        self._locks: dict[str, threading.Lock] = {}
 
     def workspaces(self, workspace: str) -> tuple[Path, Path]:
         """Return the high and the medium folder of a workspace, which exist afterwards."""
-        folders = self._high / workspace, self._medium / workspace
-        for folder in folders:
-            folder.mkdir(parents=True, exist_ok=True)
-        return folders
+        folders = tuple(base / "workspaces" / workspace for base in (self._high, self._medium))
+        with needed("no folder for the workspace"):
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+        return folders[0], folders[1]
 
     def remove_partial(self) -> None:
         """Remove what copies left that were cut off; for the start, when nothing is copied."""
-        for folder in (self._high, self._medium):
-            if folder.exists() and (number := trees.remove_partial(folder)):
-                log.warning("incomplete copies removed", extra={"number": number})
+        for base in (self._high, self._medium):
+            if number := staging.sweep(base):
+                log.warning("incomplete copies removed", extra={"jobs": number})
+
+    @contextmanager
+    def staging(self, job: Job) -> Iterator[tuple[Staging, Staging]]:
+        """Give the empty staging folders of a job in the high and in the medium tree."""
+        with Staging(self._high, job.id) as high, Staging(self._medium, job.id) as medium:
+            yield high, medium
 
     def publish(
-        self, job: Job, request: JobRequest, root: Path, matched: dict[str, str]
-    ) -> dict[str, str]:
-        """Copy the matched files of a volume; return why some were withheld, by path."""
-        high, medium = self.workspaces(job.workspace)
-        manifest = Manifest(medium, job.workspace)
-        entries: dict[str, Output] = {}
-        for path, level in matched.items():
-            with open_beneath(root, path) as stream:
-                modified = os.fstat(stream.fileno()).st_mtime
-                copied = trees.write_beneath(high, path, stream)
-            checked = self._review(high, medium, path, level, manifest)
-            entries[path] = Output(
-                level=PrivacyLevel(level),
-                job_id=job.id,
-                job_request=job.request_id,
-                action=job.action,
-                user=request.created_by,
-                repo=request.repo,
-                commit=request.sha,
-                size=copied.size,
-                timestamp=modified,
-                content_hash=copied.sha256,
-                excluded=bool(checked.blocking),
-                message=" ".join(checked.reasons) or None,
-                row_count=checked.rows,
-                col_count=checked.columns,
-            )
-        manifest.record(job.action, entries)
-        manifest.flag_actions(request.actions or [job.action])
-        manifest.save()
-        return {path: str(entry.message) for path, entry in entries.items() if entry.excluded}
+        self,
+        job: Job,
+        request: JobRequest,
+        root: Path,
+        matched: Mapping[str, str],
+        report: Report = lambda _done, _total: None,
+    ) -> Published:
+        """Copy files of a volume, given with their level by the paths that the job spelt.
 
-    def _review(
-        self, high: Path, medium: Path, path: str, level: str, manifest: Manifest
-    ) -> Verdict:
-        """Check a file of the high tree and copy the very bytes that passed, or withdraw it."""
-        note = f"{path}.txt"
-        if level == PrivacyLevel.MODERATE and len(os.fsencode(Path(note).name)) > MAX_NAME:
-            # There would be no room for the note that says why a file is withheld.
-            trees.remove_beneath(medium, path)
-            message = f"the file's name has more than {MAX_NAME - 4} bytes"
-            return Verdict((Finding("NAME_TOO_LONG", Severity.BLOCK, message),))
-        if level != PrivacyLevel.MODERATE:
-            trees.remove_beneath(medium, path)
-            return Verdict()
-        with open_beneath(high, path) as stream:
-            data = stream.read(self._policy.max_bytes + 1)
-        checked = check_file(path, data, self._policy)
-        if checked.blocking:
-            trees.remove_beneath(medium, path)
-            text = f"This file was not copied here. {' '.join(checked.reasons)}\n"
-            trees.write_beneath(medium, note, io.BytesIO(text.encode()))
-            return checked
-        trees.write_beneath(medium, path, io.BytesIO(data))
-        if note not in manifest.outputs:
-            trees.remove_beneath(medium, note)
-        return checked
+        Raises TransientError where all of it has to be repeated, and ManifestError before the
+        first name is given.
+        """
+        roots = self.workspaces(job.workspace)
+        with self.staging(job) as (high, medium):
+            items = self._stage(root, matched, high, medium, report)
+            lock = self._locks.setdefault(job.workspace, threading.Lock())
+            with lock, Folders(roots[0]) as highs, Folders(roots[1]) as mediums:
+                manifest = self._manifests.take(job.workspace)
+                placing = _Placing(manifest, (high, highs), (medium, mediums))
+                placing.run(job, request, items)
+                self._manifests.keep(job.workspace, manifest)
+        kept = {item.path: item for item in items if item.high}
+        return Published(
+            outputs={path: item.level.value for path, item in kept.items()},
+            digests={path: item.high.sha256 for path, item in kept.items() if item.high},
+            withheld={item.path: " ".join(item.reasons) for item in items if item.reasons},
+        )
+
+    def _stage(
+        self,
+        root: Path,
+        matched: Mapping[str, str],
+        high: Staging,
+        medium: Staging,
+        report: Report,
+    ) -> list[Item]:
+        if not matched:
+            return []
+        items = []
+        with Folders(root) as folders:
+            stager = Stager(self._policy, folders, high, medium)
+            for number, (path, level) in enumerate(sorted(matched.items())):
+                report(number, len(matched))
+                item = Item(_label(path, matched), PrivacyLevel(level))
+                stager.stage(path, item)
+                items.append(item)
+        return items
+
+
+def _label(path: str, all_paths: Mapping[str, str]) -> str:
+    """Return a path as it is shown, which is never the path of another file."""
+    label = shown(path)
+    while label != path and label in all_paths:
+        label += "~"
+    return label
+
+
+class _Placing:
+    """Gives staged files their names and lists them; one at a time for a workspace."""
+
+    def __init__(
+        self, manifest: Manifest, high: tuple[Staging, Folders], medium: tuple[Staging, Folders]
+    ) -> None:
+        self._manifest = manifest
+        self._high, self._highs = high
+        self._medium, self._mediums = medium
+
+    def run(self, job: Job, request: JobRequest, items: list[Item]) -> None:
+        """Take the steps in the order on which the promises of this module rest."""
+        with needed("no folder for the manifest"):
+            self._mediums.get((METADATA_FOLDER,), make=True)
+        listed = self._list(job, request, items)
+        self._flush(self._high, self._medium)
+        before = [item.reasons for item in items]
+        for item in items:
+            self._place(item)
+        if before != [item.reasons for item in items]:
+            listed = self._list(job, request, items)
+            self._flush(self._medium)
+        with needed("no manifest"):
+            self._mediums.place(self._medium.handle, listed, FILE)
+        self._flush(self._highs, self._mediums)
+
+    @staticmethod
+    def _flush(*sources: Unflushed) -> None:
+        with needed("outputs are not on disk"):
+            flush(*sources)
+
+    def _list(self, job: Job, request: JobRequest, items: list[Item]) -> str:
+        """Stage the manifest; return its name meanwhile."""
+        self._manifest.record(job.action, {item.path: item.entry(job, request) for item in items})
+        self._manifest.flag_actions(request.actions or [job.action])
+        with needed("no manifest"):
+            return self._medium.write(self._manifest.to_json()).name
+
+    def _place(self, item: Item) -> None:
+        if item.high and not self._name(item, self._high, self._highs, item.high.name):
+            item.high = item.medium = None
+        if item.medium and not self._name(item, self._medium, self._mediums, item.medium.name):
+            item.medium = None
+        # What an earlier run left under the name of a file that is withheld now is withdrawn.
+        if not item.high:
+            _withdraw(self._highs, item.path)
+        if not item.medium:
+            _withdraw(self._mediums, item.path)
+        self._note(item)
+
+    def _name(self, item: Item, source: Staging, target: Folders, staged: str) -> bool:
+        try:
+            with writing():
+                target.place(source.handle, staged, item.path)
+        except FileFault as fault:
+            item.reasons = (str(fault),)
+            return False
+        return True
+
+    def _note(self, item: Item) -> None:
+        """Put the note beside a withheld file where that is possible, or remove an earlier one.
+
+        The manifest and the log have the reason too.
+        """
+        path = item.path + NOTE
+        if path in self._manifest.outputs:
+            return
+        _withdraw(self._mediums, path)
+        if item.level is not PrivacyLevel.MODERATE or not item.reasons:
+            return
+        try:
+            if item.note is None:  # the fault came late
+                item.note = stage_note(self._medium, item)
+                self._flush(self._medium)
+            with writing():
+                self._mediums.place(self._medium.handle, item.note.name, path)
+        except FileFault as fault:
+            figures = {"output": item.path, "fault": str(fault)}
+            log.warning("no note beside a withheld output", extra=figures)
+
+
+def _withdraw(folders: Folders, path: str) -> None:
+    """Remove a file; where that fails the job waits, because the file must not stay."""
+    with needed("an earlier output is not removed"):
+        folders.remove(path)

@@ -1,26 +1,30 @@
-"""Files in trees of folders that somebody else may have shaped: no link is ever followed."""
+"""Trees of folders as a whole, and single files in them; no link is ever followed."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import itertools
 import os
-import re
 import secrets
 import stat
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from sallyport_common.paths import CHUNK, UnsafePathError, check_relative
+from sallyport_runner.services.outputs.folders import Folders, Parts, split
 
-PARTIAL = re.compile(r"\.[0-9a-f]{16}\.part")
-"""Names of copies that are not complete."""
-MAX_DEPTH = 40
-MAX_FILES = 200_000
+SMALL = 1000
+"""Entries of a tree up to which it is handled here; starting a program costs more than that."""
+SHALLOW = 40
+BLOCK = 512
+"""Bytes of a block as `stat` counts them."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class _LargeError(Exception):
+    """A tree is not small."""
 
 
 @dataclass(frozen=True)
@@ -31,50 +35,22 @@ class Copied:
     size: int
 
 
-@dataclass(frozen=True)
-class Found:
-    """A regular file with one link below a root."""
+def write_beneath(root: Path, relative: str, source: BinaryIO) -> Copied:
+    """Copy a stream to `relative` below `root` under a temporary name, which is then replaced.
 
-    path: str
-    modified_ns: int
-
-
-@contextlib.contextmanager
-def _folder(root: Path, parts: tuple[str, ...], *, make: bool) -> Iterator[int]:
-    """Give a descriptor of the folder `parts` below `root`, made where wanted."""
-    current = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for part in parts:
-            if make:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, 0o750, dir_fd=current)
-            try:
-                inner = os.open(part, _FOLDER, dir_fd=current)
-            except FileNotFoundError:
-                raise
-            except OSError as error:
-                raise UnsafePathError(f"{part} is a link or no folder") from error
-            os.close(current)
-            current = inner
-        yield current
-    finally:
-        os.close(current)
-
-
-def write_beneath(root: Path, relative: str, source: BinaryIO, mode: int = 0o640) -> Copied:
-    """Copy a stream to `relative` below `root`: temporary name, flushed, renamed."""
-    path = check_relative(relative, hidden=True)
-    with _folder(root, path.parts[:-1], make=True) as folder:
+    Nothing is flushed to disk.
+    """
+    parts, name = split(relative)
+    with Folders(root) as folders:
+        folder = folders.get(parts, make=True)
         temporary = f".{secrets.token_hex(8)}.part"
-        handle = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder
-        )
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        handle = os.open(temporary, flags, 0o640, dir_fd=folder)
         try:
             with os.fdopen(handle, "wb") as target:
                 copied = _copy(source, target)
-                os.fchmod(target.fileno(), mode)
-                os.fsync(target.fileno())
-            os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fchmod(target.fileno(), 0o640)
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             os.unlink(temporary, dir_fd=folder)
             raise
@@ -91,74 +67,72 @@ def _copy(source: BinaryIO, target: BinaryIO) -> Copied:
     return Copied(digest.hexdigest(), size)
 
 
-def remove_partial(root: Path) -> int:
-    """Remove what copies that were cut off left anywhere below `root`; return how many files."""
-    partial = [path for path in root.rglob(".*.part") if PARTIAL.fullmatch(path.name)]
-    for path in partial:
-        path.unlink(missing_ok=True)
-    return len(partial)
-
-
 def make_folder(root: Path, relative: str) -> None:
     """Make a folder below `root`, following no link."""
     if relative not in {"", "."}:
-        with _folder(root, check_relative(relative, hidden=True).parts, make=True):
-            pass
-
-
-def remove_beneath(root: Path, relative: str) -> None:
-    """Remove a file below `root`; no complaint when it is not there."""
-    path = check_relative(relative, hidden=True)
-    with (
-        contextlib.suppress(FileNotFoundError, UnsafePathError),
-        _folder(root, path.parts[:-1], make=False) as folder,
-    ):
-        os.unlink(path.name, dir_fd=folder)
-
-
-def _is_plain(name: str) -> bool:
-    """Return whether a name can be written to a log: printable, and text in UTF-8."""
-    return name.isprintable() and "\\" not in name
-
-
-def scan(root: Path) -> Iterator[Found]:
-    """Yield the regular files with one link below `root`; other kinds and odd names are skipped.
-
-    The walk ends at a depth and a number that no study needs.
-    """
-    pending, count = [PurePosixPath()], 0
-    while pending and count < MAX_FILES:
-        here = pending.pop()
-        for name, status in _entries(root, here):
-            path = here / name
-            count += 1
-            if stat.S_ISDIR(status.st_mode) and len(path.parts) < MAX_DEPTH:
-                pending.append(path)
-            elif stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-                yield Found(str(path), status.st_mtime_ns)
-
-
-def _entries(root: Path, here: PurePosixPath) -> list[tuple[str, os.stat_result]]:
-    try:
-        with _folder(root, here.parts, make=False) as folder, os.scandir(folder) as entries:
-            return [
-                (entry.name, entry.stat(follow_symlinks=False))
-                for entry in sorted(entries, key=lambda entry: entry.name)
-                if _is_plain(entry.name)
-            ]
-    except (UnsafePathError, FileNotFoundError):
-        return []
+        with Folders(root) as folders:
+            folders.get(check_relative(relative, hidden=True).parts, make=True)
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder whatever a job left in it."""
-    command = ["/bin/rm", "-rf", "--one-file-system", "--", str(path)]
-    subprocess.run(command, check=True, timeout=600)
+    """Remove a folder whatever a job left in it; no complaint when there is none."""
+    try:
+        _remove(None, str(path), SMALL, SHALLOW)
+    except (_LargeError, OSError):
+        if path.is_symlink() or path.exists():
+            command = ["/bin/rm", "-rf", "--one-file-system", "--", str(path)]
+            subprocess.run(command, check=True, timeout=600)
+
+
+def _remove(outer: int | None, name: str, left: int, depth: int) -> int:
+    """Remove a small folder of the folder `outer`; return how many entries may still follow."""
+    handle = os.open(name, _FOLDER, dir_fd=outer)
+    try:
+        found = _entries(handle, left)
+        if not depth or (outer and os.fstat(handle).st_dev != os.fstat(outer).st_dev):
+            raise _LargeError
+        left -= len(found)
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                left = _remove(handle, entry.name, left, depth - 1)
+            else:
+                os.unlink(entry.name, dir_fd=handle)
+    finally:
+        os.close(handle)
+    os.rmdir(name, dir_fd=outer)
+    return left
+
+
+def _entries(folder: int, most: int) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        found = list(itertools.islice(entries, most + 1))
+    if len(found) > most:
+        raise _LargeError
+    return found
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes that a folder takes on disk."""
-    command = ["/usr/bin/du", "-s", "-x", "--block-size=1", "--", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    words = done.stdout.split()
-    return int(words[0]) if words else 0
+    """Return the bytes that a folder takes on disk, which a running job may change meanwhile."""
+    try:
+        return _size(path)
+    except (_LargeError, OSError, UnsafePathError):
+        command = ["/usr/bin/du", "-s", "-x", "--block-size=1", "--", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        words = done.stdout.split()
+        return int(words[0]) if words else 0
+
+
+def _size(root: Path) -> int:
+    """Return the bytes of a small tree, where a file with several names counts once."""
+    pending: list[Parts] = [()]
+    blocks: dict[int, int] = {}
+    with Folders(root) as folders:
+        while pending:
+            here = pending.pop()
+            handle = folders.get(here)
+            for entry in _entries(handle, SMALL - len(blocks)):
+                status = os.stat(entry.name, dir_fd=handle, follow_symlinks=False)
+                blocks[status.st_ino] = status.st_blocks
+                if stat.S_ISDIR(status.st_mode):
+                    pending.append((*here, entry.name))
+        return BLOCK * (root.stat().st_blocks + sum(blocks.values()))

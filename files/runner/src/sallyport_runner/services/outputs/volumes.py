@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.paths import write_atomic
 from sallyport_runner.profile import JOB_USER
 from sallyport_runner.services.outputs import trees
+from sallyport_runner.services.outputs.disk import flush_tree
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Volume:
         folder.mkdir(mode=0o750)
 
     def mark_prepared(self) -> None:
-        """Say that the workspace is complete."""
+        """Say that the workspace is complete, once it is on disk: jobs start after a power cut."""
+        flush_tree(self.root)
         write_atomic(self.root / "prepared", str(time.time_ns()).encode())
 
     def write_secret(self, text: str) -> None:
@@ -72,12 +75,23 @@ class Volume:
 
     def hand_over(self, folder: Path) -> None:
         """Give a folder and all in it to the job's account; links themselves, not their targets."""
-        for path in [folder, *folder.rglob("*")]:
-            os.chown(path, *self.owner, follow_symlinks=False)
+        os.chown(folder, *self.owner, follow_symlinks=False)
+        for _path, folders, files, handle in os.fwalk(folder):
+            for name in (*folders, *files):
+                os.chown(name, *self.owner, dir_fd=handle, follow_symlinks=False)
 
     def remove(self) -> None:
         """Remove everything."""
         trees.remove_tree(self.root)
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A volume that no active job has: since when, in seconds since 1970, and its bytes on disk."""
+
+    job_id: str
+    since: float
+    size: int
 
 
 class Volumes:
@@ -93,3 +107,29 @@ class Volumes:
     def all(self) -> list[str]:
         """Return the ids of the jobs that have a volume."""
         return [path.name for path in self._base.iterdir()] if self._base.exists() else []
+
+    def leftovers(self, active: Collection[str]) -> list[Leftover]:
+        """Return the volumes of all jobs but `active` ones, the oldest first."""
+        found = (self._leftover(job_id) for job_id in self.all() if job_id not in active)
+        return sorted(filter(None, found), key=lambda leftover: leftover.since)
+
+    def _leftover(self, job_id: str) -> Leftover | None:
+        root = self._base / job_id
+        try:
+            return Leftover(job_id, root.lstat().st_mtime, trees.size_of(root))
+        except FileNotFoundError:  # removed meanwhile
+            return None
+
+    def remove(self, job_id: str) -> bool:
+        """Remove what a job left; return False where there is nothing of it."""
+        if job_id not in self.all():
+            return False
+        self.of(job_id).remove()
+        return True
+
+    def remove_older(self, moment: float, active: Collection[str]) -> list[Leftover]:
+        """Remove the leftovers from before a moment in seconds since 1970, and return them."""
+        old = [leftover for leftover in self.leftovers(active) if leftover.since < moment]
+        for leftover in old:
+            self.of(leftover.job_id).remove()
+        return old

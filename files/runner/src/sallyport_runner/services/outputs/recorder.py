@@ -1,0 +1,97 @@
+"""What is written down about a job that ended: its log, then the record as the mark of all."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from sallyport_common.outputs import METADATA_FOLDER
+from sallyport_runner.models import Job, Metadata, Phase, Stop, container_name
+from sallyport_runner.services.executor import Executor
+from sallyport_runner.services.outputs import joblog, plan
+from sallyport_runner.services.outputs.archive import RECORD, Archive
+from sallyport_runner.services.outputs.disk import flush
+from sallyport_runner.services.outputs.faults import FileFault, needed, writing
+from sallyport_runner.services.outputs.folders import Folders
+from sallyport_runner.services.outputs.publish import PrivacyTrees
+from sallyport_runner.services.outputs.staging import Staging
+from sallyport_runner.services.outputs.volumes import Volumes
+
+logger = logging.getLogger(__name__)
+LOG = "logs.txt"
+
+
+class Recorder:
+    """Writes logs and records; raises TransientError where all of it has to be repeated."""
+
+    def __init__(
+        self, archive: Archive, executor: Executor, volumes: Volumes, privacy_trees: PrivacyTrees
+    ) -> None:
+        self._archive, self._executor = archive, executor
+        self._volumes, self._trees = volumes, privacy_trees
+
+    def write(self, job: Job, metadata: Metadata) -> None:
+        """Write log and record to the folder of the job, and the log to both workspaces."""
+        with needed("no folder for logs"):
+            self._archive.logs.mkdir(parents=True, exist_ok=True)
+        place = self._archive.place(job)
+        with self._trees.staging(job) as (high, medium), ExitStack() as stack:
+            folders = stack.enter_context(Folders(self._archive.logs))
+            shown = [
+                (staging, stack.enter_context(Folders(root)))
+                for staging, root in zip((high, medium), self._roots(job), strict=False)
+            ]
+            with high.file() as (log, stream):
+                self._write_log(job, metadata, stream)
+                copies = [self._copy(stream, staging) for staging, _workspace in shown]
+            record = self._stage_record(job, metadata, high)
+            with needed("no record"):
+                flush(high, medium)
+                folders.place(high.handle, log, f"{place}/{LOG}")
+                for copied, (staging, workspace) in zip(copies, shown, strict=True):
+                    self._show(job, copied, staging, workspace)
+                flush(folders, *(workspace for _staging, workspace in shown))
+                for name, staged in record.items():
+                    folders.place(high.handle, staged, f"{place}/{name}")
+                    flush(folders)
+
+    def _roots(self, job: Job) -> tuple[Path, ...]:
+        """Return the workspaces that get the log, the high one first."""
+        stopped = job.stop in {Stop.CANCELLED, Stop.ADMIN}
+        return () if stopped else self._trees.workspaces(job.workspace)
+
+    def _stage_record(self, job: Job, metadata: Metadata, high: Staging) -> dict[str, str]:
+        """Stage what makes up the record; return what is staged by name, the mark at the end."""
+        data = {}
+        if metadata["plan_sha256"]:
+            data[plan.NAME] = plan.read_plan(self._volumes.of(job.id).plan)
+        data[RECORD] = json.dumps(metadata, indent=2).encode()
+        with needed("no record"):
+            return {name: high.write(content).name for name, content in data.items()}
+
+    def _write_log(self, job: Job, metadata: Metadata, stream: BinaryIO) -> None:
+        with needed("no log"):
+            log = io.BufferedWriter(cast(io.RawIOBase, stream))
+            if job.phase is Phase.EXECUTE:
+                name = container_name(job.id, Phase.COMPILE)
+                joblog.copy_output(log, self._executor.logs(name))
+            joblog.copy_output(log, self._executor.logs(job.container))
+            log.write(joblog.summary(metadata))
+            log.detach()
+
+    def _copy(self, log: BinaryIO, staging: Staging) -> str:
+        with needed("no log in the workspace"):
+            return staging.copy(log.fileno()).name
+
+    def _show(self, job: Job, copied: str, source: Staging, workspace: Folders) -> None:
+        """Give a copy of the log its name in a workspace, where that is possible."""
+        try:
+            with writing():
+                workspace.place(source.handle, copied, f"{METADATA_FOLDER}/{job.action}.log")
+        except FileFault as fault:  # an action's name may be too long for a file
+            extra = {"job": job.id, "fault": str(fault)}
+            logger.warning("no log in the workspace", extra=extra)

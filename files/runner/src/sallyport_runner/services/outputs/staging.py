@@ -1,0 +1,156 @@
+"""Files of one job before they have their names: complete and on disk, outside of every workspace.
+
+Their folder is beside the workspaces of a tree, on the same file system and open to the runner
+alone, so that a rename gives a file its name in one step. All that a run leaves which was cut off
+is in there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from sallyport_common.paths import CHUNK
+from sallyport_runner.services.outputs.faults import needed, reading, writing
+from sallyport_runner.services.outputs.trees import remove_tree
+
+FOLDER = "staging"
+"""Below the base of a privacy tree."""
+EMPTY = hashlib.sha256().hexdigest()
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file that waits for its name: its name meanwhile, its SHA-256 and its size in bytes."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+class Staging:
+    """The staged files of one job for one tree; its methods raise FileFault and TransientError.
+
+    Its length is the number of files whose content is not on disk (`disk.Unflushed`).
+    """
+
+    def __init__(self, base: Path, job_id: str) -> None:
+        self.path = base / FOLDER / job_id
+        self._number = 0
+        self._unflushed: set[str] = set()
+
+    def __enter__(self) -> Staging:
+        with needed("no folder for copies"):
+            remove_tree(self.path)
+            self.path.mkdir(mode=0o700, parents=True)
+            self.handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        os.close(self.handle)
+        remove_tree(self.path)
+
+    @contextlib.contextmanager
+    def file(self) -> Iterator[tuple[str, BinaryIO]]:
+        """Give a new file for writing and reading, and its name; it is dropped after a fault."""
+        self._number += 1
+        name = str(self._number)
+        self._unflushed.add(name)
+        with writing():
+            stream = os.fdopen(os.open(name, _CREATE, 0o640, dir_fd=self.handle), "w+b", 0)
+        try:
+            yield name, stream
+            with writing():
+                os.fchmod(stream.fileno(), 0o640)  # whatever the umask is
+        except BaseException:
+            self.drop(name)
+            raise
+        finally:
+            stream.close()
+
+    def write(self, data: bytes) -> Staged:
+        """Stage bytes."""
+        with self.file() as (name, stream), writing():
+            _write_all(stream.fileno(), data)
+        return Staged(name, hashlib.sha256(data).hexdigest(), len(data))
+
+    def copy(self, source: int) -> Staged:
+        """Stage all that a descriptor gives from its start; what is stored is what is hashed."""
+        with self.file() as (name, stream):
+            target = stream.fileno()
+            with writing():
+                cloned = _clone(source, target)
+            if not cloned:
+                _copy(source, target)
+            os.lseek(target, 0, os.SEEK_SET)
+            with reading():
+                digest = hashlib.file_digest(io.FileIO(target, closefd=False), "sha256")
+            return Staged(name, digest.hexdigest(), os.fstat(target).st_size)
+
+    def drop(self, name: str) -> None:
+        """Remove a staged file that gets no name."""
+        self._unflushed.discard(name)
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=self.handle)
+
+    def __len__(self) -> int:
+        return len(self._unflushed)
+
+    def handles(self) -> Iterator[int]:
+        """See Unflushed."""
+        for name in self._unflushed:
+            yield os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.handle)
+
+    def forget(self) -> None:
+        """See Unflushed."""
+        self._unflushed.clear()
+
+
+def sweep(base: Path) -> int:
+    """Remove what runs that were cut off left staged below `base`; return how many jobs left it."""
+    folder = base / FOLDER
+    left = list(folder.iterdir()) if folder.exists() else []
+    for path in left:
+        remove_tree(path)
+    return len(left)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(handle, left) :]
+
+
+def _clone(source: int, target: int) -> bool:
+    """Copy in the kernel, which may share the blocks; return whether it can do this here."""
+    try:
+        os.lseek(source, 0, os.SEEK_SET)
+        while os.copy_file_range(source, target, 1 << 30):
+            pass
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        os.ftruncate(target, 0)
+        os.lseek(target, 0, os.SEEK_SET)
+        return False
+    return True
+
+
+def _copy(source: int, target: int) -> None:
+    os.lseek(source, 0, os.SEEK_SET)
+    while True:
+        with reading():
+            block = os.read(source, CHUNK)
+        if not block:
+            return
+        with writing():
+            _write_all(target, block)
