@@ -110,3 +110,11 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, kind: str) -> None:
             stream.truncate(MAX_BYTES + 1)
     with pytest.raises(PlanError):
         digest(tmp_path)
+
+
+def test_a_container_runs_as_the_owner_of_its_volume(tmp_path: Path) -> None:
+    known = settings(tmp_path)
+    sandbox, given = Sandbox(known), job(1, words=["python:v2"])
+    assert sandbox.specification(given, REQUEST, Volumes(tmp_path).of("x")).user == (10000, 10000)
+    own = sandbox.specification(given, REQUEST, Volumes(tmp_path, (501, 20)).of("x"))
+    assert own.user == (501, 20)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from sallyport_common.protocol import State, StatusCode, state_of
+from sallyport_runner.profile import JOB_USER
 
 KILLED_EXITS = frozenset({137, 143, 255})
 
@@ -197,7 +198,10 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """All that decides what a container may do; what is not said here is closed."""
+    """All that decides what a container may do; what is not said here is closed.
+
+    `user` has the numbers of the account and of its group.
+    """
 
     name: str
     image: str
@@ -215,6 +219,7 @@ class ContainerSpec:
     shm_size: int
     file_size: int
     runtime: str | None = None
+    user: tuple[int, int] = (JOB_USER, JOB_USER)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,11 @@ from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Job, JobRequest, Reason
 from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.git import Git, code_of
+from sallyport_runner.services.requests.jobs import job_of, unknown_image
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
-from sallyport_study import RUN_ALL, Action, Project, ProjectError, parse_project
-from sallyport_study.errors import suggestion
-from sallyport_study.images import DOCKER_IMAGES
+from sallyport_study import RUN_ALL, Project, ProjectError, parse_project
 from sallyport_study.places import check_workspace
 
 log = logging.getLogger(__name__)
@@ -96,7 +95,7 @@ class Admission:
                 for need in project.actions[name].needs
                 if need in jobs or (need in latest and latest[need].active)
             ]
-            jobs[name] = _job(request, project.actions[name], awaited)
+            jobs[name] = job_of(request, project.actions[name], awaited)
         self._refuse(request, project, jobs)
         if rows:
             return self._recovery.restore(request, jobs, rows)
@@ -108,7 +107,7 @@ class Admission:
             raise StaleCodelistsError("The study's codelists are out of date.")
         unknown = [name for name in jobs if project.actions[name].is_reusable_action]
         if unknown:
-            raise ProjectError([_unknown_image(name, jobs[name].words[0]) for name in unknown])
+            raise ProjectError([unknown_image(name, jobs[name].words[0]) for name in unknown])
 
     def _needed(
         self, request: JobRequest, project: Project, latest: dict[str, Job]
@@ -139,31 +138,6 @@ class Admission:
                 reached.add(name)
                 pending += [need for need in project.actions[name].needs if need in chosen]
         return [name for name in chosen if name in reached]
-
-
-def _unknown_image(action: str, image: str) -> str:
-    hint = suggestion(image.partition(":")[0], DOCKER_IMAGES)
-    return (
-        f"The action '{action}' uses the image '{image}', which this backend does not have{hint} "
-        f"Its images are {', '.join(sorted(DOCKER_IMAGES))}."
-    )
-
-
-def _job(request: JobRequest, action: Action, awaited: list[str]) -> Job:
-    return Job(
-        id=job_identifier(request.identifier, action.name),
-        request_id=request.identifier,
-        workspace=request.workspace,
-        action=action.name,
-        run_command=action.run_command,
-        words=action.words,
-        outputs={pattern: level.value for pattern, level in action.patterns.items()},
-        needs=list(action.needs),
-        wait_for=awaited,
-        requires_db=action.is_database_action,
-        created_at=utc_now_text(),
-        updated_at=utc_now_text(),
-    )
 
 
 def _ended(request: JobRequest, action: str, code: StatusCode, **values: object) -> Job:

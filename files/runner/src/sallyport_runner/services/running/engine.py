@@ -19,7 +19,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from urllib3.exceptions import HTTPError
 
 from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, StoredImage, Usage
-from sallyport_runner.profile import JOB_USER, LOG_FILE_SIZE, LOG_FILES, SANDBOX, SECCOMP
+from sallyport_runner.profile import LOG_FILE_SIZE, LOG_FILES, SANDBOX, SECCOMP
 from sallyport_runner.services.executor import ImageError, TransientError
 
 CALL_TIMEOUT = 15
@@ -289,7 +289,7 @@ def _creation(spec: ContainerSpec) -> dict[str, Any]:
         "name": spec.name,
         "environment": spec.environment,
         "labels": spec.labels,
-        "user": f"{JOB_USER}:{JOB_USER}",
+        "user": ":".join(map(str, spec.user)),
         "working_dir": "/workspace",
         "security_opt": [
             *SANDBOX["options"]["security_opt"],

@@ -7,8 +7,6 @@ import math
 import socket
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from sallyport_runner.models import ContainerSpec, Job, JobRequest, Mount, Phase
 from sallyport_runner.profile import SANDBOX
 from sallyport_runner.services.executor import TransientError
@@ -47,6 +45,7 @@ class Sandbox:
             name=job.container,
             image=job.image,
             command=self._command(job),
+            user=volume.owner,
             environment=self._environment(job, request) | _threads(cpus),
             labels=self._labels(job),
             mounts=self._mounts(job, volume),
@@ -128,6 +127,9 @@ class Sandbox:
 
     def _hosts(self) -> dict[str, str]:
         """Return name and address of the database: the one entry that a job gets."""
+        # A local run has no database, and to import this takes as long as to run a container.
+        from sqlalchemy.engine import make_url
+
         host = make_url(self.database_url()).host
         if not host:
             return {}
