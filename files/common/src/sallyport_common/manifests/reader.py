@@ -39,11 +39,16 @@ class ManifestError(SallyportError):
 
 def read(kind: type[Record], raw: bytes, limit: int) -> Record:
     """Return the manifest in at most `limit` bytes of JSON; raise ManifestError."""
-    reader = _Reader()
-    value = reader.read(kind, read_object(raw, limit), "")
+    return build(kind, read_object(raw, limit))
+
+
+def build(kind: type[Record], content: dict[str, Any], noun: str = "manifest") -> Record:
+    """Return parsed JSON as its dataclass; raise ManifestError, whose sentences use the noun."""
+    reader = _Reader(noun)
+    value = reader.read(kind, content, "")
     if reader.faults:
         more = len(reader.faults) - MAX_FAULTS
-        also = [f"The manifest has {more} more faults."] if more > 0 else []
+        also = [f"The {noun} has {more} more faults."] if more > 0 else []
         raise ManifestError(reader.faults[:MAX_FAULTS] + also)
     return cast(Record, value)
 
@@ -55,18 +60,18 @@ def write(manifest: Any) -> bytes:
     return raw
 
 
-def read_object(raw: bytes, limit: int) -> dict[str, Any]:
+def read_object(raw: bytes, limit: int, noun: str = "manifest") -> dict[str, Any]:
     """Return the JSON object in at most `limit` bytes; raise ManifestError."""
     if len(raw) > limit:
-        raise ManifestError([f"The manifest has more than {limit} bytes."])
+        raise ManifestError([f"The {noun} has more than {limit} bytes."])
     if _depth(raw) > MAX_DEPTH:
-        raise ManifestError([f"The manifest is nested more than {MAX_DEPTH} levels deep."])
+        raise ManifestError([f"The {noun} is nested more than {MAX_DEPTH} levels deep."])
     try:
         value = json.loads(raw, object_pairs_hook=_unique)
     except ValueError as error:
-        raise ManifestError([f"The manifest is not a JSON object: {_reason(error)}."]) from None
+        raise ManifestError([f"The {noun} is not a JSON object: {_reason(error)}."]) from None
     if not isinstance(value, dict):
-        raise ManifestError(["The manifest is not a JSON object."])
+        raise ManifestError([f"The {noun} is not a JSON object."])
     return value
 
 
@@ -94,8 +99,8 @@ def _reason(error: ValueError) -> str:
 class _Reader:
     """Builds values by their types and collects the faults; `path` names a value for people."""
 
-    def __init__(self) -> None:
-        self.faults: list[str] = []
+    def __init__(self, noun: str) -> None:
+        self._noun, self.faults = noun, list[str]()
 
     def read(self, kind: Any, value: Any, path: str) -> Any:
         """Return `value` as `kind`; what it returns after a fault is never used."""
@@ -110,7 +115,7 @@ class _Reader:
 
     def _expect(self, fits: object, words: str, path: str) -> bool:
         if not fits:
-            self.faults.append(f"The manifest's {path} is not {words}.")
+            self.faults.append(f"The {self._noun}'s {path} is not {words}.")
         return bool(fits)
 
     def _record(self, kind: Any, value: Any, path: str) -> Any:
@@ -118,10 +123,12 @@ class _Reader:
             return None
         hints = _hints(kind)
         self.faults += [
-            f"The manifest has no {_join(path, key)}." for key in hints if key not in value
+            f"The {self._noun} has no {_join(path, key)}." for key in hints if key not in value
         ]
         unknown = sorted(value.keys() - hints)
-        self.faults += [f"The manifest's {_join(path, key)} is not a known key." for key in unknown]
+        self.faults += [
+            f"The {self._noun}'s {_join(path, key)} is not a known key." for key in unknown
+        ]
         present = [key for key in hints if key in value]
         read = {key: self.read(hints[key], value[key], _join(path, key)) for key in present}
         return kind(**read) if len(read) == len(hints) else None
