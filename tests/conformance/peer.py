@@ -1,4 +1,4 @@
-"""The published PyPI runner in an environment of its own, kept under build/."""
+"""Published peers, each in an environment of its own, kept under build/."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
+CLI = HERE / "cli" / "requirements.txt"
+"""The command line tool of researchers; the default is the classic runner."""
 FOLDER = ROOT / "build" / "conformance"
 
 
 def python(requirements: Path = HERE / "requirements.txt") -> Path:
-    """Return the Python of an environment with the locked peer; made where it is missing or old."""
+    """Return the Python of an environment with a locked peer; made where it is missing or old."""
     digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
     environment = FOLDER / f"peer-{digest}"
     ready = environment / "ready"

@@ -32,18 +32,30 @@ def test_what_is_read(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a: 1\nb: 2\na: 3", "The key 'a' appears twice, on lines 1 and 3."),
-        ("x:\n  - {a: 1, a: 2}", "The key 'a' appears twice, on lines 2 and 2."),
-        ("a: &a [*a]", "The file holds an alias to something that contains it."),
-        ("a: &a {b: *a}", "The file holds an alias to something that contains it."),
-        ('a: "\\0"', "The text on line 1 contains a NUL."),
-        ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "The file is nested too deeply."),
+        ("a: 1\nb: 2\na: 3", "3, column 1: 'a' appears twice: it is on line 1 already."),
+        ("x:\n  - {a: 1, a: 2}", "2, column 12: 'a' appears twice: it is on line 2 already."),
+        ("a: &a [*a]", "1, column 8: The file holds an alias to something that contains it."),
+        ("a: &a {b: *a}", "1, column 11: The file holds an alias to something that contains it."),
+        ('a: "\\0"', "1, column 4: The value contains a NUL character; remove it."),
+        ("a: *x", "1, column 4: A value that begins with '*' must be in quotes: '*x'."),
+        ("a: !custom x", "1, column 4: A value that begins with '!' must be in quotes."),
+        ("a: !custom [x]", "1, column 4: The tag '!custom' is not known here; remove it."),
+        (
+            "a: !!python/name:os.x",
+            "1, column 4: A value that begins with '!' must be in quotes.",
+        ),
+        ("a: &x:.csv", "1, column 4: A value that begins with '&' must be in quotes."),
+        ("a: &x 1\nb: &x 2", "2, column 4: The anchor '&x' is defined twice."),
+        (
+            "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+            f"1, column {MAX_DEPTH + 1}: The file is nested too deeply.",
+        ),
     ],
 )
 def test_what_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(YamlError) as caught:
         load(text)
-    assert caught.value.problems == (sentence,)
+    assert caught.value.problems == (f"line {sentence}",)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +64,7 @@ def test_what_is_refused(text: str, sentence: str) -> None:
         ("a: [1, 2", "line 2, column 1"),
         ("a: 1\n b: 2", "line 2, column 3"),
         ("a: 1\n\tb: 2", "line 2, column 1"),
-        ("a: *unknown", "line 1, column 4"),
         ("a: 1\n---\nb: 2", "line 2, column 1"),
-        ("a: !!python/object:os.system x", "line 1, column 4"),
-        ("a: !custom x", "line 1, column 4"),
         ("{[1]: 2}", "line 1, column 2"),
         ('a: "open', "line 1, column 9"),
         ("a: @x", "line 1, column 4"),
@@ -66,7 +75,7 @@ def test_what_is_no_yaml_is_told_with_its_place(text: str, place: str) -> None:
     with pytest.raises(YamlError) as caught:
         load(text)
     (found,) = caught.value.problems
-    assert found.startswith(f"The file is not valid YAML on {place}: ")
+    assert found.startswith(f"{place}: The file is not valid YAML: ")
 
 
 @pytest.mark.parametrize("text", ["a: 2026-13-45", "a: !!binary é", f"a: {'9' * 5000}", "a: \x07"])
@@ -120,9 +129,8 @@ def test_a_scalar_of_a_hundred_thousand_lines_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("a: &x 1\nb: &x 2", "the anchor 'x' is defined twice"),
-        ("a: *x", "the alias 'x' has no anchor before it"),
         ("a: 1\n---\nb: 2", "the file holds more than one document"),
+        ("a: {<<: 5}", "expected a mapping"),
     ],
 )
 def test_what_libyaml_leaves_to_its_user_is_checked(text: str, reason: str) -> None:

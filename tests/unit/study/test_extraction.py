@@ -56,7 +56,8 @@ def test_what_does_not_fit_is_told_what_would(output: str, pattern: str, wanted:
 @pytest.mark.parametrize("output", ["", "--output", "--output=", "--outputs a.csv"])
 def test_the_option_must_be_there(output: str) -> None:
     assert problems(dataset(output, HIGH % "a.csv")) == (
-        "The action 'make' needs '--output' with one of its declared outputs.",
+        "The 'run' of the action 'make' needs the option '--output' with one of its outputs, as in "
+        "'--output a.csv'.",
     )
 
 
@@ -69,10 +70,11 @@ def test_the_option_must_be_there(output: str) -> None:
     ],
 )
 def test_patient_data_is_highly_sensitive(outputs: str) -> None:
-    sentence = (
-        "The action 'make' extracts patient data: its outputs must all be 'highly_sensitive'."
+    (found,) = problems(dataset("--output a.csv", outputs))
+    assert found.startswith(
+        "The action 'make' extracts patient data, so all its outputs must be 'highly_sensitive'"
     )
-    assert sentence in problems(dataset("--output a.csv", outputs))
+    assert found in problems(dataset("--output a.csv", outputs))
     assert parse_project(dataset("--output a.csv", HIGH % "a.csv"))
 
 
@@ -99,7 +101,7 @@ def test_measures_are_held_to_it_from_version_five_on(version: str, level: str) 
         (
             "",
             "{highly_sensitive: {a: o/a.csv}, moderately_sensitive: {b: o/b.csv}}",
-            "exactly one level",
+            "must all be of one level",
         ),
     ],
 )

@@ -49,7 +49,7 @@ def test_a_file_above_the_limit_is_refused_and_one_below_is_read() -> None:
     text = large_project(actions=10, size=10_000)
     filled = text + "#" * (LARGEST_PROJECT_FILE - len(text))
     assert parse_project(filled).actions
-    with pytest.raises(ProjectError, match=f"longer than {LARGEST_PROJECT_FILE} characters"):
+    with pytest.raises(ProjectError, match=f"larger than {LARGEST_PROJECT_FILE} bytes"):
         parse_project(filled + "#")
 
 
@@ -60,7 +60,7 @@ def test_thousands_of_problems_are_found_quickly_and_told_in_part() -> None:
     def refused() -> None:
         with pytest.raises(ProjectError) as caught:
             parse_project(text)
-        assert len(caught.value.problems) == 100
+        assert len(caught.value.problems) == 101
 
     assert _seconds(refused) < 30 * yardstick
     with pytest.raises(ProjectError) as caught:

@@ -62,7 +62,14 @@ actions:
   two: {run: "python:v2 b", outputs: {secret: {a: b.csv}}, needs: one}
 """
     found = problems(text)
-    for part in ("'extra'", "version 9", "bad name", "'one' must name", "'../a.csv'", "'secret'"):
+    for part in (
+        "'extra'",
+        "version '9'",
+        "bad name",
+        "action 'one' begins",
+        "'../a.csv'",
+        "'secret'",
+    ):
         assert any(part in problem for problem in found), part
     assert any("'needs' of the action 'two'" in problem for problem in found)
 
@@ -70,10 +77,10 @@ actions:
 @pytest.mark.parametrize(
     ("run", "part"),
     [
-        ("python", "tag"),
-        ("python:3", "'3'"),
+        ("python", "has no version"),
+        ("python:3", "'python:v3'"),
         ("python:latest a", "latest"),
-        ("""python:v2 "a""", "quotes"),
+        ("""python:v2 "a""", "quotation mark"),
         ("cohortextractor:v1 generate_cohort", "cohortextractor"),
         ("ehrql:v1 generate-dataset d.py", "--output"),
         ("ehrql:v1 generate-dataset d.py --output b.csv", "'b.csv'"),
@@ -101,20 +108,22 @@ def test_expectations_follow_the_version(version: str, expectations: bool) -> No
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("", "must be a mapping"),
-        ("- a", "must be a mapping"),
-        ("version: 5\nactions:\n  a: 1\n  a: 2\n", "lines 3 and 4"),
+        ("", "is empty"),
+        ("- a", "is a list"),
+        ("version: 5\nactions:\n  a: 1\n  a: 2\n", "4, column 3: 'a' appears twice"),
         ("version: 5\nactions: {}\n", ""),
-        ("version: [", "line 2"),
+        ("version: [", "line 1, column 10: The bracket [ that begins here"),
         ("a: &a [*a]", "contains it"),
         ("[" * 5000, "nest"),
         ("a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
             f"{chr(98 + n)}: &{chr(98 + n)} [{','.join([f'*{chr(97 + n)}'] * 10)}]\n"
             for n in range(8)
         ), "larger"),
-        ("version: 2026-01-01\nactions: {}", "not supported"),
+        ("version: 2026-01-01\nactions: {}", "does not exist"),
         ("actions: {}", "'version' is missing"),
-        ("version: 5", "'actions' must be"),
+        ("version: 5", "'actions:' is missing"),
+        ("version: 5\nactions: {}\n<<: 5\n", "line 3, column 5"),
+        ("version: 5\nactions: {[a]: 5}\n", "name of an action is missing"),
         (action(config="{a: 2026-01-01}"), "in quotes"),
     ],
 )  # fmt: skip
@@ -122,7 +131,9 @@ def test_broken_documents_are_answered_with_a_sentence(text: str, part: str) -> 
     if not part:
         assert parse_project(text)
         return
-    assert any(part in problem for problem in problems(text))
+    with pytest.raises(ProjectError) as caught:
+        parse_project(text)
+    assert any(part in problem for problem in caught.value.problems), caught.value.problems
 
 
 def test_duplicates_between_actions() -> None:
@@ -132,9 +143,9 @@ actions:
   a: {{run: "python:v2 a", outputs: {{highly_sensitive: {{a: a.csv}}}}}}
   b: {{run: "python:v2 {b}", outputs: {{highly_sensitive: {{a: a.csv}}}}}}
 """
-    assert "'a', 'b' have the same 'run'" in problems(text.format(version=1, b="a"))[0]
+    assert "'a' and 'b' have the same 'run'" in problems(text.format(version=1, b="a"))[0]
     assert parse_project(text.format(version=1, b="b"))
-    assert "more than once, by 'a', 'b'" in problems(text.format(version=2, b="b"))[0]
+    assert "more than once, in 'a' and 'b'" in problems(text.format(version=2, b="b"))[0]
 
 
 SMALL = (

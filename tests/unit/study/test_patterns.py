@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from sallyport_common.outputs import KINDS, PrivacyLevel
-from sallyport_study.patterns import matches, problem
+from sallyport_study.patterns import advice, matches, problems
 
 HIGH, MODERATE, MINIMAL = PrivacyLevel.HIGH, PrivacyLevel.MODERATE, PrivacyLevel.MINIMAL
 
@@ -22,55 +22,102 @@ HIGH, MODERATE, MINIMAL = PrivacyLevel.HIGH, PrivacyLevel.MODERATE, PrivacyLevel
     ],
 )  # fmt: skip
 def test_good_patterns(pattern: str) -> None:
-    assert problem(pattern, HIGH) is None
+    assert problems(pattern, HIGH) == []
+
+
+CONTROL = "it contains a tab, a line break or another control character"
+BACKSLASH = "it contains a backslash (separate folders with /)"
+EXTENSION = "it has no file extension, such as .csv (name files, not folders)"
+STAR = "its extension ends in * (write the extension in full, such as .csv)"
+DOTS = "it contains './' or '//'"
+LOGS = "the folder 'metadata' is reserved for logs"
+CLIMB = "it contains '..' (outputs are inside the study's folder)"
+ABSOLUTE = "it is an absolute path (begin at the study's folder, as in 'output/{}')"
+
+
+def wildcard(wrong: str) -> str:
+    """Return the reason about a wildcard."""
+    return f"it contains {wrong} (the only wildcard is a single *)"
 
 
 @pytest.mark.parametrize(
-    ("pattern", "reason"),
+    ("pattern", "reasons", "better"),
     [
-        ("a\nb.csv", "it contains a control character"),
-        ("a\x7f.csv", "it contains a control character"),
-        ("a\\b.csv", "it contains a backslash; separate folders with /"),
-        ("..\\a", "it contains a backslash; separate folders with /"),
-        ("**/a.csv", "only single * wildcards are supported, not **, ? or ["),
-        ("a?.csv", "only single * wildcards are supported, not **, ? or ["),
-        ("a[0-9].csv", "only single * wildcards are supported, not **, ? or ["),
-        ("output", "it has no file extension; name files, not folders"),
-        ("output/", "it has no file extension; name files, not folders"),
-        ("output.d/", "it has no file extension; name files, not folders"),
-        (".csv", "it has no file extension; name files, not folders"),
-        ("output.d/a", "it has no file extension; name files, not folders"),
-        ("*", "it has no file extension; name files, not folders"),
-        ("a.*", "its extension ends in *; say which type of file it is"),
-        ("a.csv*", "its extension ends in *; say which type of file it is"),
-        ("output//a.csv", "write it as output/a.csv"),
-        ("./a.csv", "write it as a.csv"),
-        ("output/../a.csv", "write it as a.csv"),
-        ("metadata/a.csv", "the folder metadata is kept for logs"),
-        ("metadata/b/a.csv", "the folder metadata is kept for logs"),
-        ("/a.csv", "it is an absolute path; start at the study's folder"),
-        ("//a.csv", "it is an absolute path; start at the study's folder"),
-        ("C:/a.csv", "it is an absolute path; start at the study's folder"),
-        ("../a.csv", "it contains '..'; outputs stay inside the study's folder"),
-        ("../../a.csv", "it contains '..'; outputs stay inside the study's folder"),
+        ("a\nb.csv", [CONTROL], "ab.csv"),
+        ("a\x7f.csv", [CONTROL], "a.csv"),
+        ("a\\b.csv", [BACKSLASH], "a/b.csv"),
+        ("a\\\\b.csv", [BACKSLASH], "a/b.csv"),
+        ("..\\a", [BACKSLASH, EXTENSION, CLIMB], None),
+        ("**/a.csv", [wildcard("**")], None),
+        ("a?.csv", [wildcard("?")], None),
+        ("a[0-9].csv", [wildcard("[")], None),
+        ("**/[a]?.csv", [wildcard("** and ? and [")], None),
+        ("output", [EXTENSION], None),
+        ("output/", [EXTENSION], None),
+        ("output.d/", [EXTENSION], None),
+        (".csv", [EXTENSION], None),
+        ("output.d/a", [EXTENSION], None),
+        ("*", [EXTENSION], None),
+        ("a.*", [STAR], None),
+        ("a.csv*", [STAR], None),
+        ("output//a.csv", [DOTS], "output/a.csv"),
+        ("./a.csv", [DOTS], "a.csv"),
+        (".", ["it names a folder, not a file"], None),
+        ("..", [CLIMB], None),
+        ("output/../a.csv", [CLIMB], "a.csv"),
+        ("output/../../escape.csv", [CLIMB], None),
+        ("metadata/a.csv", [LOGS], None),
+        ("metadata/b/a.csv", [LOGS], None),
+        ("output/../metadata/a.csv", [CLIMB], None),
+        ("/a.csv", [ABSOLUTE.format("a.csv")], None),
+        ("//a.csv", [ABSOLUTE.format("a.csv")], None),
+        ("/", ["it names a folder, not a file", ABSOLUTE.format("table.csv")], None),
+        ("C:/a.csv", [ABSOLUTE.format("a.csv")], None),
+        ("C:\\b\\a", [BACKSLASH, EXTENSION, ABSOLUTE.format("table.csv")], None),
+        ("../a.csv", [CLIMB], None),
+        ("../../a.csv", [CLIMB], None),
     ],
 )
 @pytest.mark.parametrize("level", list(PrivacyLevel))
-def test_the_first_rule_that_is_broken_is_named(
-    pattern: str, reason: str, level: PrivacyLevel
+def test_every_rule_that_is_broken_is_named(
+    pattern: str, reasons: list[str], better: str | None, level: PrivacyLevel
 ) -> None:
-    assert problem(pattern, level) == reason
+    assert problems(pattern, level) == reasons
+    assert advice(pattern, level) == better
 
 
 def test_only_moderate_outputs_are_held_to_reviewable_types() -> None:
     for extension in KINDS:
-        assert problem(f"a{extension}", MODERATE) is None
-    for extension in (".feather", ".csv.gz", ".CSV", ".xlsx", ".zip", ".rds"):
-        found = problem(f"a{extension}", MODERATE)
-        assert found is not None
+        assert problems(f"a{extension}", MODERATE) == []
+    for extension in (".feather", ".csv.gz", ".xlsx", ".zip", ".rds"):
+        (found,) = problems(f"a{extension}", MODERATE)
         assert "is not a type that output checkers can review" in found
-        assert problem(f"a{extension}", HIGH) is None
-        assert problem(f"a{extension}", MINIMAL) is None
+        assert problems(f"a{extension}", HIGH) == []
+        assert problems(f"a{extension}", MINIMAL) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"), [("a.CSV", ".CSV is in capitals"), ("a.csv ", "begins or ends with")]
+)
+def test_what_only_the_reviewable_level_refuses_has_advice(pattern: str, reason: str) -> None:
+    (found,) = problems(pattern, MODERATE)
+    assert reason in found
+    assert advice(pattern, MODERATE) == "a.csv"
+    assert problems(pattern, HIGH) == []
+
+
+def test_advice_is_allowed_and_never_leaves_the_folder() -> None:
+    advised = 0
+    for letters in itertools.product(["..", ".", "/", "a", "\\", "*", " ", "C:"], repeat=4):
+        for level in (HIGH, MODERATE):
+            better = advice("".join(letters) + ".CSV", level)
+            if better is None:
+                continue
+            advised += 1
+            assert problems(better, level) == []
+            assert not better.startswith(("/", "../"))
+            assert ".." not in better.split("/")
+    assert advised > 500
 
 
 @pytest.mark.parametrize(
@@ -108,7 +155,7 @@ def test_whatever_a_good_pattern_matches_stays_in_its_folders() -> None:
     accepted = 0
     for letters in itertools.product("a*./ -", repeat=5):
         pattern = "".join(letters) + ".c"
-        if problem(pattern, HIGH) is not None:
+        if problems(pattern, HIGH):
             continue
         accepted += 1
         assert matches(pattern, pattern.replace("*", "x"))

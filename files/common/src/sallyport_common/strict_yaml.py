@@ -1,14 +1,17 @@
 """YAML from people: safe, no duplicate keys, no document that grows when it is read.
 
 libyaml parses; its events are composed here, because only between two events can a document be
-refused before its depth or its aliases cost anything. Ansible plugins read YAML with the loader of
-ansible-core instead: on the controller they cannot import our packages.
+refused before its depth or its aliases cost anything, and because nodes know their places. Ansible
+plugins read YAML with the loader of ansible-core instead: on the controller they cannot import our
+packages.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import yaml
@@ -18,31 +21,120 @@ from sallyport_common.errors import SallyportError
 MAX_NODES = 250_000
 """Values of a document, once aliases are followed."""
 MAX_DEPTH = 100
+SECOND_DOCUMENT = "the file holds more than one document"
 _Event: TypeAlias = Any
 """An event of libyaml; the attributes depend on its class, the stubs know none of the marks."""
 _MERGE, _STRING = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 
 
-class YamlError(SallyportError):
-    """A document is refused; `problems` holds one sentence for each reason."""
+_UNKNOWN = "could not be read"
 
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that is wrong in a document; line and column count from 1, 0 is no place."""
+
+    line: int
+    column: int
+    text: str
+
+    def __str__(self) -> str:
+        """Return the sentence with its place."""
+        return f"line {self.line}, column {self.column}: {self.text}" if self.line else self.text
+
+
+class YamlError(SallyportError):
+    """A document is refused; `findings` has one sentence for each reason."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self.findings = findings
+        self.problems = tuple(map(str, findings))
+        super().__init__("\n".join(self.problems))
+
+
+class YamlSyntaxError(YamlError):
+    """libyaml stopped at a place, and what comes after it is unknown.
+
+    `reason` and `context` are libyaml's words, `begin` is where the context began; places are
+    pairs of line and column.
+    """
+
+    def __init__(self, error: yaml.MarkedYAMLError) -> None:
+        self.reason = str(error.problem or _UNKNOWN)
+        self.context = str(error.context or "")
+        self.place = _place(error.problem_mark)
+        self.begin = _place(error.context_mark)
+        super().__init__(Finding(*self.place, f"The file is not valid YAML: {self.reason}."))
+
+
+class Document:
+    """A composed document: its nodes, and what is wrong but did not keep it from being composed."""
+
+    def __init__(self, loader: _Loader, root: yaml.Node | None) -> None:
+        self._loader, self.root = loader, root
+        self.findings = tuple(loader.findings)
+
+    def value(self, node: yaml.Node) -> Any:
+        """Return the value of a node; raise YamlError for one without a meaning."""
+        with _translated(node):
+            return self._loader.construct_object(node, deep=True)
+
+    def pairs(self, node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
+        """Return the keys and values of a mapping as written; what it merges comes first."""
+        pairs: list[tuple[yaml.Node, yaml.Node]] = node.value
+        if any(key.tag == _MERGE for key, _value in pairs):
+            with _translated(node):
+                self._loader.flatten_mapping(node)
+            last = {(key.tag, str(key.value)): (key, value) for key, value in node.value}
+            pairs = node.value = list(last.values())
+        return pairs
 
 
 def load(text: str) -> Any:
-    """Return the document's value; raise YamlError with a line number where there is one."""
-    # A large document makes hundreds of thousands of objects and no garbage; the collector looks at
-    # all of them again and again, which is half of the time. No component keeps it off.
+    """Return the document's value; raise YamlError with everything that is wrong."""
+    with no_collector():
+        document = compose(text)
+        if document.findings:
+            raise YamlError(*document.findings)
+        return None if document.root is None else document.value(document.root)
+
+
+def compose(text: str) -> Document:
+    """Return the nodes of the only document; raise YamlSyntaxError, or YamlError for its size."""
+    with no_collector(), _translated():
+        loader = _Loader(text)
+        return Document(loader, loader.compose_only())
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Keep the garbage collector off while a document is read.
+
+    A large one makes hundreds of thousands of objects and no garbage; the collector looks at all
+    of them again and again, which is half of the time. No component keeps it off.
+    """
+    before = gc.isenabled()
     gc.disable()
     try:
-        return _Loader(text).load()
-    except (yaml.YAMLError, ValueError) as error:
-        fault = error if isinstance(error, yaml.YAMLError) else yaml.YAMLError()
-        raise YamlError(_sentence(fault)) from None
+        yield
     finally:
-        gc.enable()
+        if before:
+            gc.enable()
+
+
+@contextmanager
+def _translated(node: yaml.Node | None = None) -> Iterator[None]:
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        raise YamlSyntaxError(error) from None
+    except (yaml.YAMLError, ValueError):
+        mark = node.start_mark if node else None
+        raise YamlSyntaxError(yaml.MarkedYAMLError(problem_mark=mark)) from None
+
+
+def _place(mark: Any) -> tuple[int, int]:
+    return (mark.line + 1, mark.column + 1) if mark else (0, 0)
 
 
 class _Loader(yaml.CSafeLoader):
@@ -55,10 +147,10 @@ class _Loader(yaml.CSafeLoader):
         self._sizes: dict[int, int] = {}
         self._count = self._depth = 0
         self._tags: dict[tuple[str, tuple[bool, bool]], str] = {}
-        self._duplicates: list[str] = []
+        self.findings: list[Finding] = []
 
-    def load(self) -> Any:
-        """Return the value of the only document, None for a stream without one."""
+    def compose_only(self) -> yaml.Node | None:
+        """Return the node of the only document, None for a stream without one."""
         try:
             self.get_event()  # the start of the stream
             if self.check_event(yaml.StreamEndEvent):
@@ -73,25 +165,23 @@ class _Loader(yaml.CSafeLoader):
             return node.value
         return super().construct_object(node, deep)
 
-    def _document(self) -> Any:
+    def _document(self) -> yaml.Node:
         self.get_event()
         node = self._node()
         self.get_event()
         if not self.check_event(yaml.StreamEndEvent):
             raise yaml.MarkedYAMLError(
-                problem="the file holds more than one document",
+                problem=SECOND_DOCUMENT,
                 problem_mark=self._next().start_mark,
             )
-        if self._duplicates:
-            raise YamlError(*self._duplicates)
-        return self.construct_document(node)
+        return node
 
     def _node(self) -> yaml.Node:
         event = self._next()
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         before = self._count
-        self._add(1)
+        self._add(1, event)
         node: yaml.Node
         if isinstance(event, yaml.ScalarEvent):
             node = self._scalar(event)
@@ -106,41 +196,55 @@ class _Loader(yaml.CSafeLoader):
     def _next(self) -> _Event:
         return self.get_event()
 
-    def _add(self, nodes: int) -> None:
+    def _find(self, event: _Event, text: str) -> None:
+        self.findings.append(Finding(*_place(event.start_mark), text))
+
+    def _stop(self, event: _Event, text: str) -> YamlError:
+        return YamlError(*self.findings, Finding(*_place(event.start_mark), text))
+
+    def _add(self, nodes: int, event: _Event) -> None:
         self._count += nodes
         if self._count > MAX_NODES:
-            raise YamlError(
-                f"The file is larger than {MAX_NODES} values once aliases are followed."
-            )
+            text = f"The file is larger than {MAX_NODES} values once aliases are followed."
+            raise self._stop(event, text)
 
     def _alias(self, event: _Event) -> yaml.Node:
         node = self._anchors.get(event.anchor)
         if node is None:
-            raise yaml.MarkedYAMLError(
-                problem=f"the alias '{event.anchor}' has no anchor before it",
-                problem_mark=event.start_mark,
-            )
+            text = f"*{event.anchor}"
+            self._find(event, f"A value that begins with '*' must be in quotes: '{text}'.")
+            return yaml.ScalarNode(_STRING, text, event.start_mark, event.end_mark)
         if id(node) in self._open:
-            raise YamlError("The file holds an alias to something that contains it.")
-        self._add(self._sizes[id(node)])
+            raise self._stop(event, "The file holds an alias to something that contains it.")
+        self._add(self._sizes[id(node)], event)
         return node
 
     def _anchor(self, event: _Event, node: yaml.Node) -> None:
         if event.anchor in self._anchors:
-            raise yaml.MarkedYAMLError(
-                problem=f"the anchor '{event.anchor}' is defined twice",
-                problem_mark=event.start_mark,
-            )
+            self._find(event, f"The anchor '&{event.anchor}' is defined twice.")
         self._anchors[event.anchor] = node
 
     def _scalar(self, event: _Event) -> yaml.ScalarNode:
         value: str = event.value
         if "\0" in value:  # no command line and no database can hold it; only escapes write it
-            raise YamlError(f"The text on line {event.start_mark.line + 1} contains a NUL.")
+            self._find(event, "The value contains a NUL character; remove it.")
+            value = value.replace("\0", "")
         tag = event.tag
         if tag is None or tag == "!":
             tag = self._resolved(value, event.implicit)
+        elif tag not in self.yaml_constructors:
+            self._find(event, "A value that begins with '!' must be in quotes.")
+            tag, value = _STRING, f"{tag} {value}".rstrip()
+        if event.anchor and self._glued(event):
+            self._find(event, "A value that begins with '&' must be in quotes.")
+            tag, value = _STRING, f"&{event.anchor}{value}"
         return yaml.ScalarNode(tag, value, event.start_mark, event.end_mark, event.style)
+
+    def _glued(self, event: _Event) -> bool:
+        """Return whether a name after '&' is the beginning of the value: no space follows it."""
+        begin, end = event.start_mark, event.end_mark
+        length = 1 + len(event.anchor) + len(event.value)
+        return bool(event.value and begin.line == end.line and end.column - begin.column == length)
 
     def _resolved(self, value: str, implicit: tuple[bool, bool]) -> str:
         # Names of actions and options recur, and the resolver tries a dozen expressions.
@@ -160,14 +264,16 @@ class _Loader(yaml.CSafeLoader):
             else (yaml.MappingNode, self._pairs, yaml.MappingEndEvent)
         )
         tag = event.tag
-        if tag is None or tag == "!":
-            tag = self._tag(kind, None, event.implicit)
+        if tag not in self.yaml_constructors or tag is None:
+            if tag not in {None, "!"}:
+                self._find(event, f"The tag '{tag}' is not known here; remove it.")
+            tag = self._tag(kind, None, (True, False))
         node = kind(tag, [], event.start_mark, event.end_mark, event.flow_style)
         if event.anchor:
             self._anchor(event, node)
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise YamlError("The file is nested too deeply.")
+            raise self._stop(event, "The file is nested too deeply.")
         self._open.add(id(node))
         while not self.check_event(end):
             fill(node)
@@ -191,14 +297,5 @@ class _Loader(yaml.CSafeLoader):
         line = key.start_mark.line + 1
         if key.value in lines:
             first = lines[key.value]
-            self._duplicates.append(
-                f"The key '{key.value}' appears twice, on lines {first} and {line}."
-            )
+            self._find(key, f"'{key.value}' appears twice: it is on line {first} already.")
         lines.setdefault(key.value, line)
-
-
-def _sentence(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    reason = getattr(error, "problem", None) or "it cannot be read"
-    place = f" on line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return f"The file is not valid YAML{place}: {reason}."

@@ -3,40 +3,58 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 
 from sallyport_common.outputs import PrivacyLevel
 from sallyport_study import images
-from sallyport_study.project import Action
+from sallyport_study.actions import Draft
+from sallyport_study.document import Part, Report
+from sallyport_study.errors import cut
+
+Add = Callable[[Part, str], None]
 
 
-def check(action: Action, version: float) -> tuple[list[str], list[str]]:
-    """Return the problems and the warnings of an action."""
-    image, arguments = action.image, action.arguments
+def check(draft: Draft, version: float | None, report: Report) -> None:
+    """Report what an action that extracts data declares wrongly.
+
+    What follows from another fault is left out: of a `run` that cannot be read nothing is known.
+    """
+    if not draft.words:
+        return
+    image, arguments = draft.words[0].partition(":")[0], draft.words[1:]
     if images.is_dataset(image, arguments):
-        return _dataset(action), []
-    if images.is_measures(image, arguments):
-        problems = _output_option(action, [PrivacyLevel.HIGH, PrivacyLevel.MODERATE])
-        return (problems, []) if version >= 5 else ([], problems)
-    if image == "cohortextractor" and arguments[:1] == ["generate_cohort"]:
-        return _cohort(action), []
-    return [], []
+        _dataset(draft, report)
+    elif images.is_measures(image, arguments):
+        strict = version is None or version >= 5
+        levels = [PrivacyLevel.HIGH, PrivacyLevel.MODERATE]
+        _output_option(draft, levels, report.problem if strict else report.warn)
+    elif images.is_cohort(image, arguments) and (version is None or version < 4):
+        _cohort(draft, report)
 
 
-def _dataset(action: Action) -> list[str]:
-    problems = []
-    if set(action.outputs) != {PrivacyLevel.HIGH}:
-        problems.append(
-            f"The action '{action.name}' extracts patient data: its outputs must all be "
-            f"'{PrivacyLevel.HIGH}'."
+def _dataset(draft: Draft, report: Report) -> None:
+    wrong = [output for output in draft.outputs if output.level is not PrivacyLevel.HIGH]
+    if wrong:
+        report.problem(
+            wrong[0].part,
+            f"The action '{cut(draft.name)}' extracts patient data, so all its outputs must be "
+            f"'{PrivacyLevel.HIGH}', not '{wrong[0].level}'.",
         )
-    return problems + _output_option(action, [PrivacyLevel.HIGH])
+    _output_option(draft, list(PrivacyLevel) if wrong else [PrivacyLevel.HIGH], report.problem)
 
 
-def _output_option(action: Action, levels: list[PrivacyLevel]) -> list[str]:
-    output = images.option_value(action.arguments, "--output")
+def _output_option(draft: Draft, levels: list[PrivacyLevel], add: Add) -> None:
+    place = draft.run or draft.part
+    declared = [output.pattern for output in draft.outputs if output.level in levels]
+    output = images.option_value(draft.words[1:], "--output")
     if not output:
-        return [f"The action '{action.name}' needs '--output' with one of its declared outputs."]
-    declared = [p for level in levels for p in action.outputs.get(level, {}).values()]
+        example = declared[0] if declared else "output/dataset.csv.gz"
+        add(
+            place,
+            f"The 'run' of the action '{cut(draft.name)}' needs the option '--output' with one of "
+            f"its outputs, as in '--output {cut(example)}'.",
+        )
+        return
     if ":" in output:
         folder, _colon, extension = output.rpartition(":")
         wanted = f"{folder.rstrip('/')}/*.{extension}"
@@ -44,12 +62,12 @@ def _output_option(action: Action, levels: list[PrivacyLevel]) -> list[str]:
     else:
         wanted = output
         fits = output in declared
-    if fits:
-        return []
-    return [
-        f"The action '{action.name}' writes '--output {output}', so its outputs must declare "
-        f"'{wanted}'."
-    ]
+    if not fits and declared and all(one.sound for one in draft.outputs):
+        add(
+            place,
+            f"The action '{cut(draft.name)}' writes '--output {cut(output)}', so its outputs must "
+            f"declare '{cut(wanted)}'.",
+        )
 
 
 def _fits(pattern: str, folder: str, extension: str) -> bool:
@@ -57,14 +75,18 @@ def _fits(pattern: str, folder: str, extension: str) -> bool:
     return head == folder.rstrip("/") and tail.endswith(f".{extension}")
 
 
-def _cohort(action: Action) -> list[str]:
-    problems = []
-    if len(action.outputs) != 1:
-        problems.append(f"The action '{action.name}' must declare outputs of exactly one level.")
-    folders = {posixpath.dirname(pattern) for pattern in action.patterns}
-    if len(folders) > 1 and images.option_value(action.arguments, "--output-dir") is None:
-        problems.append(
-            f"The action '{action.name}' must write all outputs into one folder, or name it with "
-            f"'--output-dir'."
+def _cohort(draft: Draft, report: Report) -> None:
+    place = draft.outputs_part or draft.part
+    if len({output.level for output in draft.outputs}) > 1:
+        report.problem(
+            place,
+            f"The outputs of the action '{cut(draft.name)}' must all be of one level, because it "
+            f"extracts patient data.",
         )
-    return problems
+    folders = {posixpath.dirname(output.pattern) for output in draft.outputs}
+    if len(folders) > 1 and images.option_value(draft.words[1:], "--output-dir") is None:
+        report.problem(
+            place,
+            f"The action '{cut(draft.name)}' must write all outputs into one folder, or name it "
+            f"with '--output-dir'.",
+        )

@@ -90,6 +90,11 @@ def is_measures(image: str, arguments: list[str]) -> bool:
     return image in {"ehrql", "databuilder"} and bool(arguments) and arguments[0] in _MEASURES
 
 
+def is_cohort(image: str, arguments: list[str]) -> bool:
+    """Return whether a command extracts a cohort with the extractor before ehrQL."""
+    return image == "cohortextractor" and arguments[:1] == ["generate_cohort"]
+
+
 def option_value(arguments: list[str], option: str) -> str | None:
     """Return the value of `--option X` or `--option=X`, None when it is absent."""
     for position, word in enumerate(arguments):

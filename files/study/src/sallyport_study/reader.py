@@ -1,0 +1,234 @@
+"""Reads the nodes of a project.yaml: version, expectations, actions, and what spans actions."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from sallyport_common.strict_yaml import Document, YamlError
+from sallyport_study import extraction, graph
+from sallyport_study.actions import KEYS as ACTION_KEYS
+from sallyport_study.actions import ActionReader, Draft
+from sallyport_study.document import Part, Report
+from sallyport_study.errors import cut, quoted, shortened
+from sallyport_study.images import RUN_ALL
+from sallyport_study.keys import read_keys
+from sallyport_study.outputs import Output
+from sallyport_study.project import LATEST, Project
+
+KEYS = ("version", "expectations", "actions")
+_FORM = f"It begins with 'version: {LATEST:g}', then 'actions:' and the actions below it."
+
+
+def read_project(document: Document) -> tuple[Project | None, Report]:
+    """Return the project, None if anything is wrong with it, and the report about it."""
+    report = Report()
+    report.problems += document.findings
+    root = document.root
+    if root is None:
+        report.whole(f"project.yaml is empty. {_FORM}")
+        return None, report
+    try:
+        return _Reader(Part(document, root), report).read(), report
+    except YamlError as error:
+        report.problems += error.findings
+        return None, report
+
+
+class _Reader:
+    """Reads one document, reporting problems and warnings."""
+
+    def __init__(self, root: Part, report: Report) -> None:
+        self._root, self._report = root, report
+
+    def read(self) -> Project | None:
+        """Return the project; None if anything was reported."""
+        entries = self._root.entries
+        if entries is None:
+            self._report.problem(self._root, f"project.yaml {_state(self._root)}. {_FORM}")
+            return None
+        found = {
+            key: value
+            for key, (_key, value) in read_keys(
+                self._report, entries, KEYS, "setting of project.yaml"
+            ).items()
+        }
+        version = self._version(found.get("version"))
+        population = self._population(version, found.get("expectations"))
+        drafts = self._drafts(version, found.get("actions"))
+        if self._report.problems or version is None:
+            return None
+        return Project(
+            version=version,
+            actions={draft.name: draft.action() for draft in drafts},
+            population_size=population,
+            warnings=tuple(map(str, shortened(self._report.warnings))),
+        )
+
+    def _version(self, part: Part | None) -> float | None:
+        if part is None or part.empty:
+            missing = "is missing" if part is None else "has no value"
+            self._report.problem(
+                part or self._root, f"'version' {missing}: write 'version: {LATEST:g}', the latest."
+            )
+            return None
+        number = _number(part)
+        if not 1 <= number <= LATEST:
+            self._report.problem(
+                part,
+                f"The version {part.shown} does not exist; write a number from 1 to {LATEST:g}, "
+                f"the latest, as in 'version: {LATEST:g}'.",
+            )
+            return None
+        if number != LATEST:
+            self._report.warn(
+                part, f"This project uses version {number:g}; the latest is {LATEST:g}."
+            )
+        return number
+
+    def _population(self, version: float | None, part: Part | None) -> int:
+        missing = part is None or part.empty
+        if version is None or (missing and version != 3):
+            return 1000
+        if part is None or missing or (version < 4 and part.entries is None):
+            self._report.problem(
+                part or self._root,
+                f"Version {version:g} needs 'expectations', as in 'expectations: "
+                f"{{population_size: 1000}}'.",
+            )
+            return 1000
+        if version >= 4:
+            self._report.problem(
+                part, "'expectations' is not allowed from version 4 on; remove it."
+            )
+            return 1000
+        return self._expectations(version, part)
+
+    def _expectations(self, version: float, part: Part) -> int:
+        entries = part.entries or []
+        if version >= 3:
+            known = read_keys(
+                self._report, entries, ("population_size",), "setting of 'expectations'"
+            )
+        else:
+            known = {key.written: (key, value) for key, value in entries}
+        if "population_size" not in known:
+            if version < 3:
+                return 1000
+            self._report.problem(part, "'expectations' needs a 'population_size', such as 1000.")
+            return 1000
+        return self._size(known["population_size"][1])
+
+    def _size(self, part: Part) -> int:
+        try:
+            return int(part.value())
+        except (TypeError, ValueError, OverflowError, YamlError):
+            text = f"'population_size' must be a whole number, such as 1000, not {part.shown}."
+            self._report.problem(part, text)
+            return 1000
+
+    def _drafts(self, version: float | None, part: Part | None) -> list[Draft]:
+        entries = part.entries if part is not None else None
+        if part is None or entries is None:
+            self._report.problem(part or self._root, _no_actions(part))
+            return []
+        reader = ActionReader(version, self._report)
+        drafts = [reader.read(*settings) for settings in self._settings(entries)]
+        for draft in drafts:
+            extraction.check(draft, version, self._report)
+        last = {draft.name: draft for draft in drafts}  # of one name twice, that is reported
+        self._check_run_all(version, last)
+        self._check_runs(last.values())
+        if version is None or version >= 2:
+            self._check_outputs(last.values())
+        graph.unknown_needs(drafts, self._report)
+        graph.report_cycles(last, self._report)
+        return drafts
+
+    def _settings(
+        self, entries: list[tuple[Part, Part]]
+    ) -> Iterator[tuple[Part, Part, list[tuple[Part, Part]] | None]]:
+        """Yield name, body and settings of each action; settings beside its name are reported."""
+        left = deque(entries)
+        while left:
+            name, body = left.popleft()
+            beside = []
+            while body.empty and left and _is_setting(*left[0]):
+                beside.append(left.popleft())
+            if beside:
+                self._report.problem(
+                    beside[0][0],
+                    f"The settings of the action '{cut(name.written)}' are not indented further "
+                    f"than its name; indent each of them with two more spaces.",
+                )
+            yield name, body, beside or body.entries
+
+    def _check_run_all(self, version: float | None, drafts: dict[str, Draft]) -> None:
+        draft = drafts.get(RUN_ALL)
+        if draft and version is not None:
+            meaning = f"'{RUN_ALL}' means all actions"
+            if version < 5:
+                text = f"The action '{RUN_ALL}' is ignored: {meaning}."
+                self._report.warn(draft.part, text)
+            else:
+                text = f"An action may not be called '{RUN_ALL}': {meaning}."
+                self._report.problem(draft.part, text)
+
+    def _check_runs(self, drafts: Iterable[Draft]) -> None:
+        groups: dict[str, list[Draft]] = {}
+        for draft in drafts:
+            if draft.run:
+                groups.setdefault(draft.run.written, []).append(draft)
+        for run, same in groups.items():
+            place = same[-1].run
+            if len(same) > 1 and place:
+                names = quoted(draft.name for draft in same)
+                self._report.problem(
+                    place,
+                    f"The actions {names} have the same 'run': {cut(run)}. Each needs its own.",
+                )
+
+    def _check_outputs(self, drafts: Iterable[Draft]) -> None:
+        groups: dict[str, list[tuple[str, Output]]] = {}
+        for draft in drafts:
+            for output in draft.outputs:
+                groups.setdefault(output.pattern, []).append((draft.name, output))
+        for pattern, same in groups.items():
+            if len(same) > 1:
+                names = quoted(dict.fromkeys(name for name, _output in same))
+                self._report.problem(
+                    same[-1][1].part,
+                    f"The output '{cut(pattern)}' appears more than once, in {names}; only one "
+                    f"action can make a file.",
+                )
+
+
+def _is_setting(name: Part, body: Part) -> bool:
+    """Return whether what looks like an action is the setting of one."""
+    inner = body.entries or []
+    return name.string in ACTION_KEYS and not any(key.string in ACTION_KEYS for key, _ in inner)
+
+
+def _state(root: Part) -> str:
+    if root.empty:
+        return "is empty"
+    return "is a list" if root.items is not None else f"has no settings, only {root.shown}"
+
+
+def _number(part: Part) -> float:
+    try:
+        value = part.value()
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError, YamlError):
+        return math.nan
+
+
+def _no_actions(part: Part | None) -> str:
+    if part is None:
+        return "The line 'actions:' is missing, with the actions below it."
+    if part.empty:
+        return "'actions' has no action below it; indent each action's name with two spaces."
+    if part.items is not None:
+        return "'actions' is a list; write each action's name as 'name:', without '- '."
+    return f"'actions' must have the actions on lines below it, each as 'name:', not {part.shown}."
