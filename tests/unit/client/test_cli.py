@@ -30,6 +30,7 @@ class Server(ThreadingHTTPServer):
         self.states = ["running", "succeeded"]
         self.digest = hashlib.sha256(TABLE).hexdigest()
         self.name = "output/table.csv"
+        self.warnings: list[str] = []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -53,7 +54,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers["Authorization"] != f"alice:{TOKEN}":
             self._answer(403, b'{"detail": "The token is not valid."}')
         else:
-            self._answer(201, b'{"identifier": "abc"}')
+            answer = {"identifier": "abc", "warnings": self.server.warnings}
+            self._answer(201, json.dumps(answer).encode())
 
     def do_GET(self) -> None:
         """Show a job request, a list of releases, a file."""
@@ -99,6 +101,16 @@ def test_submit_prints_the_identifier(server: Server, capsys: pytest.CaptureFixt
         "force_run_dependencies": False,
     }
     assert server.asked == [("POST", "/api/v1/job-requests", expected)]
+
+
+def test_submit_prints_warnings_beside_the_identifier(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.warnings = ["line 1, column 10: This project uses version 4; the latest is 5."]
+    assert cli.main(["submit", "ws", "describe", "--backend", "hospital"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "abc\n"
+    assert printed.err == f"warning: project.yaml, {server.warnings[0]}\n"
 
 
 def test_a_wrong_token_is_refused_with_the_servers_sentence(

@@ -89,10 +89,11 @@ class Study:
         self.sha = self.commit(PROJECT)
         _git(self.folder, "repack", "-adq")  # few files, as each test copies them
 
-    def commit(self, project: str) -> str:
+    def commit(self, project: str | bytes) -> str:
         """Put a project.yaml at the head of the branch."""
         self._own()
-        (self.folder / "project.yaml").write_text(project)
+        content = project.encode() if isinstance(project, str) else project
+        (self.folder / "project.yaml").write_bytes(content)
         _git(self.folder, "add", "-A")
         _git(self.folder, "commit", "-q", "--allow-empty", "-m", "study")
         self.sha = _git(self.folder, "rev-parse", "HEAD")

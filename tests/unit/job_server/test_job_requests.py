@@ -37,9 +37,33 @@ def test_every_problem_of_project_yaml_is_shown_on_the_run_page(rig: Rig) -> Non
     page = rig.browser("rita").get(RUN).text
     assert "mkae" in page
     assert "did you mean &#39;make&#39;?" in page
-    assert "needs a &#39;run&#39;" in page
+    assert "line 5, column 9: The action &#39;make&#39; has a &#39;run&#39; without" in page
     rig.study.commit(PROJECT)
     assert 'role="alert"' not in rig.browser("rita").get(RUN).text
+
+
+def test_a_project_that_is_not_utf_8_is_refused_everywhere(rig: Rig) -> None:
+    rig.study.commit(f"# größe\n{PROJECT}".encode("latin-1"))
+    sentence = "line 1, column 5: project.yaml is not text in UTF-8; save it again with the"
+    page = rig.browser("rita").get(RUN).text
+    assert "project.yaml has 1 problem<" in page
+    assert sentence in page
+    body = {"workspace": "heart", "backend": "hospital", "requested_actions": ["make"]}
+    answer = rig.api("POST", "/job-requests", "rita", body)
+    assert answer.status_code == 400
+    assert answer.json["detail"].startswith(sentence)
+    rig.study.commit(f"# größe\n{PROJECT}")
+    assert rig.api("POST", "/job-requests", "rita", body).status_code == 201
+
+
+def test_what_is_accepted_but_unusual_is_shown_before_and_after_submitting(rig: Rig) -> None:
+    body = {"workspace": "heart", "backend": "hospital", "requested_actions": ["make"]}
+    assert rig.api("POST", "/job-requests", "rita", body).json["warnings"] == []
+    rig.study.commit(PROJECT.replace("python make.py", "python make.py | tee log.txt"))
+    page = rig.browser("rita").get(RUN).text
+    assert "contains &#39;|&#39;. No shell reads a" in page
+    (warning,) = rig.api("POST", "/job-requests", "rita", body).json["warnings"]
+    assert "contains '|'. No shell reads a 'run'" in warning
 
 
 def test_a_submitted_request_is_shown_and_signed(rig: Rig) -> None:

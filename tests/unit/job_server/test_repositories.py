@@ -257,7 +257,7 @@ def test_a_project_file_that_is_missing_or_too_large_is_said(
     study.commit("#" * 1000)
     assert len(local.head(REPO, "main").project_yaml) == 1000
     study.commit("#" * 1001)
-    with pytest.raises(Problem, match="is larger than 1000 bytes"):
+    with pytest.raises(Problem, match=r"project\.yaml is larger than 4 MiB\."):
         local.head(REPO, "main")
     study.remove_project()
     with pytest.raises(

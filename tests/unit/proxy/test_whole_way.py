@@ -57,7 +57,7 @@ def test_a_private_study_is_read_the_whole_way(
     assert (source.sha, source.project_yaml) == (sha, PROJECT)
     code = check(url, branch, source.sha, ("demo-org",))
     repository = site.runner.fetch(code)
-    assert site.runner.read(repository, sha, "project.yaml") == PROJECT
+    assert site.runner.read(repository, sha, "project.yaml") == PROJECT.encode()
 
 
 def test_without_its_credential_every_program_names_the_log_in(

@@ -8,6 +8,8 @@ import pytest
 from tests.unit.runner.rig import PROJECT, Runner
 
 from sallyport_common.protocol import ERROR_ACTION, StatusCode
+from sallyport_runner.services.requests.outgoing import job_row
+from sallyport_study import ProjectError, decode_project
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,32 @@ def test_every_problem_of_the_project_is_reported(runner: Runner) -> None:
     assert "Error" not in problem
     assert "'mkae'" in problem
     assert "'../raw.csv'" in problem
+
+
+def test_a_project_that_is_not_utf_8_is_refused_with_the_sentence_of_the_job_server(
+    runner: Runner, sha: str
+) -> None:
+    content = f"# größe\n{PROJECT}".encode("latin-1")
+    (runner.study.path / "project.yaml").write_bytes(content)
+    runner.request("a", runner.study.commit({"other.txt": "x"}), "make")
+    good = runner.request("b", sha, "make")
+    runner.passes(1)
+    with pytest.raises(ProjectError) as caught:
+        decode_project(content)
+    assert runner.job(ERROR_ACTION).problem == str(caught.value)
+    assert runner.job("make", good)
+
+
+def test_a_long_report_ends_at_a_line_with_the_number_of_the_others(runner: Runner) -> None:
+    text = PROJECT + "".join(f"  a{number}: {{run: python}}\n" for number in range(90))
+    runner.request("a", runner.study.commit({"project.yaml": text}), "make")
+    runner.passes(1)
+    job = runner.job(ERROR_ACTION)
+    message = job_row(job)["status_message"]
+    *lines, last = message.splitlines()
+    assert 3000 < len(message) <= 4000 < len(job.problem)
+    assert lines == job.problem.splitlines()[: len(lines)]
+    assert last == f"and {len(job.problem.splitlines()) - len(lines)} more"
 
 
 def test_a_commit_that_left_its_branch_is_refused(runner: Runner, sha: str) -> None:

@@ -41,18 +41,26 @@ class JobServer:
                 f"the job server {self._server} cannot be reached ({kind})"
             ) from error
         if not answer.ok:
-            raise ServerError(f"the job server answered {answer.status_code}: {_detail(answer)}")
+            detail = _detail(answer)
+            lines = f"\n{detail}" if "\n" in detail else f" {detail}"
+            raise ServerError(f"the job server answered {answer.status_code}:{lines}")
         return answer
 
-    def submit(self, workspace: str, backend: str, actions: list[str], *, force: bool) -> str:
-        """Ask for actions at the head of the workspace's branch; return the identifier."""
+    def submit(
+        self, workspace: str, backend: str, actions: list[str], *, force: bool
+    ) -> tuple[str, list[str]]:
+        """Ask for actions at the head of the workspace's branch.
+
+        Return the identifier, and what the author of project.yaml should look at.
+        """
         body = {
             "workspace": workspace,
             "backend": backend,
             "requested_actions": actions,
             "force_run_dependencies": force,
         }
-        return str(self._call("POST", "/api/v1/job-requests", body).json()["identifier"])
+        answer = self._call("POST", "/api/v1/job-requests", body).json()
+        return str(answer["identifier"]), list(answer.get("warnings", []))
 
     def job_request(self, identifier: str) -> dict[str, Any]:
         """Return a job request: `status`, `sha` and one entry per job in `jobs`."""

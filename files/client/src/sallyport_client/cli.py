@@ -51,9 +51,11 @@ def main(argv: Sequence[str]) -> int:
     options = parser().parse_args(argv)
     server = JobServer(Settings.from_env(os.environ))
     if options.command == "submit":
-        identifier = server.submit(
+        identifier, warnings = server.submit(
             options.workspace, options.backend, options.actions, force=options.force_dependencies
         )
+        for warning in warnings:
+            print(f"warning: project.yaml, {warning}", file=sys.stderr)
         print(identifier)
         return watch(server, identifier) if options.watch else 0
     if options.command == "watch":

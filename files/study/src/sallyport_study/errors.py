@@ -35,15 +35,16 @@ def shortened(findings: Iterable[Finding]) -> list[Finding]:
     return [*ordered[:MOST_PROBLEMS], Finding(0, 0, f"There are {rest} more problems.")]
 
 
-MOST_COMPARED = 100
+MOST_COMPARED, LONGEST_COMPARED = 100, 250
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
     """Return the name that is most like a word, None if none is.
 
-    Comparing is slow: of many names only those that start like the word are compared.
+    Comparing is slow: of many names only those that start like the word are compared, and no name
+    is as long as some words.
     """
-    candidates = list(names)
+    candidates = list(names) if len(word) < LONGEST_COMPARED else []
     if len(candidates) > MOST_COMPARED:
         alike = [name for name in candidates if name[:3] == word[:3]]
         candidates = alike[:MOST_COMPARED]

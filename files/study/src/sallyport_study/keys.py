@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from sallyport_study.document import Part, Report
 from sallyport_study.errors import nearest, quoted
 
+MOST_SUGGESTED = 300
+"""Problems after which no misspelt name is looked for: nobody reads them, and it is slow."""
 INVISIBLE = {
     "\u00a0": "a no-break space",
     "\u00ad": "a soft hyphen",
@@ -61,7 +63,7 @@ def _report(report: Report, key: Part, known: Sequence[str], kind: str) -> str |
     if key.empty:
         report.problem(key, "There is nothing before the colon; write a name there.")
         return None
-    near = nearest(key.written, known)
+    near = nearest(key.written, known) if len(report.problems) < MOST_SUGGESTED else None
     hint = f"; did you mean '{near}'?" if near else f"; possible: {quoted(known)}."
     report.problem(key, f"{key.shown} is not a {kind}{hint}")
     return near

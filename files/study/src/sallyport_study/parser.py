@@ -13,7 +13,7 @@ from sallyport_study.reader import read_project
 LARGEST_PROJECT_FILE = 4 * 1024 * 1024
 """Bytes of a project.yaml: real ones reach 2.5 MB, and twice that is read in a few seconds."""
 NOT_UTF_8 = "project.yaml is not text in UTF-8; save it again with the encoding UTF-8."
-TOO_LARGE = f"project.yaml is larger than {LARGEST_PROJECT_FILE} bytes."
+TOO_LARGE = f"project.yaml is larger than {LARGEST_PROJECT_FILE // 2**20} MiB."
 KEPT_PROJECTS = 8
 
 

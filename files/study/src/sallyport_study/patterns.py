@@ -13,7 +13,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:/")
 _BACKSLASHES = re.compile(r"\\+")
 _WILDCARDS = ("**", "?", "[")
-_BRACES = re.compile(r"\{[^{}]*,[^{}]*\}")
+_BRACES = re.compile(r"\{[^{}]*\}")
 
 
 def problems(pattern: str, level: PrivacyLevel) -> list[str]:
@@ -46,7 +46,7 @@ def advice(pattern: str, level: PrivacyLevel) -> str | None:
 def warnings(pattern: str) -> list[str]:
     """Return what an accepted pattern probably does not mean."""
     found = []
-    if _BRACES.search(pattern):
+    if any("," in braces for braces in _BRACES.findall(pattern)):
         found.append(
             "has braces, which do not list alternatives: only * is a wildcard. Write one line "
             "for each file"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sallyport_study import images, places
 from sallyport_study.document import Part, Report
 from sallyport_study.errors import cut, nearest, quoted
@@ -50,8 +52,7 @@ class RunReader:
             self._report.problem(part, f"The 'run' of the action '{name}' {problem}.")
             return
         image = first.partition(":")[0]
-        near = None if image in images.DOCKER_IMAGES else nearest(image, images.DOCKER_IMAGES)
-        if near:
+        if near := _misspelt(image):
             self._report.warn(
                 part,
                 f"The action '{name}' uses '{image}', which is not the name of an image; did you "
@@ -105,6 +106,12 @@ class RunReader:
                 f"The 'run' of the action '{name}' contains the typographic quotation marks "
                 f"{' '.join(marks)}; type \" or ' instead.",
             )
+
+
+@lru_cache(maxsize=256)
+def _misspelt(image: str) -> str | None:
+    """Return the image that was probably meant by a name that is not one's."""
+    return None if image in images.DOCKER_IMAGES else nearest(image, sorted(images.DOCKER_IMAGES))
 
 
 def _name_problem(image: str, first: str) -> str:

@@ -8,7 +8,7 @@ _SINGLE = re.compile(r"'[^']*'")
 _QUOTED = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _OPERATOR = re.compile(r"(?:^|(?<=\s))(?:\|\|?|&&?|[0-9&]?>>?(?:&[0-9])?|<<?)(?=\s|[\w./~-]|$)")
 _END = re.compile(r";(?=\s|$)")
-_VARIABLE = re.compile(r"\$(?:[A-Za-z_]\w*|\{[^}]*\}|\([^)]*\)?)|`[^`]*`?")
+_VARIABLE = re.compile(r"\$(?:[A-Za-z_]\w*|\{[^}]*\}?|\([^)]*\)?)|`[^`]*`?")
 _SMART = re.compile("[\u201c-\u201f\u2018-\u201b\u00ab\u00bb]")
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh"})
 

@@ -18,7 +18,7 @@ from sallyport_study.reader import read_project
 LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What ends a line for the parser of YAML, so that line numbers agree."""
 MOST_MISTAKES = 30
-MOST_READ = 20_000_000
+MOST_READ = 10_000_000
 """Characters that are parsed again because of faults: some seconds at most."""
 Shifts = dict[int, list[tuple[int, int]]]
 

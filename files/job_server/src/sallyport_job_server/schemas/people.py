@@ -200,6 +200,12 @@ class JobRequest(Answer):
     jobs: list[Job]
 
 
+class SubmittedRequest(JobRequest):
+    """A new job request, with what the author of its project.yaml should look at."""
+
+    warnings: list[str]
+
+
 class HatchToken(Answer):
     """A token for reading one workspace at a hatch."""
 

@@ -168,7 +168,8 @@ class JobRequests:
         requested = list(dict.fromkeys(actions))
         if not requested:
             raise Problem("Select at least one action.")
-        planned = parse_project(source.project_yaml).order(requested)
+        project_yaml = source.project_yaml
+        planned = parse_project(project_yaml).order(requested)
         request = {
             "identifier": self._new_identifier(),
             "sha": source.sha,
@@ -182,7 +183,7 @@ class JobRequests:
         }
         with self._database.change(user.username) as change:
             study: dict[str, object] = {
-                "project_yaml": source.project_yaml,
+                "project_yaml": project_yaml,
                 "planned_actions": planned,
             }
             self._keep(change, user, workspace, chosen[0], request, study)
@@ -302,6 +303,10 @@ class JobRequests:
             force=request.force_run_dependencies,
             branch=request.branch,
         )
+
+    def warnings(self, request: JobRequest) -> Sequence[str]:
+        """Return what the author of an accepted request's project.yaml should look at."""
+        return parse_project(self.project_yaml(request)).warnings
 
     def statuses(self, workspace: Workspace) -> dict[str, str]:
         """Return the latest status of each action of a workspace."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sallyport_common.closed_git import ClosedGit, Credential, Fault, GitError, new_location
 from sallyport_common.problems import Problem
-from sallyport_study import LARGEST_PROJECT_FILE, places
+from sallyport_study import LARGEST_PROJECT_FILE, TOO_LARGE, decode_project, places
 from sallyport_study.places import InvalidNameError, Repository
 
 PROJECT_FILE = "project.yaml"
@@ -21,10 +21,15 @@ PROJECT_FILE = "project.yaml"
 
 @dataclass(frozen=True)
 class Source:
-    """The commit at a branch's head, and its project.yaml."""
+    """The commit at a branch's head, and its project.yaml as it is there."""
 
     sha: str
-    project_yaml: str
+    content: bytes
+
+    @property
+    def project_yaml(self) -> str:
+        """The text of project.yaml; raise ProjectError for one that is not text."""
+        return decode_project(self.content)
 
 
 class Repositories:
@@ -99,7 +104,7 @@ class Repositories:
         self._run(repository, "init", "--quiet", "--bare", str(folder))
         source = [self._upstream(repository), f"refs/heads/{branch}"]
         self._run(repository, "fetch", "--quiet", "--depth=1", "--no-tags", *source, folder=folder)
-        sha = self._run(repository, "rev-parse", "FETCH_HEAD", folder=folder).strip()
+        sha = self._run(repository, "rev-parse", "FETCH_HEAD", folder=folder).decode().strip()
         path = f"{sha}:{PROJECT_FILE}"
         try:
             size = int(self._run(repository, "cat-file", "-s", path, folder=folder))
@@ -108,15 +113,13 @@ class Repositories:
                 f"{repository.url} has no {PROJECT_FILE} at the head of '{branch}' ({sha[:7]})."
             ) from None
         if size > LARGEST_PROJECT_FILE:
-            limit = f"{LARGEST_PROJECT_FILE} bytes"
-            raise Problem(f"The {PROJECT_FILE} of {repository.url} is larger than {limit}.")
+            raise Problem(TOO_LARGE)
         return Source(sha, self._run(repository, "cat-file", "blob", path, folder=folder))
 
-    def _run(self, repository: Repository, *words: str, folder: Path | None = None) -> str:
+    def _run(self, repository: Repository, *words: str, folder: Path | None = None) -> bytes:
         scheme = self._forges[repository.forge].partition(":")[0]
         git = ClosedGit(self._ca_file, self._timeout, (scheme,), "sallyport-job-server")
-        output = git.run(*words, repository=folder, credential=self._credential(repository))
-        return output.decode("utf-8", "replace")
+        return git.run(*words, repository=folder, credential=self._credential(repository))
 
     def _problem(self, repository: Repository, branch: str, fault: Fault) -> Problem:
         if fault is Fault.NO_BRANCH:

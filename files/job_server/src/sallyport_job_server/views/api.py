@@ -24,15 +24,18 @@ def _user() -> User:
 PERSON = Caller("access_token", _user)
 
 
-def _request(view: RequestView) -> people.JobRequest:
+def _request(
+    view: RequestView, kind: type[people.JobRequest] = people.JobRequest, **more: object
+) -> people.JobRequest:
     page = absolute("research.job_request", identifier=view.request.identifier)
     return fill(
-        people.JobRequest,
+        kind,
         view.request,
         url=page,
         status=view.status,
         final=view.final,
         jobs=view.jobs,
+        **more,
     )
 
 
@@ -137,9 +140,9 @@ def add_backend_member(user: User, body: people.BackendMemberBody, slug: str) ->
 
 
 @blueprint.post("/job-requests")
-@operation(people.JobRequest, by=PERSON, body=people.JobRequestBody, status=201)
+@operation(people.SubmittedRequest, by=PERSON, body=people.JobRequestBody, status=201)
 def create_job_request(user: User, body: people.JobRequestBody) -> object:
-    """Submit a job request."""
+    """Submit a job request; `warnings` are sentences about its project.yaml."""
     request: JobRequest = services().job_requests.create(
         user,
         workspace_name=body.workspace,
@@ -148,7 +151,8 @@ def create_job_request(user: User, body: people.JobRequestBody) -> object:
         force=body.force_run_dependencies,
         branch=body.branch,
     )
-    return _request(RequestView(request, []))
+    warnings = services().job_requests.warnings(request)
+    return _request(RequestView(request, []), people.SubmittedRequest, warnings=warnings)
 
 
 @blueprint.get("/job-requests/<identifier>")

@@ -13,7 +13,7 @@ from sallyport_common.closed_git import ClosedGit, Copies, Fault, GitError, Loca
 from sallyport_common.errors import SallyportError
 from sallyport_runner.models import JobRequest
 from sallyport_runner.services.executor import TransientError
-from sallyport_study import LARGEST_PROJECT_FILE, places
+from sallyport_study import LARGEST_PROJECT_FILE, TOO_LARGE, places
 from sallyport_study.places import InvalidNameError, Repository
 
 log = logging.getLogger(__name__)
@@ -95,15 +95,12 @@ class Git:
         except GitError as error:
             raise _translated(error) from error
 
-    def read(self, repository: Path, sha: str, path: str) -> str:
-        """Return a text file of a commit; raise CodeError when it is absent or too large."""
+    def read(self, repository: Path, sha: str, path: str) -> bytes:
+        """Return a file of a commit; raise CodeError when it is absent or too large."""
         name = f"{sha}:{path}"
         if int(self._local(repository, "cat-file", "-s", name)) > MAX_FILE:
-            raise CodeError("A file of the commit is too large.")
-        try:
-            return self._local(repository, "cat-file", "blob", name).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise CodeError("A file of the commit is not text in UTF-8.") from error
+            raise CodeError(TOO_LARGE)
+        return self._local(repository, "cat-file", "blob", name)
 
     def check_out(self, repository: Path, sha: str, target: Path) -> None:
         """Write the files of a commit into an empty folder; links stay links."""

@@ -32,7 +32,7 @@ _EXPLANATIONS: tuple[Callable[[Broken], Mistake | None], ...] = (
 def explain(lines: list[str], error: YamlSyntaxError) -> Mistake:
     """Return what is wrong where the parser stopped."""
     broken = Broken(lines, error)
-    for explanation in _EXPLANATIONS:
+    for explanation in _EXPLANATIONS if broken.readable else ():
         mistake = explanation(broken)
         if mistake:
             return mistake

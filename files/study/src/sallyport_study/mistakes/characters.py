@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from sallyport_common.strict_yaml import Finding
 
@@ -14,17 +15,28 @@ MOST_CHARACTERS = 20
 
 def check_characters(lines: list[str]) -> tuple[list[Finding], list[str]]:
     """Report control characters; return the lines without them, each as long as before."""
-    findings: list[Finding] = []
-    cleaned = []
-    for number, line in enumerate(lines, start=1):
-        if not line.isprintable():
-            for match in _FORBIDDEN.finditer(line):
-                name = _NAMES.get(match[0], f"the control character U+{ord(match[0]):04X}")
-                text = f"The line contains {name}, which does not belong in a text file; remove it."
-                findings.append(Finding(number, match.start() + 1, text))
-            line = _FORBIDDEN.sub(_replacement, line)
-        cleaned.append(line)
-    return findings[:MOST_CHARACTERS], cleaned
+    places = (
+        (number, match)
+        for number, line in enumerate(lines, start=1)
+        if not line.isprintable()
+        for match in _FORBIDDEN.finditer(line)
+    )
+    findings = [
+        Finding(
+            number,
+            match.start() + 1,
+            f"The line contains {_called(match[0])}, which does not belong in a text file; remove "
+            f"it.",
+        )
+        for number, match in islice(places, MOST_CHARACTERS)
+    ]
+    if not findings:
+        return [], lines
+    return findings, [_FORBIDDEN.sub(_replacement, line) for line in lines]
+
+
+def _called(character: str) -> str:
+    return _NAMES.get(character, f"the control character U+{ord(character):04X}")
 
 
 def _replacement(match: re.Match[str]) -> str:

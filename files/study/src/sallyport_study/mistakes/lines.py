@@ -11,6 +11,10 @@ _KEY = re.compile(r"\s*(?:-\s+)*(?P<key>[^\s:#'\"{}\[\],&*!|>%@`-][^:#]*?)\s*:(?
 _COMMENT = re.compile(r"\s+#.*$")
 
 
+LONGEST_LINE = 10_000
+"""Characters; a longer line was not written by hand, and the expressions here are slow on it."""
+
+
 @dataclass
 class Mistake:
     """A sentence with its place, and corrections to try: new lines by their number."""
@@ -37,6 +41,12 @@ class Broken:
     def column(self) -> int:
         """The column where the parser stopped."""
         return max(self.error.place[1], 1)
+
+    @property
+    def readable(self) -> bool:
+        """Return whether the lines in question are short enough to be looked at."""
+        numbers = (self.line, self.content_before(self.line) or 0, self.error.begin[0])
+        return max(len(self.text(number)) for number in numbers) < LONGEST_LINE
 
     @property
     def at_end(self) -> bool:

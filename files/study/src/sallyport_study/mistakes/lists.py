@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sallyport_study.mistakes.lines import Broken, Mistake, indent_of
+from sallyport_study.mistakes.lines import LONGEST_LINE, Broken, Mistake, indent_of
 
 _GLUED = re.compile(r"(\s*)-([^\s-].*)$")
 
@@ -37,7 +37,8 @@ def _opened(broken: Broken) -> tuple[int, int, str] | None:
     """Return where the last bracket is that nothing closes, and what would close it."""
     closed: list[str] = []
     for number in range(broken.line, max(broken.line - 50, 0), -1):
-        for at, letter in reversed(list(enumerate(broken.text(number), start=1))):
+        text = broken.text(number)[:LONGEST_LINE]
+        for at, letter in reversed(list(enumerate(text, start=1))):
             if letter in "]}":
                 closed.append(letter)
             elif letter in "[{":

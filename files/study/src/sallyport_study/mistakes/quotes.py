@@ -9,7 +9,7 @@ from sallyport_study.mistakes.lines import Broken, Mistake, in_quotes, key_of, v
 
 _INDICATORS = "*&!@`%|>"
 _CONTEXTS = ("scanning an alias", "scanning an anchor", "a tag", "block scalar")
-_ESCAPES = ("unknown escape", "hexdecimal", "Unicode character escape")
+_ESCAPES = ("unknown escape", "decimal number", "Unicode character escape")
 
 
 def unclosed(broken: Broken) -> Mistake | None:

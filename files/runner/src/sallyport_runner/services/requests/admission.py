@@ -15,7 +15,7 @@ from sallyport_runner.services.requests.jobs import job_of, unknown_image
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
-from sallyport_study import RUN_ALL, Project, ProjectError, parse_project
+from sallyport_study import RUN_ALL, Project, ProjectError, decode_project, parse_project
 from sallyport_study.places import check_workspace
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ class Admission:
         self._check(request)
         code = code_of(request, self._settings.allowed_github_orgs)
         repository = self._checkouts.check(code)
-        return parse_project(self._source.read(repository, request.sha, "project.yaml"))
+        content = self._source.read(repository, request.sha, "project.yaml")
+        return parse_project(decode_project(content))
 
     def _check(self, request: JobRequest) -> None:
         """Raise RequestError or InvalidNameError for a request that is wrong in itself."""

@@ -23,9 +23,20 @@ MAX_MESSAGE = 4000
 IN_LINE = frozenset({StatusCode.WAITING_ON_WORKERS, StatusCode.WAITING_ON_DB_WORKERS})
 
 
+def _whole_lines(text: str) -> str:
+    """Return sentences, one a line; of too many the first ones and the number of the others."""
+    if len(text) <= MAX_MESSAGE:
+        return text
+    lines = text.splitlines()
+    kept = text[: MAX_MESSAGE - len("\nand 99999 more")].splitlines()[:-1]
+    if not kept:
+        return text[:MAX_MESSAGE]
+    return "\n".join([*kept, f"and {len(lines) - len(kept)} more"])
+
+
 def _message(job: Job, ahead: int | None) -> str:
     if job.problem and (job.action == ERROR_ACTION or job.reason is Reason.NO_CODE):
-        return job.problem[:MAX_MESSAGE]
+        return _whole_lines(job.problem)
     if job.server_message and not job.active:
         return job.server_message  # the server's own words, word for word
     text = sentence(job.code, job.reason)
