@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.runner.rig import PROJECT, Runner
+from tests.unit.runner.rig import PROJECT, Runner, make
 
 from sallyport_common.protocol import ERROR_ACTION, StatusCode
 from sallyport_runner.services.requests.outgoing import job_row
 from sallyport_study import ProjectError, decode_project
+from sallyport_study.names import LONGEST_ACTION_NAME
 
 
 @pytest.mark.parametrize(
@@ -118,3 +119,15 @@ def test_an_unknown_image_is_named_with_a_suggestion(runner: Runner, image: str,
     problem = runner.job(ERROR_ACTION).problem
     assert part in problem
     assert "cohortextractor, " in problem
+
+
+@pytest.mark.parametrize("name", ["größe.表", "n" * LONGEST_ACTION_NAME])
+def test_the_log_of_every_accepted_name_has_that_name(runner: Runner, name: str) -> None:
+    text = PROJECT.replace("  make:", f"  {name}:").replace("[make]", f"[{name}]")
+    runner.executor.programs[name] = make
+    runner.request("a", runner.study.commit({"project.yaml": text}), name)
+    runner.passes(6)
+    assert runner.job(name).code is StatusCode.SUCCEEDED
+    for tree in (runner.high, runner.medium):
+        assert tree(f"metadata/{name}.log").stat().st_size
+    assert job_row(runner.job(name))["action"] == name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_ANY = re.compile(r"[|&<>;$`]")
 _SINGLE = re.compile(r"'[^']*'")
 _QUOTED = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _OPERATOR = re.compile(r"(?:^|(?<=\s))(?:\|\|?|&&?|[0-9&]?>>?(?:&[0-9])?|<<?)(?=\s|[\w./~-]|$)")
@@ -18,6 +19,8 @@ def shell_syntax(run: str, words: list[str]) -> list[str]:
 
     What is in quotes is meant for the program, and after `sh -c` a shell does read it.
     """
+    if _ANY.search(run) is None:
+        return []
     bare = _QUOTED.sub("''", run)
     found = [match[0] for match in (*_OPERATOR.finditer(bare), *_END.finditer(bare))]
     if not (_SHELLS & set(words) and "-c" in words):
@@ -27,4 +30,4 @@ def shell_syntax(run: str, words: list[str]) -> list[str]:
 
 def smart_quotes(text: str) -> list[str]:
     """Return the typographic quotation marks in a text: programs expect the plain ones."""
-    return list(dict.fromkeys(_SMART.findall(text)))
+    return [] if text.isascii() else list(dict.fromkeys(_SMART.findall(text)))

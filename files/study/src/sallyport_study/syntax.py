@@ -55,12 +55,11 @@ class Source:
 def read(text: str) -> Source:
     """Return the document, corrected where it had to be, and what was wrong with its YAML."""
     source = Source()
-    lines = LINE_END.split(text)
     try:
         # Nearly every file is well-formed; only others pay for being looked at line by line.
         source.document = compose(text)
     except YamlSyntaxError as error:
-        lines = _prepared(source, lines)
+        lines = _prepared(source, LINE_END.split(text))
         _read_on(source, lines, _attempt("\n".join(lines)) if source.findings else error)
     except YamlError as error:
         source.findings += error.findings
