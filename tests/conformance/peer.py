@@ -10,8 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
-CLI = HERE / "cli" / "requirements.txt"
-"""The command line tool of researchers; the default is the classic runner."""
+CLI = ROOT / "tests" / "bench" / "runner" / "requirements.txt"
+"""The command line tool of researchers, which the benchmark runs too."""
 FOLDER = ROOT / "build" / "conformance"
 
 

@@ -237,7 +237,7 @@ VERSIONS = {
     "empty file": "",
     "only a comment": "# nothing\n",
     "a list": "- version: 5\n",
-    "a text": "version 5\n",
+    "text": "version 5\n",
     "population is text": "version: 3\nexpectations: {population_size: many}\nactions: {}\n",
     "population in quotes": "version: 3\nexpectations: {population_size: '9'}\nactions: {}\n",
     "population is missing": "version: 3\nexpectations: {}\nactions: {}\n",

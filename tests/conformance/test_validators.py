@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +24,7 @@ FILES = {
     "cli": PROJECTS | VERSIONS,
     "runner": {name: for_runner(text) for name, text in PROJECTS.items()} | VERSIONS,
 }
-PEERS: dict[str, Callable[[], Path]] = {"cli": partial(peer.python, peer.CLI), "runner": peer.python}
+PEERS = {"cli": partial(peer.python, peer.CLI), "runner": partial(peer.python)}
 DIFFERENCES: dict[str, Mapping[str, tuple[str, str]]] = {"cli": CLI, "runner": RUNNER}
 
 

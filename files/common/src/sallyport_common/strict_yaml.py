@@ -32,7 +32,7 @@ _UNKNOWN = "could not be read"
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing that is wrong in a document; line and column count from 1, 0 is no place."""
+    """One thing that is wrong in a document; line and column count from 1, 0 without a place."""
 
     line: int
     column: int

@@ -21,7 +21,7 @@ INVISIBLE = {
 
 
 def invisible(text: str) -> str | None:
-    """Return the name of the first character that looks like a space, or like nothing, in a text.
+    """Return the name of the first character that looks like a space, or like nothing.
 
     An ordinary space is not one.
     """

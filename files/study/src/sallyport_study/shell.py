@@ -29,5 +29,5 @@ def shell_syntax(run: str, words: list[str]) -> list[str]:
 
 
 def smart_quotes(text: str) -> list[str]:
-    """Return the typographic quotation marks in a text: programs expect the plain ones."""
+    """Return the typographic quotation marks in a string: programs expect the plain ones."""
     return [] if text.isascii() else list(dict.fromkeys(_SMART.findall(text)))

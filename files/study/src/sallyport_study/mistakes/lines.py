@@ -82,7 +82,7 @@ def indent_of(line: str) -> int:
 
 
 def key_of(line: str) -> re.Match[str] | None:
-    """Return the match of the name before the first colon, None if there is none."""
+    """Return the match of the name before the first colon, None if the line has no colon."""
     return _KEY.match(line)
 
 
