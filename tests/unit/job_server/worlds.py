@@ -38,7 +38,7 @@ class World:
 
 def without_git(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every branch have the rig's project.yaml at its head."""
-    source = Source(rig.study.sha, PROJECT)
+    source = Source(rig.study.sha, PROJECT.encode())
     monkeypatch.setattr(Repositories, "head", lambda *_words: source)
 
 

@@ -28,7 +28,10 @@ JARGON = re.compile(
 def cases() -> list[tuple[str, str, str, str]]:
     """Return title, file, verdict and message of each."""
     text = Path(__file__).with_name("faulty.txt").read_text(encoding="utf-8")
-    return [match.group("title", "file", "verdict", "message") for match in BLOCK.finditer(text)]
+    return [
+        (match["title"], match["file"], match["verdict"], match["message"])
+        for match in BLOCK.finditer(text)
+    ]
 
 
 def actual(file: str) -> tuple[str, str]:
