@@ -10,6 +10,8 @@ import argparse
 import functools
 import json
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -129,4 +131,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # A run that is told to stop removes its containers, like one that is interrupted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     raise SystemExit(main())

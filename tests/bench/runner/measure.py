@@ -24,7 +24,7 @@ class Size:
 
     samples: int = 30
     batches: int = 30
-    batch: int = 12
+    batch: int = 20
     chain: int = 12
     windows: int = 5
     window: float = 60.0

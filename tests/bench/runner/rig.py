@@ -148,12 +148,12 @@ def _upstreams(gitroot: Path, images: Path, digest: str) -> Iterator[int]:
 
 def _leftovers() -> list[str]:
     """Return containers of jobs of both backends; the peer labels them with the workspace alone."""
-    found: list[str] = []
+    found: set[str] = set()
     names = [workspace for side in (OURS, PEER) for workspace in workspaces(side)]
     labels = [f"org.sallyport.backend={OURS}", *(f"workspace={name}" for name in names)]
     for label in labels:
-        found += _docker("ps", "--all", "--quiet", f"--filter=label={label}")
-    return found
+        found |= set(_docker("ps", "--all", "--quiet", f"--filter=label={label}"))
+    return sorted(found)
 
 
 def clean() -> None:
