@@ -16,7 +16,7 @@ from tests.unit.runner.test_verdicts import output
 from sallyport_common.manifests import ManifestError, WorkspaceManifest, workspace
 from sallyport_disclosure.engine import check_file
 from sallyport_runner.services.outputs import manifest as manifests
-from sallyport_runner.services.outputs import stager
+from sallyport_runner.services.outputs import scan, stager
 from sallyport_runner.services.outputs.manifest import Manifest, Manifests
 from sallyport_runner.services.outputs.matching import Matcher
 from sallyport_study.patterns import matches
@@ -39,6 +39,19 @@ def test_the_first_of_several_patterns_decides_and_each_counts_as_matched(tmp_pa
     outcome = ending.end(job)
     assert outcome.files == {"output/a1.csv": HIGH, "output/b.csv": MODERATE}
     assert outcome.unmatched == ["c.csv"]
+
+
+@pytest.mark.parametrize("limit", [2, 3])
+def test_files_that_are_too_many_are_not_passed_over_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(scan, "MAX_FILES", limit)
+    ending = Ending(tmp_path)
+    job = ending.job(1, {"*.csv": HIGH})
+    ending.write(job, "a.csv")
+    ending.write(job, "folder/b.csv")
+    ending.end(job)
+    assert ("Not all files were looked at" in ending.record(job)["hint"]) == (limit == 2)
 
 
 def test_digests_of_what_is_kept_are_in_the_record(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.unit.runner.rig import Container, Runner
 
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.services.executor import TransientError
+from sallyport_runner.services.outputs import trees
 
 LIMIT = 2 * 1024**2
 
@@ -70,6 +72,21 @@ def test_a_job_on_a_full_disk_changes_nothing_and_ends_when_there_is_room(
     assert ending.high("output/b.bin").stat().st_size == 20_000 * 12
     assert ending.medium("output/a.csv").read_text() == "age,n\n50,20\n"
     assert {entry.job_id for entry in ending.manifest().values()} == {"job2"}
+
+
+def test_a_volume_on_a_full_disk_is_filled_when_there_is_room(small: Path) -> None:
+    volume = Ending(small).volumes.of("job1")
+    volume.make()
+    fill(small / "high/ballast")
+    with pytest.raises(TransientError, match="space"):
+        trees.write_beneath(volume.workspace, "a", io.BytesIO(b"x" * 5000))
+    with pytest.raises(TransientError, match="space"):
+        volume.mark_prepared()
+    assert [path.name for path in volume.root.rglob("*")] == ["workspace"]
+    (small / "high/ballast").unlink()
+    trees.write_beneath(volume.workspace, "a", io.BytesIO(b"x" * 5000))
+    volume.mark_prepared()
+    assert volume.prepared_at is not None
 
 
 @pytest.mark.live

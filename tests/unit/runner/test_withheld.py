@@ -118,9 +118,9 @@ def test_a_note_never_takes_the_place_of_an_output(tmp_path: Path) -> None:
     ending = Ending(tmp_path)
     job = ending.job(1, {"output/*.*": MODERATE})
     ending.write(job, "output/t.csv", "patient_id\n1\n")
-    ending.write(job, "output/t.csv.txt", "a text of the study\n")
+    ending.write(job, "output/t.csv.txt", "a file of the study\n")
     ending.end(job)
-    assert ending.medium("output/t.csv.txt").read_text() == "a text of the study\n"
+    assert ending.medium("output/t.csv.txt").read_text() == "a file of the study\n"
     assert "patient_id" in str(ending.manifest()["output/t.csv"].message)
 
 

@@ -8,10 +8,8 @@ quota or over the largest size of the file system is withheld, and a full disk n
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-from collections.abc import Iterator
 
 from sallyport_common.paths import UnsafePathError
 from sallyport_runner.services.executor import TransientError
@@ -33,41 +31,72 @@ class FileFault(Exception):
     """One file cannot be taken; the text is the sentence that says why."""
 
 
-@contextlib.contextmanager
-def reading() -> Iterator[None]:
-    """Turn faults of a file that is read into FileFault, and those of the backend as above."""
-    try:
-        yield
-    except UnsafePathError as error:
-        raise FileFault(f"It cannot be read: {error}.") from error
-    except OSError as error:
-        if error.errno in _SHORT:
+class _Turned:
+    """A context in which one kind of exception becomes another; cheap, as each file needs some."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None:
+            self.turn(error)
+
+    def turn(self, error: BaseException) -> None:
+        """Raise what the exception becomes; return where it stays as it is."""
+
+
+class Room(_Turned):
+    """Turns faults that concern every job into TransientError, and leaves all others."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def turn(self, error: BaseException) -> None:
+        """See above."""
+        if isinstance(error, OSError) and error.errno in _BACKEND:
+            raise TransientError(f"{self._what}: {error.strerror}") from error
+
+
+class Reading(_Turned):
+    """Turns faults of a file that is read into FileFault, and want of memory as Room does."""
+
+    def turn(self, error: BaseException) -> None:
+        """See above."""
+        if isinstance(error, OSError) and error.errno in _SHORT:
             raise TransientError(f"an output cannot be read: {error.strerror}") from error
-        raise FileFault(f"It cannot be read: {_reason(error)}.") from error
+        if isinstance(error, OSError):
+            raise FileFault(f"It cannot be read: {_reason(error)}.") from error
+        if isinstance(error, UnsafePathError):
+            raise FileFault(f"It cannot be read: {error}.") from error
 
 
-@contextlib.contextmanager
-def writing() -> Iterator[None]:
-    """Turn faults of a file that is written into FileFault, and those of the backend as above."""
-    try:
-        yield
-    except UnsafePathError as error:
-        raise FileFault(_SENTENCES[errno.ENOTDIR]) from error
-    except OSError as error:
-        if error.errno in _BACKEND:
-            raise TransientError(f"outputs cannot be stored: {error.strerror}") from error
-        said = _SENTENCES.get(error.errno or 0, f"The file system refuses it: {_reason(error)}.")
-        raise FileFault(said) from error
+class Writing(Room):
+    """Turns faults of a file that is written into FileFault, and the others as Room does."""
+
+    def turn(self, error: BaseException) -> None:
+        """See above."""
+        super().turn(error)
+        if isinstance(error, OSError):
+            refused = f"The file system refuses it: {_reason(error)}."
+            raise FileFault(_SENTENCES.get(error.errno or 0, refused)) from error
+        if isinstance(error, UnsafePathError):
+            raise FileFault(_SENTENCES[errno.ENOTDIR]) from error
 
 
-@contextlib.contextmanager
-def needed(what: str) -> Iterator[None]:
-    """Turn every fault into TransientError: without what is written here, a job cannot end."""
-    try:
-        with writing():
-            yield
-    except FileFault as fault:
-        raise TransientError(f"{what}: {fault}") from fault
+class Needed(Writing):
+    """Turns every fault into TransientError: without what is written here, a job cannot end."""
+
+    def turn(self, error: BaseException) -> None:
+        """See above."""
+        try:
+            super().turn(error)
+        except FileFault as fault:
+            raise TransientError(f"{self._what}: {fault}") from error
+        if isinstance(error, FileFault):
+            raise TransientError(f"{self._what}: {error}") from error
+
+
+READING, WRITING = Reading(), Writing("outputs cannot be stored")
 
 
 def _reason(error: OSError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,16 @@ from sallyport_runner.services.outputs.archive import RECORD, Archive, read_reco
 from sallyport_runner.services.outputs.matching import Matcher
 from sallyport_runner.services.outputs.publish import PrivacyTrees
 from sallyport_runner.services.outputs.recorder import Recorder
-from sallyport_runner.services.outputs.scan import scan, shown
+from sallyport_runner.services.outputs.scan import MAX_DEPTH, MAX_FILES, Found, Scan, shown
 from sallyport_runner.services.outputs.volumes import Volume, Volumes
 from sallyport_runner.services.sentences import DATABASE_EXITS, sentence
 from sallyport_runner.settings import Settings
 
 MAX_HINTS = 100
+TOO_MANY = (
+    f"Not all files were looked at: there are more than {MAX_FILES}, or more than {MAX_DEPTH} "
+    "folders within each other."
+)
 
 
 class Finaliser:
@@ -117,11 +121,14 @@ class Finaliser:
             return
         if job.phase is Phase.EXECUTE:
             metadata["plan_sha256"] = plan.digest(volume.plan)
-        matched, unmatched, fresh = _match(root, job, volume)
+        scan = Scan(root)
+        matched, unmatched, fresh = _match(scan, job, volume)
         metadata["unmatched_patterns"] = unmatched
         metadata["unmatched_outputs"] = fresh if unmatched else []
         if unmatched and fresh:
             metadata["hint"] = "Files that were written and match nothing: " + ", ".join(fresh)
+        if not scan.complete:
+            metadata["hint"] = " ".join(filter(None, [metadata["hint"], TOO_MANY]))
 
         def report(done: int, number: int) -> None:
             self._progress[job.id] = done, number
@@ -132,7 +139,9 @@ class Finaliser:
         metadata["level4_excluded_files"] = published.withheld
 
 
-def _match(root: Path, job: Job, volume: Volume) -> tuple[dict[str, str], list[str], list[str]]:
+def _match(
+    files: Iterable[Found], job: Job, volume: Volume
+) -> tuple[dict[str, str], list[str], list[str]]:
     """Return the files that match, with their level, the patterns that match none, and new files.
 
     The latter are newer than the job and match nothing; they are as they are shown.
@@ -141,7 +150,7 @@ def _match(root: Path, job: Job, volume: Volume) -> tuple[dict[str, str], list[s
     matcher, unmatched = Matcher(job.outputs), dict.fromkeys(job.outputs)
     matched: dict[str, str] = {}
     fresh: list[str] = []
-    for found in scan(root):
+    for found in files:
         patterns = matcher.of(found.path)
         if patterns:
             matched[found.path] = job.outputs[patterns[0]]

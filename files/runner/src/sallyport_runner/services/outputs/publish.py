@@ -25,7 +25,7 @@ from sallyport_common.outputs import METADATA_FOLDER, PrivacyLevel
 from sallyport_runner.models import Job, JobRequest
 from sallyport_runner.services.outputs import staging
 from sallyport_runner.services.outputs.disk import Unflushed, flush
-from sallyport_runner.services.outputs.faults import FileFault, needed, writing
+from sallyport_runner.services.outputs.faults import WRITING, FileFault, Needed
 from sallyport_runner.services.outputs.folders import Folders
 from sallyport_runner.services.outputs.manifest import FILE, Manifest, Manifests
 from sallyport_runner.services.outputs.scan import shown
@@ -64,7 +64,7 @@ class PrivacyTrees:
     def workspaces(self, workspace: str) -> tuple[Path, Path]:
         """Return the high and the medium folder of a workspace, which exist afterwards."""
         folders = tuple(base / "workspaces" / workspace for base in (self._high, self._medium))
-        with needed("no folder for the workspace"):
+        with Needed("no folder for the workspace"):
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
         return folders[0], folders[1]
@@ -151,7 +151,7 @@ class _Placing:
 
     def run(self, job: Job, request: JobRequest, items: list[Item]) -> None:
         """Take the steps in the order on which the promises of this module rest."""
-        with needed("no folder for the manifest"):
+        with Needed("no folder for the manifest"):
             self._mediums.get((METADATA_FOLDER,), make=True)
         listed = self._list(job, request, items)
         self._flush(self._high, self._medium)
@@ -161,20 +161,20 @@ class _Placing:
         if before != [item.reasons for item in items]:
             listed = self._list(job, request, items)
             self._flush(self._medium)
-        with needed("no manifest"):
+        with Needed("no manifest"):
             self._mediums.place(self._medium.handle, listed, FILE)
         self._flush(self._highs, self._mediums)
 
     @staticmethod
     def _flush(*sources: Unflushed) -> None:
-        with needed("outputs are not on disk"):
+        with Needed("outputs are not on disk"):
             flush(*sources)
 
     def _list(self, job: Job, request: JobRequest, items: list[Item]) -> str:
         """Stage the manifest; return its name meanwhile."""
         self._manifest.record(job.action, {item.path: item.entry(job, request) for item in items})
         self._manifest.flag_actions(request.actions or [job.action])
-        with needed("no manifest"):
+        with Needed("no manifest"):
             return self._medium.write(self._manifest.to_json()).name
 
     def _place(self, item: Item) -> None:
@@ -191,7 +191,7 @@ class _Placing:
 
     def _name(self, item: Item, source: Staging, target: Folders, staged: str) -> bool:
         try:
-            with writing():
+            with WRITING:
                 target.place(source.handle, staged, item.path)
         except FileFault as fault:
             item.reasons = (str(fault),)
@@ -213,7 +213,7 @@ class _Placing:
             if item.note is None:  # the fault came late
                 item.note = stage_note(self._medium, item)
                 self._flush(self._medium)
-            with writing():
+            with WRITING:
                 self._mediums.place(self._medium.handle, item.note.name, path)
         except FileFault as fault:
             figures = {"output": item.path, "fault": str(fault)}
@@ -222,5 +222,5 @@ class _Placing:
 
 def _withdraw(folders: Folders, path: str) -> None:
     """Remove a file; where that fails the job waits, because the file must not stay."""
-    with needed("an earlier output is not removed"):
+    with Needed("an earlier output is not removed"):
         folders.remove(path)

@@ -15,7 +15,7 @@ from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.outputs import joblog, plan
 from sallyport_runner.services.outputs.archive import RECORD, Archive
 from sallyport_runner.services.outputs.disk import flush
-from sallyport_runner.services.outputs.faults import FileFault, needed, writing
+from sallyport_runner.services.outputs.faults import WRITING, FileFault, Needed
 from sallyport_runner.services.outputs.folders import Folders
 from sallyport_runner.services.outputs.publish import PrivacyTrees
 from sallyport_runner.services.outputs.staging import Staging
@@ -36,7 +36,7 @@ class Recorder:
 
     def write(self, job: Job, metadata: Metadata) -> None:
         """Write log and record to the folder of the job, and the log to both workspaces."""
-        with needed("no folder for logs"):
+        with Needed("no folder for logs"):
             self._archive.logs.mkdir(parents=True, exist_ok=True)
         place = self._archive.place(job)
         with self._trees.staging(job) as (high, medium), ExitStack() as stack:
@@ -49,7 +49,7 @@ class Recorder:
                 self._write_log(job, metadata, stream)
                 copies = [self._copy(stream, staging) for staging, _workspace in shown]
             record = self._stage_record(job, metadata, high)
-            with needed("no record"):
+            with Needed("no record"):
                 flush(high, medium)
                 folders.place(high.handle, log, f"{place}/{LOG}")
                 for copied, (staging, workspace) in zip(copies, shown, strict=True):
@@ -70,11 +70,11 @@ class Recorder:
         if metadata["plan_sha256"]:
             data[plan.NAME] = plan.read_plan(self._volumes.of(job.id).plan)
         data[RECORD] = json.dumps(metadata, indent=2).encode()
-        with needed("no record"):
+        with Needed("no record"):
             return {name: high.write(content).name for name, content in data.items()}
 
     def _write_log(self, job: Job, metadata: Metadata, stream: BinaryIO) -> None:
-        with needed("no log"):
+        with Needed("no log"):
             log = io.BufferedWriter(cast(io.RawIOBase, stream))
             if job.phase is Phase.EXECUTE:
                 name = container_name(job.id, Phase.COMPILE)
@@ -84,13 +84,13 @@ class Recorder:
             log.detach()
 
     def _copy(self, log: BinaryIO, staging: Staging) -> str:
-        with needed("no log in the workspace"):
+        with Needed("no log in the workspace"):
             return staging.copy(log.fileno()).name
 
     def _show(self, job: Job, copied: str, source: Staging, workspace: Folders) -> None:
         """Give a copy of the log its name in a workspace, where that is possible."""
         try:
-            with writing():
+            with WRITING:
                 workspace.place(source.handle, copied, f"{METADATA_FOLDER}/{job.action}.log")
         except FileFault as fault:  # an action's name may be too long for a file
             extra = {"job": job.id, "fault": str(fault)}

@@ -23,25 +23,38 @@ class Found:
     modified_ns: int
 
 
-def scan(root: Path) -> Iterator[Found]:
-    """Yield the regular files with one link below `root`, if it exists; other kinds are skipped.
+class Scan:
+    """One walk over the regular files with one link below `root`, if it exists.
 
-    The walk ends at a depth and a number of entries that no study needs.
+    Other kinds are skipped. The walk ends at a depth and a number of entries that no study needs;
+    `complete` says afterwards whether there was nothing more.
     """
-    if not root.exists():
-        return
-    pending: list[Parts] = [()]
-    left = MAX_FILES
-    with Folders(root) as folders:
-        while pending and left > 0:
-            here = pending.pop()
-            prefix = "".join(f"{part}/" for part in here)
-            for name, status in _entries(folders, here):
-                left -= 1
-                if stat.S_ISDIR(status.st_mode) and len(here) + 1 < MAX_DEPTH:
-                    pending.append((*here, name))
-                elif stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-                    yield Found(prefix + name, status.st_mtime_ns)
+
+    def __init__(self, root: Path) -> None:
+        self._root, self.complete = root, True
+
+    def __iter__(self) -> Iterator[Found]:
+        if not self._root.exists():
+            return
+        pending: list[Parts] = [()]
+        left = MAX_FILES
+        with Folders(self._root) as folders:
+            while pending and left > 0:
+                here = pending.pop()
+                prefix = "".join(f"{part}/" for part in here)
+                for name, status in _entries(folders, here):
+                    left -= 1
+                    if stat.S_ISDIR(status.st_mode):
+                        self._add(pending, (*here, name))
+                    elif stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                        yield Found(prefix + name, status.st_mtime_ns)
+        self.complete = self.complete and not pending
+
+    def _add(self, pending: list[Parts], parts: Parts) -> None:
+        if len(parts) < MAX_DEPTH:
+            pending.append(parts)
+        else:
+            self.complete = False
 
 
 def _entries(folders: Folders, here: Parts) -> list[tuple[str, os.stat_result]]:

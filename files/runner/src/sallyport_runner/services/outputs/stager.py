@@ -14,7 +14,7 @@ from sallyport_disclosure.engine import check_file
 from sallyport_disclosure.findings import Finding, Severity, Verdict
 from sallyport_disclosure.policy import Policy
 from sallyport_runner.models import Job, JobRequest
-from sallyport_runner.services.outputs.faults import FileFault, reading
+from sallyport_runner.services.outputs.faults import READING, FileFault
 from sallyport_runner.services.outputs.folders import Folders, open_file, split
 from sallyport_runner.services.outputs.scan import is_plain
 from sallyport_runner.services.outputs.staging import EMPTY, Staged, Staging
@@ -85,14 +85,14 @@ class Stager:
 
     def _take(self, item: Item) -> None:
         """Read, check and copy by one descriptor."""
-        with reading():
+        with READING:
             parts, name = split(item.path)
             handle = open_file(self._folders.get(parts), name)
         try:
             item.modified = os.fstat(handle).st_mtime
             reviewed = item.level is PrivacyLevel.MODERATE
             limit = self._policy.max_bytes if reviewed else CHUNK
-            with reading():
+            with READING:
                 data = _read(handle, limit + 1)
             item.high = self._high.write(data) if len(data) <= limit else self._high.copy(handle)
             if reviewed:

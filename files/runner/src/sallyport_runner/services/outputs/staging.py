@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sallyport_common.paths import CHUNK
-from sallyport_runner.services.outputs.faults import needed, reading, writing
+from sallyport_runner.services.outputs.faults import READING, WRITING, Needed
 from sallyport_runner.services.outputs.trees import remove_tree
 
 FOLDER = "staging"
@@ -49,7 +49,7 @@ class Staging:
         self._unflushed: set[str] = set()
 
     def __enter__(self) -> Staging:
-        with needed("no folder for copies"):
+        with Needed("no folder for copies"):
             remove_tree(self.path)
             self.path.mkdir(mode=0o700, parents=True)
             self.handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -59,40 +59,49 @@ class Staging:
         os.close(self.handle)
         remove_tree(self.path)
 
+    def _create(self) -> tuple[str, int]:
+        self._number += 1
+        name = str(self._number)
+        with WRITING:
+            handle = os.open(name, _CREATE, 0o640, dir_fd=self.handle)
+            os.fchmod(handle, 0o640)  # whatever the umask is
+        self._unflushed.add(name)
+        return name, handle
+
     @contextlib.contextmanager
     def file(self) -> Iterator[tuple[str, BinaryIO]]:
         """Give a new file for writing and reading, and its name; it is dropped after a fault."""
-        self._number += 1
-        name = str(self._number)
-        self._unflushed.add(name)
-        with writing():
-            stream = os.fdopen(os.open(name, _CREATE, 0o640, dir_fd=self.handle), "w+b", 0)
+        name, handle = self._create()
         try:
-            yield name, stream
-            with writing():
-                os.fchmod(stream.fileno(), 0o640)  # whatever the umask is
+            with os.fdopen(handle, "w+b", 0) as stream:
+                yield name, stream
+        except BaseException:
+            self.drop(name)
+            raise
+
+    def write(self, data: bytes) -> Staged:
+        """Stage bytes."""
+        name, handle = self._create()
+        try:
+            with WRITING:
+                _write_all(handle, data)
         except BaseException:
             self.drop(name)
             raise
         finally:
-            stream.close()
-
-    def write(self, data: bytes) -> Staged:
-        """Stage bytes."""
-        with self.file() as (name, stream), writing():
-            _write_all(stream.fileno(), data)
+            os.close(handle)
         return Staged(name, hashlib.sha256(data).hexdigest(), len(data))
 
     def copy(self, source: int) -> Staged:
         """Stage all that a descriptor gives from its start; what is stored is what is hashed."""
         with self.file() as (name, stream):
             target = stream.fileno()
-            with writing():
+            with WRITING:
                 cloned = _clone(source, target)
             if not cloned:
                 _copy(source, target)
             os.lseek(target, 0, os.SEEK_SET)
-            with reading():
+            with READING:
                 digest = hashlib.file_digest(io.FileIO(target, closefd=False), "sha256")
             return Staged(name, digest.hexdigest(), os.fstat(target).st_size)
 
@@ -148,9 +157,9 @@ def _clone(source: int, target: int) -> bool:
 def _copy(source: int, target: int) -> None:
     os.lseek(source, 0, os.SEEK_SET)
     while True:
-        with reading():
+        with READING:
             block = os.read(source, CHUNK)
         if not block:
             return
-        with writing():
+        with WRITING:
             _write_all(target, block)

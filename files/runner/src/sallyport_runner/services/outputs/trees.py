@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sallyport_common.paths import CHUNK, UnsafePathError, check_relative
+from sallyport_runner.services.outputs.faults import Room
 from sallyport_runner.services.outputs.folders import Folders, Parts, split
 
 SMALL = 1000
@@ -38,10 +39,10 @@ class Copied:
 def write_beneath(root: Path, relative: str, source: BinaryIO) -> Copied:
     """Copy a stream to `relative` below `root` under a temporary name, which is then replaced.
 
-    Nothing is flushed to disk.
+    Nothing is flushed to disk. A full disk is a TransientError.
     """
     parts, name = split(relative)
-    with Folders(root) as folders:
+    with Room("a file is not copied"), Folders(root) as folders:
         folder = folders.get(parts, make=True)
         temporary = f".{secrets.token_hex(8)}.part"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -75,7 +76,7 @@ def make_folder(root: Path, relative: str) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder whatever a job left in it; no complaint when there is none."""
+    """Remove a folder, if it exists, whatever a job left in it."""
     try:
         _remove(None, str(path), SMALL, SHALLOW)
     except (_LargeError, OSError):

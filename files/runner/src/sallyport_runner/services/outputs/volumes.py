@@ -12,6 +12,7 @@ from sallyport_common.paths import write_atomic
 from sallyport_runner.profile import JOB_USER
 from sallyport_runner.services.outputs import trees
 from sallyport_runner.services.outputs.disk import flush_tree
+from sallyport_runner.services.outputs.faults import Room
 
 
 @dataclass(frozen=True)
@@ -53,25 +54,29 @@ class Volume:
             return None
 
     def make(self) -> None:
-        """Start from an empty folder."""
+        """Start from an empty folder; a full disk is a TransientError, here and below."""
         trees.remove_tree(self.root)
-        self.root.mkdir(mode=0o750, parents=True)
-        self.workspace.mkdir(mode=0o750)
+        with Room("no folder for a job"):
+            self.root.mkdir(mode=0o750, parents=True)
+            self.workspace.mkdir(mode=0o750)
 
     def add(self, folder: Path) -> None:
         """Make a further, empty folder."""
         trees.remove_tree(folder)
-        folder.mkdir(mode=0o750)
+        with Room("no folder for a job"):
+            folder.mkdir(mode=0o750)
 
     def mark_prepared(self) -> None:
         """Say that the workspace is complete, once it is on disk: jobs start after a power cut."""
-        flush_tree(self.root)
-        write_atomic(self.root / "prepared", str(time.time_ns()).encode())
+        with Room("the volume of a job is not on disk"):
+            flush_tree(self.root)
+            write_atomic(self.root / "prepared", str(time.time_ns()).encode())
 
     def write_secret(self, text: str) -> None:
         """Write the database's address for the job alone."""
-        write_atomic(self.secret, text.encode(), 0o400)
-        os.chown(self.secret, *self.owner)
+        with Room("the volume of a job is not on disk"):
+            write_atomic(self.secret, text.encode(), 0o400)
+            os.chown(self.secret, *self.owner)
 
     def hand_over(self, folder: Path) -> None:
         """Give a folder and all in it to the job's account; links themselves, not their targets."""
