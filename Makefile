@@ -50,8 +50,8 @@ campaign: ## a long search, with seed and log: make campaign NAME=graphs
 	$(TOOLS)/bootstrap.py test
 	$(PYTHON) tools/campaign.py $(NAME)
 
-conformance: ## a published peer against our job server
-	$(TOOLS)/bootstrap.py tools
+conformance: ## published peers beside ours, or against our job server
+	$(TOOLS)/bootstrap.py test
 	$(PYTHON) -m pytest -q -p no:socket tests/conformance
 
 molecule: ## one scenario on fresh hosts: make molecule SCENARIO=runner

@@ -20,7 +20,6 @@ from tests.bench.runner.rig import Rig
 from tests.conformance import peer
 
 COMMAND = "run-local"
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 def client() -> list[str] | None:
@@ -34,7 +33,7 @@ def client() -> list[str] | None:
 
 def published() -> list[str]:
     """Return the command of `opensafely` 2.1.5."""
-    return [str(peer.python(REQUIREMENTS).with_name("opensafely")), "run"]
+    return [str(peer.python(peer.CLI).with_name("opensafely")), "run"]
 
 
 def measured(rig: Rig, size: Size) -> list[Round]:
