@@ -41,7 +41,7 @@ def test_bad_requests_are_answered_with_a_sentence(
     runner.request("a", given.pop("sha"), *given.pop("requested_actions", ["make"]), **given)
     runner.passes(1)
     job = runner.job(ERROR_ACTION)
-    assert job.code is StatusCode.INTERNAL_ERROR
+    assert job.code is StatusCode.INVALID_REQUEST
     assert part in job.problem
     good = runner.request("b", sha, "make")  # the control: the same request, unchanged
     runner.passes(1)

@@ -60,7 +60,7 @@ def test_an_image_that_goes_between_fetch_and_start_is_said(
     runner.request("a", sha, "make")
     runner.passes(3)
     job = runner.job("make")
-    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_IMAGE)
+    assert (job.code, job.reason) == (StatusCode.JOB_ERROR, Reason.NO_IMAGE)
 
 
 def test_a_request_that_breaks_the_runner_ends_and_the_next_one_runs(
@@ -228,8 +228,9 @@ def test_a_tag_that_the_registry_lacks_is_named(runner: Runner) -> None:
     runner.request("a", runner.study.commit({"project.yaml": text}), "make")
     runner.passes(3)
     job = runner.job("make")
-    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_IMAGE)
-    assert outgoing.job_row(job)["status_message"].endswith("check its name and tag: python:v9")
+    assert (job.code, job.reason) == (StatusCode.JOB_ERROR, Reason.NO_IMAGE)
+    message = outgoing.job_row(job)["status_message"]
+    assert message.endswith("check its name and tag in project.yaml: python:v9")
 
 
 @pytest.mark.parametrize("change", ["force push", "deleted branch"])
@@ -318,7 +319,7 @@ def test_a_job_for_a_database_that_the_runner_has_not_is_refused(tmp_path: Path)
     runner.request("a", runner.study.head, "extract")
     runner.passes(3)
     job = runner.job("extract")
-    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_DATABASE)
+    assert (job.code, job.reason) == (StatusCode.JOB_ERROR, Reason.NO_DATABASE)
     assert runner.executor.started == []
 
 
@@ -335,5 +336,5 @@ def test_the_branch_is_looked_at_once_for_a_request_and_again_after_a_restart(
         runner.restart()
     runner.passes(3)
     job = runner.job("make")
-    gone, went_on = (StatusCode.INTERNAL_ERROR, Reason.NO_CODE), (StatusCode.SUCCEEDED, Reason.NONE)
+    gone, went_on = (StatusCode.JOB_ERROR, Reason.NO_CODE), (StatusCode.SUCCEEDED, Reason.NONE)
     assert (job.code, job.reason) == (gone if restart else went_on)

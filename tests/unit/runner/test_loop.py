@@ -125,7 +125,7 @@ def test_a_request_that_cannot_be_run_ends_from_news_alone(runner: Runner) -> No
     chatty(runner)
     runner.request("a", "0" * 40, "make")
     runner.inbox.requests()
-    run_until(runner, code_is(runner, "__error__", StatusCode.INTERNAL_ERROR))
+    run_until(runner, code_is(runner, "__error__", StatusCode.INVALID_REQUEST))
 
 
 def test_an_end_before_the_start_was_kept_is_seen(runner: Runner, sha: str) -> None:

@@ -23,7 +23,7 @@ def test_a_request_with_a_bad_name_ends_with_the_rule(
     request = runner.request("a", sha, "make", **bad)
     runner.passes(2)
     job = runner.job(ERROR_ACTION, request)
-    assert (job.code, job.problem[: len(sentence)]) == (StatusCode.INTERNAL_ERROR, sentence)
+    assert (job.code, job.problem[: len(sentence)]) == (StatusCode.INVALID_REQUEST, sentence)
     request = runner.request("b", sha, "make", **good)
     runner.passes(4)
     assert runner.job("make", request).code is StatusCode.SUCCEEDED

@@ -189,7 +189,7 @@ def test_a_success_whose_outputs_are_gone_stays_one_and_what_waits_says_so(
     runner.passes(4)
     assert runner.job("make").code is StatusCode.SUCCEEDED
     table = runner.job("table")
-    assert (table.code, table.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_INPUT)
+    assert (table.code, table.reason) == (StatusCode.JOB_ERROR, Reason.NO_INPUT)
     assert started(runner) == ["make", "table"]
 
 
@@ -252,7 +252,8 @@ def test_a_record_of_an_earlier_life_is_not_the_end_of_a_new_job(
         ("failed", "cancelled_by_user", StatusCode.CANCELLED_BY_USER),
         ("failed", "", StatusCode.INTERNAL_ERROR),
         ("failed", "succeeded", StatusCode.INTERNAL_ERROR),
-        ("failed", "job_error", StatusCode.INTERNAL_ERROR),
+        ("failed", "job_error", StatusCode.JOB_ERROR),
+        ("failed", "another_code", StatusCode.INTERNAL_ERROR),
         ("succeeded", "", StatusCode.SUCCEEDED),
         ("succeeded", "nonzero_exit", StatusCode.SUCCEEDED),
         ("succeeded", "succeeded", StatusCode.SUCCEEDED),
@@ -318,7 +319,7 @@ def test_a_request_that_cannot_be_run_any_more_ends_with_all_its_jobs(
     runner.passes(2)
     codes = {job.action: job.code for job in runner.store.jobs_of([A])}
     assert codes == {
-        ERROR_ACTION: StatusCode.INTERNAL_ERROR,
+        ERROR_ACTION: StatusCode.INVALID_REQUEST,
         "make": StatusCode.SUCCEEDED,
         "table": StatusCode.INTERNAL_ERROR,
     }

@@ -397,4 +397,4 @@ def test_an_image_that_is_not_there_is_said(runner: Runner, sha: str) -> None:
     runner.request("a", sha, "make")
     runner.passes(3)
     job = runner.job("make")
-    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_IMAGE)
+    assert (job.code, job.reason) == (StatusCode.JOB_ERROR, Reason.NO_IMAGE)

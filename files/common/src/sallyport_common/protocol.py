@@ -40,7 +40,11 @@ OPEN_STATES = frozenset(state for state in State if not state.final)
 
 
 class StatusCode(enum.StrEnum):
-    """The values of a job's `status_code`."""
+    """The values of a job's `status_code`.
+
+    INVALID_REQUEST and JOB_ERROR are ours: a request, or one job, that cannot be run as it is.
+    INTERNAL_ERROR is left to faults of the platform. Other servers show any code as it is.
+    """
 
     CREATED = "created"
     PAUSED = "paused"
@@ -63,6 +67,8 @@ class StatusCode(enum.StrEnum):
     INTERNAL_ERROR = "internal_error"
     KILLED_BY_ADMIN = "killed_by_admin"
     STALE_CODELISTS = "stale_codelists"
+    INVALID_REQUEST = "invalid_request"
+    JOB_ERROR = "job_error"
 
 
 RESET_CODES = frozenset({StatusCode.WAITING_DB_MAINTENANCE, StatusCode.WAITING_ON_REBOOT})

@@ -6,11 +6,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, StoredImage, Usage
+from sallyport_runner.models import (
+    ContainerSpec,
+    ContainerStatus,
+    Image,
+    Reason,
+    StoredImage,
+    Usage,
+)
 
 
 class TransientError(Exception):
-    """A fault that may pass: the engine is busy or away, the network hangs."""
+    """A fault that may pass; `retrying` and `gave_up` are what people are told of it."""
+
+    retrying, gave_up = Reason.RETRY, Reason.GAVE_UP
+
+
+class EngineUnavailableError(TransientError):
+    """The container engine is busy, or does not answer."""
+
+    retrying, gave_up = Reason.RETRY_ENGINE, Reason.NO_ENGINE
+
+
+class RegistryUnavailableError(TransientError):
+    """The registry, or the proxy before it, does not answer."""
+
+    retrying, gave_up = Reason.RETRY_REGISTRY, Reason.NO_REGISTRY
 
 
 class ImageError(Exception):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sallyport_common.closed_git import ClosedGit, Copies, Fault, GitError, LocalCopy, State
 from sallyport_common.errors import SallyportError
-from sallyport_runner.models import JobRequest
+from sallyport_runner.models import JobRequest, Reason
 from sallyport_runner.services.executor import TransientError
 from sallyport_study import LARGEST_PROJECT_FILE, TOO_LARGE, places
 from sallyport_study.places import InvalidNameError, Repository
@@ -27,6 +27,23 @@ REPAIRABLE = DAMAGE | {Fault.LOCKED}
 HEAD = "refs/heads/checked"
 """Where the head of the branch in question is kept; its own name could clash with an older one."""
 
+MOVED_ON = (
+    "The commit is not on the branch: a force push has rewritten the branch's history, or the "
+    "commit was never pushed to it. Submit again to run what is on the branch now."
+)
+ADVICE = {
+    Fault.NO_BRANCH: (
+        "The repository does not have this branch: it was deleted or renamed. Push the branch "
+        "again, or change the workspace's branch, and submit again."
+    ),
+    Fault.NO_COMMIT: (
+        "The repository does not have this commit: a force push may have removed it. Submit again "
+        "to run what is on the branch now."
+    ),
+    Fault.NO_FILE: "The commit does not contain the file project.yaml. Add it and submit again.",
+}
+"""What is said to the author of a request where more is known than the fault alone."""
+
 _FETCH = ["--quiet", "--force", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
 
 
@@ -40,6 +57,8 @@ class CodeError(SallyportError):
 
 class CodeUnavailableError(TransientError):
     """The code could not be fetched now; the text is a fixed sentence, as in CodeError."""
+
+    retrying, gave_up = Reason.RETRY_CODE, Reason.NO_FORGE
 
 
 @dataclass(frozen=True)
@@ -158,7 +177,7 @@ class Git:
             if self._succeeds(copy, "merge-base", "--is-ancestor", code.sha, HEAD):
                 return
         log.warning("commit is not on its branch", extra={"sha": code.sha, "head": head})
-        raise CodeError("The commit is not on the branch.")
+        raise CodeError(MOVED_ON)
 
     def _write(self, copy: LocalCopy, *words: str) -> None:
         self._git.run(*words, repository=copy.path, lock=copy.lock)
@@ -195,4 +214,4 @@ def _translated(error: GitError) -> Exception:
         with contextlib.suppress(InvalidNameError):
             url = Repository.parse(error.location).url
             return kind(f"The repository has moved to {url}. Use the new URL.")
-    return kind(str(error))
+    return kind(ADVICE.get(error.fault, str(error)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sallyport_common.protocol import StatusCode
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from sallyport_common.protocol import State, StatusCode, state_of
 from sallyport_runner.models import Reason
 
 CODES = {
@@ -21,14 +24,23 @@ CODES = {
     StatusCode.FINALIZED: "Outputs recorded",
     StatusCode.SUCCEEDED: "Completed successfully",
     StatusCode.DEPENDENCY_FAILED: "Not started because an action that it needs failed",
-    StatusCode.NONZERO_EXIT: "The command ended with an error; see the log in the workspace",
+    StatusCode.NONZERO_EXIT: "The command ended with an error; read the log in the workspace",
     StatusCode.CANCELLED_BY_USER: "Cancelled by user",
-    StatusCode.UNMATCHED_PATTERNS: "No file matched some output patterns; the log lists new files",
-    StatusCode.INTERNAL_ERROR: "Internal error; the backend's administrators can see the details",
+    StatusCode.UNMATCHED_PATTERNS: (
+        "No file matched some output patterns; the log in the workspace lists the files that were "
+        "written"
+    ),
+    StatusCode.INTERNAL_ERROR: (
+        "A fault of the backend ended the job; run it again, or ask the backend's administrators, "
+        "who can see the details"
+    ),
     StatusCode.KILLED_BY_ADMIN: "Stopped by an administrator of the backend",
     StatusCode.STALE_CODELISTS: "The study's codelists are out of date; update them and run again",
+    StatusCode.INVALID_REQUEST: "The request cannot be run as it is; correct it and submit again",
+    StatusCode.JOB_ERROR: "The job cannot be run as it is; correct the study and submit again",
 }
 
+LATER = "run it again later, or ask the backend's administrators, who can see the details"
 REASONS = {
     Reason.NOTHING_TO_DO: "All actions have already completed or are in progress",
     Reason.WITHHELD: (
@@ -37,21 +49,53 @@ REASONS = {
     ),
     Reason.STOPPING: "Cancelled; the job is being stopped",
     Reason.DISK_SPACE: "Waiting: the backend has too little free disk space",
-    Reason.RETRY: "Retrying after a temporary fault of the backend",
-    Reason.GAVE_UP: (
-        "The backend could not start the job after several tries; "
-        "its administrators can see the details"
+    Reason.RETRY: "Retrying after a temporary fault of the backend; nothing needs to be done",
+    Reason.RETRY_ENGINE: (
+        "Retrying: the container engine of the backend does not answer; nothing needs to be done"
     ),
-    Reason.OUT_OF_MEMORY: "The job ran out of memory",
-    Reason.TIME_LIMIT: "The job was stopped at its time limit",
-    Reason.DISK_LIMIT: "The job was stopped because it exceeded the disk limit",
-    Reason.NO_DATABASE: "This backend has no database",
-    Reason.NO_NETWORK: "The database network of the backend is missing",
+    Reason.RETRY_REGISTRY: (
+        "Retrying: the registry of the images does not answer; nothing needs to be done"
+    ),
+    Reason.RETRY_CODE: (
+        "Retrying: the study code could not be fetched from the forge; nothing needs to be done"
+    ),
+    Reason.GAVE_UP: f"The backend could not start the job after several tries; {LATER}",
+    Reason.NO_ENGINE: (
+        f"The container engine of the backend did not answer in several tries; {LATER}"
+    ),
+    Reason.NO_REGISTRY: f"The registry of the images did not answer in several tries; {LATER}",
+    Reason.NO_FORGE: f"The study code could not be fetched in several tries; {LATER}",
+    Reason.OUT_OF_MEMORY: (
+        "The job ran out of memory; process the data in smaller parts, or ask the backend's "
+        "administrators to raise the limit"
+    ),
+    Reason.PART_KILLED: (
+        "A process of the job was killed because memory ran out, so its outputs may be incomplete; "
+        "use fewer processes or smaller parts of the data"
+    ),
+    Reason.TIME_LIMIT: (
+        "The job was stopped at its time limit; split the action, or ask the backend's "
+        "administrators to raise the limit"
+    ),
+    Reason.DISK_LIMIT: (
+        "The job was stopped because its files exceeded the disk limit; write less, or ask the "
+        "backend's administrators to raise the limit"
+    ),
+    Reason.NO_DATABASE: "This backend has no database; submit the action to a backend that has one",
+    Reason.NO_NETWORK: (
+        "The database network of the backend is missing; ask the backend's administrators"
+    ),
     Reason.NO_INPUT: "An output of a needed action is missing; run that action again",
-    Reason.NO_IMAGE: "The image could not be pulled from the registry; check its name and tag",
+    Reason.NO_IMAGE: (
+        "The registry does not have the image that the action names; check its name and tag in "
+        "project.yaml"
+    ),
     Reason.NO_CODE: "The study code could not be fetched, or the commit is no longer on the branch",
-    Reason.BAD_PLAN: "The compiled query plan was rejected",
-    Reason.TOO_MANY_ATTEMPTS: "The job was interrupted too often",
+    Reason.BAD_PLAN: (
+        "The compiled query plan was rejected; read the log in the workspace, and ask the "
+        "backend's administrators"
+    ),
+    Reason.TOO_MANY_ATTEMPTS: f"The job was interrupted too often; {LATER}",
     Reason.NO_RECORD: "Completed successfully; the backend no longer has a record of its outputs",
     Reason.DB_TRANSIENT: "Temporary database error; run the action again",
     Reason.DB_IMPORT: "The data is not available at the moment; run the action again later",
@@ -83,3 +127,41 @@ DATABASE_EXITS = {
 def sentence(code: StatusCode, reason: Reason) -> str:
     """Return the sentence for a reason, or for the code without a reason."""
     return REASONS.get(reason) or CODES[code]
+
+
+MOST_NAMED = 3
+_NOT_STARTED = {
+    StatusCode.DEPENDENCY_FAILED: "not started",
+    StatusCode.CANCELLED_BY_USER: "cancelled",
+    StatusCode.KILLED_BY_ADMIN: "stopped by an administrator",
+}
+
+
+def needs_sentence(code: StatusCode, needs: Iterable[tuple[str, StatusCode]]) -> str:
+    """Return which needs a job waits for, or which made it fail; nothing if none is known.
+
+    `needs` has action and code of each awaited job.
+    """
+    if code is StatusCode.WAITING_ON_DEPENDENCIES:
+        names = [name for name, now in needs if not state_of(now).final]
+        return f"{CODES[code]}: {_listed(names)}" if names else ""
+    ends: defaultdict[str, list[str]] = defaultdict(list)
+    for name, end in needs:
+        if state_of(end) is State.FAILED:
+            ends[_NOT_STARTED.get(end, "")].append(f"'{name}'")
+    parts = [_clause(names, end) for end, names in sorted(ends.items())]
+    return f"Not started because {_listed(parts)}" if parts else ""
+
+
+def _clause(names: Sequence[str], end: str) -> str:
+    if not end:
+        return f"{_listed(names)} failed"
+    return f"{_listed(names)} {'was' if len(names) == 1 else 'were'} {end}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names with commas and `and`; of many the first, and how many more there are."""
+    shown = list(names)
+    if len(shown) > MOST_NAMED + 1:
+        shown = [*shown[:MOST_NAMED], f"{len(names) - MOST_NAMED:,} more"]
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))

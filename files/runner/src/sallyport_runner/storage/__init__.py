@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, Unpack
 
+from sallyport_common.protocol import StatusCode
 from sallyport_runner.flags import Flag, Flags
 from sallyport_runner.models import Job, JobChanges, JobRequest
 
@@ -38,6 +39,9 @@ class Store(Protocol):
 
     def jobs_by_id(self, identifiers: Sequence[str]) -> list[Job]:
         """Return those of some jobs that exist."""
+
+    def actions_and_codes(self, identifiers: Sequence[str]) -> dict[str, tuple[str, StatusCode]]:
+        """Return action and code of those of some jobs that exist, by id."""
 
     def recent_jobs(self, limit: int) -> list[Job]:
         """Return the newest jobs, active ones first."""

@@ -151,6 +151,16 @@ class SqlStore:
             for job in self._jobs(select(jobs).where(jobs.c.id.in_(some)))
         ]
 
+    def actions_and_codes(self, identifiers: Sequence[str]) -> dict[str, tuple[str, StatusCode]]:
+        """See Store."""
+        columns = select(jobs.c.id, jobs.c.action, jobs.c.code)
+        with read(self._engine) as connection:
+            return {
+                row.id: (row.action, StatusCode(row.code))
+                for some in _portions(identifiers)
+                for row in connection.execute(columns.where(jobs.c.id.in_(some)))
+            }
+
     def recent_jobs(self, limit: int) -> list[Job]:
         """See Store."""
         ended = jobs.c.code.not_in(ACTIVE_CODES)

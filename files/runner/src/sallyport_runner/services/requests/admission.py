@@ -55,7 +55,10 @@ class Admission:
         except SallyportError as error:
             log.info("request failed", extra={"request": request.identifier, "problem": str(error)})
             rest = {name: row for name, row in rows.items() if name != ERROR_ACTION}
-            jobs = [failed_job(request, error), *self._recovery.restore(request, {}, rest)]
+            stale = isinstance(error, StaleCodelistsError)
+            code = StatusCode.STALE_CODELISTS if stale else StatusCode.INVALID_REQUEST
+            failed = failed_job(request, str(error), code)
+            jobs = [failed, *self._recovery.restore(request, {}, rest)]
         self._store.admit(request.identifier, jobs, actions)
         if request.cancelled_actions:
             self._store.cancel(request.identifier, request.cancelled_actions, utc_now_text())
@@ -155,11 +158,9 @@ def _ended(request: JobRequest, action: str, code: StatusCode, **values: object)
     )
 
 
-def failed_job(request: JobRequest, error: SallyportError) -> Job:
-    """Return the job that stands for a request that cannot be run."""
-    stale = isinstance(error, StaleCodelistsError)
-    code = StatusCode.STALE_CODELISTS if stale else StatusCode.INTERNAL_ERROR
-    return _ended(request, ERROR_ACTION, code, problem=str(error))
+def failed_job(request: JobRequest, problem: str, code: StatusCode) -> Job:
+    """Return the job that stands for a request that cannot be run; `problem` says why."""
+    return _ended(request, ERROR_ACTION, code, problem=problem)
 
 
 def nothing_to_do(request: JobRequest) -> Job:

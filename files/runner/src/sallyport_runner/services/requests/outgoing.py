@@ -1,19 +1,21 @@
 """What may leave the secure zone: this is the only place that builds what the runner posts.
 
-Identifiers, actions, state, code, our own fixed sentences, patterns that project.yaml spells out,
-times, CPU and memory figures. Never file names, hints, log lines, exit codes, exception texts,
-row counts or hashes of files. A request that was rejected, and a job whose code could not be
-fetched, carry the sentences about their own project.yaml, repository or branch.
+Identifiers, actions and their images as project.yaml names them, state, code, our own fixed
+sentences, patterns that project.yaml spells out, times, CPU and memory figures. Never file names,
+hints, log lines, exit codes, exception texts, row counts or hashes of files. A request that was
+rejected, and a job whose code could not be fetched, carry the sentences about their own
+project.yaml, repository or branch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sallyport_common.protocol import ERROR_ACTION, JobRow, StatusCode
 from sallyport_runner.flags import Flags
 from sallyport_runner.models import Job, Reason
-from sallyport_runner.services.sentences import sentence
+from sallyport_runner.services.sentences import needs_sentence, sentence
 
 METRICS = (
     "cpu_sample", "cpu_cumsum", "cpu_mean", "cpu_peak",
@@ -21,6 +23,13 @@ METRICS = (
 )  # fmt: skip
 MAX_MESSAGE = 4000
 IN_LINE = frozenset({StatusCode.WAITING_ON_WORKERS, StatusCode.WAITING_ON_DB_WORKERS})
+ABOUT_NEEDS = frozenset({StatusCode.WAITING_ON_DEPENDENCIES, StatusCode.DEPENDENCY_FAILED})
+"""Codes of jobs whose message names the jobs that they wait or waited for."""
+ABOUT_CODE = frozenset({Reason.NO_CODE, Reason.NO_FORGE})
+
+Awaited = Mapping[str, tuple[str, StatusCode]]
+"""Action and code of awaited jobs, by id."""
+_NOTHING: Awaited = {}
 
 
 def _whole_lines(text: str) -> str:
@@ -34,12 +43,15 @@ def _whole_lines(text: str) -> str:
     return "\n".join([*kept, f"and {len(lines) - len(kept)} more"])
 
 
-def _message(job: Job, ahead: int | None) -> str:
-    if job.problem and (job.action == ERROR_ACTION or job.reason is Reason.NO_CODE):
+def _message(job: Job, ahead: int | None, awaited: Awaited) -> str:
+    if job.problem and (job.action == ERROR_ACTION or job.reason in ABOUT_CODE):
         return _whole_lines(job.problem)
     if job.server_message and not job.active:
         return job.server_message  # the server's own words, word for word
     text = sentence(job.code, job.reason)
+    if job.code in ABOUT_NEEDS:
+        needs = [awaited[name] for name in job.wait_for if name in awaited]
+        text = needs_sentence(job.code, needs) or text
     if job.code is StatusCode.UNMATCHED_PATTERNS:
         spelled_out = [pattern for pattern in job.unmatched if pattern in job.outputs]
         text += f": {', '.join(spelled_out)}"
@@ -54,8 +66,11 @@ def _number(ahead: int) -> str:
     return "no job is" if not ahead else "1 job is" if ahead == 1 else f"{ahead:,} jobs are"
 
 
-def job_row(job: Job, ahead: int | None = None) -> dict[str, Any]:
-    """Return a job as it is posted to the job server; `ahead` counts those that start before it."""
+def job_row(job: Job, ahead: int | None = None, awaited: Awaited = _NOTHING) -> dict[str, Any]:
+    """Return a job as it is posted to the job server.
+
+    `ahead` counts the jobs that start before it, `awaited` has those that it waits for.
+    """
     figures = {name: float(job.metrics[name]) for name in METRICS if name in job.metrics}
     return JobRow(
         identifier=job.id,
@@ -64,7 +79,7 @@ def job_row(job: Job, ahead: int | None = None) -> dict[str, Any]:
         run_command=job.run_command,
         status=job.state.value,
         status_code=job.code.value,
-        status_message=_message(job, ahead),
+        status_message=_message(job, ahead, awaited),
         created_at=job.created_at,
         updated_at=job.updated_at,
         started_at=job.started_at,

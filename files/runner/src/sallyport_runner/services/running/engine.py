@@ -20,7 +20,12 @@ from urllib3.exceptions import HTTPError
 
 from sallyport_runner.models import ContainerSpec, ContainerStatus, Image, StoredImage, Usage
 from sallyport_runner.profile import LOG_FILE_SIZE, LOG_FILES, SANDBOX, SECCOMP
-from sallyport_runner.services.executor import ImageError, TransientError
+from sallyport_runner.services.executor import (
+    EngineUnavailableError,
+    ImageError,
+    RegistryUnavailableError,
+    TransientError,
+)
 
 CALL_TIMEOUT = 15
 SILENCE = 3600
@@ -28,18 +33,29 @@ SILENCE = 3600
 _NO_IMAGE = ("manifest unknown", "not found", "denied", "unauthorized")
 
 
+_DENIED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+
 @contextlib.contextmanager
-def _faults() -> Iterator[None]:
-    """Turn the engine's refusals and silences into our exceptions; NotFound passes."""
+def _faults(refused: type[TransientError] = EngineUnavailableError) -> Iterator[None]:
+    """Turn the engine's refusals and silences into our exceptions; NotFound passes.
+
+    A refusal or a long silence becomes `refused`: when an image is asked for, the engine waits for
+    the registry.
+    """
     try:
         yield
     except NotFound:
         raise
     except APIError as error:
         text = f"the container engine answered {error.status_code}: {error.explanation}"
-        raise TransientError(text) from error
+        if refused is RegistryUnavailableError and error.status_code in _DENIED:
+            raise ImageError(text) from error
+        raise refused(text) from error
+    except requests.ReadTimeout as error:
+        raise refused("the container engine did not answer in time") from error
     except (DockerException, requests.RequestException, HTTPError) as error:
-        raise TransientError(
+        raise EngineUnavailableError(
             f"the container engine is unavailable: {type(error).__name__}"
         ) from error
 
@@ -67,7 +83,7 @@ class DockerExecutor:
         """See Executor."""
         repository = f"{self._registry}/{name.rpartition(':')[0]}"
         try:
-            with _faults():
+            with _faults(RegistryUnavailableError):
                 wanted = digest or self._registry_digest(f"{self._registry}/{name}")
                 reference = f"{repository}@{wanted}"
                 return self._local(reference) or self._pull(reference)
@@ -183,7 +199,7 @@ class DockerExecutor:
             yield ""
             for event in events:
                 yield str(event["Actor"]["Attributes"]["name"])
-        raise TransientError("the container engine ended its stream of events")
+        raise EngineUnavailableError("the container engine ended its stream of events")
 
     def usage(self, name: str) -> Usage | None:
         """See Executor."""
@@ -233,7 +249,7 @@ def _judge_pull(error: str) -> None:
     if any(part in error.lower() for part in _NO_IMAGE):
         raise ImageError(f"the registry refuses the image: {error}")
     if error:
-        raise TransientError(f"the image was not pulled: {error}")
+        raise RegistryUnavailableError(f"the image was not pulled: {error}")
 
 
 def _memory(figures: dict[str, Any]) -> int:

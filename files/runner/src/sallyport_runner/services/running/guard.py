@@ -13,7 +13,7 @@ from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Job, JobRequest, Reason
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.git import CodeUnavailableError
-from sallyport_runner.services.requests.admission import RequestError, failed_job
+from sallyport_runner.services.requests.admission import failed_job
 from sallyport_runner.services.running.parts import Parts
 from sallyport_runner.services.running.retries import Retries
 from sallyport_runner.services.running.stages import StageError
@@ -22,6 +22,10 @@ from sallyport_runner.services.running.transitions import Transitions
 log = logging.getLogger(__name__)
 NOT_BEGUN = frozenset({StatusCode.PREPARING, StatusCode.PREPARED})
 """Codes of jobs that lose nothing when they end; work that is done is worth any number of tries."""
+OF_THE_STUDY = frozenset({
+    Reason.NO_DATABASE, Reason.NO_INPUT, Reason.NO_IMAGE, Reason.NO_CODE, Reason.BAD_PLAN,
+})  # fmt: skip
+"""Reasons that the author can remove; all others are faults of the backend."""
 UNAVAILABLE = (
     "The backend could not process this request after several tries. Submit it again later, or "
     "ask the backend's administrators, who can see the details."
@@ -91,24 +95,25 @@ class Guard:
         last = self._retries.fail(job.id)
         if last and job.code in NOT_BEGUN:
             log.exception("job failed after several tries", extra={"job": job.id})
-            if isinstance(error, CodeUnavailableError):
-                self._fail(job, Reason.NO_CODE, str(error))
-            else:
-                self._fail(job, Reason.GAVE_UP)
+            known = str(error) if isinstance(error, CodeUnavailableError) else ""
+            self._fail(job, error.gave_up, known)
             return
         log.warning("step is retried: %s", error, extra={"job": job.id})
         current = self._roster.get(job.id)
         if current is not None and current.code is StatusCode.PREPARING:
-            self._transitions.set(current, current.code, Reason.RETRY)
+            self._transitions.set(current, current.code, error.retrying)
 
     def _fail(self, job: Job, reason: Reason, problem: str = "") -> None:
         current = self._roster.get(job.id)
         if current is not None:
-            self._transitions.end(current, StatusCode.INTERNAL_ERROR, reason, problem=problem)
+            study = reason in OF_THE_STUDY
+            code = StatusCode.JOB_ERROR if study else StatusCode.INTERNAL_ERROR
+            self._transitions.end(current, code, reason, problem=problem)
 
     def _refuse(self, request: JobRequest, error: Exception) -> None:
         """End a request with one job that says why; only fixed sentences may leave."""
         public = str(error) if isinstance(error, CodeUnavailableError) else UNAVAILABLE
-        self._store.admit(request.identifier, [failed_job(request, RequestError(public))], [])
+        job = failed_job(request, public, StatusCode.INTERNAL_ERROR)
+        self._store.admit(request.identifier, [job], [])
         self._retries.clear(request.identifier)
         self._admitted(request.identifier)
