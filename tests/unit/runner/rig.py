@@ -29,7 +29,11 @@ from sallyport_runner.models import (
     StoredImage,
     Usage,
 )
-from sallyport_runner.services.executor import ImageError, TransientError
+from sallyport_runner.services.executor import (
+    EngineUnavailableError,
+    ImageError,
+    RegistryUnavailableError,
+)
 from sallyport_runner.services.git import Code, Git
 from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.services.requests.server import Listing
@@ -98,12 +102,12 @@ class MemoryExecutor:
 
     def _check(self) -> None:
         if self.away:
-            raise TransientError("the engine is unavailable")
+            raise EngineUnavailableError("the engine is unavailable")
 
     def fetch_image(self, name: str, digest: str | None) -> Image:
         self._check()
         if self.unready:
-            raise TransientError("the registry does not answer")
+            raise RegistryUnavailableError("the registry does not answer")
         if name not in self.registry:
             raise ImageError(name)
         reference = f"registry/{name}@{digest or 'sha256:' + 'a' * 64}"

@@ -211,16 +211,60 @@ def test_a_request_whose_preparations_all_hang_does_not_hold_up_another_request(
         gate.set()
 
 
-def test_a_retry_is_said_while_it_is_waited_for(runner: Runner, sha: str) -> None:
+UNAVAILABLE = {
+    "registry": ("unready", Reason.RETRY_REGISTRY, Reason.NO_REGISTRY, "registry of the images"),
+    "engine": ("away", Reason.RETRY_ENGINE, Reason.NO_ENGINE, "container engine of the backend"),
+}
+
+
+@pytest.mark.parametrize("part", UNAVAILABLE)
+def test_the_part_of_the_backend_that_does_not_answer_is_named(
+    runner: Runner, sha: str, part: str
+) -> None:
+    switch, retrying, gave_up, named = UNAVAILABLE[part]
     runner.request("a", sha, "make")
-    runner.executor.unready = True
+    setattr(runner.executor, switch, True)
     runner.passes(2)
     job = runner.job("make")
-    assert (job.code, job.reason) == (StatusCode.PREPARING, Reason.RETRY)
-    assert outgoing.job_row(job)["status_message"].startswith("Retrying")
-    runner.executor.unready = False
-    runner.passes(3, seconds=10)
-    assert runner.job("make").code is StatusCode.SUCCEEDED
+    assert (job.code, job.reason) == (StatusCode.PREPARING, retrying)
+    message = outgoing.job_row(job)["status_message"]
+    assert message.startswith("Retrying: ")
+    assert named in message
+    runner.passes(MAX_TRIES, seconds=100)
+    job = runner.job("make")
+    assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, gave_up)
+    message = outgoing.job_row(job)["status_message"]
+    assert f"{named} did not answer" in message
+    assert "run it again later" in message
+    setattr(runner.executor, switch, False)
+    good = runner.request("b", sha, "make")  # the control: it answers again
+    runner.passes(4, seconds=100)
+    assert runner.job("make", good).code is StatusCode.SUCCEEDED
+
+
+def test_a_forge_that_does_not_answer_after_a_restart_is_named(tmp_path: Path) -> None:
+    """The branch is looked at once more after a restart, and the forge may be unavailable then."""
+    proxy = Forge(tmp_path / "down")
+    try:
+        runner = Runner(tmp_path)
+        runner.executor.programs = {"make": make}
+        runner.store.set_flag(Flag.PAUSED, True, NOW)
+        runner.request("a", runner.study.head, "make")
+        runner.passes(2)
+        proxy.answer = Reply(503, {}, b"")
+        runner.settings = replace(runner.settings, github_proxy=proxy.origin)
+        runner.store.set_flag(Flag.PAUSED, False, NOW)
+        runner.restart()
+        runner.passes(2)
+        assert runner.job("make").reason is Reason.RETRY_CODE
+        assert "fetched from the forge" in outgoing.job_row(runner.job("make"))["status_message"]
+        runner.passes(MAX_TRIES, seconds=100)
+        job = runner.job("make")
+        assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.NO_FORGE)
+        message = outgoing.job_row(job)["status_message"]
+        assert message == "The forge reports an internal error (5xx). Try again later."
+    finally:
+        proxy.close()
 
 
 def test_a_tag_that_the_registry_lacks_is_named(runner: Runner) -> None:
