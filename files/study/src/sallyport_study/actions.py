@@ -8,16 +8,16 @@ from typing import Any
 
 from sallyport_common.outputs import PrivacyLevel
 from sallyport_common.strict_yaml import YamlError
+from sallyport_study import misplaced
 from sallyport_study.document import Part, Report
 from sallyport_study.errors import cut, nearest
 from sallyport_study.keys import read_keys
+from sallyport_study.misplaced import KEYS
 from sallyport_study.names import name_problem
 from sallyport_study.needs import NeedsReader
 from sallyport_study.outputs import Output, OutputsReader
 from sallyport_study.project import Action
 from sallyport_study.runs import RunReader
-
-KEYS = ("run", "outputs", "needs", "config", "dummy_data_file")
 
 
 @dataclass
@@ -70,16 +70,19 @@ class ActionReader:
         if entries is None:
             self._report.problem(part if body.empty else body, _no_settings(draft.name, body))
             return draft
+        entries, levels = misplaced.levels(self._report, entries, draft.name)
         found = read_keys(self._report, entries, KEYS, f"setting of the action '{cut(draft.name)}'")
-        self._fill(draft, found)
+        self._fill(draft, found, levels)
         return draft
 
-    def _fill(self, draft: Draft, found: dict[str, tuple[Part, Part]]) -> None:
+    def _fill(
+        self, draft: Draft, found: dict[str, tuple[Part, Part]], levels: list[tuple[Part, Part]]
+    ) -> None:
         name = cut(draft.name)
         values = {key: value for key, (_key, value) in found.items()}
         draft.run, draft.words = self._runs.read(name, draft.part, values.get("run"))
         draft.outputs_part = found["outputs"][0] if "outputs" in found else draft.part
-        draft.outputs = self._outputs.read(name, draft.outputs_part, values.get("outputs"))
+        draft.outputs = self._outputs.read(name, draft.outputs_part, values.get("outputs"), levels)
         draft.needs = self._needs.read(name, values.get("needs"))
         draft.config = self._config(name, values.get("config"))
         draft.dummy_data_file = self._dummy_data_file(name, values.get("dummy_data_file"))

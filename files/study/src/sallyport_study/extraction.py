@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable
 
 from sallyport_common.outputs import PrivacyLevel
@@ -11,6 +12,7 @@ from sallyport_study.actions import Draft
 from sallyport_study.document import Part, Report
 from sallyport_study.errors import cut
 
+_DASH = re.compile("[\u2010-\u2015\u2212]-?output")
 Add = Callable[[Part, str], None]
 
 
@@ -48,6 +50,10 @@ def _output_option(draft: Draft, levels: list[PrivacyLevel], add: Add) -> None:
     declared = [output.pattern for output in draft.outputs if output.level in levels]
     output = images.option_value(draft.words[1:], "--output")
     if not output:
+        if dash := _DASH.search(place.written):
+            text = f"'{dash[0]}' begins with a typographic dash; type '--output' instead"
+            add(place, f"In the 'run' of the action '{cut(draft.name)}', {text}.")
+            return
         example = declared[0] if declared else "output/dataset.csv.gz"
         add(
             place,

@@ -38,6 +38,10 @@ class NeedsReader:
                 f"The 'needs' of the action '{name}' has {item.written}, which would be read as "
                 f"{item.read_as}, not as a name; put it in quotes: '{item.written}'."
             )
+        elif (entries := item.entries) and len(entries) == 1 and entries[0][1].empty:
+            text = (
+                f"Write '{cut(entries[0][0].written)}' in the 'needs' of '{name}' without a colon."
+            )
         else:
             text = f"The 'needs' of the action '{name}' must be names of actions, not {item.shown}."
         self._report.problem(item, text)

@@ -13,6 +13,7 @@ from sallyport_study.keys import read_keys
 from sallyport_study.shell import smart_quotes
 
 _GLUED = re.compile(r"([\w.-]+):(\S.*)")
+_NO_COLON = re.compile(r"([\w-]+) +(\S+\.\w+)")
 LEVELS = [level.value for level in PrivacyLevel]
 
 
@@ -33,10 +34,15 @@ class OutputsReader:
     def __init__(self, report: Report) -> None:
         self._report = report
 
-    def read(self, name: str, place: Part, part: Part | None) -> list[Output]:
-        """Return the patterns of an action, also those that are refused."""
+    def read(
+        self, name: str, place: Part, part: Part | None, beside: list[tuple[Part, Part]]
+    ) -> list[Output]:
+        """Return the patterns of an action, also those that are refused.
+
+        `beside` are levels that were found beside `outputs`.
+        """
         entries = part.entries if part is not None and not part.empty else []
-        filled = [pair for pair in entries or [] if not _is_empty(pair[1])]
+        filled = [pair for pair in [*(entries or []), *beside] if not _is_empty(pair[1])]
         if not filled:
             self._report.problem(place, _no_outputs(name, part, bool(entries)))
             return []
@@ -117,6 +123,10 @@ def _no_outputs(name: str, part: Part | None, levels: bool) -> str:
 def _not_named(name: str, level: PrivacyLevel, part: Part) -> str:
     if glued := _GLUED.fullmatch(part.written):
         return f"Write a space after the colon: '{glued[1]}: {cut(glued[2])}'."
+    if no_colon := _NO_COLON.fullmatch(part.written):
+        return (
+            f"There is no colon after '{no_colon[1]}': write '{no_colon[1]}: {cut(no_colon[2])}'."
+        )
     return (
         f"The {level} outputs of the action '{name}' must each have a name and a file, as in "
         f"'{level}: {{table: {_example(part)}}}'."

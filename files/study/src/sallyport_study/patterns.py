@@ -51,6 +51,8 @@ def warnings(pattern: str) -> list[str]:
             "has braces, which do not list alternatives: only * is a wildcard. Write one line "
             "for each file"
         )
+    if "'" in pattern or '"' in pattern:
+        found.append("has a quotation mark; remove it unless the file's name has one too")
     if pattern != pattern.strip(" "):
         found.append("begins or ends with a space, which belongs to the file's name then")
     return found

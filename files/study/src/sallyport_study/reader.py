@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from sallyport_common.strict_yaml import Document, YamlError
-from sallyport_study import extraction, graph
-from sallyport_study.actions import KEYS as ACTION_KEYS
+from sallyport_study import extraction, graph, misplaced
 from sallyport_study.actions import ActionReader, Draft
 from sallyport_study.document import Part, Report
 from sallyport_study.errors import cut, quoted, shortened
@@ -48,15 +46,12 @@ class _Reader:
         if entries is None:
             self._report.problem(self._root, f"project.yaml {_state(self._root)}. {_FORM}")
             return None
-        found = {
-            key: value
-            for key, (_key, value) in read_keys(
-                self._report, entries, KEYS, "setting of project.yaml"
-            ).items()
-        }
+        settings, stray = misplaced.outside(entries, KEYS)
+        known = read_keys(self._report, settings, KEYS, "setting of project.yaml")
+        found = {key: value for key, (_key, value) in known.items()}
         version = self._version(found.get("version"))
         population = self._population(version, found.get("expectations"))
-        drafts = self._drafts(version, found.get("actions"))
+        drafts = self._drafts(version, found.get("actions"), stray)
         if self._report.problems or version is None:
             return None
         return Project(
@@ -128,13 +123,19 @@ class _Reader:
             self._report.problem(part, text)
             return 1000
 
-    def _drafts(self, version: float | None, part: Part | None) -> list[Draft]:
+    def _drafts(
+        self, version: float | None, part: Part | None, stray: list[misplaced.Pair]
+    ) -> list[Draft]:
         entries = part.entries if part is not None else None
-        if part is None or entries is None:
+        empty = part is None or part.empty
+        misplaced.report_outside(self._report, stray, below=not empty)
+        if entries is None and not (stray and empty):
             self._report.problem(part or self._root, _no_actions(part))
-            return []
         reader = ActionReader(version, self._report)
-        drafts = [reader.read(*settings) for settings in self._settings(entries)]
+        drafts = [
+            reader.read(*settings)
+            for settings in misplaced.actions(self._report, [*(entries or []), *stray])
+        ]
         for draft in drafts:
             extraction.check(draft, version, self._report)
         last = {draft.name: draft for draft in drafts}  # of one name twice, that is reported
@@ -145,24 +146,6 @@ class _Reader:
         graph.unknown_needs(drafts, self._report)
         graph.report_cycles(last, self._report)
         return drafts
-
-    def _settings(
-        self, entries: list[tuple[Part, Part]]
-    ) -> Iterator[tuple[Part, Part, list[tuple[Part, Part]] | None]]:
-        """Yield name, body and settings of each action; settings beside its name are reported."""
-        left = deque(entries)
-        while left:
-            name, body = left.popleft()
-            beside = []
-            while body.empty and left and _is_setting(*left[0]):
-                beside.append(left.popleft())
-            if beside:
-                self._report.problem(
-                    beside[0][0],
-                    f"The settings of the action '{cut(name.written)}' are not indented further "
-                    f"than its name; indent each of them with two more spaces.",
-                )
-            yield name, body, beside or body.entries
 
     def _check_run_all(self, version: float | None, drafts: dict[str, Draft]) -> None:
         draft = drafts.get(RUN_ALL)
@@ -202,12 +185,6 @@ class _Reader:
                     f"The output '{cut(pattern)}' appears more than once, in {names}; only one "
                     f"action can make a file.",
                 )
-
-
-def _is_setting(name: Part, body: Part) -> bool:
-    """Return whether what looks like an action is the setting of one."""
-    inner = body.entries or []
-    return name.string in ACTION_KEYS and not any(key.string in ACTION_KEYS for key, _ in inner)
 
 
 def _state(root: Part) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from sallyport_common.strict_yaml import Document, Finding, YamlError, YamlSyntaxError, compose
 from sallyport_study.mistakes import GIVEN_UP, Mistake, explain
@@ -77,20 +78,16 @@ def _prepared(source: Source, lines: list[str]) -> list[str]:
 def _read_on(source: Source, lines: list[str], outcome: Document | YamlError) -> None:
     budget = MOST_READ
     while isinstance(outcome, YamlSyntaxError):
-        mistake = explain(lines, outcome)
-        allowed = budget > 0 and len(source.findings) < MOST_MISTAKES
-        further, spent = _further(lines, mistake, outcome) if allowed else (None, 0)
-        budget -= spent
-        finding = mistake.finding
-        if further and mistake.sentences:
-            finding = replace(finding, text=mistake.sentences[further[0]])
+        mistakes = explain(lines, outcome)
+        allowed = len(source.findings) < MOST_MISTAKES
+        corrected, budget = _first_that_helps(lines, mistakes, outcome, budget * allowed)
+        finding = corrected.finding if corrected else mistakes[0].finding
         source.findings.append(source.original(finding))
-        if further is None:
+        if corrected is None:
             break
-        number, outcome = further
-        corrected = mistake.corrections[number]
-        source.correct(lines, corrected)
-        lines = _with(lines, corrected)
+        outcome = corrected.outcome
+        source.correct(lines, corrected.lines)
+        lines = _with(lines, corrected.lines)
     if isinstance(outcome, Document):
         source.document = outcome
     elif isinstance(outcome, YamlSyntaxError):
@@ -99,26 +96,47 @@ def _read_on(source: Source, lines: list[str], outcome: Document | YamlError) ->
         source.findings += map(source.original, outcome.findings)
 
 
-def _further(
-    lines: list[str], mistake: Mistake, error: YamlSyntaxError
-) -> tuple[tuple[int, Document | YamlError] | None, int]:
-    """Return the number of the correction with which most can be read, what is read with it,
-    and the characters parsed.
+@dataclass
+class Corrected:
+    """A correction with which more can be read: what is said, its lines, and what is read."""
+
+    finding: Finding
+    lines: dict[int, str]
+    outcome: Document | YamlError
+
+
+def _first_that_helps(
+    lines: list[str], mistakes: list[Mistake], error: YamlSyntaxError, budget: int
+) -> tuple[Corrected | None, int]:
+    """Return the best correction of the first mistake that has one, and what is left to parse.
+
+    A correction that does not help is evidence that the author did something else.
     """
-    spent = 0
-    found: list[tuple[tuple[int, int, int], int]] = []
-    outcomes: list[Document | YamlError] = []
-    for number, corrected in enumerate(mistake.corrections):
-        text = "\n".join(_with(lines, corrected))
-        spent += len(text)
-        outcomes.append(_attempt(text))
-        rank = _rank(outcomes[-1], error)
-        if rank is not None:
-            found.append((rank, number))
-    if not found:
-        return None, spent
-    best = min(found)[1]
-    return (best, outcomes[best]), spent
+    for mistake in mistakes:
+        found: list[tuple[tuple[int, int, int], int, Document | YamlError]] = []
+        for number, corrected in enumerate(mistake.corrections):
+            if budget <= 0:
+                break
+            text = "\n".join(_with(lines, corrected))
+            outcome = _attempt(text)
+            budget -= _parsed(text, outcome, len(lines))
+            rank = _rank(outcome, error)
+            if rank is not None:
+                found.append((rank, number, outcome))
+        if found:
+            _, number, outcome = min(found, key=itemgetter(0, 1))
+            finding = mistake.finding
+            if mistake.sentences:
+                finding = replace(finding, text=mistake.sentences[number])
+            return Corrected(finding, mistake.corrections[number], outcome), budget
+    return None, budget
+
+
+def _parsed(text: str, outcome: Document | YamlError, lines: int) -> int:
+    """Return how many characters were parsed, about: up to the place of the error."""
+    if not isinstance(outcome, YamlSyntaxError):
+        return len(text)
+    return len(text) * min(outcome.place[0], lines) // lines
 
 
 def _rank(outcome: Document | YamlError, error: YamlSyntaxError) -> tuple[int, int, int] | None:

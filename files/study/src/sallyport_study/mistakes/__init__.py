@@ -18,10 +18,16 @@ _EXPLANATIONS: tuple[Callable[[Broken], Mistake | None], ...] = (
     quotes.escape,
     quotes.indicator,
     quotes.after_value,
+    quotes.closed_below,
     spaces.invisible_space,
+    colons.wide,
+    spaces.below_marker,
     colons.no_space,
+    spaces.comment,
+    spaces.continued,
     colons.missing,
     lists.dash,
+    lists.commas,
     lists.brackets,
     colons.second,
     spaces.indentation,
@@ -29,13 +35,18 @@ _EXPLANATIONS: tuple[Callable[[Broken], Mistake | None], ...] = (
 """Asked in this order: what is certain comes before what is likely."""
 
 
-def explain(lines: list[str], error: YamlSyntaxError) -> Mistake:
-    """Return what is wrong where the parser stopped."""
+def explain(lines: list[str], error: YamlSyntaxError) -> list[Mistake]:
+    """Return what may be wrong where the parser stopped, the most certain first; never none."""
     broken = Broken(lines, error)
+    mistakes = []
     for explanation in _EXPLANATIONS if broken.readable else ():
         mistake = explanation(broken)
         if mistake:
-            return mistake
+            mistakes.append(mistake)
+            if not mistake.corrections:
+                break
+    if mistakes:
+        return mistakes
     line, column = error.place
     text = "This line does not fit; look at its indentation, colons and quotes, and the line above."
-    return Mistake(Finding(max(line, 1), max(column, 1), text))
+    return [Mistake(Finding(max(line, 1), max(column, 1), text))]

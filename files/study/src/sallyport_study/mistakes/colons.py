@@ -9,6 +9,9 @@ from sallyport_study.mistakes.lines import Broken, Mistake, in_quotes, indent_of
 
 _GLUED = re.compile(r"(?P<head>\s*(?:- +)?(?P<key>[A-Za-z_][\w.-]*)):(?P<value>[^\s:/].*)$")
 _NO_COLON = re.compile(r"(?P<head>\s*(?:- +)?(?P<key>[\w.-]+))(?: *=)?(?: +(?P<value>[^\s=].*))?$")
+_WIDE = re.compile(
+    r"(?P<head>\s*(?:- +)?[\w.-]+)\s*(?P<colon>[\uff1a\ufe55\u2236\ua789])\s*(?P<value>.*)$"
+)
 _VALUES = ("mapping values", "could not find expected ':'")
 
 
@@ -35,6 +38,20 @@ def no_space(broken: Broken) -> Mistake | None:
                 number,
                 match.end("key") + 1,
                 f"Write a space after the colon: '{cut(good)}'.",
+                f"{match['head']}: {match['value']}",
+            )
+    return None
+
+
+def wide(broken: Broken) -> Mistake | None:
+    """Explain a character that looks like a colon."""
+    for number in _suspects(broken) if _about_colons(broken) else ():
+        match = _WIDE.match(broken.text(number))
+        if match:
+            return broken.mistake(
+                number,
+                match.start("colon") + 1,
+                f"'{match['colon']}' is not the ordinary colon; type ':' and a space instead.",
                 f"{match['head']}: {match['value']}",
             )
     return None
@@ -77,6 +94,8 @@ def second(broken: Broken) -> Mistake | None:
     match = key_of(line)
     if match and match.end() < broken.column:
         column, value = value_of(line)
+        if inner := key_of(value):
+            return _two_names(broken, number, match["key"], inner)
         good = in_quotes(value)
         after = line[column - 1 + len(value) :]
         return broken.mistake(
@@ -87,6 +106,19 @@ def second(broken: Broken) -> Mistake | None:
             f"{line[: column - 1]}{good}{after}",
         )
     return _below_value(broken, number)
+
+
+def _two_names(broken: Broken, number: int, key: str, inner: re.Match[str]) -> Mistake:
+    """Explain `make: run: python`."""
+    line = broken.text(number)
+    column, value = value_of(line)
+    rest = value[inner.end() :].strip()
+    return broken.mistake(
+        number,
+        column,
+        f"'{inner['key']}:' must be on a line of its own below '{key}:', indented further.",
+        f"{line[: column - 1]}{{{inner['key']}: {in_quotes(rest) if rest else ''}}}",
+    )
 
 
 def _below_value(broken: Broken, number: int) -> Mistake | None:

@@ -21,7 +21,7 @@ def dash(broken: Broken) -> Mistake | None:
             return broken.mistake(number, glued.end(1) + 2, sentence, _all(broken, number))
         before = broken.content_before(number)
         above = broken.text(before) if before else ""
-        if "':'" in broken.error.reason and above.lstrip().startswith("-") and line.strip():
+        if "':'" in broken.error.reason and above.lstrip().startswith("- ") and line.strip():
             good = f"- {line.strip()}"
             sentence = f"Begin each entry of the list with a dash and a space: '{good}'."
             column = indent_of(line) + 1
@@ -52,6 +52,21 @@ def _all(broken: Broken, number: int) -> str:
     return _GLUED.sub(r"\1- \2", broken.text(number))
 
 
+def commas(broken: Broken) -> Mistake | None:
+    """Explain entries in brackets without a comma between them."""
+    line, column = broken.line, broken.column
+    if "flow mapping" not in broken.error.context or line != broken.error.begin[0]:
+        return None
+    text = broken.text(line)
+    before = text[: column - 1].rstrip()
+    begin = max(before.rfind(" "), before.rfind(",")) + 1
+    word = before[begin:]
+    if not word or text[begin - 1 : begin] != " ":
+        return None
+    sentence = f"A comma is missing in the brackets before '{word}'."
+    return broken.mistake(line, begin + 1, sentence, f"{text[: begin - 1]}, {text[begin:]}")
+
+
 def brackets(broken: Broken) -> Mistake | None:
     """Explain a bracket that is not closed, or commas with nothing between them."""
     context = broken.error.context
@@ -63,14 +78,13 @@ def brackets(broken: Broken) -> Mistake | None:
         opening, closing = ("[", "]") if "sequence" in context else ("{", "}")
         text = broken.text(line)
         sentence = _not_closed(opening, closing)
-        return broken.mistake(line, column, sentence, text.rstrip() + closing)
+        without = text[: column - 1] + text[column:]
+        return broken.mistake(line, column, sentence, text.rstrip() + closing, without)
     if "flow node" in context:
         if (opened := _opened(broken)) and broken.at_end:
             line, column, closing = opened
             text = broken.text(line)
-            sentence = (
-                f"The bracket {text[column - 1]} that begins here is not closed; add {closing}."
-            )
+            sentence = _not_closed(text[column - 1], closing)
             return broken.mistake(line, column, sentence, text.rstrip() + closing)
         sentence = "Something is missing here between brackets, commas or colons."
         return broken.mistake(broken.line, broken.column, sentence)

@@ -102,6 +102,10 @@ def after_value(broken: Broken) -> Mistake | None:
         return None
     mark = value[0]
     if mark in "{[":
+        begun = line[column - 1 : broken.column - 1]
+        if not line[broken.column - 1 :].strip("}] ") and begun.count(mark) > 0:
+            text = f"There is one {broken.character()} too many; remove it."
+            return broken.mistake(broken.line, broken.column, text, line[: broken.column - 1])
         return _to_quote(broken, broken.line, column, value, mark)
     before = line[: broken.column - 1]
     if mark in "'\"" and before.count(mark) % 2:
@@ -113,6 +117,13 @@ def after_value(broken: Broken) -> Mistake | None:
     after = line[column - 1 + len(value) :]
     corrected = f"{line[: column - 1]}{good}{after}"
     return broken.mistake(broken.line, broken.column, f"{sentence}.", corrected)
+
+
+def closed_below(broken: Broken) -> Mistake | None:
+    """Explain a quote that only the quote of a later value closes."""
+    if "did not find expected" not in broken.error.reason:
+        return None
+    return _opened_above(broken, "'") or _opened_above(broken, '"')
 
 
 def _without(value: str, mark: str) -> str:

@@ -11,6 +11,10 @@ from sallyport_study.mistakes.lines import Broken, Mistake, indent_of, key_of
 _TAB = re.compile(r" *\t[ \t]*")
 _BLANK = re.compile(r"[^\S\n]*")
 _WIDTHS = (2, 4, 8)
+MOST_TABS = 100_000
+"""Lines that are corrected; each takes memory for every width that is tried."""
+_MARKER = re.compile(r":\s+[|>][+-]?\s*$")
+_COMMENTS = ("//", "/*", "<!--", ";", "-- ")
 
 
 def tab(broken: Broken) -> Mistake | None:
@@ -28,7 +32,8 @@ def tab(broken: Broken) -> Mistake | None:
     others = f", as line {max(tabs)} is" if more == 1 and max(tabs) != number else others
     first = min(tabs)
     text = f"The line is indented with a tab{others}; indent with spaces only."
-    corrections = [{at: _expanded(line, width) for at, line in tabs.items()} for width in _WIDTHS]
+    widths = _WIDTHS if len(tabs) < MOST_TABS else ()
+    corrections = [{at: _expanded(line, width) for at, line in tabs.items()} for width in widths]
     return Mistake(Finding(first, tabs[first].index("\t") + 1, text), corrections)
 
 
@@ -80,23 +85,80 @@ def _visible(line: str) -> str:
     return "".join(" " if invisible(letter) else letter for letter in line)
 
 
+def below_marker(broken: Broken) -> Mistake | None:
+    """Explain lines after `run: >` that are not indented further than `run`."""
+    for number in (broken.error.begin[0], broken.line, broken.content_before(broken.line)):
+        before = broken.content_before(number) if number else None
+        above = broken.text(before or 0)
+        key = key_of(above)
+        if not number or not key or not _MARKER.search(above):
+            continue
+        line, indent = broken.text(number), indent_of(above)
+        if indent_of(line) <= indent:
+            mark, name = above.rstrip()[-1], key["key"]
+            text = f"After {mark} the value must be indented further than '{name}'."
+            return broken.mistake(
+                number, indent_of(line) + 1, text, " " * (indent + 2) + line.lstrip(" ")
+            )
+    return None
+
+
+def comment(broken: Broken) -> Mistake | None:
+    """Explain a comment as other languages have it."""
+    for number in (broken.error.begin[0], broken.line, broken.content_before(broken.line)):
+        line = broken.text(number or 0)
+        if number and line.lstrip().startswith(_COMMENTS):
+            text = "A comment begins with '#', not as this line does."
+            return broken.mistake(number, indent_of(line) + 1, text, "")
+    return None
+
+
+def continued(broken: Broken) -> Mistake | None:
+    """Explain an option on a line of its own that is not indented further than its `run`."""
+    for number in (broken.error.begin[0], broken.line):
+        line = broken.text(number)
+        before = broken.content_before(number) if number else None
+        if before and line.lstrip().startswith("--") and not line.lstrip().startswith("---"):
+            indent = indent_of(broken.text(before))
+            text = (
+                "This line continues the value above; indent it further, or write both as one line."
+            )
+            corrected = " " * (indent + 2) + line.lstrip(" ")
+            return broken.mistake(number, indent_of(line) + 1, text, corrected)
+    return None
+
+
 def indentation(broken: Broken) -> Mistake | None:
     """Explain a line whose indentation fits no line above it."""
     number = broken.line
     line = broken.text(number)
-    before = broken.content_before(number)
-    if not line.strip() or before is None:
+    if not line.strip() or broken.content_before(number) is None:
         return None
     indent = indent_of(line)
     fitting = [width for width in _fitting(broken, number) if width != indent]
-    if not fitting:
-        return None
     fitting.sort(key=lambda width: (abs(width - indent), -width))
     text = f"The line is indented with {_spaces(indent)}, which does not fit the lines above"
     corrected = [" " * width + line.lstrip(" ") for width in fitting[:4]]
     mistake = broken.mistake(number, indent + 1, f"{text}.", *corrected)
     mistake.sentences = [f"{text}; indent it with {_spaces(width)}." for width in fitting[:4]]
-    return mistake
+    if above := _outdented(broken, number, indent):
+        first = min(above)
+        mistake.corrections.append(above)
+        mistake.sentences.append(
+            f"{text}: line {first} has {_spaces(indent_of(broken.text(first)))}. Indent both alike."
+        )
+    return mistake if mistake.corrections else None
+
+
+def _outdented(broken: Broken, number: int, indent: int) -> dict[int, str]:
+    """Return the lines above that are indented further than this one, indented like it."""
+    block: list[int] = []
+    before = broken.content_before(number)
+    while before is not None and indent_of(broken.text(before)) > indent:
+        block.append(before)
+        before = broken.content_before(before)
+    extra = min((indent_of(broken.text(at)) for at in block), default=indent) - indent
+    return {at: broken.text(at)[extra:] for at in block} if extra else {}
 
 
 def _fitting(broken: Broken, number: int) -> list[int]:
