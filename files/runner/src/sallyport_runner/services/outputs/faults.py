@@ -1,9 +1,10 @@
 """What a fault of the file system means: for one file, or for the backend as a whole.
 
-A full disk, a disk that fails and too little memory concern every job and may pass: they are a
-`TransientError`, so a job stays where it is and its step is repeated. Everything else concerns the
-file at hand: a `FileFault`, with which that file is withheld and all others go on. So a file over a
-quota or over the largest size of the file system is withheld, and a full disk never loses one.
+A disk that is full, fails or is read-only, want of memory, and a staging folder on another file
+system concern every job: they are a `TransientError`, so a job stays where it is and its step is
+repeated. Anything else concerns the file at hand: a `FileFault`, with which this file is withheld
+and all others go on. So a file over a quota or over the largest size of the file system is
+withheld, and a full disk never loses one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from sallyport_common.paths import UnsafePathError
 from sallyport_runner.services.executor import TransientError
 
 _SHORT = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-_BACKEND = _SHORT | {errno.ENOSPC, errno.EROFS, errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
+_BACKEND = _SHORT | {
+    errno.EXDEV,
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EIO,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+}
 _SENTENCES = {
     errno.ENAMETOOLONG: "Its name is too long for the file system.",
     errno.EISDIR: "The workspace has a folder of this name.",
