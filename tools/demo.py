@@ -69,6 +69,8 @@ class Walk:
     def submit(self) -> None:
         """Run the study's actions through the proxy, beside the database."""
         ended = self.journey.run(ACTIONS)
+        if ended["problem"]:
+            stop(f"this request could not be run: {ended['problem']}")
         for job in ended["jobs"]:
             print(f"    {job['action']}: {job['status']} {job['status_message']}")
         if ended["status"] != "succeeded":

@@ -22,6 +22,7 @@ from sallyport_runner.models import Reason
 from sallyport_runner.services.requests.reader import RefusedRequestError, RequestReader, load_keys
 from sallyport_runner.services.requests.server import JobServer, Listing, ServerError
 from sallyport_runner.services.requests.sync import Listener, SyncState
+from sallyport_study.images import DOCKER_IMAGES
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 PRIVATE_PEM, PUBLIC_PEM = keys.generate()
@@ -288,7 +289,9 @@ def test_the_wire_form(upstream: tuple[JobServer, type[_Handler]]) -> None:
     first, second = handler.seen
     assert first[0] == "/api/v2/job-requests/?backend=hospital"
     assert first[1]["Authorization"] == "f" * 40
-    assert json.loads(first[1]["Flags"]) == {"paused": {"v": "true", "ts": "2026-11-24T00:00:00Z"}}
+    sent = json.loads(first[1]["Flags"])
+    assert sent.pop("images")["v"].split() == sorted(DOCKER_IMAGES)
+    assert sent == {"paused": {"v": "true", "ts": "2026-11-24T00:00:00Z"}}
     assert second[0].endswith("?backend=hospital&wait=50")
     assert second[1]["If-None-Match"] == '"7"'
     handler.answer = (200, {}, b'{"status": "success"}')

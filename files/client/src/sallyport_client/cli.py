@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,6 +76,9 @@ def main(argv: Sequence[str]) -> int:
 def show(job_request: dict[str, Any]) -> None:
     """Print a job request and its jobs."""
     print(f"{job_request['identifier']}  {job_request['status']}  {job_request['sha']}")
+    problem = job_request.get("problem")  # a job server of an earlier release has none
+    if problem:
+        print(f"  This request could not be run:\n{textwrap.indent(problem, '    ')}")
     for job in job_request["jobs"]:
         print(f"  {job['action']}  {job['status']}  {job['status_message']}")
 

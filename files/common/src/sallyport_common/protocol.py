@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 ERROR_ACTION = "__error__"
+IMAGES_FLAG = "images"
+"""The entry of the Flags header whose value names a runner's images, separated by spaces."""
 CLASSIC_DATABASES = {"default": "full"}
 """The names that the first classic generation has for databases (`workspace.db`)."""
 DATABASES_BY_CLASSIC_NAME = {name: database for database, name in CLASSIC_DATABASES.items()}

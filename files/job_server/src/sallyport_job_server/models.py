@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sallyport_common.problems import Problem
-from sallyport_common.protocol import State, StatusCode
+from sallyport_common.protocol import IMAGES_FLAG, State, StatusCode
 
 CANCELLED = "cancelled"
 
@@ -106,6 +106,12 @@ class Backend:
     flags: dict[str, Any]
     last_seen_at: str | None
     created_at: str
+
+    @property
+    def images(self) -> frozenset[str] | None:
+        """The images that its runner has, by name; None if it does not say, as older ones do."""
+        names = (self.flags.get(IMAGES_FLAG) or {}).get("v")
+        return frozenset(names.split()) if isinstance(names, str) and names else None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+
+from sallyport_study.errors import suggestion
 
 RUN_ALL = "run_all"
 """The name that stands for every action of a project."""
@@ -66,6 +69,15 @@ def _plain(part: str) -> str:
     if part[0] == '"':
         return _IN_QUOTES.sub(r"\1", part[1:-1])
     return part.removeprefix("\\") if part[0] == "\\" else part
+
+
+def unknown_image(action: str, image: str, names: Iterable[str] = DOCKER_IMAGES) -> str:
+    """Return the sentence about an action whose image is not one of a backend's `names`."""
+    known = sorted(names)
+    return (
+        f"The action '{action}' uses the image '{image}', which this backend does not have"
+        f"{suggestion(image.partition(':')[0], known)} Its images are {', '.join(known)}."
+    )
 
 
 def is_tag(text: str) -> bool:

@@ -182,7 +182,10 @@ class Backend(Answer):
 
 
 class JobRequest(Answer):
-    """A job request with its jobs; `final` says whether all of them have ended."""
+    """A job request with its jobs; `final` says whether all of them have ended.
+
+    `problem` says in lines why it could not be run, and is empty for any other request.
+    """
 
     identifier: str
     workspace: str
@@ -197,6 +200,7 @@ class JobRequest(Answer):
     url: str
     status: str
     final: bool
+    problem: str
     jobs: list[Job]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
 from sallyport_common.problems import ForbiddenError, NotFoundError, Problem
-from sallyport_common.protocol import OPEN_STATES, State
+from sallyport_common.protocol import ERROR_ACTION, OPEN_STATES, State
 from sallyport_job_server.models import (
     CANCELLED,
     Backend,
@@ -26,8 +27,11 @@ from sallyport_job_server.services.signer import Signer
 from sallyport_job_server.storage import backends, requests, tables
 from sallyport_job_server.storage.database import Change, Database, add, put
 from sallyport_study import Action, ProjectError, parse_project
+from sallyport_study.images import unknown_image
 
 DATABASE = "default"
+_CLASS = re.compile(r"[A-Z]\w*(?:Error|Exception): +")
+"""With what older runners begin the message about a request that cannot be run."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,25 @@ class RequestView:
         return shown_status(self.jobs)
 
     @property
+    def actions(self) -> list[Job]:
+        """The jobs of actions, without the one that says why a request could not be run."""
+        return [job for job in self.jobs if job.action != ERROR_ACTION]
+
+    @property
+    def problem(self) -> str:
+        """Why the request could not be run, in lines; empty if it could."""
+        messages = [job.status_message for job in self.jobs if job.action == ERROR_ACTION]
+        return "\n".join(_CLASS.sub("", text, count=1) for text in messages)
+
+    @property
     def ended(self) -> int:
-        """How many jobs have ended."""
-        return sum(State(job.status).final for job in self.jobs)
+        """How many jobs of actions have ended."""
+        return sum(State(job.status).final for job in self.actions)
 
     @property
     def final(self) -> bool:
         """Return whether every job has ended."""
-        return bool(self.jobs) and self.ended == len(self.jobs)
+        return bool(self.jobs) and all(State(job.status).final for job in self.jobs)
 
     @property
     def cancelling(self) -> bool:
@@ -169,7 +184,10 @@ class JobRequests:
         if not requested:
             raise Problem("Select at least one action.")
         project_yaml = source.project_yaml
-        planned = parse_project(project_yaml).order(requested)
+        project = parse_project(project_yaml)
+        planned = project.order(requested)
+        again = planned if force else project.expand(requested)
+        self._check_images(workspace, chosen[0], [project.actions[name] for name in planned], again)
         request = {
             "identifier": self._new_identifier(),
             "sha": source.sha,
@@ -189,6 +207,33 @@ class JobRequests:
             self._keep(change, user, workspace, chosen[0], request, study)
             stored = requests.by_identifier(change.connection, str(request["identifier"]))
         return _required(stored, str(request["identifier"]))
+
+    def _check_images(
+        self,
+        workspace: Workspace,
+        backend: Backend,
+        planned: Sequence[Action],
+        again: Collection[str],
+    ) -> None:
+        """Raise ProjectError for images that a backend does not have, if it says which it has.
+
+        The outputs of an action that succeeded and is not run `again` are there in any case.
+        """
+        if backend.images is None:
+            return
+        with self._database.read() as connection:
+            latest = requests.latest_outcomes(connection, workspace.id, backend.id)
+        done = {name for name, last in latest.items() if last.status == State.SUCCEEDED}
+        unknown = [
+            action
+            for action in planned
+            if action.image not in backend.images
+            and (action.name in again or action.name not in done)
+        ]
+        if unknown:
+            raise ProjectError(
+                [unknown_image(one.name, one.words[0], backend.images) for one in unknown]
+            )
 
     def _keep(
         self,

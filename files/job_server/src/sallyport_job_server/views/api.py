@@ -34,7 +34,8 @@ def _request(
         url=page,
         status=view.status,
         final=view.final,
-        jobs=view.jobs,
+        problem=view.problem,
+        jobs=view.actions,
         **more,
     )
 

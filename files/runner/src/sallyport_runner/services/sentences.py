@@ -27,8 +27,7 @@ CODES = {
     StatusCode.NONZERO_EXIT: "The command ended with an error; read the log in the workspace",
     StatusCode.CANCELLED_BY_USER: "Cancelled by user",
     StatusCode.UNMATCHED_PATTERNS: (
-        "No file matched some output patterns; the log in the workspace lists the files that were "
-        "written"
+        "No file matches some output patterns (the log in the workspace lists what was written)"
     ),
     StatusCode.INTERNAL_ERROR: (
         "A fault of the backend ended the job; run it again, or ask the backend's administrators, "

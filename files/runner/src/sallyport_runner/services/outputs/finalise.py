@@ -21,6 +21,7 @@ from sallyport_runner.models import (
 from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.outputs import inspection, plan
 from sallyport_runner.services.outputs.archive import RECORD, Archive, read_record
+from sallyport_runner.services.outputs.hints import hint
 from sallyport_runner.services.outputs.matching import Matcher
 from sallyport_runner.services.outputs.publish import PrivacyTrees
 from sallyport_runner.services.outputs.recorder import Recorder
@@ -125,8 +126,8 @@ class Finaliser:
         matched, unmatched, fresh = _match(scan, job, volume)
         metadata["unmatched_patterns"] = unmatched
         metadata["unmatched_outputs"] = fresh if unmatched else []
-        if unmatched and fresh:
-            metadata["hint"] = "Files that were written and match nothing: " + ", ".join(fresh)
+        if unmatched:
+            metadata["hint"] = hint(unmatched, fresh)
         if not scan.complete:
             metadata["hint"] = " ".join(filter(None, [metadata["hint"], TOO_MANY]))
 
@@ -177,10 +178,12 @@ def verdict(
         return StatusCode.INTERNAL_ERROR, Reason.NONE
     if status.exit_code != 0:
         return StatusCode.NONZERO_EXIT, _exit_reason(job, status)
+    # Only a child of the program was killed: it ended well, and what it wrote may be incomplete.
+    killed = Reason.PART_KILLED if status.out_of_memory else Reason.NONE
     if metadata["unmatched_patterns"]:
-        return StatusCode.UNMATCHED_PATTERNS, Reason.NONE
-    withheld = metadata["level4_excluded_files"]
-    return StatusCode.SUCCEEDED, Reason.WITHHELD if withheld else Reason.NONE
+        return StatusCode.UNMATCHED_PATTERNS, killed
+    withheld = Reason.WITHHELD if metadata["level4_excluded_files"] else Reason.NONE
+    return StatusCode.SUCCEEDED, killed or withheld
 
 
 def _exit_reason(job: Job, status: ContainerStatus) -> Reason:

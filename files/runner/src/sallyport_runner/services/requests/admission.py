@@ -11,11 +11,12 @@ from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Job, JobRequest, Reason
 from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.git import Git, code_of
-from sallyport_runner.services.requests.jobs import job_of, unknown_image
+from sallyport_runner.services.requests.jobs import job_of
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 from sallyport_study import RUN_ALL, Project, ProjectError, decode_project, parse_project
+from sallyport_study.images import unknown_image
 from sallyport_study.places import check_workspace
 
 log = logging.getLogger(__name__)

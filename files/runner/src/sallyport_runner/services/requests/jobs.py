@@ -8,17 +8,6 @@ from sallyport_common.protocol import utc_now_text
 from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Job, JobRequest
 from sallyport_study import Action
-from sallyport_study.errors import suggestion
-from sallyport_study.images import DOCKER_IMAGES
-
-
-def unknown_image(action: str, image: str) -> str:
-    """Return the sentence about an action whose image is none that runs as it is."""
-    hint = suggestion(image.partition(":")[0], DOCKER_IMAGES)
-    return (
-        f"The action '{action}' uses the image '{image}', which this backend does not have{hint} "
-        f"Its images are {', '.join(sorted(DOCKER_IMAGES))}."
-    )
 
 
 def job_of(request: JobRequest, action: Action, awaited: Sequence[str] = ()) -> Job:

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sallyport_common.protocol import ERROR_ACTION, JobRow, StatusCode
+from sallyport_common.protocol import ERROR_ACTION, IMAGES_FLAG, JobRow, StatusCode
 from sallyport_runner.flags import Flags
 from sallyport_runner.models import Job, Reason
 from sallyport_runner.services.sentences import needs_sentence, sentence
+from sallyport_study.images import DOCKER_IMAGES
 
 METRICS = (
     "cpu_sample", "cpu_cumsum", "cpu_mean", "cpu_peak",
@@ -54,7 +55,8 @@ def _message(job: Job, ahead: int | None, awaited: Awaited) -> str:
         text = needs_sentence(job.code, needs) or text
     if job.code is StatusCode.UNMATCHED_PATTERNS:
         spelled_out = [pattern for pattern in job.unmatched if pattern in job.outputs]
-        text += f": {', '.join(spelled_out)}"
+        also = "" if job.reason is Reason.NONE else "; no file matches some output patterns"
+        text += f"{also}: {', '.join(spelled_out)}"
     if job.reason is Reason.NO_IMAGE and job.words:
         text += f": {job.words[0]}"
     if ahead is not None and job.code in IN_LINE:
@@ -90,8 +92,8 @@ def job_row(job: Job, ahead: int | None = None, awaited: Awaited = _NOTHING) -> 
 
 
 def flags(values: Flags) -> dict[str, dict[str, str | None]]:
-    """Return the content of the Flags header."""
+    """Return the content of the Flags header: the flags, and which images this runner has."""
     return {
         flag.value: {"v": value, "ts": changed_at}
         for flag, (value, changed_at) in values.values.items()
-    }
+    } | {IMAGES_FLAG: {"v": " ".join(sorted(DOCKER_IMAGES)), "ts": None}}
