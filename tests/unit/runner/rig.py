@@ -29,11 +29,7 @@ from sallyport_runner.models import (
     StoredImage,
     Usage,
 )
-from sallyport_runner.services.executor import (
-    EngineUnavailableError,
-    ImageError,
-    RegistryUnavailableError,
-)
+from sallyport_runner.services import executor as faults
 from sallyport_runner.services.git import Code, Git
 from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.services.requests.server import Listing
@@ -102,14 +98,14 @@ class MemoryExecutor:
 
     def _check(self) -> None:
         if self.away:
-            raise EngineUnavailableError("the engine is unavailable")
+            raise faults.EngineUnavailableError("the engine is unavailable")
 
     def fetch_image(self, name: str, digest: str | None) -> Image:
         self._check()
         if self.unready:
-            raise RegistryUnavailableError("the registry does not answer")
+            raise faults.RegistryUnavailableError("the registry does not answer")
         if name not in self.registry:
-            raise ImageError(name)
+            raise faults.ImageError(name)
         reference = f"registry/{name}@{digest or 'sha256:' + 'a' * 64}"
         return Image(reference=reference, labels=self.labels)
 

@@ -145,17 +145,26 @@ class Admission:
         return [name for name in chosen if name in reached]
 
 
-def _ended(request: JobRequest, action: str, code: StatusCode, **values: object) -> Job:
+def _ended(
+    request: JobRequest,
+    action: str,
+    code: StatusCode,
+    reason: Reason = Reason.NONE,
+    problem: str = "",
+) -> Job:
     now = utc_now_text()
-    times = dict.fromkeys(("created_at", "updated_at", "started_at", "completed_at"), now)
-    fields = times | values
     return Job(
         id=job_identifier(request.identifier, action),
         request_id=request.identifier,
         workspace=request.workspace,
         action=action,
         code=code,
-        **fields,  # type: ignore[arg-type]  # a mapping of fields of different types
+        reason=reason,
+        problem=problem,
+        created_at=now,
+        updated_at=now,
+        started_at=now,
+        completed_at=now,
     )
 
 
@@ -167,4 +176,4 @@ def failed_job(request: JobRequest, problem: str, code: StatusCode) -> Job:
 def nothing_to_do(request: JobRequest) -> Job:
     """Return the job that stands for a request whose actions are all done or under way."""
     action = request.requested_actions[0]
-    return _ended(request, action, StatusCode.SUCCEEDED, reason=Reason.NOTHING_TO_DO)
+    return _ended(request, action, StatusCode.SUCCEEDED, Reason.NOTHING_TO_DO)
