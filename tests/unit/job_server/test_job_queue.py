@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from tests.unit.job_server.rig import BOTH, TOKENS, Rig, job
 from tests.unit.job_server.worlds import without_git
 from werkzeug.test import TestResponse
@@ -117,6 +118,52 @@ def test_jobs_that_a_report_leaves_out_are_kept(rig: Rig) -> None:
     rig.report(identifier, "summarise", "running")
     kept = rig.services.job_requests.look(rig.people["rita"], identifier).jobs
     assert [one.action for one in kept] == ["make", "summarise"]
+
+
+def test_of_two_rows_for_one_job_the_last_counts(rig: Rig) -> None:
+    identifier = rig.submit()
+    rows = [job(identifier, "make", status) for status in ("running", "succeeded")]
+    assert rig.call("POST", "/jobs/", json=rows).status_code == 200
+    (kept,) = rig.services.job_requests.look(rig.people["rita"], identifier).jobs
+    assert kept.status == "succeeded"
+
+
+@pytest.mark.parametrize(("query", "said"), [("", True), ("?partial=1", False)])
+def test_a_report_of_some_jobs_misses_none(
+    rig: Rig, query: str, said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    identifier = rig.submit()
+    rig.report(identifier, "make", "succeeded")
+    rows = [job(identifier, "summarise", "running")]
+    assert rig.call("POST", f"/jobs/{query}", json=rows).status_code == 200
+    assert any("missing from a report" in record.message for record in caplog.records) == said
+
+
+def test_the_work_of_a_report_does_not_grow_with_its_request(rig: Rig) -> None:
+    identifier = rig.submit()
+    figures = {"cpu_mean": 1.5}
+    many = [job(identifier, f"a{n}", "pending", metrics=figures) for n in range(2_500)]
+
+    def statements(rows: list[dict[str, Any]]) -> int:
+        seen: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+            seen.append(statement)
+
+        engine = rig.services.database.engine
+        event.listen(engine, "before_cursor_execute", note)
+        assert rig.call("POST", "/jobs/?partial=1", json=rows).status_code == 200
+        event.remove(engine, "before_cursor_execute", note)
+        return len(seen)
+
+    first = statements(many)
+    moved = [row | {"status": "failed", "metrics": {"cpu_mean": 2.0}} for row in many]
+    assert max(first, statements(moved)) <= statements(moved[:1]) + 20
+    kept = rig.services.job_requests.look(rig.people["rita"], identifier).jobs
+    assert {(one.status, str(one.metrics)) for one in kept} == {("failed", "{'cpu_mean': 2.0}")}
+    assert len(kept) == len(many)
+    assert rig.services.audit.verify().intact
 
 
 def test_old_and_new_runners_forms_are_accepted(rig: Rig) -> None:

@@ -49,6 +49,21 @@ def test_an_untouched_chain_is_intact(engine: Engine, chain: Chain) -> None:
     assert verdict(engine, chain).intact
 
 
+def test_rows_that_are_added_together_are_links_like_others(engine: Engine, chain: Chain) -> None:
+    pairs = [(f"file-{number}", {"n": number}) for number in range(4, 7)]
+    with write(engine) as connection:
+        rows = chain.append_all(connection, actor="ada", event="view", of=pairs)
+        assert chain.append_all(connection, actor="ada", event="view", of=[]) == []
+    assert [(row["seq"], row["object"]) for row in rows] == [
+        (number, f"file-{number}") for number in range(4, 7)
+    ]
+    add(engine, chain, 7)
+    assert verdict(engine, chain) == Verdict(7, None)
+    with write(engine) as connection:
+        connection.execute(update(chain.rows).where(chain.rows.c.seq == 5).values(actor="eve"))
+    assert not verdict(engine, chain).intact
+
+
 def test_an_empty_chain_is_intact(chain: Chain, tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/empty.sqlite3")
     with write(engine) as connection:

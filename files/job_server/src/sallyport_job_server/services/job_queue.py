@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -15,9 +17,18 @@ from sallyport_job_server.models import Backend, Job, JobRequest
 from sallyport_job_server.schemas.jobs import JobReport, ListedRequest, ListedWorkspace
 from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.storage import backends, projects, requests, tables
-from sallyport_job_server.storage.database import Change, Database, add, put
+from sallyport_job_server.storage.database import Database, add_all, put_all
 
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Received:
+    """What a report says that is not stored: rows, changes by number, moves for the audit."""
+
+    new: list[dict[str, Any]] = field(default_factory=list)
+    changed: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    moved: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
 
 class JobQueue:
@@ -54,41 +65,16 @@ class JobQueue:
             numbers = requests.numbers(change.connection, identifiers, backend.id)
             names = [row.identifier for row in rows]
             stored = {job.identifier: job for job in requests.jobs_named(change.connection, names)}
-            moved = [
-                self._receive_row(change, row, numbers.get(row.job_request_id), stored)
-                for row in rows
-            ]
-            if any(moved):
+            received = _compare(rows, numbers, stored)
+            add_all(change.connection, tables.jobs, received.new)
+            put_all(change.connection, tables.jobs, received.changed)
+            if received.moved:
+                change.record_all("job.status", received.moved)
                 change.touch(backend.id)
             known = [] if partial else requests.names_of(change.connection, list(numbers.values()))
         missing = set(known).difference(names)
         if missing:
             log.info("jobs missing from a report are kept", extra={"jobs": sorted(missing)})
-
-    def _receive_row(
-        self, change: Change, row: JobReport, request_id: int | None, stored: dict[str, Job]
-    ) -> bool:
-        """Store one row; return whether it may change what the runner is shown."""
-        if request_id is None:
-            log.warning("job of an unknown request", extra={"request": row.job_request_id})
-            return False
-        values = row.columns() | {"job_request_id": request_id}
-        previous = stored.get(row.identifier)
-        if previous is None:
-            add(change.connection, tables.jobs, **values)
-        elif previous.job_request_id != request_id:
-            log.warning("job of another request", extra={"job": row.identifier})
-            return False
-        elif all(getattr(previous, name) == value for name, value in values.items()):
-            return False
-        else:
-            put(change.connection, tables.jobs, previous.id, **values)
-        moved = previous is None or previous.status != row.status
-        if moved:
-            change.record(
-                "job.status", row.identifier, status=row.status, request=row.job_request_id
-            )
-        return moved
 
     def statuses(self, backend: Backend, name: str) -> dict[str, str]:
         """Return the latest status of each action that a backend ran in a workspace."""
@@ -105,6 +91,35 @@ class JobQueue:
             names = {number: identifier for identifier, number in numbers.items()}
             stored = requests.jobs_of(connection, list(numbers.values()))
         return [_report(job, names[job.job_request_id]) for job in stored]
+
+
+def _compare(
+    rows: Iterable[JobReport], numbers: Mapping[str, int], stored: Mapping[str, Job]
+) -> _Received:
+    """Return what has to be stored; rows of unknown or foreign requests are only logged.
+
+    A move is a new job or one with another status: it may change what the runner is shown.
+    """
+    received = _Received()
+    for row in rows:
+        request_id, previous = numbers.get(row.job_request_id), stored.get(row.identifier)
+        if request_id is None:
+            log.warning("job of an unknown request", extra={"request": row.job_request_id})
+            continue
+        values = row.columns() | {"job_request_id": request_id}
+        if previous is None:
+            received.new.append(values)
+        elif previous.job_request_id != request_id:
+            log.warning("job of another request", extra={"job": row.identifier})
+            continue
+        elif all(getattr(previous, name) == value for name, value in values.items()):
+            continue
+        else:
+            received.changed.append((previous.id, values))
+        if previous is None or previous.status != row.status:
+            said = {"status": row.status, "request": row.job_request_id}
+            received.moved.append((row.identifier, said))
+    return received
 
 
 def latest_statuses(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Table, insert, text, update
+from sqlalchemy import Table, bindparam, insert, text, update
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.sql import Select
@@ -54,6 +54,26 @@ def put(connection: Connection, table: Table, key: int | str, **values: Any) -> 
     connection.execute(update(table).where(table.c.id == key).values(values))
 
 
+def add_all(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, which all have the same columns, in one statement."""
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def put_all(
+    connection: Connection, table: Table, rows: Sequence[tuple[int, dict[str, Any]]]
+) -> None:
+    """Change rows by their primary keys in one statement; all change the same columns."""
+    if rows:
+        changed: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0][1]}
+        statement = update(table).where(table.c.id == bindparam("key")).values(changed)
+        given = [
+            {"key": key} | {f"new_{name}": value for name, value in values.items()}
+            for key, values in rows
+        ]
+        connection.execute(statement, given)
+
+
 @dataclass(frozen=True)
 class Change:
     """A transaction that writes, and who makes it."""
@@ -66,6 +86,10 @@ class Change:
         tables.AUDIT.append(
             self.connection, actor=self.actor, event=event, object=object, data=data
         )
+
+    def record_all(self, event: str, of: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """Add a row for each pair of object and data, in this transaction."""
+        tables.AUDIT.append_all(self.connection, actor=self.actor, event=event, of=of)
 
     def touch(self, backend_id: int) -> None:
         """Raise a backend's change counter, in this transaction."""
