@@ -62,8 +62,9 @@ class Events:
         self._happened: dict[tuple[str, str], float] = {}
         self._changed = threading.Condition()
         assert self._process.stdout
-        self._stream = self._process.stdout
-        self._thread = threading.Thread(target=self._read, args=(self._stream,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._read, args=(self._process.stdout,), daemon=True
+        )
         self._thread.start()
 
     def _read(self, stream: IO[str]) -> None:
@@ -86,7 +87,6 @@ class Events:
         self._process.terminate()
         self._process.wait(20)
         self._thread.join()
-        self._stream.close()
 
 
 def event(line: str) -> tuple[str, str, float]:

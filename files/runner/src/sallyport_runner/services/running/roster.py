@@ -97,12 +97,13 @@ class Roster:
 
     def _forget(self, job: Job) -> None:
         """Drop a job that ended, and say to those that wait for it how it did."""
-        for held in (self._jobs, self.running, self._open):
+        for held in (self._jobs, self.running):
             held.pop(job.id, None)
+        self._wait_for(job, set())
         self._doomed.discard(job.id)
         self.dirty.discard(job.id)
         for identifier in self._dependants.pop(job.id, ()):
-            self._open[identifier].discard(job.id)
+            self._open.get(identifier, set()).discard(job.id)
             if job.state is State.FAILED:
                 self._doomed.add(identifier)
             self.dirty.add(identifier)
@@ -113,13 +114,18 @@ class Roster:
         past = {need for job in jobs for need in job.wait_for if need not in self._jobs}
         failed = {job.id for job in self._store.jobs_by_id(list(past)) if _failed(job)}
         for job in jobs:
-            for need in self._open.pop(job.id, ()):
-                self._dependants[need].discard(job.id)
-            self._open[job.id] = {need for need in job.wait_for if need in self._jobs}
-            for need in self._open[job.id]:
-                self._dependants[need].add(job.id)
+            self._wait_for(job, {need for need in job.wait_for if need in self._jobs})
             if failed.intersection(job.wait_for):
                 self._doomed.add(job.id)
+
+    def _wait_for(self, job: Job, needs: set[str]) -> None:
+        """Note the active jobs that a job waits for, instead of those noted before."""
+        for need in self._open.pop(job.id, ()):
+            self._dependants[need].discard(job.id)
+        for need in needs:
+            self._dependants[need].add(job.id)
+        if needs:
+            self._open[job.id] = needs
 
 
 def _failed(job: Job) -> bool:
