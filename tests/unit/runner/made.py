@@ -62,6 +62,7 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "image_digests": '{"python:v2": "sha256:' + "a" * 64 + '"}',
         "image_pull_timeout": "1200",
         "image_keep_days": "30",
+        "leftover_keep_days": "30",
         "max_workers": "4",
         "max_db_workers": "2",
         "max_workers_per_workspace": "0",

@@ -191,6 +191,19 @@ class MemoryExecutor:
             yield self.containers[name].output
 
 
+@dataclass
+class SelfTested:
+    """Stands for the self-test of the sandbox, which needs an engine."""
+
+    faults: list[str] = field(default_factory=list)
+
+    def due(self) -> bool:
+        return False
+
+    def run(self) -> list[str]:
+        return self.faults
+
+
 class Immediate:
     """Implements Background: each step is done when it is asked for."""
 
@@ -260,6 +273,7 @@ def settings(base: Path, **values: Any) -> Settings:
         "image_digests": {},
         "image_pull_timeout": 60,
         "image_keep_days": 30,
+        "leftover_keep_days": 30,
         "max_workers": 4,
         "max_db_workers": 2,
         "max_workers_per_workspace": 0,
@@ -319,6 +333,7 @@ class Runner:
         self.executor = MemoryExecutor(lambda: self.now)
         self.server = Posts()
         self.background: Background = Immediate()
+        self.self_test = SelfTested()
         self.volumes = Volumes(self.settings.volumes, (os.getuid(), os.getgid()))
         self.restart()
 
@@ -342,11 +357,12 @@ class Runner:
             background=self.background,
             changed=self.reporter.wake,
             inbox=self.inbox,
+            self_test=self.self_test,
             clock=lambda: self.now,
             ticks=lambda: self.now,
         )
         self.parts = build(outside)
-        self.sweeper = Sweeper(known.backend, self.store, self.executor, self.volumes)
+        self.sweeper = Sweeper(known, self.store, self.executor, self.volumes, lambda: self.now)
         self.loop = RunLoop(self.parts)
 
     def request(self, identifier: str, sha: str, *actions: str, **values: Any) -> JobRequest:

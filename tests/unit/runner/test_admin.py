@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import shutil
 import socket
@@ -29,7 +30,8 @@ from sallyport_common.settings import environment_names
 from sallyport_runner import cli, daemon
 from sallyport_runner.app import create_app
 from sallyport_runner.daemon import Daemon
-from sallyport_runner.models import Stop
+from sallyport_runner.flags import Flag
+from sallyport_runner.models import Reason, Stop
 from sallyport_runner.services.control import Control, UnknownJobError
 from sallyport_runner.services.requests.sync import SyncState
 from sallyport_runner.services.running.engine import DockerExecutor
@@ -39,14 +41,7 @@ from sallyport_runner.settings import PREFIX, Settings
 @pytest.fixture
 def path(runner: Runner, tmp_path: Path) -> Iterator[Path]:
     """Give the path of a socket that a server with the rig's store answers."""
-    control = Control(
-        "hospital",
-        runner.store,
-        runner.parts.space,
-        SyncState(),
-        runner.inbox,
-        lambda: None,
-    )
+    control = Control(runner.parts, SyncState(), runner.sweeper)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(tmp_path / "admin.sock"))
         server: Any = create_server(
@@ -121,14 +116,7 @@ def test_a_full_file_system_is_named_with_what_it_has_and_what_is_wanted(
 def test_every_error_is_a_sentence_in_json(
     runner: Runner, method: str, url: str, status: int
 ) -> None:
-    control = Control(
-        "hospital",
-        runner.store,
-        runner.parts.space,
-        SyncState(),
-        runner.inbox,
-        lambda: None,
-    )
+    control = Control(runner.parts, SyncState(), runner.sweeper)
     client = create_app(control, {}).test_client()
     answer = client.open(url, method=method)
     assert answer.status_code == status
@@ -139,14 +127,7 @@ def test_every_error_is_a_sentence_in_json(
 
 def test_a_part_of_an_id_must_fit_one_active_job(runner: Runner) -> None:
     fill(runner.store, job(1), job(2), job(3, code=StatusCode.SUCCEEDED))
-    control = Control(
-        "hospital",
-        runner.store,
-        runner.parts.space,
-        SyncState(),
-        runner.inbox,
-        lambda: None,
-    )
+    control = Control(runner.parts, SyncState(), runner.sweeper)
     for part, sentence in (
         ("job", "More than one active job has 'job' in its id."),
         ("job3", "No active job has 'job3' in its id."),
@@ -215,7 +196,8 @@ def test_the_daemon_removes_superseded_images(
             stopper.stop()
             thread.join(5)
         assert "GET images/json" in engine.calls
-        assert set(engine.images) == ({new} if keep_days == "0" else {old, new})
+        left = engine.images.keys() & {old, new}
+        assert left == ({new} if keep_days == "0" else {old, new})
 
 
 def test_settings_name_every_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,3 +209,86 @@ def test_settings_name_every_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "RUNNER_BAKCEND is not a setting" in caught.value.problems
     assert "RUNNER_BACKEND is not set" in caught.value.problems
     assert "RUNNER_JOB_SERVER_TOKEN_FILE" in environment_names(Settings, PREFIX)
+
+
+def test_jobs_are_listed_with_time_and_reason(
+    runner: Runner, sha: str, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "table")
+    runner.passes(2)
+    assert call(path, "jobs") == 0
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head.split() == ["ID", "CODE", "SINCE", "WORKSPACE", "ACTION", "MESSAGE"]
+    assert {first.split()[4], second.split()[4]} == {"make", "table"}
+    waiting = next(line for line in (first, second) if "waiting_on_dependencies" in line)
+    assert waiting.split()[2].endswith("Z")
+    assert "Waiting on dependencies" in waiting
+    assert call(path, "jobs", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)["jobs"]
+    assert {job["action"]: job["collected"] for job in shown} == {"make": None, "table": None}
+
+
+def test_what_jobs_left_is_listed_and_removed_when_it_is_old(
+    runner: Runner, sha: str, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner.executor.registry.clear()
+    runner.request("a", sha, "make")
+    runner.passes(2)
+    job = runner.job("make")
+    assert job.code == "internal_error"
+    root = runner.volumes.of(job.id).root
+    root.mkdir(parents=True, exist_ok=True)
+    os.utime(root, (runner.now - 10 * 86400,) * 2)
+    assert call(path, "leftovers") == 0
+    assert job.id in capsys.readouterr().out
+    assert call(path, "leftovers", "--remove-older-than", "11", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"leftovers": []}
+    assert root.exists()
+    assert call(path, "leftovers", "--remove-older-than", "9") == 0
+    assert capsys.readouterr().out.endswith("1 were removed.\n")
+    assert not root.exists()
+
+
+def test_a_failing_self_test_closes_the_queue(
+    runner: Runner, sha: str, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner.self_test.faults = ["A job has capabilities."]
+    runner.request("a", sha, "make")
+    runner.passes(2)
+    job = runner.job("make")
+    assert (job.code, job.reason) == (StatusCode.WAITING_ON_WORKERS, Reason.SELF_TEST)
+    assert runner.store.flags().on(Flag.SELF_TEST)
+    assert call(path, "jobs") == 0
+    assert capsys.readouterr().out.startswith("No job starts: A job has capabilities.\n")
+    assert call(path, "self-test") == 1
+    assert capsys.readouterr().out == "A job has capabilities.\n"
+    assert cli.ask(path, "GET", "/status")["self_test_faults"] == ["A job has capabilities."]
+    runner.self_test.faults = []
+    assert call(path, "self-test") == 0
+    runner.loop.step()
+    assert runner.job("make").code is StatusCode.EXECUTING
+    assert not runner.store.flags().on(Flag.SELF_TEST)
+
+
+def test_a_drain_waits_for_what_runs(
+    runner: Runner,
+    sha: str,
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner.executor.held = True
+    runner.request("a", sha, "make")
+    runner.passes(2)
+
+    def end_meanwhile(_seconds: float) -> None:
+        runner.executor.go_on(runner.job("make").container)
+        runner.passes(2)
+
+    monkeypatch.setattr("sallyport_runner.cli.time.sleep", end_meanwhile)
+    assert call(path, "drain") == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == "1 jobs run"
+    assert last.startswith("No job runs")
+    assert runner.store.flags().paused

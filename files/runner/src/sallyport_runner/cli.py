@@ -7,6 +7,7 @@ import http.client
 import json
 import logging
 import os
+import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +18,7 @@ from sallyport_common import logging as structured
 from sallyport_common import unix_socket
 from sallyport_common.errors import SallyportError, run_cli
 from sallyport_common.loop import StopSignal
+from sallyport_common.protocol import State, StatusCode, state_of
 from sallyport_runner.app import NAME
 from sallyport_runner.daemon import Daemon
 from sallyport_runner.services.requests.reader import load_keys
@@ -24,16 +26,18 @@ from sallyport_runner.settings import Settings
 
 SOCKET = Path("/run/sallyport/runner/admin.sock")
 TIMEOUT = 30
+SELF_TEST_TIMEOUT = 120
+DRAIN_EVERY = 1.0
 
 
 class AdminError(SallyportError):
     """The daemon cannot be reached, or refused; the text says which."""
 
 
-def ask(path: Path, method: str, url: str) -> dict[str, Any]:
+def ask(path: Path, method: str, url: str, timeout: float | None = None) -> dict[str, Any]:
     """Send one request to the daemon and return its answer."""
     try:
-        response = unix_socket.request(path, method, url, timeout=TIMEOUT)
+        response = unix_socket.request(path, method, url, timeout=timeout or TIMEOUT)
         body = json.loads(response.body)
     except OSError as error:
         reason = error.strerror or error
@@ -59,13 +63,82 @@ def _check_config(_arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns; the last column is as long as it is."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        print("  ".join(cells).rstrip())
+
+
 def _print_jobs(arguments: argparse.Namespace) -> int:
     answer = ask(arguments.socket, "GET", "/jobs")
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+        return 0
     for notice in answer["notices"]:
         print(notice)
-    for job in answer["jobs"]:
-        print(f"{job['id']}  {job['code']:<24}  {job['workspace']}  {job['action']}")
+    rows = [
+        (
+            job["id"],
+            job["code"],
+            job["updated_at"] or "",
+            job["workspace"],
+            job["action"],
+            _why(job),
+        )
+        for job in answer["jobs"]
+    ]
+    if rows:
+        _table([("ID", "CODE", "SINCE", "WORKSPACE", "ACTION", "MESSAGE"), *rows])
     return 0
+
+
+def _why(job: dict[str, Any]) -> str:
+    """Return a job's message, with the files that are collected where that is under way."""
+    if job["collected"] is None:
+        return str(job["message"])
+    done, number = job["collected"]
+    return f"{job['message']}: {done:,} of {number:,} files"
+
+
+def _print_leftovers(arguments: argparse.Namespace) -> int:
+    days = arguments.remove_older_than
+    asked = ("GET", "/leftovers") if days is None else ("POST", f"/leftovers/remove/{days}")
+    answer = ask(arguments.socket, *asked)
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+        return 0
+    rows = [(one["id"], one["since"], f"{one['bytes']:,}") for one in answer["leftovers"]]
+    if rows:
+        _table([("ID", "SINCE", "BYTES"), *rows])
+    print(f"{len(rows)} {'were removed' if days is not None else 'are kept'}.")
+    return 0
+
+
+def _self_test(arguments: argparse.Namespace) -> int:
+    faults = ask(arguments.socket, "POST", "/self-test", SELF_TEST_TIMEOUT)["faults"]
+    print("\n".join(faults) or "The self-test of the sandbox passed.")
+    return 1 if faults else 0
+
+
+def _drain(arguments: argparse.Namespace) -> int:
+    """Pause, and wait until no job runs; say how many do whenever that changes."""
+    ask(arguments.socket, "POST", "/pause")
+    shown = -1
+    while running := _running(ask(arguments.socket, "GET", "/status")["jobs"]):
+        if running != shown:
+            print(f"{running} jobs run", flush=True)
+            shown = running
+        time.sleep(DRAIN_EVERY)
+    print("No job runs, and none starts until `sallyport-runner unpause`.")
+    return 0
+
+
+def _running(counts: dict[str, int]) -> int:
+    return sum(
+        number for code, number in counts.items() if state_of(StatusCode(code)) is State.RUNNING
+    )
 
 
 def _verb(method: str, url: str) -> Any:
@@ -95,7 +168,15 @@ def _parser() -> argparse.ArgumentParser:
         "show flags, jobs by code, short file systems and the last contact",
         _verb("GET", "/status"),
     )
-    add("jobs", "list active jobs, then the newest others", _print_jobs)
+    jobs = add("jobs", "list active jobs, then the newest others", _print_jobs)
+    leftovers = add("leftovers", "list what jobs left that are not active", _print_leftovers)
+    leftovers.add_argument(
+        "--remove-older-than", type=int, metavar="DAYS", help="remove what is older, and list it"
+    )
+    for command in (jobs, leftovers):
+        command.add_argument("--json", action="store_true", help="print JSON")
+    add("self-test", "test the sandbox of jobs now", _self_test)
+    add("drain", "start no further job, and wait until none runs", _drain)
     add("pause", "start no further job", _verb("POST", "/pause"))
     add("unpause", "start jobs again", _verb("POST", "/unpause"))
     kill = add("kill", "stop a job permanently", _verb("POST", "/jobs/{job}/kill"))

@@ -28,6 +28,8 @@ from sallyport_runner.services.running.images import ImagePruner
 from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.loop import LONGEST_REST, RunLoop
 from sallyport_runner.services.running.parts import Outside, build
+from sallyport_runner.services.running.sandbox import Sandbox
+from sallyport_runner.services.running.selftest import SelfTest
 from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage.sql import SqlStore, open_database
@@ -35,6 +37,7 @@ from sallyport_runner.storage.sql import SqlStore, open_database
 log = logging.getLogger(__name__)
 HEART_LIMIT = 300.0
 SWEEP_INTERVAL = 60.0
+SELF_TEST_INTERVAL = 10.0
 SHORTEST_POLL = 1.0
 LISTEN_AGAIN = 1.0
 """Seconds after which the engine is asked for its events again."""
@@ -69,19 +72,14 @@ class Daemon:
             background=Threads(self._inbox.step_done),
             changed=self._reporter.wake,
             inbox=self._inbox,
+            self_test=SelfTest(Sandbox(settings), executor, volumes),
         )
         parts = build(outside)
         self._queue, self._loop = parts.queue, RunLoop(parts)
         self._pruner = ImagePruner(settings.image_keep_days, self._store, executor, time.time)
-        self._sweeper = Sweeper(settings.backend, self._store, executor, volumes)
-        self._control = Control(
-            settings.backend,
-            self._store,
-            parts.space,
-            self._sync,
-            self._inbox,
-            self._reporter.wake,
-        )
+        self._sweeper = Sweeper(settings, self._store, executor, volumes)
+        self._self_test = parts.self_test
+        self._control = Control(parts, self._sync, self._sweeper)
         metrics.count_jobs(self._store.counts)
 
     def run(self) -> None:
@@ -91,6 +89,7 @@ class Daemon:
         self._start("report", self._report, 0.0)
         self._start("run", self._run, 0.0)
         self._start("engine", self._follow, 0.0, watched=False)
+        self._start("self-test", self._test_sandbox, SELF_TEST_INTERVAL)
         self._start("sweep", self._sweep, SWEEP_INTERVAL)
         notify("READY=1")
         log.info("runner started", extra={"backend": self._settings.backend})
@@ -133,6 +132,13 @@ class Daemon:
         held = self._listener.step()
         least = SHORTEST_POLL if held else self._settings.poll_interval
         self._stopper.wait(max(0.0, least - (time.monotonic() - begin)))
+
+    def _test_sandbox(self) -> None:
+        """Run the self-test when it is due: before the first job, daily, and while it fails."""
+        if self._self_test.due():
+            self._self_test.run()
+            metrics.SELF_TEST_FAULTS.set(len(self._self_test.faults))
+            self._inbox.everything()
 
     def _positions(self) -> dict[str, int]:
         return self._queue.positions()

@@ -1,4 +1,7 @@
-"""The flags of a backend: names and values are those of the job protocol's Flags header."""
+"""The flags of a backend, as the job protocol's Flags header has them.
+
+`low-disk` and `self-test` are ours: other servers keep and ignore them.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ class Flag(enum.StrEnum):
     MODE = "mode"
     PAUSED = "paused"
     MANUAL_MAINTENANCE = "manual-db-maintenance"
+    LOW_DISK = "low-disk"
+    SELF_TEST = "self-test"
 
     @property
     def on_value(self) -> str:
@@ -20,7 +25,13 @@ class Flag(enum.StrEnum):
         return _ON[self]
 
 
-_ON = {Flag.MODE: "db-maintenance", Flag.PAUSED: "true", Flag.MANUAL_MAINTENANCE: "on"}
+_ON = {
+    Flag.MODE: "db-maintenance",
+    Flag.PAUSED: "true",
+    Flag.MANUAL_MAINTENANCE: "on",
+    Flag.LOW_DISK: "true",
+    Flag.SELF_TEST: "failed",
+}
 
 
 @dataclass(frozen=True)
@@ -32,17 +43,18 @@ class Flags:
     @property
     def paused(self) -> bool:
         """Whether no further job may start."""
-        return self._on(Flag.PAUSED)
+        return self.on(Flag.PAUSED)
 
     @property
     def manual_maintenance(self) -> bool:
         """Whether an operator closed the database for jobs."""
-        return self._on(Flag.MANUAL_MAINTENANCE)
+        return self.on(Flag.MANUAL_MAINTENANCE)
 
     @property
     def maintenance(self) -> bool:
         """Whether the database is closed for jobs, by an operator or by the backend's mode."""
-        return self.manual_maintenance or self._on(Flag.MODE)
+        return self.manual_maintenance or self.on(Flag.MODE)
 
-    def _on(self, flag: Flag) -> bool:
+    def on(self, flag: Flag) -> bool:
+        """Return whether a flag is on."""
         return flag in self.values and self.values[flag][0] == flag.on_value

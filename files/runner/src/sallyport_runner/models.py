@@ -38,6 +38,7 @@ class Reason(enum.StrEnum):
     WITHHELD = "withheld"
     STOPPING = "stopping"
     DISK_SPACE = "disk_space"
+    SELF_TEST = "self_test"
     RETRY = "retry"
     RETRY_ENGINE = "retry_engine"
     RETRY_REGISTRY = "retry_registry"

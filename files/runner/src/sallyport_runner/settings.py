@@ -21,8 +21,9 @@ DUMMY_BACKENDS = frozenset({"test", "expectations"})
 _CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _POSITIVE = (
     "poll_interval", "stats_poll_interval", "image_pull_timeout",
-    "image_keep_days", "max_workers", "max_db_workers", "job_cpu_count", "job_memory_limit",
-    "job_time_limit", "job_pids_limit", "job_tmp_size", "job_shm_size", "job_disk_limit",
+    "image_keep_days", "leftover_keep_days", "max_workers", "max_db_workers", "job_cpu_count",
+    "job_memory_limit", "job_time_limit", "job_pids_limit", "job_tmp_size", "job_shm_size",
+    "job_disk_limit",
 )  # fmt: skip
 _NOT_NEGATIVE = ("long_poll", "disk_free_floor", "max_workers_per_workspace")
 
@@ -50,6 +51,7 @@ class Settings:
     image_digests: dict[str, str]
     image_pull_timeout: int
     image_keep_days: int
+    leftover_keep_days: int
 
     container_runtime: str | None
     max_workers: int

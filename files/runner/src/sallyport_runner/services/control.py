@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from sallyport_common.errors import SallyportError
-from sallyport_common.protocol import utc_now_text
+from sallyport_common.protocol import utc_now_text, utc_text
 from sallyport_runner.flags import Flag
 from sallyport_runner.models import Job, Stop
+from sallyport_runner.services.outputs.volumes import Leftover
+from sallyport_runner.services.requests import outgoing
 from sallyport_runner.services.requests.sync import SyncState
-from sallyport_runner.services.running.inbox import Inbox
-from sallyport_runner.services.running.space import Space
-from sallyport_runner.storage import Store
+from sallyport_runner.services.running.parts import Parts
+from sallyport_runner.services.running.sweeper import DAY, Sweeper
 
 SHOWN = 50
 
@@ -24,30 +25,23 @@ class UnknownJobError(SallyportError):
 class Control:
     """The verbs of the admin socket."""
 
-    def __init__(
-        self,
-        backend: str,
-        store: Store,
-        space: Space,
-        sync: SyncState,
-        inbox: Inbox,
-        wake: Callable[[], None],
-    ) -> None:
-        self._backend, self._store, self._space = backend, store, space
-        self._sync, self._inbox, self._wake = sync, inbox, wake
+    def __init__(self, parts: Parts, sync: SyncState, sweeper: Sweeper) -> None:
+        self._parts, self._store, self._inbox = parts, parts.store, parts.inbox
+        self._sync, self._sweeper = sync, sweeper
 
     def status(self) -> dict[str, Any]:
-        """Return flags, jobs by code, short file systems, and when the job server last answered."""
+        """Return flags, jobs by code, what holds all jobs back, and the server's last answer."""
         flags = self._store.flags()
         return {
-            "backend": self._backend,
+            "backend": self._parts.settings.backend,
             "paused": flags.paused,
             "db_maintenance": flags.manual_maintenance,
             "jobs": self._store.counts(),
             "short_of_disk_space": [
                 {"folder": str(short.folder), "free": short.free, "wanted": short.floor}
-                for short in self._space.short()
+                for short in self._parts.space.short()
             ],
+            "self_test_faults": self._parts.obstacles.self_test_faults(),
             "sync": {
                 "last_contact": self._sync.last_contact,
                 "long_poll": self._sync.long_poll,
@@ -56,23 +50,46 @@ class Control:
 
     def notices(self) -> list[str]:
         """Return why jobs that could run are not started, in sentences."""
-        return [f"No job starts: {short}." for short in self._space.short()]
+        return self._parts.obstacles.sentences()
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return active jobs, then the newest others."""
+        """Return active jobs, then the newest others, each with what the job server is told.
+
+        `collected` counts the files of a job that are collected, and all of them, where that is
+        under way; the numbers stay inside the secure zone.
+        """
+        positions = self._parts.queue.positions()
         return [
             {
                 "id": job.id,
                 "workspace": job.workspace,
                 "action": job.action,
                 "code": job.code.value,
+                "message": outgoing.job_row(job, positions.get(job.id))["status_message"],
                 "attempt": job.attempt,
                 "phase": job.phase.value,
+                "updated_at": job.updated_at,
                 "started_at": job.started_at,
                 "completed_at": job.completed_at,
+                "collected": self._parts.finaliser.progress(job.id),
             }
             for job in self._store.recent_jobs(SHOWN)
         ]
+
+    def leftovers(self) -> list[dict[str, Any]]:
+        """Return what jobs left that are not active: id, since when, bytes."""
+        return [_leftover(one) for one in self._sweeper.leftovers()]
+
+    def remove_leftovers(self, days: float) -> list[dict[str, Any]]:
+        """Remove what is older than some days, and return it."""
+        before = self._parts.clock() - days * DAY
+        return [_leftover(one) for one in self._sweeper.remove_leftovers(before)]
+
+    def run_self_test(self) -> list[str]:
+        """Run the self-test of the sandbox now, and return its faults in sentences."""
+        faults = self._parts.self_test.run()
+        self._inbox.everything()
+        return faults
 
     def pause(self, on: bool) -> None:
         """Start no further job, or go on."""
@@ -85,7 +102,7 @@ class Control:
     def _flag(self, flag: Flag, on: bool) -> None:
         self._store.set_flag(flag, on, utc_now_text())
         self._inbox.everything()
-        self._wake()
+        self._parts.changed()
 
     def kill(self, partial: str) -> Job:
         """Stop a job permanently; part of its id is enough. Raises UnknownJobError."""
@@ -96,3 +113,8 @@ class Control:
         job = self._store.update(jobs[0].id, stop=Stop.ADMIN)
         self._inbox.jobs([job.id])
         return job
+
+
+def _leftover(one: Leftover) -> dict[str, Any]:
+    since = utc_text(datetime.fromtimestamp(one.since, UTC))
+    return {"id": one.job_id, "since": since, "bytes": one.size}

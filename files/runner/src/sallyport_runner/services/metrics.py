@@ -14,6 +14,9 @@ DISPATCH = Histogram(
     "From the moment at which a job was picked to that at which its container was started.",
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1200),
 )
+SELF_TEST_FAULTS = Gauge(
+    "sallyport_runner_self_test_faults", "Faults that the last self-test of the sandbox found."
+)
 WAKES = Counter("sallyport_runner_wakes", "Times that the run loop was woken.")
 LAST_CONTACT = Gauge("sallyport_runner_last_contact_seconds", "When the job server last answered.")
 SYNC_FAILURES = Counter("sallyport_runner_sync_failures", "Failed calls, by loop.", ["loop"])

@@ -48,6 +48,7 @@ REASONS = {
     ),
     Reason.STOPPING: "Cancelled; the job is being stopped",
     Reason.DISK_SPACE: "Waiting: the backend has too little free disk space",
+    Reason.SELF_TEST: "Waiting: the backend's self-test of its sandbox has not passed",
     Reason.RETRY: "Retrying after a temporary fault of the backend; nothing needs to be done",
     Reason.RETRY_ENGINE: (
         "Retrying: the container engine of the backend does not answer; nothing needs to be done"

@@ -29,6 +29,24 @@ def jobs() -> ResponseReturnValue:
     return {"jobs": _control().jobs(), "notices": _control().notices()}
 
 
+@blueprint.get("/leftovers")
+def leftovers() -> ResponseReturnValue:
+    """Answer what jobs left that are not active."""
+    return {"leftovers": _control().leftovers()}
+
+
+@blueprint.post("/leftovers/remove/<int:days>")
+def remove_leftovers(days: int) -> ResponseReturnValue:
+    """Remove what is older than some days."""
+    return {"leftovers": _control().remove_leftovers(days)}
+
+
+@blueprint.post("/self-test")
+def self_test() -> ResponseReturnValue:
+    """Run the self-test of the sandbox."""
+    return {"faults": _control().run_self_test()}
+
+
 @blueprint.post("/<any(pause, unpause):verb>")
 def pause(verb: str) -> ResponseReturnValue:
     """Start no further job, or go on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Collection
@@ -113,28 +114,19 @@ class Volumes:
         """Return the ids of the jobs that have a volume."""
         return [path.name for path in self._base.iterdir()] if self._base.exists() else []
 
-    def leftovers(self, active: Collection[str]) -> list[Leftover]:
-        """Return the volumes of all jobs but `active` ones, the oldest first."""
-        found = (self._leftover(job_id) for job_id in self.all() if job_id not in active)
+    def leftovers(self, active: Collection[str], before: float = math.inf) -> list[Leftover]:
+        """Return the volumes of all jobs but `active` ones, the oldest first.
+
+        With `before`, in seconds since 1970, only older ones: no other is measured.
+        """
+        names = (job_id for job_id in self.all() if job_id not in active)
+        found = (self._leftover(job_id, before) for job_id in names)
         return sorted(filter(None, found), key=lambda leftover: leftover.since)
 
-    def _leftover(self, job_id: str) -> Leftover | None:
+    def _leftover(self, job_id: str, before: float) -> Leftover | None:
         root = self._base / job_id
         try:
-            return Leftover(job_id, root.lstat().st_mtime, trees.size_of(root))
+            since = root.lstat().st_mtime
+            return Leftover(job_id, since, trees.size_of(root)) if since < before else None
         except FileNotFoundError:  # removed meanwhile
             return None
-
-    def remove(self, job_id: str) -> bool:
-        """Remove what a job left; return False where there is nothing of it."""
-        if job_id not in self.all():
-            return False
-        self.of(job_id).remove()
-        return True
-
-    def remove_older(self, moment: float, active: Collection[str]) -> list[Leftover]:
-        """Remove the leftovers from before a moment in seconds since 1970, and return them."""
-        old = [leftover for leftover in self.leftovers(active) if leftover.since < moment]
-        for leftover in old:
-            self.of(leftover.job_id).remove()
-        return old

@@ -10,21 +10,22 @@ import functools
 from collections import defaultdict
 from datetime import UTC, datetime
 
-from sallyport_common.protocol import State, StatusCode, state_of
+from sallyport_common.protocol import State, StatusCode, state_of, utc_now_text
 from sallyport_runner.flags import Flags
 from sallyport_runner.models import Job, JobRequest, Reason, Stop
 from sallyport_runner.services import metrics
 from sallyport_runner.services.running.background import Step
 from sallyport_runner.services.running.guard import Guard
 from sallyport_runner.services.running.inbox import News
+from sallyport_runner.services.running.obstacles import FLAGS
 from sallyport_runner.services.running.parts import Parts
 from sallyport_runner.services.running.retries import Retries
 from sallyport_runner.services.running.runs import Runs
 from sallyport_runner.services.running.transitions import Transitions
 
-ALIVE, PASS, SPACE = "alive", "pass", "space"
+ALIVE, PASS, OBSTACLE = "alive", "pass", "obstacle"
 """Timers of the loop itself; all others are named by a job or a request."""
-ALIVE_EVERY, PASS_EVERY, SPACE_EVERY = 10.0, 30.0, 10.0
+ALIVE_EVERY, PASS_EVERY, OBSTACLE_EVERY = 10.0, 30.0, 10.0
 LONGEST_REST = 30.0
 AHEAD = 2
 """Jobs that are prepared while others run."""
@@ -41,7 +42,7 @@ class RunLoop:
         self._runs = Runs(parts, self._transitions)
         self._examined: set[str] = set()
         self._admitting: dict[str, JobRequest] = {}
-        self._short, self._said = False, Reason.NONE
+        self._obstacle = self._said = Reason.NONE
         parts.inbox.everything()
         parts.inbox.requests()
         parts.timers.after(ALIVE, 0.0)
@@ -63,7 +64,7 @@ class RunLoop:
         self._schedule()
 
     def _is_request(self, name: str) -> bool:
-        return name not in {ALIVE, PASS, SPACE} and self._parts.roster.get(name) is None
+        return name not in {ALIVE, PASS, OBSTACLE} and self._parts.roster.get(name) is None
 
     def _note_alive(self) -> None:
         now = datetime.fromtimestamp(self._parts.clock(), UTC).isoformat()
@@ -132,7 +133,6 @@ class RunLoop:
         A job that starts at once, or fails, has dependants that have to be judged in their turn.
         """
         lined_up: dict[str, Job] = {}
-        self._short = False
         pending = True
         while pending:
             lined_up |= self._judge(self._parts.store.flags())
@@ -190,10 +190,11 @@ class RunLoop:
     def _start(self) -> None:
         """Start the jobs that there is room for."""
         roster, queue = self._parts.roster, self._parts.queue
+        self._obstacle = Reason.NONE
         while (job := queue.next(roster.running.values())) is not None:
-            if self._parts.space.short():
-                self._short = True
-                self._parts.timers.after(SPACE, SPACE_EVERY)
+            self._obstacle = self._parts.obstacles.reason()
+            if self._obstacle is not Reason.NONE:
+                self._parts.timers.after(OBSTACLE, OBSTACLE_EVERY)
                 return
             queue.remove(job.id)
             queue.served(job.workspace)
@@ -202,18 +203,28 @@ class RunLoop:
     def _say_what_holds(self, lined_up: dict[str, Job]) -> None:
         """Say what jobs wait for that were lined up and not started, or all after a change."""
         queue, roster = self._parts.queue, self._parts.roster
-        reason = Reason.DISK_SPACE if self._short else Reason.NONE
-        jobs = queue.ready() if reason is not self._said else queue.still(lined_up)
-        self._said = reason
+        jobs = queue.still(lined_up)
+        if self._obstacle is not self._said:
+            jobs = queue.ready()
+            self._tell()
         found: defaultdict[StatusCode, list[Job]] = defaultdict(list)
         for job in jobs:
             found[queue.waits_for(job, roster.running.values())].append(job)
         for code, waiting in found.items():
-            shown = StatusCode.WAITING_ON_WORKERS if self._short else code
-            for job in self._transitions.set_all(waiting, shown, reason):
+            shown = StatusCode.WAITING_ON_WORKERS if self._obstacle is not Reason.NONE else code
+            for job in self._transitions.set_all(waiting, shown, self._obstacle):
                 queue.add(job)
 
+    def _tell(self) -> None:
+        """Tell the job server by a flag that an obstacle came or went."""
+        self._said = self._obstacle
+        flags = self._parts.store.flags()
+        for reason, flag in FLAGS.items():
+            if flags.on(flag) != (reason is self._said):
+                self._parts.store.set_flag(flag, reason is self._said, utc_now_text())
+        self._parts.changed()
+
     def _prepare_ahead(self) -> None:
-        if not self._short:
+        if self._obstacle is Reason.NONE:
             for job in self._parts.queue.upcoming(AHEAD):
                 self._runs.prepare_ahead(job)

@@ -17,6 +17,7 @@ from sallyport_runner.services.requests.admission import Admission
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.services.running.background import Background
 from sallyport_runner.services.running.inbox import Inbox
+from sallyport_runner.services.running.obstacles import Obstacles, SelfTest
 from sallyport_runner.services.running.queue import Queue
 from sallyport_runner.services.running.roster import Roster
 from sallyport_runner.services.running.sandbox import Sandbox
@@ -33,7 +34,8 @@ class Outside:
     """What the run loop gets from outside; a test replaces the engine, the threads and the clock.
 
     `changed` is called whenever a job changes; `clock` returns seconds since 1970, `ticks`
-    seconds that no change of the clock disturbs; `inbox` has what other threads tell the loop.
+    seconds that no change of the clock disturbs; `inbox` has what other threads tell the loop;
+    `self_test` has to pass before a job starts.
     """
 
     settings: Settings
@@ -43,6 +45,7 @@ class Outside:
     background: Background
     changed: Callable[[], None]
     inbox: Inbox
+    self_test: SelfTest
     clock: Callable[[], float] = time.time
     ticks: Callable[[], float] = time.monotonic
 
@@ -53,6 +56,7 @@ class Parts(Outside):
 
     sandbox: Sandbox
     space: Space
+    obstacles: Obstacles
     roster: Roster
     timers: Timers
     queue: Queue
@@ -71,10 +75,12 @@ def build(outside: Outside) -> Parts:
     checkouts = Checkouts(settings.workdir / "code", source)
     recovery = Recovery(Archive(settings), executor, volumes)
     privacy_trees, roster = PrivacyTrees(settings), Roster(store)
+    space = Space(settings, executor)
     return Parts(
         **vars(outside),
         sandbox=sandbox,
-        space=Space(settings, executor),
+        space=space,
+        obstacles=Obstacles(space, outside.self_test),
         roster=roster,
         timers=Timers(outside.ticks),
         queue=Queue(settings, sandbox, store.last_served()),
