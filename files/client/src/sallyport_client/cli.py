@@ -80,7 +80,8 @@ def show(job_request: dict[str, Any]) -> None:
     if problem:
         print(f"  This request could not be run:\n{textwrap.indent(problem, '    ')}")
     for job in job_request["jobs"]:
-        print(f"  {job['action']}  {job['status']}  {job['status_message']}")
+        message = str(job["status_message"]).replace("\n", "\n    ")
+        print(f"  {job['action']}  {job['status']}  {message}")
 
 
 def watch(server: JobServer, identifier: str, pause: float = 2.0) -> int:

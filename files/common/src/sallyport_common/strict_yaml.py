@@ -212,7 +212,8 @@ class _Loader(yaml.CSafeLoader):
         node = self._anchors.get(event.anchor)
         if node is None:
             text = f"*{event.anchor}"
-            self._find(event, f"A value that begins with '*' must be in quotes: '{text}'.")
+            missing = f"There is no '&{event.anchor}' above. " if self._anchors else ""
+            self._find(event, f"{missing}A value that begins with '*' must be in quotes: '{text}'.")
             return yaml.ScalarNode(_STRING, text, event.start_mark, event.end_mark)
         if id(node) in self._open:
             raise self._stop(event, "The file holds an alias to something that contains it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sallyport_common.strict_yaml import Document, YamlError
 from sallyport_study import extraction, graph, misplaced
@@ -30,7 +31,9 @@ def read_project(document: Document) -> tuple[Project | None, Report]:
     try:
         return _Reader(Part(document, root), report).read(), report
     except YamlError as error:
-        report.problems += error.findings
+        place = error.findings[0]
+        text = "After '<<:' comes the name of settings from above, as in '<<: *base'."
+        report.problems.append(replace(place, text=text))
         return None, report
 
 
@@ -179,11 +182,12 @@ class _Reader:
                 groups.setdefault(output.pattern, []).append((draft.name, output))
         for pattern, same in groups.items():
             if len(same) > 1:
-                names = quoted(dict.fromkeys(name for name, _output in same))
+                names = list(dict.fromkeys(name for name, _output in same))
+                reason = "only one action can make a file" if names[1:] else "once is enough"
                 self._report.problem(
                     same[-1][1].part,
-                    f"The output '{cut(pattern)}' appears more than once, in {names}; only one "
-                    f"action can make a file.",
+                    f"The output '{cut(pattern)}' appears more than once, in {quoted(names)}; "
+                    f"{reason}.",
                 )
 
 

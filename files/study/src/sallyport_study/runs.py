@@ -42,12 +42,16 @@ class RunReader:
             text = f"The 'run' of the action '{name}' has a quotation mark without its partner."
             self._report.problem(part, text)
             return part, []
-        self._check_image(name, part, words[0])
+        self._check_image(name, part, words)
         self._warn(name, part, run, words)
         return part, words
 
-    def _check_image(self, name: str, part: Part, first: str) -> None:
+    def _check_image(self, name: str, part: Part, words: list[str]) -> None:
+        first = words[0]
         problem = self._image_problem(first)
+        later = next(filter(_is_image, words[1:]), None) if problem else None
+        if later:
+            problem = f"must begin with the image, '{later}', not with '{cut(first)}'"
         if problem:
             self._report.problem(part, f"The 'run' of the action '{name}' {problem}.")
             return
@@ -111,7 +115,14 @@ class RunReader:
 @lru_cache(maxsize=256)
 def _misspelt(image: str) -> str | None:
     """Return the image that was probably meant by a name that is not one's."""
-    return None if image in images.DOCKER_IMAGES else nearest(image, sorted(images.DOCKER_IMAGES))
+    if image in images.DOCKER_IMAGES:
+        return None
+    return nearest(image.lower(), sorted(images.DOCKER_IMAGES))
+
+
+def _is_image(word: str) -> bool:
+    image, _colon, tag = word.partition(":")
+    return image in images.DOCKER_IMAGES and images.is_tag(tag)
 
 
 def _name_problem(image: str, first: str) -> str:
@@ -125,9 +136,11 @@ def _name_problem(image: str, first: str) -> str:
 
 
 def _tag_problem(image: str, tag: str) -> str:
+    written = f"{image}:{tag}"
+    image = image.lower() if image.lower() in images.DOCKER_IMAGES else image
     meant = f"v{tag.lower().removeprefix('v')}"
     example = f"{image}:{meant}" if images.is_tag(meant) else f"{image}:v2"
     return (
-        f"uses '{cut(image)}:{cut(tag)}', whose version is not written as 'v' and a number, as in "
+        f"uses '{cut(written)}', whose version is not written as 'v' and a number, as in "
         f"'{cut(example)}'"
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
 
 from sallyport_common.strict_yaml import Document, Finding, YamlError, YamlSyntaxError, compose
 from sallyport_study.mistakes import GIVEN_UP, Mistake, explain
@@ -113,7 +112,7 @@ def _first_that_helps(
     A correction that does not help is evidence that the author did something else.
     """
     for mistake in mistakes:
-        found: list[tuple[tuple[int, int, int], int, Document | YamlError]] = []
+        best: tuple[tuple[int, int, int], int, Document | YamlError] | None = None
         for number, corrected in enumerate(mistake.corrections):
             if budget <= 0:
                 break
@@ -121,10 +120,10 @@ def _first_that_helps(
             outcome = _attempt(text)
             budget -= _parsed(text, outcome, len(lines))
             rank = _rank(outcome, error)
-            if rank is not None:
-                found.append((rank, number, outcome))
-        if found:
-            _, number, outcome = min(found, key=itemgetter(0, 1))
+            if rank is not None and (best is None or rank < best[0]):
+                best = rank, number, outcome
+        if best:
+            _rank_of_best, number, outcome = best
             finding = mistake.finding
             if mistake.sentences:
                 finding = replace(finding, text=mistake.sentences[number])

@@ -27,6 +27,7 @@ _EXPLANATIONS: tuple[Callable[[Broken], Mistake | None], ...] = (
     spaces.continued,
     colons.missing,
     lists.dash,
+    lists.stray_dash,
     lists.commas,
     lists.brackets,
     colons.second,

@@ -6,6 +6,7 @@ import re
 
 from sallyport_study.mistakes.lines import LONGEST_LINE, Broken, Mistake, indent_of
 
+_ITEM = re.compile(r" *- +\S")
 _GLUED = re.compile(r"(\s*)-([^\s-].*)$")
 
 
@@ -50,6 +51,17 @@ def _opened(broken: Broken) -> tuple[int, int, str] | None:
 
 def _all(broken: Broken, number: int) -> str:
     return _GLUED.sub(r"\1- \2", broken.text(number))
+
+
+def stray_dash(broken: Broken) -> Mistake | None:
+    """Explain an entry of a list among names with values."""
+    line = broken.text(broken.line)
+    if "did not find expected key" not in broken.error.reason or not _ITEM.match(line):
+        return None
+    indent = indent_of(line)
+    sentence = "The line begins with '- ', and the lines above do not; remove the '- '."
+    corrected = " " * indent + line.lstrip(" -")
+    return broken.mistake(broken.line, indent + 1, sentence, corrected)
 
 
 def commas(broken: Broken) -> Mistake | None:
