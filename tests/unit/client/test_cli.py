@@ -31,6 +31,7 @@ class Server(ThreadingHTTPServer):
         self.digest = hashlib.sha256(TABLE).hexdigest()
         self.name = "output/table.csv"
         self.warnings: list[str] = []
+        self.detail = "The token is not valid."
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -52,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(("POST", self.path, body))
         if self.headers["Authorization"] != f"alice:{TOKEN}":
-            self._answer(403, b'{"detail": "The token is not valid."}')
+            self._answer(403, json.dumps({"detail": self.server.detail}).encode())
         else:
             answer = {"identifier": "abc", "warnings": self.server.warnings}
             self._answer(201, json.dumps(answer).encode())
@@ -119,6 +120,10 @@ def test_a_wrong_token_is_refused_with_the_servers_sentence(
     monkeypatch.setenv("SALLYPORT_USER", "bob")
     with pytest.raises(ServerError, match=r"answered 403: The token is not valid\."):
         cli.main(["cancel", "abc"])
+    server.detail = "line 1, column 1: one\nline 2, column 1: two"
+    with pytest.raises(ServerError) as caught:
+        cli.main(["cancel", "abc"])
+    assert str(caught.value).splitlines()[1:] == server.detail.splitlines()
     monkeypatch.setenv("SALLYPORT_USER", "alice")
     assert cli.main(["cancel", "abc", "describe"]) == 0
     assert server.asked[-1] == (

@@ -127,6 +127,8 @@ def _not_named(name: str, level: PrivacyLevel, part: Part) -> str:
         return (
             f"There is no colon after '{no_colon[1]}': write '{no_colon[1]}: {cut(no_colon[2])}'."
         )
+    if part.items and all(item.entries for item in part.items):
+        return f"The {level} outputs of the action '{name}' are a list; write them without '- '."
     return (
         f"The {level} outputs of the action '{name}' must each have a name and a file, as in "
         f"'{level}: {{table: {_example(part)}}}'."

@@ -20,6 +20,7 @@ _EXPLANATIONS: tuple[Callable[[Broken], Mistake | None], ...] = (
     quotes.after_value,
     quotes.closed_below,
     spaces.invisible_space,
+    colons.nameless,
     colons.wide,
     spaces.below_marker,
     colons.no_space,

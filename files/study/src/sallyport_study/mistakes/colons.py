@@ -43,6 +43,16 @@ def no_space(broken: Broken) -> Mistake | None:
     return None
 
 
+def nameless(broken: Broken) -> Mistake | None:
+    """Explain a line that begins with its colon."""
+    line = broken.text(broken.line)
+    begin = indent_of(line)
+    if not line[begin:].startswith((": ", ":\n")) and line.strip() != ":":
+        return None
+    text = "There is nothing before the colon; write a name there."
+    return broken.mistake(broken.line, begin + 1, text, f"{line[:begin]}name{line[begin:]}")
+
+
 def wide(broken: Broken) -> Mistake | None:
     """Explain a character that looks like a colon."""
     for number in _suspects(broken) if _about_colons(broken) else ():

@@ -81,7 +81,7 @@ def _to_quote(broken: Broken, number: int, column: int, value: str, mark: str) -
     if key and key["key"] == "run":
         sentence = f"A 'run' begins with the name of an image, not with {mark}."
         return broken.mistake(number, column, sentence, line[: column - 1] + _bare(value, mark))
-    good = in_quotes(value)
+    good = in_quotes(value.strip("`"))
     sentence = f"A value that begins with {mark} must be in quotes: {cut(good)}"
     after = line[column - 1 + len(value) :]
     return broken.mistake(number, column, f"{sentence}.", f"{line[: column - 1]}{good}{after}")
