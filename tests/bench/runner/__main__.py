@@ -114,6 +114,7 @@ def main() -> int:
     found = measured(given)
     full = size_of(given) == Size()
     print("\n".join([figures.HEADER, *(one.row() for one in found)]))
+    print(f"load average: {load[0]:.1f} before, {os.getloadavg()[0]:.1f} after")
     if not full:
         print("A run of another size than the full one: no figure of it counts.")
     report = {

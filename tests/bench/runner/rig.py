@@ -130,7 +130,11 @@ def rig(actions: dict[str, dict[str, object]], names: Sequence[str]) -> Iterator
 def _alone() -> Iterator[None]:
     """Wait for another run on this machine: it has the same names in the engine."""
     with (Path(tempfile.gettempdir()) / "sallyport-bench.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting until another benchmark of this machine has ended.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
