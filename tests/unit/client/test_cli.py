@@ -32,6 +32,7 @@ class Server(ThreadingHTTPServer):
         self.name = "output/table.csv"
         self.warnings: list[str] = []
         self.detail = "The token is not valid."
+        self.problem = ""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -72,7 +73,8 @@ class Handler(BaseHTTPRequestHandler):
             job = {"action": "describe", "status": state, "status_message": "as expected"}
             final = state not in {"pending", "running"}
             body: dict[str, Any] = {"identifier": "abc", "status": state, "sha": "c0ffee"}
-            body |= {"jobs": [job], "final": final}
+            jobs = [] if self.server.problem else [job]
+            body |= {"jobs": jobs, "final": final, "problem": self.server.problem}
             self._answer(200, json.dumps(body).encode())
 
 
@@ -181,3 +183,14 @@ def test_a_server_that_is_away_is_one_sentence(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SALLYPORT_SERVER", "http://127.0.0.1:9")
     with pytest.raises(ServerError, match="cannot be reached"):
         cli.main(["status", "abc"])
+
+
+@pytest.mark.parametrize("problem", ["", "The first.\nThe second."])
+def test_why_a_request_could_not_be_run_is_printed(
+    server: Server, capsys: pytest.CaptureFixture[str], problem: str
+) -> None:
+    server.states, server.problem = ["failed"], problem
+    assert cli.main(["watch", "abc"]) == 3
+    printed = capsys.readouterr().out.splitlines()
+    said = ["  This request could not be run:", "    The first.", "    The second."]
+    assert printed[1:] == (said if problem else ["  describe  failed  as expected"])

@@ -70,9 +70,8 @@ def test_a_submitted_request_is_shown_and_signed(rig: Rig) -> None:
     browser = rig.browser("rita")
     answer = browser.post(RUN, form(rig, force="true"), RUN)
     identifier = answer.headers["Location"].split("/")[2]
-    assert (
-        "The runner has not seen this request yet" in browser.get(answer.headers["Location"]).text
-    )
+    page = browser.get(answer.headers["Location"]).text
+    assert "The backend has not reported on this request yet" in page
     row = (rig.call("GET", "/job-requests/").json or {})["results"][0]
     payload = json.loads(
         dsse.verify(row["envelope"], ENVELOPE_TYPE, [keys.load_public(PUBLIC_PEM)])

@@ -7,19 +7,19 @@ import functools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.unit.fast_database import hasten
+from tests.unit.runner.posts import Posts
 from tests.unit.runner.study import PROJECT as PROJECT
 from tests.unit.runner.study import Study as Study
 
 from sallyport_common.database import create_engine
 from sallyport_common.settings import Secret
 from sallyport_disclosure.policy import Policy
-from sallyport_runner.flags import Flags
 from sallyport_runner.models import (
     ContainerSpec,
     ContainerStatus,
@@ -32,7 +32,6 @@ from sallyport_runner.models import (
 from sallyport_runner.services import executor as faults
 from sallyport_runner.services.git import Code, Git
 from sallyport_runner.services.outputs.volumes import Volumes
-from sallyport_runner.services.requests.server import Listing
 from sallyport_runner.services.requests.sync import Reporter, SyncState
 from sallyport_runner.services.running.background import Background, Step
 from sallyport_runner.services.running.inbox import Inbox
@@ -224,31 +223,6 @@ class Immediate:
         assert request
         assert step
         work()
-
-
-@dataclass
-class Posts:
-    """Stands for the job server: keeps what was posted."""
-
-    bodies: list[list[dict[str, Any]]] = field(default_factory=list)
-    listing: Listing = field(default_factory=lambda: Listing([], None))
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    asked: list[str | None] = field(default_factory=list)
-    sent_flags: Flags = field(default_factory=Flags)
-    partial: bool = False
-
-    def requests(self, etag: str | None, flags: Flags) -> Listing:
-        self.asked.append(etag)
-        self.sent_flags = flags
-        return self.listing
-
-    def jobs(self, requests: Sequence[str]) -> list[dict[str, Any]]:
-        return [row for row in self.rows if row["job_request_id"] in requests]
-
-    def post(self, rows: list[dict[str, Any]], flags: Flags, *, partial: bool) -> None:
-        self.partial = partial
-        self.sent_flags = flags
-        self.bodies.append(rows)
 
 
 def settings(base: Path, **values: Any) -> Settings:

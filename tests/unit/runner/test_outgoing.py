@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from tests.unit.runner.rig import Container, Runner
 
 from sallyport_common.protocol import StatusCode
+from sallyport_runner.models import Reason
 from sallyport_runner.services.requests import outgoing
 
 CANARIES = ("canary-name", "canary-data", "canary-log", "canary-fault", "canary-wrong")
@@ -82,6 +84,35 @@ def test_a_tampered_row_cannot_smuggle_text(runner: Runner, sha: str) -> None:
     row = outgoing.job_row(job)
     assert "canary" not in json.dumps(row)
     assert row["metrics"] == {"cpu_mean": 2.0}
+
+
+@pytest.mark.parametrize("code", list(StatusCode))
+def test_no_reason_lets_anything_but_a_sentence_leave(
+    runner: Runner, sha: str, code: StatusCode
+) -> None:
+    """Whatever a row of the store holds, only patterns, images and actions of the study leave."""
+    runner.request("a", sha, "table")
+    runner.passes(8)
+    held = {"unmatched": ["canary-name"], "files": {"canary-name": "x"}, "image": "canary-name"}
+    for reason in set(Reason) - {Reason.NO_CODE, Reason.NO_FORGE}:  # they carry a fixed sentence
+        values: dict[str, Any] = held | {"code": code, "reason": reason, "problem": "canary-fault"}
+        job = runner.store.update(runner.job("table").id, **values)
+        awaited = dict.fromkeys(job.wait_for, ("make", StatusCode.NONZERO_EXIT))
+        row = outgoing.job_row(job, 3, awaited)
+        assert "canary" not in json.dumps(row)
+        assert row["status_message"]
+
+
+def test_a_hint_of_the_log_does_not_leave(runner: Runner, sha: str) -> None:
+    runner.executor.programs["make"] = lambda c: c.write("output/rwa.csv", "canary-data\n")
+    runner.request("a", sha, "table")
+    runner.passes(8)
+    runner.reporter.step()
+    record = (runner.record(runner.job("make")) / "metadata.json").read_text()
+    assert "output/rwa.csv was written" in record
+    posted = json.dumps(runner.server.bodies)
+    assert "rwa" not in posted
+    assert "Not started because 'make' failed" in posted
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from sallyport_common.problems import Problem
 from sallyport_common.protocol import IMAGES_FLAG, State, StatusCode
 
 CANCELLED = "cancelled"
+_CLASS = re.compile(r"\A[A-Z]\w*(?:Error|Exception): +")
 
 
 class AlreadyUploadedError(Problem):
@@ -185,6 +187,11 @@ class Job(Outcome):
     requires_db: bool
     trace_context: dict[str, Any] | None
     metrics: dict[str, Any] | None
+
+    @property
+    def message(self) -> str:
+        """The message without the name of a class, with which older runners begin some."""
+        return _CLASS.sub("", self.status_message, count=1)
 
 
 @dataclass(frozen=True)

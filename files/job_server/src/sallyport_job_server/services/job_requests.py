@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,8 +29,6 @@ from sallyport_study import Action, ProjectError, parse_project
 from sallyport_study.images import unknown_image
 
 DATABASE = "default"
-_CLASS = re.compile(r"[A-Z]\w*(?:Error|Exception): +")
-"""With what older runners begin the message about a request that cannot be run."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +71,7 @@ class RequestView:
     @property
     def problem(self) -> str:
         """Why the request could not be run, in lines; empty if it could."""
-        messages = [job.status_message for job in self.jobs if job.action == ERROR_ACTION]
-        return "\n".join(_CLASS.sub("", text, count=1) for text in messages)
+        return "\n".join(job.message for job in self.jobs if job.action == ERROR_ACTION)
 
     @property
     def ended(self) -> int:
