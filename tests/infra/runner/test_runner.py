@@ -35,7 +35,7 @@ class TestRunner(ServiceClaims):
     """The daemon; the job server and the proxy are away all the time."""
 
     component = "runner"
-    secrets = ("database_url", "job_server_token")
+    secrets = ("database_url", "job_server_token", "record_signing_key")
     max_exposure = 5.0  # it reaches the container engine, which amounts to root
 
     def test_it_is_healthy_without_the_job_server(self, host: Host) -> None:

@@ -31,6 +31,7 @@ JOBS: list[tuple[dict[str, Any], str, str]] = [
     ({"requires_db": "yes"}, "requires_db", "true, false, 0 or 1"),
     ({"metrics": []}, "metrics", "an object, or null"),
     ({"trace_context": "x"}, "trace_context", "an object, or null"),
+    ({"run_record": "A" * 64}, "run_record", "a SHA-256 in hexadecimal, or null"),
 ]
 
 

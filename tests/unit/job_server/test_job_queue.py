@@ -174,6 +174,7 @@ def test_old_and_new_runners_forms_are_accepted(rig: Rig) -> None:
     new = job(
         identifier, "summarise", "running", requires_db=True, run_command=None,
         trace_context={"traceparent": "00"}, metrics={"cpu_mean": 0.5}, extra="x",
+        run_record="a" * 64,
     )  # fmt: skip
     answer = rig.call("POST", "/jobs/", json=[old, new])
     assert (answer.status_code, answer.json) == (200, {"status": "success"})
@@ -182,6 +183,7 @@ def test_old_and_new_runners_forms_are_accepted(rig: Rig) -> None:
     assert kept[1].metrics == {"cpu_mean": 0.5}
     rows = (rig.call("GET", f"/jobs/?job_request_id={identifier}").json or {})["results"]
     assert [row["job_request_id"] for row in rows] == [identifier, identifier]
+    assert [row["run_record"] for row in rows] == [None, "a" * 64]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.unit.runner.made import REQUEST, ended, job
+from tests.unit.runner.made import REQUEST, TIME, ended, job
 from tests.unit.runner.rig import MemoryExecutor, settings
 
 from sallyport_common.manifests import Output
@@ -21,12 +21,13 @@ from sallyport_runner.services.outputs.publish import PrivacyTrees
 from sallyport_runner.services.outputs.volumes import Volumes
 
 HIGH, MODERATE = PrivacyLevel.HIGH.value, PrivacyLevel.MODERATE.value
+IMAGE = "registry/python@sha256:" + "a" * 64
 GOOD = "age,n\n40,10\n"
 
 
 def described(number: int, outputs: dict[str, str], **values: Any) -> Job:
     """Return a job of the one workspace and action, and leave its volume as it is."""
-    given = {"workspace": "ws1", "action": "act", "created_at": "2026-11-24T00:00:00Z"}
+    given = {"workspace": "ws1", "action": "act", "created_at": TIME, "image": IMAGE}
     return replace(job(number), outputs=outputs, **given | values)
 
 
@@ -45,7 +46,7 @@ class Ending:
         trees = PrivacyTrees(self.settings)
         trees.remove_partial()
         executor = MemoryExecutor(lambda: 0.0)
-        self.finaliser = Finaliser(self.settings, executor, self.volumes, trees, lambda: "now")
+        self.finaliser = Finaliser(self.settings, executor, self.volumes, trees, lambda: TIME)
 
     def job(self, number: int, outputs: dict[str, str], **values: Any) -> Job:
         """Return a job of the one workspace and action, with an empty volume."""

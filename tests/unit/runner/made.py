@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sallyport_disclosure.policy import Policy
+from sallyport_records import keys
 from sallyport_runner.models import ContainerStatus, Job, JobRequest
 from sallyport_runner.storage.sql import SqlStore
 
@@ -44,6 +45,7 @@ def fill(store: SqlStore, *jobs: Job) -> None:
 def environment(base: Path, **values: str) -> dict[str, str]:
     """Return a complete environment for a runner below a folder, with its secrets in files."""
     (base / "token").write_text("hidden-token\n")
+    (base / "record_key").write_bytes(keys.generate()[0])
     (base / "database_url").write_text("postgresql://jobs:hidden@127.0.0.1/hospital\n")
     texts = {
         "backend": "hospital",
@@ -52,6 +54,7 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "medium_privacy_storage_base": str(base / "medium"),
         "job_server_endpoint": "https://jobs.example.org/api/v2",
         "job_server_token_file": str(base / "token"),
+        "record_signing_key_file": str(base / "record_key"),
         "ca_file": "/etc/ssl/certs/ca-certificates.crt",
         "poll_interval": "5",
         "long_poll": "50",

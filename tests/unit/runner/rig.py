@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.unit.fast_database import hasten
+from tests.unit.runner.inspection import inspected
 from tests.unit.runner.posts import Posts
 from tests.unit.runner.study import PROJECT as PROJECT
 from tests.unit.runner.study import Study as Study
@@ -20,6 +21,7 @@ from tests.unit.runner.study import Study as Study
 from sallyport_common.database import create_engine
 from sallyport_common.settings import Secret
 from sallyport_disclosure.policy import Policy
+from sallyport_records import keys
 from sallyport_runner.models import (
     ContainerSpec,
     ContainerStatus,
@@ -45,6 +47,8 @@ from sallyport_study.places import Repository
 
 T = TypeVar("T")
 MEBIBYTE = 1024**2
+RECORD_KEYS = keys.generate()
+"""The pair that signs run records: private, public."""
 Program = Callable[["Container"], int]
 """Plays the part of what runs in a container; returns the exit code."""
 
@@ -182,8 +186,7 @@ class MemoryExecutor:
         found = self.containers.get(name)
         if found is None:
             return {}
-        variables = [f"{key}={value}" for key, value in found.spec.environment.items()]
-        return {"Image": found.spec.image, "Config": {"Env": variables, "Labels": {}}}
+        return inspected(found.spec)
 
     def logs(self, name: str) -> Iterator[bytes]:
         if name in self.containers:
@@ -237,6 +240,7 @@ def settings(base: Path, **values: Any) -> Settings:
         "job_server_endpoint": "https://jobs.example.org/api/v2",
         "job_server_token": Secret("f" * 40),
         "trusted_keys": None,
+        "record_signing_key": Secret(RECORD_KEYS[0].decode()),
         "ca_file": Path("/etc/ssl/certs/ca-certificates.crt"),
         "poll_interval": 5.0,
         "long_poll": 50,

@@ -122,7 +122,10 @@ def parse_utc(text: str) -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRow:
-    """One job as posted to `/api/v2/jobs/`; times are wire texts, `metrics` plain numbers."""
+    """One job as posted to `/api/v2/jobs/`; times are wire texts, `metrics` plain numbers.
+
+    `run_record` is the SHA-256 of the record that the runner signed for the job.
+    """
 
     identifier: str
     job_request_id: str
@@ -138,6 +141,7 @@ class JobRow:
     requires_db: bool = False
     trace_context: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
+    run_record: str | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object, with `requires_db` as the integer that peers send."""
@@ -161,4 +165,5 @@ class JobRow:
             requires_db=bool(row.get("requires_db", 0)),
             trace_context=row.get("trace_context"),
             metrics=row.get("metrics"),
+            run_record=row.get("run_record"),
         )

@@ -187,6 +187,7 @@ class Job(Outcome):
     requires_db: bool
     trace_context: dict[str, Any] | None
     metrics: dict[str, Any] | None
+    run_record: str | None
 
     @property
     def message(self) -> str:

@@ -12,6 +12,7 @@ from sallyport_common.errors import SettingsError
 from sallyport_common.names import SLUG
 from sallyport_common.settings import Secret, load
 from sallyport_disclosure.policy import Policy
+from sallyport_records import keys
 from sallyport_runner.weights import Weights
 
 PREFIX = "RUNNER_"
@@ -40,6 +41,7 @@ class Settings:
     job_server_endpoint: str
     job_server_token: Secret
     trusted_keys: Path | None
+    record_signing_key: Secret
     ca_file: Path
     poll_interval: float
     long_poll: int
@@ -97,6 +99,13 @@ class Settings:
                 yield f"{PREFIX}{name.upper()}: expected 0 or more"
         if not self.job_server_endpoint.startswith(("https://", "http://")):
             yield f"{PREFIX}JOB_SERVER_ENDPOINT: expected an address that starts with https://"
+        yield from self._key_problems()
+
+    def _key_problems(self) -> Iterator[str]:
+        try:
+            keys.load_private(self.record_signing_key.reveal().encode())
+        except keys.KeyFormatError as error:
+            yield f"{PREFIX}RECORD_SIGNING_KEY_FILE: {error}"
 
     @property
     def dummy_data(self) -> bool:

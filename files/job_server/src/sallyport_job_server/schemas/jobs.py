@@ -60,6 +60,10 @@ class JobReport(msgspec.Struct, frozen=True):
     requires_db: Annotated[bool | int | None, Meta(description="true, false, 0 or 1")] = 0
     trace_context: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
+    run_record: (
+        Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="a SHA-256 in hexadecimal")]
+        | None
+    ) = None
 
     def columns(self) -> dict[str, Any]:
         """Return the values as the table of jobs has them, `job_request_id` still the wire's."""

@@ -190,6 +190,7 @@ jobs = Table(
     Column("requires_db", Boolean, nullable=False),
     Column("trace_context", JSON(none_as_null=True)),
     Column("metrics", JSON(none_as_null=True)),
+    Column("run_record", String(64)),
 )
 
 releases = Table(

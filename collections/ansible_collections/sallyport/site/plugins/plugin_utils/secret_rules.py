@@ -182,6 +182,20 @@ def trusted_keys(site: Site) -> Iterator[Fault]:
             )
 
 
+def run_record_keys(site: Site) -> Iterator[Fault]:
+    """Run records that our runners sign are accepted."""
+    name = "site_run_record_keys"
+    accepted = [keys.public_bytes(keys.public_key(text)) for text in site.shared(name, [])]
+    for host in site.members("runners"):
+        signing = keys.private_key(site.value(host, "runner_record_signing_key", ""))
+        if signing is not None and keys.public_bytes(signing) not in accepted:
+            yield site.fault(
+                name,
+                f"{name} does not have the public half of runner_record_signing_key of {host}, so "
+                "its outputs would be refused; add vault_runner_record_signing_key_public.",
+            )
+
+
 def hatch_keys(site: Site) -> Iterator[Fault]:
     """Job server and release hatch hold the same key for tokens of the hatch."""
     for server in site.members("job_servers") if site.own_job_server else []:
@@ -294,6 +308,7 @@ RULES = [
         database_authorities,
         own_trusted_keys,
         trusted_keys,
+        run_record_keys,
         hatch_keys,
         declared_backends,
     ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from sallyport_common.paths import open_beneath, sha256_file
 from sallyport_common.protocol import StatusCode, utc_now_text
+from sallyport_records.runs import Container
 from sallyport_runner.models import (
     ContainerStatus,
     Job,
@@ -17,13 +19,15 @@ from sallyport_runner.models import (
     Phase,
     Reason,
     Stop,
+    container_name,
 )
 from sallyport_runner.services.executor import Executor
-from sallyport_runner.services.outputs import inspection, plan
-from sallyport_runner.services.outputs.archive import RECORD, Archive, read_record
+from sallyport_runner.services.outputs import inspection, isolation, plan, record
+from sallyport_runner.services.outputs.archive import Archive, read_record
 from sallyport_runner.services.outputs.hints import hint
 from sallyport_runner.services.outputs.matching import Matcher
 from sallyport_runner.services.outputs.publish import PrivacyTrees
+from sallyport_runner.services.outputs.record import RunRecords
 from sallyport_runner.services.outputs.recorder import Recorder
 from sallyport_runner.services.outputs.scan import MAX_DEPTH, MAX_FILES, Found, Scan, shown
 from sallyport_runner.services.outputs.volumes import Volume, Volumes
@@ -50,7 +54,8 @@ class Finaliser:
     ) -> None:
         self._archive, self._executor, self._volumes = Archive(settings), executor, volumes
         self._trees, self._now = privacy_trees, now
-        self._recorder = Recorder(self._archive, executor, volumes, privacy_trees)
+        records = RunRecords(settings, volumes)
+        self._recorder = Recorder(self._archive, executor, volumes, privacy_trees, records)
         self._progress: dict[str, tuple[int, int]] = {}
 
     def finalise(self, job: Job, request: JobRequest, status: ContainerStatus | None) -> Outcome:
@@ -63,14 +68,15 @@ class Finaliser:
         known = read_record(folder)
         if known is not None and known.get("attempt") == job.attempt:
             return outcome(known, folder)
-        metadata = self._metadata(job, request, status)
+        inspected = self._executor.inspect(job.container)
+        metadata = self._metadata(job, request, status, inspected)
         try:
             if job.stop not in {Stop.CANCELLED, Stop.ADMIN}:
                 self._collect(job, request, metadata)
             code, reason = verdict(job, status, metadata)
             metadata |= {"status_code": code.value, "reason": reason.value}
             metadata["status_message"] = sentence(code, reason)
-            self._recorder.write(job, metadata)
+            self._recorder.write(job, metadata, self._containers(job, inspected))
         finally:
             self._progress.pop(job.id, None)
         return outcome(metadata, folder)
@@ -82,8 +88,21 @@ class Finaliser:
         """
         return self._progress.get(job_id)
 
-    def _metadata(self, job: Job, request: JobRequest, status: ContainerStatus | None) -> Metadata:
-        container = inspection.redacted(self._executor.inspect(job.container))
+    def _containers(self, job: Job, inspected: dict[str, Any]) -> dict[str, Container]:
+        """Return what is known of each container of the job, by phase."""
+        found = {job.phase: inspected}
+        if job.phase is Phase.EXECUTE:
+            found[Phase.COMPILE] = self._executor.inspect(container_name(job.id, Phase.COMPILE))
+        return {phase.value: isolation.container(one, job=job.id) for phase, one in found.items()}
+
+    def _metadata(
+        self,
+        job: Job,
+        request: JobRequest,
+        status: ContainerStatus | None,
+        inspected: dict[str, Any],
+    ) -> Metadata:
+        container = inspection.redacted(inspected)
         return {
             "job_definition_id": job.id,
             "job_definition_request_id": job.request_id,
@@ -101,6 +120,7 @@ class Finaliser:
             "oom_killed": status is not None and status.out_of_memory,
             "cancelled": job.stop is Stop.CANCELLED,
             "container_metadata": container,
+            "branch": request.branch,
             "commit": request.sha,
             "repo": request.repo,
             "database_name": request.database_name if job.requires_db else None,
@@ -195,9 +215,9 @@ def _exit_reason(job: Job, status: ContainerStatus) -> Reason:
 
 def outcome(metadata: Metadata, folder: Path) -> Outcome:
     """Return what the store keeps of a record in `folder`."""
-    record = open_beneath(folder, RECORD)
-    with record:
-        digest = sha256_file(record)
+    digest = ""
+    with contextlib.suppress(FileNotFoundError), open_beneath(folder, record.NAME) as stream:
+        digest = sha256_file(stream)
     return Outcome(
         code=StatusCode(metadata["status_code"]),
         reason=Reason(metadata["reason"]),

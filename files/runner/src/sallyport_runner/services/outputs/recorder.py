@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from sallyport_common.outputs import METADATA_FOLDER
+from sallyport_common.paths import sha256_file
+from sallyport_records import runs
+from sallyport_records.runs import Container
 from sallyport_runner.models import Job, Metadata, Phase, Stop, container_name
 from sallyport_runner.services.executor import Executor
-from sallyport_runner.services.outputs import joblog, plan
+from sallyport_runner.services.outputs import joblog, plan, record
 from sallyport_runner.services.outputs.archive import RECORD, Archive
 from sallyport_runner.services.outputs.disk import flush
 from sallyport_runner.services.outputs.faults import WRITING, FileFault, Needed
 from sallyport_runner.services.outputs.folders import Folders
 from sallyport_runner.services.outputs.publish import PrivacyTrees
+from sallyport_runner.services.outputs.record import RunRecords, Signed
 from sallyport_runner.services.outputs.staging import Staging
 from sallyport_runner.services.outputs.volumes import Volumes
 
@@ -29,13 +35,21 @@ class Recorder:
     """Writes logs and records; raises TransientError where all of it has to be repeated."""
 
     def __init__(
-        self, archive: Archive, executor: Executor, volumes: Volumes, privacy_trees: PrivacyTrees
+        self,
+        archive: Archive,
+        executor: Executor,
+        volumes: Volumes,
+        privacy_trees: PrivacyTrees,
+        records: RunRecords,
     ) -> None:
         self._archive, self._executor = archive, executor
-        self._volumes, self._trees = volumes, privacy_trees
+        self._volumes, self._trees, self._records = volumes, privacy_trees, records
 
-    def write(self, job: Job, metadata: Metadata) -> None:
-        """Write log and record to the folder of the job, and the log to both workspaces."""
+    def write(self, job: Job, metadata: Metadata, containers: Mapping[str, Container]) -> None:
+        """Write log and records to the folder of the job, and the log to both workspaces.
+
+        The medium workspace gets the run record for reviewers as well.
+        """
         with Needed("no folder for logs"):
             self._archive.logs.mkdir(parents=True, exist_ok=True)
         place = self._archive.place(job)
@@ -48,30 +62,51 @@ class Recorder:
             with high.file() as (log, stream):
                 self._write_log(job, metadata, stream)
                 copies = [self._copy(stream, staging) for staging, _workspace in shown]
-            record = self._stage_record(job, metadata, high)
+                digest = sha256_file(stream)
+            files = self._contents(job, metadata)
+            signed = self._sign(job, metadata, containers, digest, files)
             with Needed("no record"):
+                staged = {name: high.write(content).name for name, content in files.items()}
+                mark, for_review = staged.pop(RECORD), signed and medium.write(signed.shown)
                 flush(high, medium)
-                folders.place(high.handle, log, f"{place}/{LOG}")
+                for name, one in {LOG: log, **staged}.items():
+                    folders.place(high.handle, one, f"{place}/{name}")
                 for copied, (staging, workspace) in zip(copies, shown, strict=True):
                     self._show(job, copied, staging, workspace)
+                if for_review and shown:
+                    target = f"{runs.FOLDER}/{job.id}.json"
+                    shown[-1][1].place(medium.handle, for_review.name, target)
                 flush(folders, *(workspace for _staging, workspace in shown))
-                for name, staged in record.items():
-                    folders.place(high.handle, staged, f"{place}/{name}")
-                    flush(folders)
+                folders.place(high.handle, mark, f"{place}/{RECORD}")
+                flush(folders)
 
     def _roots(self, job: Job) -> tuple[Path, ...]:
         """Return the workspaces that get the log, the high one first."""
         stopped = job.stop in {Stop.CANCELLED, Stop.ADMIN}
         return () if stopped else self._trees.workspaces(job.workspace)
 
-    def _stage_record(self, job: Job, metadata: Metadata, high: Staging) -> dict[str, str]:
-        """Stage what makes up the record; return what is staged by name, the mark at the end."""
-        data = {}
+    def _contents(self, job: Job, metadata: Metadata) -> dict[str, bytes]:
+        """Return what is kept beside the log, by name."""
+        files = {}
         if metadata["plan_sha256"]:
-            data[plan.NAME] = plan.read_plan(self._volumes.of(job.id).plan)
-        data[RECORD] = json.dumps(metadata, indent=2).encode()
-        with Needed("no record"):
-            return {name: high.write(content).name for name, content in data.items()}
+            with Needed("no record"):
+                files[plan.NAME] = plan.read_plan(self._volumes.of(job.id).plan)
+        return files | {RECORD: json.dumps(metadata, indent=2).encode()}
+
+    def _sign(
+        self,
+        job: Job,
+        metadata: Metadata,
+        containers: Mapping[str, Container],
+        log: str,
+        files: dict[str, bytes],
+    ) -> Signed | None:
+        """Sign the run records, and put the full one among the files."""
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        signed = self._records.sign(job, metadata, containers, log, digests)
+        if signed:
+            files[record.NAME] = signed.full
+        return signed
 
     def _write_log(self, job: Job, metadata: Metadata, stream: BinaryIO) -> None:
         with Needed("no log"):

@@ -1,10 +1,10 @@
 """What may leave the secure zone: this is the only place that builds what the runner posts.
 
 Identifiers, actions and their images as project.yaml names them, state, code, our own fixed
-sentences, patterns that project.yaml spells out, times, CPU and memory figures. Never file names,
-hints, log lines, exit codes, exception texts, row counts or hashes of files. A request that was
-rejected, and a job whose code could not be fetched, carry the sentences about their own
-project.yaml, repository or branch.
+sentences, patterns that project.yaml spells out, times, CPU and memory figures, the digest of the
+run record. Never file names, hints, log lines, exit codes, exception texts, row counts or hashes of
+files. A request that was rejected, and a job whose code could not be fetched, carry the sentences
+about their own project.yaml, repository or branch.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ def job_row(job: Job, ahead: int | None = None, awaited: Awaited = _NOTHING) -> 
         completed_at=job.completed_at,
         requires_db=job.requires_db,
         metrics=figures or None,
+        run_record=job.run_record or None,
     ).to_wire()
 
 

@@ -26,6 +26,7 @@ from sallyport_runner.services.executor import (
     RegistryUnavailableError,
     TransientError,
 )
+from sallyport_runner.services.outputs import isolation
 
 CALL_TIMEOUT = 15
 SILENCE = 3600
@@ -347,7 +348,8 @@ def _arguments(api: docker.APIClient, made: dict[str, Any]) -> dict[str, Any]:
     """Return what `_creation` says as the engine's interface has it: program and host apart."""
     program = {name: made[name] for name in made.keys() & _OF_THE_PROGRAM}
     host = {name: made[name] for name in made.keys() - _OF_THE_PROGRAM}
-    return program | {"host_config": api.create_host_config(**host)}
+    arguments = program | {"host_config": api.create_host_config(**host)}
+    return arguments | {"labels": made["labels"] | isolation.label(arguments)}
 
 
 def _network(spec: ContainerSpec) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason, conta
 from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.executor import Executor, ImageError
 from sallyport_runner.services.git import CodeError, code_of
-from sallyport_runner.services.outputs import trees
+from sallyport_runner.services.outputs import inputs, trees
 from sallyport_runner.services.outputs.archive import Archive
 from sallyport_runner.services.outputs.plan import PlanError, read_inputs
 from sallyport_runner.services.outputs.volumes import Volume, Volumes
@@ -77,6 +77,7 @@ class Stages:
 
     def _inputs(self, job: Job, volume: Volume) -> None:
         """Copy the outputs of needed actions: of their latest job, else what the manifest has."""
+        digests: dict[str, str] = {}
         latest = self._store.latest_jobs(job.workspace, job.needs) if job.needs else {}
         root = self._settings.high_privacy_storage_base / "workspaces" / job.workspace
         for need in job.needs:
@@ -87,9 +88,10 @@ class Stages:
             for path in files:
                 try:
                     with open_beneath(root, path) as stream:
-                        trees.write_beneath(volume.workspace, path, stream)
+                        digests[path] = trees.write_beneath(volume.workspace, path, stream).sha256
                 except (UnsafePathError, FileNotFoundError, NotADirectoryError) as error:
                     raise StageError(Reason.NO_INPUT, f"{need}: {error}") from error
+        inputs.keep(volume, digests)
 
     def hand_plan_over(self, job: Job) -> bool:
         """Check the plan and make the workspace of the execute phase; answer True."""
