@@ -72,6 +72,11 @@ class TestRunner(ServiceClaims):
         assert "200 OK" in host.run(as_runner, docker, ASK, engine).stdout
         assert "PermissionError" in host.run(as_runner, "10006", ASK, engine).stderr
 
+    def test_the_sandbox_passes_its_test_as_the_service_starts_it(self, host: Host) -> None:
+        """Its control is in test_selftest.py, where each flag is left out in turn."""
+        answer = host.check_output(OPERATOR + "sallyport-runner self-test")
+        assert answer == "The self-test of the sandbox passed."
+
     def test_it_comes_back_when_it_is_killed(self, host: Host) -> None:
         host.check_output("systemctl kill --signal=KILL %s.service", self.unit)
         deadline = time.monotonic() + 30

@@ -11,6 +11,8 @@ from typing import Any
 
 _PACKAGE = Path(__file__).parent
 SECCOMP = _PACKAGE / "seccomp.json"
+INSIDE = _PACKAGE / "inside.py"
+"""What the self-test runs as a job: its text is read, and the daemon does not import it."""
 SANDBOX: dict[str, Any] = json.loads((_PACKAGE / "sandbox.json").read_text("utf-8"))
 JOB_USER: int = SANDBOX["user"]
 """Number of the account, and of its group, that jobs run as."""

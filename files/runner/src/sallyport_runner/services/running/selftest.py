@@ -14,11 +14,10 @@ import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from sallyport_runner import inside
 from sallyport_runner.models import ContainerSpec, Job, JobRequest, Mount
+from sallyport_runner.profile import INSIDE
 from sallyport_runner.services.executor import Executor, ImageError, TransientError
 from sallyport_runner.services.outputs.volumes import Volume, Volumes
 from sallyport_runner.services.running.sandbox import Sandbox
@@ -106,7 +105,7 @@ class SelfTest:
         spec = self._sandbox.specification(job, _REQUEST, volume)
         return replace(
             spec,
-            command=[*PYTHON, Path(inside.__file__).read_text(encoding="utf-8")],
+            command=[*PYTHON, INSIDE.read_text(encoding="utf-8")],
             # Of no backend: what looks for jobs of ours does not find it.
             labels=spec.labels | {"org.sallyport.backend": ""},
             mounts=[*spec.mounts, Mount(source="/usr", target="/usr")],
