@@ -1,9 +1,10 @@
-"""`sallyport`: submit, watch, cancel, releases, download."""
+"""`sallyport`: try a study, submit it, watch, cancel, and fetch what was released."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import sys
 import textwrap
@@ -12,11 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sallyport_client import offered
 from sallyport_client.api import JobServer, ServerError
 from sallyport_client.settings import Settings
 from sallyport_common.errors import run_cli
 from sallyport_common.paths import check_relative
 from sallyport_common.protocol import State
+from sallyport_study import ProjectError
+from sallyport_study.folder import read_study
 
 
 def run() -> None:
@@ -28,6 +32,10 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser(prog="sallyport", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check-project", help="show every fault of project.yaml")
+    check.add_argument("--json", action="store_true", help="print the result as JSON")
+    check.set_defaults(run=check_project)
+    offered.add(commands)
     submit = commands.add_parser("submit", help="run actions at the head of a workspace's branch")
     submit.add_argument("workspace")
     submit.add_argument("actions", nargs="+")
@@ -48,8 +56,44 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command; raise SettingsError (exit 78) or ServerError (exit 1)."""
+    """Run one command; return 2 for a study with faults.
+
+    Raises SettingsError (exit 78) or another SallyportError (exit 1).
+    """
     options = parser().parse_args(argv)
+    if "run" not in options:
+        return ask(options)
+    try:
+        return int(options.run(options))
+    except ProjectError as error:
+        report(error, as_json=options.json)
+        return 2
+
+
+def check_project(options: argparse.Namespace) -> int:
+    """Read project.yaml in the present folder and say what it has; raise ProjectError."""
+    project = read_study(Path.cwd())
+    if options.json:
+        print(json.dumps({"problems": [], "warnings": list(map(str, project.warnings))}))
+        return 0
+    for warning in project.warnings:
+        print(f"warning: {warning}")
+    number = len(project.actions)
+    print(f"project.yaml has {number} action{'' if number == 1 else 's'} and no faults.")
+    return 0
+
+
+def report(error: ProjectError, *, as_json: bool) -> None:
+    """Print every fault of a study."""
+    if as_json:
+        print(json.dumps({"problems": list(error.problems)}))
+        return
+    for problem in error.problems:
+        sys.stderr.write(f"{problem}\n")
+
+
+def ask(options: argparse.Namespace) -> int:
+    """Run a command that talks to the job server."""
     server = JobServer(Settings.from_env(os.environ))
     if options.command == "submit":
         identifier, warnings = server.submit(

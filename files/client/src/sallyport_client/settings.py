@@ -1,4 +1,7 @@
-"""Settings of the client, from the environment: SALLYPORT_SERVER, _USER, _TOKEN_FILE, _CA_FILE."""
+"""Settings of the client, from the environment: SALLYPORT_SERVER, _USER, _TOKEN_FILE, _CA_FILE.
+
+SALLYPORT_REGISTRY is for local runs, which need no server.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ class Settings:
     user: str
     token: Secret
     ca_file: Path | None
+    registry: str | None
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Settings:

@@ -1,0 +1,59 @@
+"""The settings of a local run: those of a backend with dummy data, whose trees are in the study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sallyport_common.settings import Secret
+from sallyport_disclosure.policy import Policy
+from sallyport_runner.settings import Settings
+from sallyport_runner.weights import Weights
+
+BACKEND = "test"
+LIMITS = {
+    "job_memory_limit": 4 * 1024**3,
+    "job_time_limit": 48 * 3600,
+    "job_pids_limit": 1000,
+    "job_tmp_size": 1024**3,
+    "job_shm_size": 64 * 1024**2,
+    "job_disk_limit": 50 * 1024**3,
+}
+"""What a job may use, in bytes, seconds and processes: the defaults of the role `runner`."""
+CPUS = 2.0
+
+
+def local_settings(kept: Path, registry: str, cpus: float, workers: int) -> Settings:
+    """Return settings in which every connection of a backend is closed."""
+    return Settings(
+        backend=BACKEND,
+        workdir=kept,
+        high_privacy_storage_base=kept / "high",
+        medium_privacy_storage_base=kept / "medium",
+        job_server_endpoint="",
+        job_server_token=Secret(""),
+        trusted_keys=None,
+        ca_file=kept / "none",
+        poll_interval=1,
+        long_poll=0,
+        stats_poll_interval=1,
+        github_proxy="",
+        allowed_github_orgs=(),
+        docker_proxy=registry,
+        image_digests={},
+        image_pull_timeout=1,
+        image_keep_days=1,
+        container_runtime=None,
+        max_workers=workers,
+        max_db_workers=workers,
+        max_workers_per_workspace=0,
+        job_weights=Weights(),
+        job_cpu_count=min(CPUS, cpus),
+        disk_free_floor=0,
+        database_url=None,
+        database_access_network="",
+        database_backends=kept / "none",
+        database_backend_class=None,
+        dns_sink="",
+        output_policy=Policy(),
+        **LIMITS,
+    )
