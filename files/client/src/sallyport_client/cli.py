@@ -28,14 +28,14 @@ def run() -> None:
     sys.exit(run_cli(main))
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+def parser(command: str = "") -> argparse.ArgumentParser:
+    """Return the parser of all commands; raise NotInstalledError for one that is missing."""
     parser = argparse.ArgumentParser(prog="sallyport", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check-project", help="show every fault of project.yaml")
     check.add_argument("--json", action="store_true", help="print the result as JSON")
     check.set_defaults(run=check_project)
-    offered.add(commands)
+    offered.add(commands, command)
     submit = commands.add_parser("submit", help="run actions at the head of a workspace's branch")
     submit.add_argument("workspace")
     submit.add_argument("actions", nargs="+")
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
 
     Raises SettingsError (exit 78) or another SallyportError (exit 1).
     """
-    options = parser().parse_args(argv)
+    options = parser(argv[0] if argv else "").parse_args(argv)
     if "run" not in options:
         return ask(options)
     try:

@@ -89,8 +89,9 @@ class LocalExecutor(DockerExecutor):
                 self._pull(reference)
                 held = self._held(reference)
         except (DockerException, requests.RequestException, ImageError, TransientError) as error:
+            reason = getattr(error, "explanation", None) or error
             raise LocalError(
-                f"The image {reference} is not on this machine and could not be pulled ({error}). "
+                f"The image {reference} is not on this machine and could not be pulled ({reason}). "
                 "Check its name and tag in project.yaml, the network, and --registry."
             ) from error
         if held is None:

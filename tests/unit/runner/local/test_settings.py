@@ -1,0 +1,34 @@
+"""A local run has the limits that a site has unless it chooses others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from sallyport_runner.local.settings import CPUS, LIMITS, local_settings
+
+ROLE = Path(__file__).parents[4] / "roles/runner/defaults/main.yml"
+UNITS = {"M": 1024**2, "G": 1024**3}
+
+
+def number(value: object) -> float:
+    """Return the bytes of a size, or the number itself."""
+    text = str(value)
+    return int(text[:-1]) * UNITS[text[-1]] if text[-1] in UNITS else float(text)
+
+
+def test_limits_are_those_of_the_role() -> None:
+    defaults = yaml.safe_load(ROLE.read_text())
+    assert LIMITS.keys() | {"job_cpu_count"} == {
+        name.removeprefix("runner_") for name in defaults if name.startswith("runner_job_")
+    } - {"job_weights", "job_server_url", "job_server_token_previous"}
+    for name, limit in LIMITS.items():
+        assert number(defaults[f"runner_{name}"]) == limit, name
+    assert defaults["runner_job_cpu_count"] == CPUS
+
+
+def test_a_small_machine_gives_what_it_has(tmp_path: Path) -> None:
+    assert local_settings(tmp_path, "r", 1, 1).job_cpu_count == 1
+    assert local_settings(tmp_path, "r", 8, 1).job_cpu_count == CPUS
+    assert local_settings(tmp_path, "r", 8, 1).dummy_data
