@@ -29,8 +29,8 @@ def build_image(scratch: Path) -> str:
     lines = ["FROM scratch", "COPY root /", "ENV PATH=/bin", "WORKDIR /workspace"]
     (scratch / "Dockerfile").write_text("\n".join(lines))
     name = f"{REGISTRY}/python:v2"
-    command = ["docker", "build", "--quiet", "--label", image.LABEL, "--tag", name, scratch]
-    subprocess.run(command, check=True, capture_output=True)
+    command = ["docker", "build", "--quiet", "--label", image.LABEL, "--tag", name]
+    subprocess.run([*command, str(scratch)], check=True, capture_output=True)
     return name
 
 

@@ -94,7 +94,7 @@ def test_a_closed_socket_and_one_that_is_not_dockers(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine.socket.socket, "connect", refuse)
+        patch.setattr(socket.socket, "connect", refuse)
         with pytest.raises(LocalError, match="group 'docker'"):
             cli.main(["run-local"])
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
