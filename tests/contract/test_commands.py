@@ -62,6 +62,7 @@ RUN_BY = {
     "make mutants": "tools/suite.py",
     "make clean": "tools/suite.py",
     "make secrets": "tools/suite.py",
+    "sallyport run-local": "tests/unit/runner/local/test_runs.py",
     "sallyport submit": "tests/unit/client/test_cli.py",
     "sallyport watch": "tests/unit/client/test_cli.py",
     "sallyport releases": "tests/unit/client/test_cli.py",

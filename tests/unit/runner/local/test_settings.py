@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import yaml
 
-from sallyport_runner.local.settings import CPUS, LIMITS, local_settings
+from sallyport_runner.local.settings import CPUS, local_settings
+from sallyport_runner.settings import Settings
 
 ROLE = Path(__file__).parents[4] / "roles/runner/defaults/main.yml"
 UNITS = {"M": 1024**2, "G": 1024**3}
@@ -18,14 +20,17 @@ def number(value: object) -> float:
     return int(text[:-1]) * UNITS[text[-1]] if text[-1] in UNITS else float(text)
 
 
-def test_limits_are_those_of_the_role() -> None:
+def test_limits_are_those_of_the_role(tmp_path: Path) -> None:
     defaults = yaml.safe_load(ROLE.read_text())
-    assert LIMITS.keys() | {"job_cpu_count"} == {
-        name.removeprefix("runner_") for name in defaults if name.startswith("runner_job_")
-    } - {"job_weights", "job_server_url", "job_server_token_previous"}
-    for name, limit in LIMITS.items():
+    settings = local_settings(tmp_path, "r", 64, 1)
+    limits = {
+        name: getattr(settings, name)
+        for name in (field.name for field in fields(Settings))
+        if name.startswith("job_") and isinstance(getattr(settings, name), int | float)
+    }
+    assert len(limits) == 7
+    for name, limit in limits.items():
         assert number(defaults[f"runner_{name}"]) == limit, name
-    assert defaults["runner_job_cpu_count"] == CPUS
 
 
 def test_a_small_machine_gives_what_it_has(tmp_path: Path) -> None:

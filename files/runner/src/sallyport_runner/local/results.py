@@ -97,7 +97,7 @@ class Memory:
 
 
 def digest_of(path: Path) -> str | None:
-    """Return the SHA-256 of a file; None when there is none."""
+    """Return the SHA-256 of a file; None if it does not exist."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -21,9 +21,9 @@ from sallyport_runner.local.schedule import Plan, Schedule
 from sallyport_runner.local.settings import local_settings
 from sallyport_runner.models import Image
 from sallyport_runner.services.outputs import disk
-from sallyport_runner.services.requests.jobs import unknown_image
 from sallyport_study import RUN_ALL, Project, ProjectError
 from sallyport_study.folder import read_study
+from sallyport_study.images import unknown_image
 
 
 @dataclass(frozen=True, kw_only=True)

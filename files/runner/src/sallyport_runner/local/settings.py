@@ -10,20 +10,14 @@ from sallyport_runner.settings import Settings
 from sallyport_runner.weights import Weights
 
 BACKEND = "test"
-LIMITS = {
-    "job_memory_limit": 4 * 1024**3,
-    "job_time_limit": 48 * 3600,
-    "job_pids_limit": 1000,
-    "job_tmp_size": 1024**3,
-    "job_shm_size": 64 * 1024**2,
-    "job_disk_limit": 50 * 1024**3,
-}
-"""What a job may use, in bytes, seconds and processes: the defaults of the role `runner`."""
 CPUS = 2.0
 
 
 def local_settings(kept: Path, registry: str, cpus: float, workers: int) -> Settings:
-    """Return settings in which every connection of a backend is closed."""
+    """Return settings in which every connection of a backend is closed.
+
+    What a job may use is what the role `runner` gives it by default.
+    """
     return Settings(
         backend=BACKEND,
         workdir=kept,
@@ -42,12 +36,19 @@ def local_settings(kept: Path, registry: str, cpus: float, workers: int) -> Sett
         image_digests={},
         image_pull_timeout=1,
         image_keep_days=1,
+        leftover_keep_days=1,
         container_runtime=None,
         max_workers=workers,
         max_db_workers=workers,
         max_workers_per_workspace=0,
         job_weights=Weights(),
         job_cpu_count=min(CPUS, cpus),
+        job_memory_limit=4 * 1024**3,
+        job_time_limit=48 * 3600,
+        job_pids_limit=1000,
+        job_tmp_size=1024**3,
+        job_shm_size=64 * 1024**2,
+        job_disk_limit=50 * 1024**3,
         disk_free_floor=0,
         database_url=None,
         database_access_network="",
@@ -55,5 +56,4 @@ def local_settings(kept: Path, registry: str, cpus: float, workers: int) -> Sett
         database_backend_class=None,
         dns_sink="",
         output_policy=Policy(),
-        **LIMITS,
     )
