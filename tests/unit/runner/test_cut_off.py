@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import itertools
 import os
 import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.unit.runner.ending import GOOD, HIGH, MODERATE, Ending, described
+
+from sallyport_runner.models import Outcome
+from sallyport_runner.services.executor import TransientError
 
 STEPS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 OLD = {"output/same.csv": GOOD, "output/bad.csv": GOOD, "output/gone.csv": GOOD, "raw/x.bin": "1"}
@@ -103,3 +110,60 @@ def test_a_kill_at_every_step(tmp_path: Path) -> None:
         assert ending.files() == wanted
         shutil.rmtree(base)
     assert step > 30
+
+
+def refused_at(
+    step: int, kind: int, ending: Ending, monkeypatch: pytest.MonkeyPatch
+) -> Outcome | None:
+    """End the job while its nth rename fails; return None where it has to wait for a retry."""
+    left, rename = step, os.rename
+
+    def refuse(*arguments: Any, **folders: Any) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise OSError(kind, os.strerror(kind))
+        rename(*arguments, **folders)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", refuse)
+        try:
+            outcome = ending.end(JOB)
+        except TransientError:
+            return None
+    if left > 0:
+        raise StopIteration
+    return outcome
+
+
+@pytest.mark.parametrize("kind", [errno.ENOSPC, errno.EDQUOT])
+def test_a_fault_at_every_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int
+) -> None:
+    prepare(tmp_path / "prepared")
+    shutil.copytree(tmp_path / "prepared", tmp_path / "undisturbed")
+    undisturbed = Ending(tmp_path / "undisturbed")
+    undisturbed.end(JOB)
+    wanted, withheld = undisturbed.files(), undisturbed.record(JOB)["level4_excluded_files"]
+    waited, went_on = 0, 0
+    for step in itertools.count(1):
+        base = tmp_path / "now"
+        shutil.copytree(tmp_path / "prepared", base)
+        ending = Ending(base)
+        try:
+            outcome = refused_at(step, kind, ending, monkeypatch)
+        except StopIteration:
+            break
+        check(ending)
+        if outcome is None:
+            waited += 1
+            ending.end(JOB)
+            assert ending.files() == wanted
+        else:  # one file has a fault: an output, its note or a copy of the log
+            went_on += 1
+            more = ending.record(JOB)["level4_excluded_files"].items() - withheld.items()
+            assert len(more) <= 1
+            assert len(wanted.keys() - ending.files().keys()) <= 2
+        shutil.rmtree(base)
+    assert waited >= 3  # manifest, log and record are needed
+    assert (went_on > 5) == (kind == errno.EDQUOT)

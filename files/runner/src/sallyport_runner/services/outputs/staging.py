@@ -12,12 +12,14 @@ import errno
 import hashlib
 import io
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from sallyport_common.paths import CHUNK
+from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.outputs.faults import READING, WRITING, Needed
 from sallyport_runner.services.outputs.trees import remove_tree
 
@@ -49,15 +51,19 @@ class Staging:
         self._unflushed: set[str] = set()
 
     def __enter__(self) -> Staging:
-        with Needed("no folder for copies"):
+        try:
             remove_tree(self.path)
+        except subprocess.SubprocessError as error:
+            raise TransientError(f"earlier copies are not removed: {error}") from error
+        with Needed("no folder for copies"):
             self.path.mkdir(mode=0o700, parents=True)
             self.handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self
 
     def __exit__(self, *_fault: object) -> None:
         os.close(self.handle)
-        remove_tree(self.path)
+        with contextlib.suppress(OSError, subprocess.SubprocessError):  # the next run or start does
+            remove_tree(self.path)
 
     def _create(self) -> tuple[str, int]:
         self._number += 1
