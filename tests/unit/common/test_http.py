@@ -15,6 +15,7 @@ from flask import Flask
 
 from sallyport_common import errors, health, http
 from sallyport_common import logging as our_logging
+from sallyport_common.versions import package_version
 
 
 def test_a_silent_server_ends_in_a_timeout() -> None:
@@ -63,10 +64,10 @@ def test_metrics_are_in_prometheus_form() -> None:
 def test_the_version_is_that_of_the_installed_release(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert health.package_version("sallyport-common") == "0.1.0"
+    assert package_version("sallyport-common") == "0.1.0"
     (tmp_path / "VERSION").write_text("0.1.0+abc\n")
     monkeypatch.setenv("SALLYPORT_RELEASE", str(tmp_path))
-    assert health.package_version("sallyport-common") == "0.1.0+abc"
+    assert package_version("sallyport-common") == "0.1.0+abc"
 
 
 def test_a_log_line_is_json_with_extra_fields() -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from pathlib import Path
 
 from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
@@ -14,14 +11,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 Check = Callable[[], None]
 """Raises when what it looks at is not healthy."""
-
-
-def package_version(distribution: str) -> str:
-    """Return the installed release (`SALLYPORT_RELEASE` names its folder), else the metadata's."""
-    release = os.environ.get("SALLYPORT_RELEASE")
-    if release:
-        return (Path(release) / "VERSION").read_text(encoding="utf-8").strip()
-    return importlib.metadata.version(distribution)
 
 
 def _run(check: Check) -> str:

@@ -9,6 +9,7 @@ from flask import Flask
 
 from sallyport_common import health
 from sallyport_common.kept_forms import KeptForms, Seal
+from sallyport_common.versions import package_version
 from sallyport_common.web import configure_sessions
 from sallyport_job_server.services.bundle import build
 from sallyport_job_server.settings import Settings
@@ -54,7 +55,7 @@ def _check_database() -> None:
 
 def _register(app: Flask) -> None:
     checks = {"database": _check_database}
-    version = health.package_version("sallyport-job-server")
+    version = package_version("sallyport-job-server")
     app.register_blueprint(health.blueprint("job_server", version, checks))
     for module in (account, research, releases, staff, status):
         app.register_blueprint(module.blueprint)

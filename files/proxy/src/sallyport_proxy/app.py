@@ -8,6 +8,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from sallyport_common import health
+from sallyport_common.versions import package_version
 from sallyport_proxy.services.archives import Archives
 from sallyport_proxy.services.gate import Gate
 from sallyport_proxy.services.git_backend import GitBackend
@@ -45,7 +46,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions |= {"recorder": recorder, "decision_log": log}
     app.extensions["cache_root"] = settings.cache_directory
     checks = {"cache": lambda: _writable(settings), "decision_log": recorder.flush}
-    version = health.package_version("sallyport-proxy")
+    version = package_version("sallyport-proxy")
     app.register_blueprint(health.blueprint("proxy", version, checks))
     app.before_request(view.answer_request)
     app.register_error_handler(SQLAlchemyError, view.log_broken)

@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from sallyport_common import health
 from sallyport_common.kept_forms import KeptForms, Seal
+from sallyport_common.versions import package_version
 from sallyport_common.web import configure_sessions
 from sallyport_release_hatch import views
 from sallyport_release_hatch.services.hatch import Hatch, build
@@ -38,7 +39,7 @@ def create_app(settings: Settings, hatch: Hatch | None = None) -> Flask:
     app.before_request(_keep_metrics_inside)
     security.SHELL.install(app)
     checks = {"database": _check_database, "workspaces": _check_workspaces}
-    version = health.package_version(DISTRIBUTION)
+    version = package_version(DISTRIBUTION)
     app.register_blueprint(health.blueprint("release_hatch", version, checks))
     for part in (login, web, requests, api):
         app.register_blueprint(part.blueprint)

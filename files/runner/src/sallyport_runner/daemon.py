@@ -12,8 +12,8 @@ from waitress.server import create_server
 
 from sallyport_common import systemd
 from sallyport_common.backoff import Backoff
-from sallyport_common.health import package_version
 from sallyport_common.loop import Heart, StopSignal, notify, run_loop, watchdog_interval
+from sallyport_common.versions import package_version
 from sallyport_runner.app import NAME, create_app
 from sallyport_runner.services import metrics
 from sallyport_runner.services.control import Control

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sallyport_common.health import package_version
 from sallyport_common.outputs import PrivacyLevel
+from sallyport_common.versions import package_version
 from sallyport_records import keys, runs
 from sallyport_records.runs import Container, File, RunRecord
 from sallyport_runner.models import Job, Metadata
