@@ -176,10 +176,15 @@ class Server:
             change.connection.execute(statement)
 
     def jobs(self, identifier: str) -> dict[str, dict[str, Any]]:
-        """Return a request's jobs by action, as the API shows them."""
+        """Return a request's jobs by action, as the runner reported them."""
+        path = f"{self.url}/api/v2/jobs/?job_request_id={identifier}"
+        answer = requests.get(path, headers={"Authorization": TOKEN}, timeout=30)
+        return {job["action"]: job for job in answer.json()["results"]}
+
+    def problem(self, identifier: str) -> str:
+        """Return what people are shown about a request that could not be run."""
         path = f"{self.url}/api/v1/job-requests/{identifier}"
-        answer = requests.get(path, headers=self._headers, timeout=30)
-        return {job["action"]: job for job in answer.json()["jobs"]}
+        return str(requests.get(path, headers=self._headers, timeout=30).json()["problem"])
 
     def ended(self, identifier: str) -> bool:
         """Return whether all jobs of a request have ended."""

@@ -171,6 +171,8 @@ def test_a_refused_request_shows_why(
     job = jobs["__error__"]
     assert job["status"] == "failed"
     assert job["status_message"].startswith(begin)
+    problem = rig.server.problem(first[number])
+    assert f"{begin} {problem}" == job["status_message"]
     assert all(job[f"{name}_at"] for name in ("created", "updated", "started", "completed"))
 
 

@@ -58,14 +58,15 @@ class Control:
         `collected` counts the files of a job that are collected, and all of them, where that is
         under way; the numbers stay inside the secure zone.
         """
-        positions = self._parts.queue.positions()
+        positions, jobs = self._parts.queue.positions(), self._store.recent_jobs(SHOWN)
+        awaited = outgoing.awaited(self._store, jobs)
         return [
             {
                 "id": job.id,
                 "workspace": job.workspace,
                 "action": job.action,
                 "code": job.code.value,
-                "message": outgoing.job_row(job, positions.get(job.id))["status_message"],
+                "message": outgoing.job_row(job, positions.get(job.id), awaited)["status_message"],
                 "attempt": job.attempt,
                 "phase": job.phase.value,
                 "updated_at": job.updated_at,
@@ -73,7 +74,7 @@ class Control:
                 "completed_at": job.completed_at,
                 "collected": self._parts.finaliser.progress(job.id),
             }
-            for job in self._store.recent_jobs(SHOWN)
+            for job in jobs
         ]
 
     def leftovers(self) -> list[dict[str, Any]]:

@@ -9,13 +9,14 @@ about their own project.yaml, repository or branch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sallyport_common.protocol import ERROR_ACTION, IMAGES_FLAG, JobRow, StatusCode
 from sallyport_runner.flags import Flags
 from sallyport_runner.models import Job, Reason
 from sallyport_runner.services.sentences import needs_sentence, sentence
+from sallyport_runner.storage import Store
 from sallyport_study.images import DOCKER_IMAGES
 
 METRICS = (
@@ -25,12 +26,18 @@ METRICS = (
 MAX_MESSAGE = 4000
 IN_LINE = frozenset({StatusCode.WAITING_ON_WORKERS, StatusCode.WAITING_ON_DB_WORKERS})
 ABOUT_NEEDS = frozenset({StatusCode.WAITING_ON_DEPENDENCIES, StatusCode.DEPENDENCY_FAILED})
-"""Codes of jobs whose message names the jobs that they wait or waited for."""
+"""Codes of jobs whose message names those that they wait or waited for."""
 ABOUT_CODE = frozenset({Reason.NO_CODE, Reason.NO_FORGE})
 
 Awaited = Mapping[str, tuple[str, StatusCode]]
 """Action and code of awaited jobs, by id."""
 _NOTHING: Awaited = {}
+
+
+def awaited(store: Store, jobs: Iterable[Job]) -> Awaited:
+    """Return what `job_row` says about the needs of jobs; one read, and none if it says nothing."""
+    needs = {name for job in jobs if job.code in ABOUT_NEEDS for name in job.wait_for}
+    return store.actions_and_codes(list(needs)) if needs else {}
 
 
 def _whole_lines(text: str) -> str:

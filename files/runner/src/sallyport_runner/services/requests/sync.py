@@ -195,8 +195,7 @@ class Reporter:
 
     def _post(self, jobs: Sequence[Job]) -> None:
         now, positions = utc_now_text(), self._positions()
-        needs = {name for job in jobs if job.code in outgoing.ABOUT_NEEDS for name in job.wait_for}
-        awaited = self._store.actions_and_codes(list(needs)) if needs else {}
+        awaited = outgoing.awaited(self._store, jobs)
         rows = [
             outgoing.job_row(job, positions.get(job.id), awaited)
             | ({"updated_at": now} if job.active else {})
