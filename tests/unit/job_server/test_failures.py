@@ -16,6 +16,7 @@ from tests.unit.job_server.rig import Browser, Rig
 from tests.unit.proxy.doubles import Forge, Reply
 from tests.unit.runner.rig import PROJECT, Container, Runner, make
 
+from sallyport_job_server.services.repositories import Repositories
 from sallyport_runner.services.running.retries import MAX_TRIES
 
 pytestmark = pytest.mark.live
@@ -49,7 +50,7 @@ def asked(rig: Rig, runner: Runner, sha: str = "", *actions: str) -> str:
 def runner(tmp_path: Path) -> Runner:
     """Give a runner with small limits."""
     (tmp_path / "runner").mkdir()
-    made = Runner(tmp_path / "runner", job_time_limit=100, job_disk_limit=1_000_000)
+    made = Runner(tmp_path / "runner", job_time_limit=100, job_disk_limit=1024**2)
     made.executor.programs = {"make": make}
     return made
 
@@ -154,6 +155,36 @@ def test_a_forge_that_stays_out_of_reach_is_named(rig: Rig, tmp_path: Path) -> N
     assert "The forge could not be reached. Try again later." in page
 
 
+REFUSED = {"WWW-Authenticate": "Basic"}
+ELSEWHERE = {"Location": "https://github.com/new-org/study/info/refs?service=git-upload-pack"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (Reply(401, REFUSED), "the repository is private and this site has no valid credential"),
+        (Reply(404), "The forge has no such repository (404)"),
+        (Reply(301, ELSEWHERE), "has moved to https://github.com/new-org/study. Use the new URL."),
+    ],
+)
+def test_a_repository_that_cannot_be_read_is_refused_at_submission(
+    rig: Rig, forge: Forge, monkeypatch: pytest.MonkeyPatch, reply: Reply, sentence: str
+) -> None:
+    browser, form, body = submissions(rig)
+    ca_file = Path("/etc/ssl/certs/ca-certificates.crt")
+    over_http = Repositories({"github.com": forge.origin}, ("demo-org",), ca_file, 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.services.job_requests, "_repositories", over_http)
+        forge.answer = reply
+        page = browser.post(RUN, form, "/settings/")
+        answer = rig.api("POST", "/job-requests", "rita", body)
+    assert (page.status_code, answer.status_code) == (400, 400)
+    detail = (answer.json or {})["detail"]
+    assert sentence in detail
+    assert html.unescape(page.text).count(detail) == 1
+    assert rig.api("POST", "/job-requests", "rita", body).status_code == 201  # the control
+
+
 def too_long(runner: Runner, _name: str) -> None:
     runner.now += 101
 
@@ -186,10 +217,16 @@ def error(runner: Runner, name: str) -> None:
     runner.executor.end(name, 1)
 
 
+LIMITS = {
+    "too_long": "1.7 min", "too_large": "1 MiB", "out_of_memory": "4 GiB",
+    "child_out_of_memory": "4 GiB",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("happen", "status", "code", "sentence"),
     [
-        (too_long, "failed", "nonzero_exit", "stopped at its time limit; split the action"),
+        (too_long, "failed", "nonzero_exit", "at its time limit; split the action"),
         (too_large, "failed", "nonzero_exit", "its files exceeded the disk limit; write less"),
         (out_of_memory, "failed", "nonzero_exit", "ran out of memory; process the data in smaller"),
         (child_out_of_memory, "failed", "nonzero_exit", "ran out of memory; process the data in"),
@@ -219,6 +256,8 @@ def test_how_a_job_ended_is_said_with_advice(
     page, answer, row = shown(rig, runner, identifier)
     assert (row["action"], row["status"], row["status_code"]) == ("make", status, code)
     assert sentence in row["status_message"]
+    limit = LIMITS.get(happen.__name__)
+    assert row["status_message"].endswith(f"to raise the limit ({limit})") is (limit is not None)
     assert row["status_message"] in page
     assert answer["jobs"][0]["status_message"] == row["status_message"]
     assert answer["problem"] == ""

@@ -10,6 +10,7 @@ from tests.unit.runner.rig import Container, Runner
 
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Reason
+from sallyport_runner.services import sentences
 from sallyport_runner.services.requests import outgoing
 
 CANARIES = ("canary-name", "canary-data", "canary-log", "canary-fault", "canary-wrong")
@@ -130,3 +131,38 @@ def test_patterns_are_named_where_they_are_the_reason(
     message = outgoing.job_row(job)["status_message"]
     assert message.endswith(f": {pattern}") is named
     assert (pattern in message) is named
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"), [("4 GiB", True), ("1.5 h", True), ("4 GiB canary", False), ("", False)]
+)
+def test_a_limit_leaves_and_nothing_that_looks_otherwise(
+    runner: Runner, sha: str, problem: str, told: bool
+) -> None:
+    runner.request("a", sha, "make")
+    runner.passes(6)
+    made = runner.job("make").id
+    values: dict[str, Any] = {"code": StatusCode.NONZERO_EXIT, "problem": problem}
+    for reason in (Reason.OUT_OF_MEMORY, Reason.NONE):
+        job = runner.store.update(made, reason=reason, **values)
+        message = outgoing.job_row(job)["status_message"]
+        limited = told and reason is Reason.OUT_OF_MEMORY
+        assert message.endswith(f"the limit ({problem})") is limited
+        assert "canary" not in message
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(4 * 1024**3, "4 GiB"), (1536 * 1024**2, "1.5 GiB"), (100 * 1024**2, "100 MiB")],
+)
+def test_sizes_are_shown_as_limits(number: int, text: str) -> None:
+    assert sentences.size_text(number) == text
+    assert sentences.LIMIT.fullmatch(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(86400, "24 h"), (5400, "1.5 h"), (600, "10 min"), (5, "5 s")]
+)
+def test_times_are_shown_as_limits(seconds: int, text: str) -> None:
+    assert sentences.time_text(seconds) == text
+    assert sentences.LIMIT.fullmatch(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -127,6 +128,25 @@ DATABASE_EXITS = {
 def sentence(code: StatusCode, reason: Reason) -> str:
     """Return the sentence for a reason, or for the code without a reason."""
     return REASONS.get(reason) or CODES[code]
+
+
+LIMIT = re.compile(r"\d{1,9}(\.\d)? (GiB|MiB|h|min|s)")
+"""How a limit is written; nothing else leaves as one."""
+
+
+def size_text(number: int) -> str:
+    """Return a number of bytes for people, as in `4 GiB`."""
+    return _text(number, ("GiB", 1024**3), ("MiB", 1024**2))
+
+
+def time_text(seconds: float) -> str:
+    """Return a number of seconds for people, as in `24 h`."""
+    return _text(seconds, ("h", 3600), ("min", 60), ("s", 1))
+
+
+def _text(number: float, *units: tuple[str, int]) -> str:
+    name, size = next((unit for unit in units if number >= unit[1]), units[-1])
+    return f"{number / size:.1f}".removesuffix(".0") + f" {name}"
 
 
 MOST_NAMED = 3

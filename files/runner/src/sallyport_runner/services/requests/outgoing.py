@@ -1,10 +1,10 @@
 """What may leave the secure zone: this is the only place that builds what the runner posts.
 
 Identifiers, actions and their images as project.yaml names them, state, code, our own fixed
-sentences, patterns that project.yaml spells out, times, CPU and memory figures, the digest of the
-run record. Never file names, hints, log lines, exit codes, exception texts, row counts or hashes of
-files. A request that was rejected, and a job whose code could not be fetched, carry the sentences
-about their own project.yaml, repository or branch.
+sentences, patterns that project.yaml spells out, limits of this backend, times, CPU and memory
+figures, the digest of the run record. Never file names, hints, log lines, exit codes, exception
+texts, row counts or hashes of files. A request that was rejected, and a job whose code could not be
+fetched, carry the sentences about their own project.yaml, repository or branch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from sallyport_common.protocol import ERROR_ACTION, IMAGES_FLAG, JobRow, StatusCode
 from sallyport_runner.flags import Flags
 from sallyport_runner.models import Job, Reason
-from sallyport_runner.services.sentences import needs_sentence, sentence
+from sallyport_runner.services.sentences import LIMIT, needs_sentence, sentence
 from sallyport_runner.storage import Store
 from sallyport_study.images import DOCKER_IMAGES
 
@@ -28,6 +28,7 @@ IN_LINE = frozenset({StatusCode.WAITING_ON_WORKERS, StatusCode.WAITING_ON_DB_WOR
 ABOUT_NEEDS = frozenset({StatusCode.WAITING_ON_DEPENDENCIES, StatusCode.DEPENDENCY_FAILED})
 """Codes of jobs whose message names those that they wait or waited for."""
 ABOUT_CODE = frozenset({Reason.NO_CODE, Reason.NO_FORGE})
+ABOUT_LIMITS = frozenset({Reason.OUT_OF_MEMORY, Reason.TIME_LIMIT, Reason.DISK_LIMIT})
 
 Awaited = Mapping[str, tuple[str, StatusCode]]
 """Action and code of awaited jobs, by id."""
@@ -57,6 +58,8 @@ def _message(job: Job, ahead: int | None, awaited: Awaited) -> str:
     if job.server_message and not job.active:
         return job.server_message  # the server's own words, word for word
     text = sentence(job.code, job.reason)
+    if job.reason in ABOUT_LIMITS and LIMIT.fullmatch(job.problem):
+        text += f" ({job.problem})"
     if job.code in ABOUT_NEEDS:
         needs = [awaited[name] for name in job.wait_for if name in awaited]
         text = needs_sentence(job.code, needs) or text

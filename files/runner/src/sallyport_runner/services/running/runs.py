@@ -355,6 +355,7 @@ class Runs:
             job,
             outcome.code,
             outcome.reason,
+            problem=self._parts.sandbox.limit(job, outcome.reason),
             unmatched=outcome.unmatched,
             files={} if job.stop in {Stop.CANCELLED, Stop.ADMIN} else outcome.files,
             run_record=outcome.run_record,

@@ -7,10 +7,11 @@ import math
 import socket
 from pathlib import Path
 
-from sallyport_runner.models import ContainerSpec, Job, JobRequest, Mount, Phase
+from sallyport_runner.models import ContainerSpec, Job, JobRequest, Mount, Phase, Reason
 from sallyport_runner.profile import SANDBOX
 from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.outputs.volumes import Volume
+from sallyport_runner.services.sentences import size_text, time_text
 from sallyport_runner.settings import Settings
 
 COMPILE_MEMORY = 2 * 1024**3
@@ -29,6 +30,18 @@ class Sandbox:
     def uses_database(self, job: Job) -> bool:
         """Return whether the job reaches the database, on this backend."""
         return job.requires_db and not self._settings.dummy_data
+
+    def limit(self, job: Job, reason: Reason) -> str:
+        """Return the limit that stopped a job, for people; empty for any other reason."""
+        if reason is Reason.OUT_OF_MEMORY:
+            return size_text(self._memory(job))
+        if reason is Reason.TIME_LIMIT:
+            return time_text(self.time_limit(job))
+        return size_text(self._settings.job_disk_limit) if reason is Reason.DISK_LIMIT else ""
+
+    def _memory(self, job: Job) -> int:
+        limit = self._settings.job_memory_limit
+        return min(COMPILE_MEMORY, limit) if job.phase is Phase.COMPILE else limit
 
     def time_limit(self, job: Job) -> int:
         """Return the seconds that the container of the present phase may take."""
@@ -53,11 +66,7 @@ class Sandbox:
             dns=settings.dns_sink if networked else None,
             hosts=self._hosts() if networked else {},
             cpus=cpus,
-            memory=(
-                min(COMPILE_MEMORY, settings.job_memory_limit)
-                if compiling
-                else settings.job_memory_limit
-            ),
+            memory=self._memory(job),
             pids=settings.job_pids_limit,
             tmp_size=settings.job_tmp_size,
             shm_size=settings.job_shm_size,
