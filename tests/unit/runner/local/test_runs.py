@@ -47,6 +47,7 @@ def test_a_study_with_every_kind_of_end(study: Study) -> None:
     assert ends["fail"]["code"] == "nonzero_exit"
     assert "a mistake" in (study.root / ends["fail"]["log"]).read_text()
     assert "| a mistake" in content["progress"]
+    assert "(exit code 4)" in content["progress"]
     assert ends["after"]["message"] == "it needs 'fail', which failed"
     assert ends["stray"]["unmatched_patterns"] == ["output/table.csv"]
     assert ends["stray"]["unmatched_outputs"] == ["output/other.txt"]

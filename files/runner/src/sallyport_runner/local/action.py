@@ -143,6 +143,7 @@ class Actions:
             status=Status.SUCCEEDED if good else Status.FAILED,
             code=outcome.code.value,
             message=sentence(outcome.code, outcome.reason),
+            exit_code=metadata.get("exit_code", ""),
             seconds=round(seconds, 3),
             log=f"metadata/{job.action}.log",
             outputs=outcome.files,

@@ -47,8 +47,7 @@ class Progress:
 
     def _lines(self, result: Result) -> Iterator[str]:
         with_time = f" in {result.seconds:.1f} s" if result.seconds else ""
-        because = f": {result.message}" if result.message and not result.status.good else ""
-        yield f"{result.action}: {result.status.value}{with_time}{because}"
+        yield f"{result.action}: {result.status.value}{with_time}{_because(result)}"
         if result.status is Status.SUCCEEDED:
             yield from (f"    {path}" for path in shortened(sorted(result.outputs)))
         if result.code == StatusCode.UNMATCHED_PATTERNS:
@@ -58,6 +57,14 @@ class Progress:
         if result.status is Status.FAILED and result.log:
             yield from (f"    | {line}" for line in tail(self._root / result.log))
             yield f"    log: {result.log}"
+
+
+def _because(result: Result) -> str:
+    """Return why an action did not succeed, unless the lines below say it better."""
+    if result.status.good or result.code == StatusCode.UNMATCHED_PATTERNS or not result.message:
+        return ""
+    code = f" (exit code {result.exit_code})" if result.exit_code not in {"", "0"} else ""
+    return f": {result.message}{code}"
 
 
 def shortened(lines: Sequence[str]) -> list[str]:

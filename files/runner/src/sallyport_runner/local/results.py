@@ -43,6 +43,7 @@ class Result:
     status: Status
     code: str = ""
     message: str = ""
+    exit_code: str = ""
     seconds: float = 0.0
     log: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
