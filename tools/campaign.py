@@ -54,7 +54,17 @@ def locks(seconds: int, seed: int) -> int:
     return answer.returncode
 
 
-CAMPAIGNS = {"graphs": (graphs, 5_000), "locks": (locks, 900)}
+def chaos(faults: int, seed: int) -> int:
+    """Let so many faults happen to a runner at work; return 1 where a promise was broken."""
+    log = LOGS / f"campaign-chaos-{seed}.log"
+    words = [sys.executable, "-m", "tests.campaigns.chaos", str(faults), str(seed)]
+    with log.open("w", encoding="utf-8") as stream:
+        code = subprocess.run(words, cwd=ROOT, stdout=stream, stderr=stream, check=False).returncode
+    print(f"{log.read_text(encoding='utf-8').strip()[-2000:]}; {log.relative_to(ROOT)}")
+    return code
+
+
+CAMPAIGNS = {"graphs": (graphs, 5_000), "locks": (locks, 900), "chaos": (chaos, 200)}
 
 
 def main() -> int:

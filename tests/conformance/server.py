@@ -51,20 +51,30 @@ class Server:
         environment = self._environment(folder, gitroot)
         self.services: Services = build(Settings.from_env(environment))
         self._set_up()
-        program = str(Path(sys.executable).with_name("gunicorn"))
-        bind = self.url.removeprefix("http://")
-        words = ["--worker-class=gthread", "--threads=8", "--no-control-socket", f"--bind={bind}"]
-        with (folder / "server.log").open("w", encoding="utf-8") as log:
-            self._process = subprocess.Popen(
-                [program, *words, "sallyport_job_server.wsgi:application"],
-                env={"PATH": os.environ["PATH"]} | environment,
-                cwd=folder,
-                stderr=log,
-            )
-        assert wait_until(self._answers, 30)
+        self._folder, self._variables = folder, environment
+        self.start()
         body = {"username": "rita", "password": PASSWORD}
         token = requests.post(f"{self.url}/api/v1/tokens", json=body, timeout=10).json()["token"]
         self._headers = {"Authorization": f"rita:{token}"}
+
+    def start(self) -> None:
+        """Start the process, which goes on with the database as it is."""
+        program = str(Path(sys.executable).with_name("gunicorn"))
+        bind = self.url.removeprefix("http://")
+        words = ["--worker-class=gthread", "--threads=8", "--no-control-socket", f"--bind={bind}"]
+        with (self._folder / "server.log").open("a", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                [program, *words, "sallyport_job_server.wsgi:application"],
+                env={"PATH": os.environ["PATH"]} | self._variables,
+                cwd=self._folder,
+                stderr=log,
+            )
+        assert wait_until(self._answers, 30)
+
+    def halt(self) -> None:
+        """Stop the process, which may be started again."""
+        self._process.terminate()
+        self._process.wait(20)
 
     def _environment(self, folder: Path, gitroot: Path) -> dict[str, str]:
         for name, text in {"key": "k" * 40, "signing": keys.generate()[0].decode()}.items():
@@ -118,8 +128,7 @@ class Server:
 
     def stop(self) -> None:
         """Stop the process."""
-        self._process.terminate()
-        self._process.wait(20)
+        self.halt()
         self.services.database.engine.dispose()
 
     def workspace(self, name: str, repo: str = "study1", branch: str = "main") -> None:

@@ -46,6 +46,12 @@ class Rows:
         row = self._connection.execute(query, values).fetchone()
         return row[0] if row else None
 
+    def all(self, query: str) -> list[tuple[Any, ...]]:
+        """Return every row."""
+        self.first("SELECT 1")
+        assert self._connection
+        return self._connection.execute(query).fetchall()
+
     def close(self) -> None:
         """Let the file go."""
         if self._connection is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import get_type_hints
 
@@ -118,6 +119,31 @@ def test_active_jobs_are_shown_first(store: SqlStore) -> None:
     fill(store, *(job(number, code=code) for number, code in enumerate(codes, start=1)))
     assert [one.id for one in store.recent_jobs(3)] == ["job3", "job1", "job4"]
     assert store.counts() == dict.fromkeys((code.value for code in codes), 1)
+
+
+@pytest.mark.parametrize("damage", ["page", "header", "cut"])
+def test_a_damaged_database_is_put_aside(
+    store: SqlStore, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(store, *(job(number) for number in range(300)))
+    store._engine.dispose()
+    path = tmp_path / "runner.sqlite3"
+    whole = path.read_bytes()
+    torn = {
+        "page": whole[:8192] + os.urandom(65536) + whole[8192 + 65536 :],
+        "header": os.urandom(100) + whole[100:],
+        "cut": whole[: len(whole) // 2],
+    }[damage]
+    for given, kept in ((whole, 300), (torn, 0)):
+        for left in tmp_path.glob("runner.sqlite3*"):
+            left.unlink()
+        path.write_bytes(given)
+        engine = open_database(path)
+        assert len(SqlStore(engine).active_jobs()) == kept
+        engine.dispose()
+        aside = list(tmp_path.glob("runner.sqlite3.damaged-*"))
+        assert len(aside) == (kept == 0)
+    assert "put aside" in caplog.text
 
 
 def test_a_database_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +20,7 @@ from sallyport_runner.flags import Flag, Flags
 from sallyport_runner.models import Job, JobChanges, JobRequest, Phase, Reason, Stop
 from sallyport_runner.storage.tables import flags, job_requests, jobs
 
+log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 ALIVE = "alive"
 """A row of the flag table that is not a flag: when the run loop was last alive."""
@@ -32,10 +37,33 @@ def _portions(values: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def open_database(path: Path) -> Engine:
-    """Open the runner's database and bring it to the newest revision."""
+    """Open the runner's database and bring it to the newest revision.
+
+    A file that is damaged is put aside, and an empty one takes its place: the runner then learns
+    its jobs from the job server, the disk and the engine, as after a loss.
+    """
+    if path.exists() and not _is_whole(path):
+        _put_aside(path)
     engine = create_engine(f"sqlite:///{path}")
     migrate(engine, "sallyport_runner", MIGRATIONS)
     return engine
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            return [row[0] for row in connection.execute("PRAGMA quick_check(1)")] == ["ok"]
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _put_aside(path: Path) -> None:
+    """Rename a damaged database with its journal, so that somebody can look at it."""
+    suffix = f".damaged-{int(time.time())}"
+    for part in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        if part.exists():
+            part.rename(part.with_name(part.name + suffix))
+    log.error("the database is damaged and was put aside", extra={"file": path.name + suffix})
 
 
 def _job(row: Row[Any]) -> Job:
