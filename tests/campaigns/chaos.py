@@ -36,6 +36,8 @@ from tests.bench.runner.sides import Side
 ACTIONS = 12
 WORKERS = 3
 PATIENCE = 300.0
+FLOOR = 16 * 1024**2
+OF_THE_ENGINE = frozenset({"engine restart", "engine killed", "reboot"})
 ENGINE = Path("/var/run/docker.pid")
 ALL = "SELECT count(*) FROM jobs WHERE status NOT IN ('succeeded', 'failed')"
 ENDS = "SELECT identifier FROM jobs WHERE status IN ('succeeded', 'failed')"
@@ -111,10 +113,6 @@ class Witness:
                 yield f"{name}: started {ordered[-1][1] - end:.1f} s after its end was stored"
 
 
-def _kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-
-
 @dataclass
 class Chaos:
     """The faults, and what is needed to do them."""
@@ -123,6 +121,9 @@ class Chaos:
     choose: random.Random
     disk: Path
     requests: list[Accepted] = field(default_factory=list)
+    restarts: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def side(self) -> Side:
@@ -134,7 +135,7 @@ class Chaos:
         names = [f"a{n}" for n in range(ACTIONS)]
         picked = self.choose.sample(names, self.choose.randint(1, ACTIONS))
         workspace = self.choose.choice((OURS, f"{OURS}-many"))
-        self.requests.append(self.rig.request(self.side, picked, workspace))
+        self.requests.append(self.rig.server.request(self.side.name, workspace, picked))
 
     def faults(self) -> dict[str, Callable[[], None]]:
         """Return every kind of fault by its name."""
@@ -152,23 +153,36 @@ class Chaos:
             "reboot": self.reboot,
         }
 
+    def keep(self) -> None:
+        """Start the runner again whenever it has ended, as its unit does."""
+        while not self.over.wait(0.5):
+            with self.lock:
+                if self.side._process is None or self.side._process.poll() is not None:
+                    self.restarts += 1
+                    self.side.start(WORKERS)
+
+    def end(self) -> None:
+        """Kill the runner, if it has not ended."""
+        process = self.side._process
+        if process is not None:
+            process.kill()
+            process.wait()
+
     def kill(self) -> None:
-        """Kill the runner and start it again, as its unit does."""
-        _kill(self.side.pid)
-        self.side._process.wait()  # type: ignore[union-attr]  # it was just killed
-        self.side.start(WORKERS)
+        """Kill the runner; its unit starts it again."""
+        self.end()
 
     def kill_again(self) -> None:
         """Kill the runner while it starts."""
         for _time in range(3):
-            self.kill()
-            time.sleep(self.choose.uniform(0.2, 2))
+            self.end()
+            time.sleep(self.choose.uniform(0.7, 3))
 
     def stop(self) -> None:
         """Stop the runner, as an upgrade does."""
-        self.side.stop()
-        time.sleep(self.choose.uniform(0, 3))
-        self.side.start(WORKERS)
+        with self.lock:
+            self.side.stop()
+            time.sleep(self.choose.uniform(0, 3))
 
     def engine(self, number: signal.Signals) -> None:
         """End the engine and start it again; by chance containers live on when it ends next."""
@@ -212,32 +226,29 @@ class Chaos:
 
     def damage(self, *, lost: bool) -> None:
         """Kill the runner and take its database away, or write over a part of it."""
-        _kill(self.side.pid)
-        self.side._process.wait()  # type: ignore[union-attr]  # it was just killed
-        self.side.rows.close()
-        path = self.side.database
-        for suffix in ("-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        if lost:
-            path.unlink(missing_ok=True)
-        elif path.exists():
-            size = path.stat().st_size
-            with path.open("r+b") as stream:
-                stream.seek(size // 3)
-                stream.write(os.urandom(min(size // 3, 65536)))
-        self.side.start(WORKERS)
+        with self.lock:
+            self.end()
+            self.side.rows.close()
+            path = self.side.database
+            for suffix in ("-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            if lost:
+                path.unlink(missing_ok=True)
+            elif path.exists():
+                size = path.stat().st_size
+                with path.open("r+b") as stream:
+                    stream.seek(size // 3)
+                    stream.write(os.urandom(min(size // 3, 65536)))
 
     def reboot(self) -> None:
         """End runner, containers and engine at once, and start what a boot starts."""
-        _kill(self.side.pid)
-        self.side._process.wait()  # type: ignore[union-attr]  # it was just killed
-        names = subprocess.run(
-            ["docker", "ps", "-q"], capture_output=True, text=True, check=True
-        ).stdout.split()
-        if names:
-            subprocess.run(["docker", "kill", *names], capture_output=True, check=False)
-        self.engine(signal.SIGKILL)
-        self.side.start(WORKERS)
+        with self.lock:
+            self.end()
+            words = ["docker", "ps", "-q"]
+            names = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+            if names:
+                subprocess.run(["docker", "kill", *names], capture_output=True, check=False)
+            self.engine(signal.SIGKILL)
 
     def wrong_jobs(self) -> Iterator[str]:
         """Yield the jobs that did not succeed: none of them has a fault of its own."""
@@ -294,8 +305,9 @@ def small_disk(folder: Path) -> Iterator[Path]:
 def run(count: int, seed: int) -> int:
     """Let so many faults happen; return how many promises were broken."""
     choose = random.Random(seed)
-    if subprocess.run(["docker", "ps", "-q"], capture_output=True, check=True).stdout:
-        print("Containers run on this machine; the campaign would stop them.")
+    spare = bool(os.environ.get("CHAOS_SPARES_THE_ENGINE"))
+    if not spare and subprocess.run(["docker", "ps", "-q"], capture_output=True, check=True).stdout:
+        print("Containers run here and would be stopped; set CHAOS_SPARES_THE_ENGINE=1.")
         return 1
     with rig(programs(), (OURS,)) as the:
         side = the.sides[OURS]
@@ -307,10 +319,16 @@ def run(count: int, seed: int) -> int:
 def _campaign(the: Rig, choose: random.Random, disk: Path, count: int, seed: int) -> int:
     side, witness = the.sides[OURS], Witness(the)
     chaos = Chaos(the, choose, disk)
-    side.start(WORKERS)
+    whole = side.environment
+    floor = {"RUNNER_DISK_FREE_FLOOR": str(FLOOR)}
+    side.environment = lambda workers: whole(workers) | floor  # type: ignore[method-assign]  # the disk is small
+    side.log = the.folder / "runner.log"
+    threading.Thread(target=chaos.keep, daemon=True).start()
     witness.begin()
     done: Counter[str] = Counter()
     kinds = chaos.faults()
+    if os.environ.get("CHAOS_SPARES_THE_ENGINE"):
+        kinds = {name: fault for name, fault in kinds.items() if name not in OF_THE_ENGINE}
     begin = time.monotonic()
     while sum(done.values()) < count:
         if the.server._rows.first(ALL) < 2 * ACTIONS:
@@ -323,13 +341,16 @@ def _campaign(the: Rig, choose: random.Random, disk: Path, count: int, seed: int
     broken = list(_settled(the))
     time.sleep(1)
     witness.close()
+    chaos.over.set()
     broken += [*witness.faults(), *chaos.wrong_jobs(), *chaos.wrong_files()]
     jobs = the.server._rows.first("SELECT count(*) FROM jobs")
     print(
         f"seed {seed}: {sum(done.values())} faults, {len(chaos.requests)} requests, {jobs} jobs, "
         f"{sum(map(len, witness.starts.values()))} containers in {time.monotonic() - begin:.0f} s"
     )
-    print(dict(done))
+    print(dict(done), f"{chaos.restarts} starts of the runner")
+    if broken:
+        print(side.log_end())
     print("\n".join(broken) or "none lost, doubled or stuck")
     return len(broken)
 

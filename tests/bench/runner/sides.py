@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,7 @@ class Side:
         """Return the words that start the runner."""
         raise NotImplementedError
 
-    def environment(self, workers: int) -> Mapping[str, str]:
+    def environment(self, workers: int) -> dict[str, str]:
         """Return the whole environment of the process."""
         raise NotImplementedError
 
@@ -139,7 +138,7 @@ class Ours(Side):
         """See Side."""
         return [str(Path(sys.executable).with_name("sallyport-runner")), "daemon"]
 
-    def environment(self, workers: int) -> Mapping[str, str]:
+    def environment(self, workers: int) -> dict[str, str]:
         """See Side; the names are those of the unit tests, so that none is ever missing."""
         for name in TREES:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -183,7 +182,7 @@ class Peer(Side):
         """See Side."""
         return [str(peer.python()), "-m", "jobrunner.service"]
 
-    def environment(self, workers: int) -> Mapping[str, str]:
+    def environment(self, workers: int) -> dict[str, str]:
         """See Side."""
         (self.folder / "run").mkdir(exist_ok=True)
         return {
