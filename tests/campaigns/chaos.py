@@ -122,6 +122,8 @@ class Chaos:
     disk: Path
     requests: list[Accepted] = field(default_factory=list)
     restarts: int = 0
+    full: list[tuple[float, float]] = field(default_factory=list)
+    """When the disk was full: a program that writes then fails, as it would anywhere."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -221,8 +223,10 @@ class Chaos:
                     stream.write(b"\0" * 1024**2)
             except OSError:
                 pass
+        begin = time.time()
         time.sleep(self.choose.uniform(2, 6))
         filler.unlink()
+        self.full.append((begin - 2, time.time() + 1))
 
     def damage(self, *, lost: bool) -> None:
         """Kill the runner and take its database away, or write over a part of it."""
@@ -250,11 +254,17 @@ class Chaos:
                 subprocess.run(["docker", "kill", *names], capture_output=True, check=False)
             self.engine(signal.SIGKILL)
 
-    def wrong_jobs(self) -> Iterator[str]:
-        """Yield the jobs that did not succeed: none of them has a fault of its own."""
-        query = "SELECT action, status, status_message FROM jobs WHERE status <> 'succeeded'"
-        for action, status, message in self.rig.server._rows.all(query):
-            yield f"{action}: {status}, {message}"
+    def wrong_jobs(self, witness: Witness) -> Iterator[str]:
+        """Yield the jobs that did not succeed and whose program could write."""
+        query = (
+            "SELECT identifier, action, status_code, status_message FROM jobs"
+            " WHERE status <> 'succeeded' AND status_code <> 'dependency_failed'"
+        )
+        for job, action, code, message in self.rig.server._rows.all(query):
+            ends = [witness.deaths.get(one, 0.0) for one in witness.starts[f"os-job-{job}"]]
+            could_not = any(a <= end <= b for end in ends for a, b in self.full)
+            if not (could_not and code == "nonzero_exit"):
+                yield f"{action}: {code}, {message}"
 
     def wrong_files(self) -> Iterator[str]:
         """Yield files that have other bytes than the job wrote, or the manifest says."""
@@ -342,7 +352,7 @@ def _campaign(the: Rig, choose: random.Random, disk: Path, count: int, seed: int
     time.sleep(1)
     witness.close()
     chaos.over.set()
-    broken += [*witness.faults(), *chaos.wrong_jobs(), *chaos.wrong_files()]
+    broken += [*witness.faults(), *chaos.wrong_jobs(witness), *chaos.wrong_files()]
     jobs = the.server._rows.first("SELECT count(*) FROM jobs")
     print(
         f"seed {seed}: {sum(done.values())} faults, {len(chaos.requests)} requests, {jobs} jobs, "

@@ -39,6 +39,8 @@ HEART_LIMIT = 300.0
 SWEEP_INTERVAL = 60.0
 SELF_TEST_INTERVAL = 10.0
 SHORTEST_POLL = 1.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
+"""Seconds between tries of a loop that failed for a reason of its own, as on a full disk."""
 LISTEN_AGAIN = 1.0
 """Seconds after which the engine is asked for its events again."""
 
@@ -109,10 +111,9 @@ class Daemon:
                 self._heart.beat(name)
 
         beat()
-        backoff, expected = (
-            Backoff(self._settings.poll_interval, 12 * self._settings.poll_interval)
-            for _ in range(2)
-        )
+        longest = 12 * self._settings.poll_interval
+        expected = Backoff(self._settings.poll_interval, longest)
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
 
         def patient() -> None:
             try:

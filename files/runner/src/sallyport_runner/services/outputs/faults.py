@@ -53,6 +53,11 @@ class _Turned:
         """Raise what the exception becomes; return where it stays as it is."""
 
 
+def concerns_all(error: BaseException) -> bool:
+    """Return whether a fault of the file system concerns every job, and so may pass."""
+    return isinstance(error, OSError) and error.errno in _BACKEND
+
+
 class Room(_Turned):
     """Turns faults that concern every job into TransientError, and leaves all others."""
 
@@ -61,7 +66,7 @@ class Room(_Turned):
 
     def turn(self, error: BaseException) -> None:
         """See above."""
-        if isinstance(error, OSError) and error.errno in _BACKEND:
+        if isinstance(error, OSError) and concerns_all(error):
             raise TransientError(f"{self._what}: {error.strerror}") from error
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from sqlalchemy.exc import OperationalError
+
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Job, JobRequest, Reason
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.git import CodeUnavailableError
+from sallyport_runner.services.outputs.faults import concerns_all
 from sallyport_runner.services.requests.admission import failed_job
 from sallyport_runner.services.running.parts import Parts
 from sallyport_runner.services.running.retries import Retries
@@ -52,7 +55,8 @@ class Guard:
         if not self._retries.due(job.id):
             return
         try:
-            work()
+            with _Passing():
+                work()
         except TransientError as error:
             self._retry(job, error)
         except StageError as error:
@@ -73,7 +77,8 @@ class Guard:
         if not self._retries.due(key):
             return
         try:
-            work()
+            with _Passing():
+                work()
         except TransientError as error:
             if not self._retries.fail(key):
                 log.warning("admission is retried: %s", error, extra={"request": key})
@@ -117,3 +122,16 @@ class Guard:
         self._store.admit(request.identifier, [job], [])
         self._retries.clear(request.identifier)
         self._admitted(request.identifier)
+
+
+class _Passing:
+    """Turns a disk or a database that takes nothing at the moment into TransientError."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OperationalError):
+            raise TransientError(f"the runner's database takes nothing: {error.orig}") from error
+        if error is not None and concerns_all(error):
+            raise TransientError(f"the disk takes nothing: {error}") from error

@@ -48,9 +48,21 @@ class RunLoop:
         parts.timers.after(ALIVE, 0.0)
 
     def step(self, longest: float = 0.0) -> None:
-        """Wait for news or a timer, `longest` seconds at most, and act on all there is."""
+        """Wait for news or a timer, `longest` seconds at most, and act on all there is.
+
+        Where that fails, as on a full disk, nobody knows what is left to do: the next step looks
+        at everything.
+        """
+        try:
+            self._act(self._parts.inbox.take(self._parts.timers.rest(longest)))
+        except BaseException:
+            self._parts.inbox.everything()
+            self._parts.inbox.requests()
+            self._parts.timers.after(ALIVE, 0.0)
+            raise
+
+    def _act(self, news: News) -> None:
         parts = self._parts
-        news = parts.inbox.take(parts.timers.rest(longest))
         metrics.WAKES.inc()
         due = parts.timers.take()
         if ALIVE in due:
