@@ -61,6 +61,8 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "stats_poll_interval": "10",
         "github_proxy": "https://github-proxy.example.org",
         "allowed_github_orgs": "demo-org, other-org",
+        "allowed_branches": "main, release/*",
+        "database_workspaces": "*",
         "docker_proxy": "docker-proxy.example.org/sallyport",
         "image_digests": '{"python:v2": "sha256:' + "a" * 64 + '"}',
         "image_pull_timeout": "1200",

@@ -47,8 +47,7 @@ from sallyport_study.places import Repository
 
 T = TypeVar("T")
 MEBIBYTE = 1024**2
-RECORD_KEYS = keys.generate()
-"""The pair that signs run records: private, public."""
+RECORD_KEYS = keys.generate()  # private, public
 Program = Callable[["Container"], int]
 """Plays the part of what runs in a container; returns the exit code."""
 
@@ -247,6 +246,8 @@ def settings(base: Path, **values: Any) -> Settings:
         "stats_poll_interval": 10.0,
         "github_proxy": f"file://{base}/forge",
         "allowed_github_orgs": ("demo-org",),
+        "allowed_branches": ("*",),
+        "database_workspaces": ("*",),
         "docker_proxy": "proxy.example.org/sallyport",
         "image_digests": {},
         "image_pull_timeout": 60,

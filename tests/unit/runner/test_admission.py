@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,38 @@ def test_bad_requests_are_answered_with_a_sentence(
     good = runner.request("b", sha, "make")  # the control: the same request, unchanged
     runner.passes(1)
     assert runner.job("make", good)
+
+
+@pytest.mark.parametrize("branches", [["main"], ["ma*"], ["x", "*"]])
+def test_a_branch_runs_where_a_pattern_of_the_backend_has_it(
+    runner: Runner, sha: str, branches: list[str]
+) -> None:
+    runner.settings = replace(runner.settings, allowed_branches=tuple(branches))
+    runner.restart()
+    good = runner.request("a", sha, "make")
+    runner.passes(1)
+    assert runner.job("make", good)
+    for number, others in enumerate([(), ("release/*",), ("Main",), ("mai",)]):
+        runner.settings = replace(runner.settings, allowed_branches=others)
+        runner.restart()
+        refused = runner.request(f"b{number}", sha, "make")
+        runner.passes(1)
+        problem = runner.job(ERROR_ACTION, refused).problem
+        assert problem == "The branch 'main' may not run on this backend."
+
+
+def test_only_some_workspaces_may_use_the_database(runner: Runner, sha: str) -> None:
+    runner.settings = replace(runner.settings, database_workspaces=("registry-*",))
+    runner.restart()
+    runner.request("a", sha, "extract")
+    runner.passes(1)
+    problem = runner.job(ERROR_ACTION).problem
+    assert problem == "The workspace 'ws' may not use the database of this backend."
+    others = runner.request("b", sha, "make")
+    allowed = runner.request("c", sha, "extract", workspace="registry-1")
+    runner.passes(1)
+    assert runner.job("make", others)
+    assert runner.job("extract", allowed)
 
 
 def test_every_problem_of_the_project_is_reported(runner: Runner) -> None:

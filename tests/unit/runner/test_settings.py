@@ -28,6 +28,7 @@ def problems(given: dict[str, str]) -> tuple[str, ...]:
 def test_good_settings_are_typed(tmp_path: Path) -> None:
     known = Settings.from_env(environment(tmp_path))
     assert known.allowed_github_orgs == ("demo-org", "other-org")
+    assert known.allowed_branches == ("main", "release/*")
     assert known.image_digests == {"python:v2": "sha256:" + "a" * 64}
     assert known.volumes == tmp_path / "high/volumes"
     assert known.trusted_keys is None

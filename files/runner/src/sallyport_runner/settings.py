@@ -49,6 +49,8 @@ class Settings:
 
     github_proxy: str
     allowed_github_orgs: tuple[str, ...]
+    allowed_branches: tuple[str, ...]
+    database_workspaces: tuple[str, ...]
     docker_proxy: str
     image_digests: dict[str, str]
     image_pull_timeout: int

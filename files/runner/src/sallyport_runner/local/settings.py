@@ -32,6 +32,8 @@ def local_settings(kept: Path, registry: str, cpus: float, workers: int) -> Sett
         stats_poll_interval=1,
         github_proxy="",
         allowed_github_orgs=(),
+        allowed_branches=(),
+        database_workspaces=(),
         docker_proxy=registry,
         image_digests={},
         image_pull_timeout=1,

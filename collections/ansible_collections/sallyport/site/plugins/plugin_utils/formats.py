@@ -289,6 +289,9 @@ FORMATS = {
         ".json, .md",
         r"\.(?:csv|jpe?g|png|svgz?|html|txt|log|json|md)",
     ),
+    "name_pattern": pattern(
+        "a name without spaces and commas, in which * stands for any text", r"[^\s,?\[\]]+"
+    ),
     "repository": pattern("organisation/name", REPOSITORY),
     "image_namespace": pattern("a lower-case image namespace", IMAGE_PATH),
     "image_pattern": pattern(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -21,6 +22,11 @@ from sallyport_study.places import check_workspace
 
 log = logging.getLogger(__name__)
 DATABASES = frozenset({"default"})
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    """Return whether a name matches a pattern; unlike in paths, `*` is any text."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 class RequestError(SallyportError):
@@ -79,6 +85,8 @@ class Admission:
         if not request.requested_actions:
             raise RequestError("The request names no action.")
         check_workspace(request.workspace)
+        if not _fits(request.branch, self._settings.allowed_branches):
+            raise RequestError(f"The branch '{request.branch}' may not run on this backend.")
         if not self._settings.dummy_data and request.database_name not in DATABASES:
             raise RequestError(
                 f"The database '{request.database_name}' is not known to this backend."
@@ -110,6 +118,11 @@ class Admission:
         """Raise for jobs that this backend cannot run."""
         if not request.codelists_ok and any(job.requires_db for job in jobs.values()):
             raise StaleCodelistsError("The study's codelists are out of date.")
+        database = any(job.requires_db for job in jobs.values()) and not self._settings.dummy_data
+        if database and not _fits(request.workspace, self._settings.database_workspaces):
+            raise RequestError(
+                f"The workspace '{request.workspace}' may not use the database of this backend."
+            )
         unknown = [name for name in jobs if project.actions[name].is_reusable_action]
         if unknown:
             raise ProjectError([unknown_image(name, jobs[name].words[0]) for name in unknown])
