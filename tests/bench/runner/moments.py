@@ -68,9 +68,8 @@ class Events:
         self._happened: dict[tuple[str, str], float] = {}
         self._changed = threading.Condition()
         assert self._process.stdout
-        self._thread = threading.Thread(
-            target=self._read, args=(self._process.stdout,), daemon=True
-        )
+        self._stream: IO[str] = self._process.stdout
+        self._thread = threading.Thread(target=self._read, args=(self._stream,), daemon=True)
         self._thread.start()
 
     def _read(self, stream: IO[str]) -> None:
@@ -93,6 +92,7 @@ class Events:
         self._process.terminate()
         self._process.wait(20)
         self._thread.join()
+        self._stream.close()
 
 
 def event(line: str) -> tuple[str, str, float]:
