@@ -329,9 +329,7 @@ def run(count: int, seed: int) -> int:
 def _campaign(the: Rig, choose: random.Random, disk: Path, count: int, seed: int) -> int:
     side, witness = the.sides[OURS], Witness(the)
     chaos = Chaos(the, choose, disk)
-    whole = side.environment
-    floor = {"RUNNER_DISK_FREE_FLOOR": str(FLOOR)}
-    side.environment = lambda workers: whole(workers) | floor  # type: ignore[method-assign]  # the disk is small
+    side.extra["RUNNER_DISK_FREE_FLOOR"] = str(FLOOR)
     side.log = the.folder / "runner.log"
     threading.Thread(target=chaos.keep, daemon=True).start()
     witness.begin()

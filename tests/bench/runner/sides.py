@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class Side:
     place: Place
     token: str
     workers: int = 0
+    extra: dict[str, str] = field(default_factory=dict)
+    """Variables of the process instead of those that it has."""
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -161,7 +163,7 @@ class Ours(Side):
         ours = {f"RUNNER_{name}": str(value) for name, value in values.items()}
         environment = made.environment(self.folder) | ours
         (self.folder / "token").write_text(f"{self.token}\n", encoding="utf-8")
-        return {"PATH": os.environ["PATH"], "HOME": str(self.folder)} | environment
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder)} | environment | self.extra
 
 
 @dataclass

@@ -128,7 +128,9 @@ def test_a_request_that_cannot_be_run_ends_from_news_alone(runner: Runner) -> No
     run_until(runner, code_is(runner, "__error__", StatusCode.INVALID_REQUEST))
 
 
-def test_an_end_before_the_start_was_kept_is_seen(runner: Runner, sha: str) -> None:
+def test_an_end_before_the_start_was_kept_is_seen(
+    runner: Runner, sha: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A short job ends while the engine's answer to its start is still on the way."""
     chatty(runner)
     start = runner.executor.start
@@ -137,7 +139,7 @@ def test_an_end_before_the_start_was_kept_is_seen(runner: Runner, sha: str) -> N
         start(spec)
         time.sleep(0.3)
 
-    runner.executor.start = late  # type: ignore[method-assign]  # the engine, answering late
+    monkeypatch.setattr(runner.executor, "start", late)
     runner.request("a", sha, "make")
     runner.inbox.requests()
     run_until(runner, code_is(runner, "make", StatusCode.SUCCEEDED))
