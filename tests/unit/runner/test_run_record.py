@@ -178,6 +178,29 @@ def test_a_cancelled_job_has_a_record_that_names_no_file(runner: Runner, sha: st
     assert not shown_path(runner, job).exists()
 
 
+def test_both_containers_of_a_database_job_are_described(runner: Runner, sha: str) -> None:
+    def phases(container: Container) -> int:
+        if container.spec.name.endswith("-compile"):
+            (container.folder("/plan") / "plan.json").write_text('{"inputs": []}')
+            return 0
+        return container.write("output/d.csv", "patient_id\n")
+
+    runner.executor.labels = {"org.sallyport.phases": "compile,execute"}
+    runner.executor.programs["extract"] = phases
+    runner.request("a", sha, "extract")
+    runner.passes(8)
+    job = runner.job("extract")
+    found = full(runner, job)
+    networks = {
+        phase: one.isolation and one.isolation.network for phase, one in found.containers.items()
+    }
+    assert networks == {"compile": "none", "execute": "jobrunner-db"}
+    assert [one.faults for one in found.containers.values()] == [(), ()]
+    assert found.database == "default"
+    assert found.byproducts["plan.json"] == sha256(runner.record(job) / "plan.json")
+    assert "hidden-password" not in json.dumps(asdict(found))
+
+
 def change(**options: Any) -> Callable[[dict[str, Any]], None]:
     """Return what changes the engine's account of the host's side of a container."""
     return lambda inspected: inspected["HostConfig"].update(options)
