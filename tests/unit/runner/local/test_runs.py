@@ -158,7 +158,8 @@ def test_an_interrupt_ends_the_containers(study: Study, number: signal.Signals) 
     )
     workspace = Folder(study.root).workspace
     deadline = time.monotonic() + 60
-    while not containers(workspace) and time.monotonic() < deadline:
+    written = ".sallyport/volumes/*/workspace/output/s.txt"
+    while not list(study.root.glob(written)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert containers(workspace)
     second = study.type("run-local")
@@ -169,6 +170,7 @@ def test_an_interrupt_ends_the_containers(study: Study, number: signal.Signals) 
     text = run.communicate(timeout=60)[0]
     assert run.returncode == 130
     assert "2 actions: 2 cancelled" in text
+    assert not (study.root / "output").exists()
     assert not containers(workspace)
 
 

@@ -20,7 +20,7 @@ from sallyport_runner.local.engine import LocalExecutor
 from sallyport_runner.local.folder import Folder
 from sallyport_runner.local.results import Done, Result, Status
 from sallyport_runner.local.settings import BACKEND
-from sallyport_runner.models import Image, Job, JobRequest, Outcome
+from sallyport_runner.models import Image, Job, JobRequest, Outcome, Stop
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.outputs.archive import Archive, read_record
 from sallyport_runner.services.outputs.finalise import Finaliser
@@ -112,6 +112,8 @@ class Actions:
         if self._stopping.is_set():  # it was set after this container could have been killed
             self._executor.kill(job.container)
         status = self._executor.wait(job.container)
+        if self._stopping.is_set():
+            job = replace(job, stop=Stop.CANCELLED)  # its outputs are not complete
         return self._finaliser.finalise(job, self._request, status)
 
     def _prepare(self, volume: Volume, inputs: Iterable[str]) -> None:
