@@ -12,6 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from sallyport_runner.services.git import Code, Git
+from sallyport_runner.services.outputs.disk import flush_tree
 
 KEPT = 20
 """Commits whose files are kept; the one that was used longest ago goes first."""
@@ -46,7 +47,7 @@ class Checkouts:
         repository = self._checked.get(code) or self.check(code)
         with self._locks[code.sha]:
             made = self._made(code, repository)
-        shutil.copytree(made, target, symlinks=True, dirs_exist_ok=True, copy_function=_copy)
+        _copy_tree(made, target)
 
     def _made(self, code: Code, repository: Path) -> Path:
         """Return the folder with the files of a commit; the caller holds its lock."""
@@ -60,6 +61,7 @@ class Checkouts:
             files = Path(folder) / "files"
             files.mkdir(mode=0o750)
             self._source.check_out(repository, code.sha, files)
+            flush_tree(files)  # after a power cut the folder is whole, or not there
             files.replace(made)
         return made
 
@@ -71,9 +73,22 @@ class Checkouts:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _copy(source: str, target: str) -> str:
+def _copy_tree(source: Path, target: Path) -> None:
+    """Copy what is in a folder into another; a fault is raised as it is, with its number."""
+    for entry in source.iterdir():
+        copied = target / entry.name
+        if entry.is_symlink():
+            copied.symlink_to(entry.readlink())
+        elif entry.is_dir():
+            copied.mkdir(mode=0o750)
+            _copy_tree(entry, copied)
+        else:
+            _copy(entry, copied)
+
+
+def _copy(source: Path, target: Path) -> None:
     """Copy a file and its mode within the kernel; a file system may share the blocks."""
-    with Path(source).open("rb") as given, Path(target).open("xb") as taken:
+    with source.open("rb") as given, target.open("xb") as taken:
         status = os.fstat(given.fileno())
         left = status.st_size
         try:
@@ -84,4 +99,3 @@ def _copy(source: str, target: str) -> str:
                 raise
             shutil.copyfileobj(given, taken)
         os.fchmod(taken.fileno(), status.st_mode & 0o777)
-    return target
