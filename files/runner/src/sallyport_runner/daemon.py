@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 HEART_LIMIT = 300.0
 SWEEP_INTERVAL = 60.0
 SELF_TEST_INTERVAL = 10.0
-SHORTEST_POLL = 1.0
+SHORTEST_POLL = 0.1
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 """Seconds between tries of a loop that failed for a reason of its own, as on a full disk."""
 LISTEN_AGAIN = 1.0

@@ -1,8 +1,10 @@
-"""How a change of the counters is noticed: PostgreSQL tells, SQLite is looked at."""
+"""How a change of the counters is noticed: PostgreSQL tells, SQLite is looked at.
+
+A change that this process made itself is known at once; the look is for those of other processes.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +25,8 @@ def notices(database: Database) -> Iterator[Callable[[], dict[int, int]]]:
             return backends.counters(connection)
 
     def look_often() -> dict[int, int]:
-        time.sleep(LOOK_EVERY)
+        database.touched.wait(LOOK_EVERY)
+        database.touched.clear()
         return look()
 
     def listen() -> dict[int, int]:
