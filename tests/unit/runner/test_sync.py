@@ -189,6 +189,29 @@ def listener(runner: Runner) -> Listener:
     return Listener(runner.server, runner.store, reader(), SyncState(), runner.inbox)
 
 
+def test_a_row_is_verified_once_unless_it_was_refused(runner: Runner) -> None:
+    moments = [NOW - timedelta(minutes=10), NOW, NOW]
+    asked: list[datetime] = []
+
+    def clock() -> datetime:
+        asked.append(NOW)
+        return moments[min(len(asked), len(moments)) - 1]
+
+    reads = RequestReader("hospital", [PUBLIC], clock)
+    hears = Listener(runner.server, runner.store, reads, SyncState(), runner.inbox)
+    runner.server.listing = Listing([row()], None)
+    hears.step()
+    assert runner.store.request("a" * 16) is None, "signed in the future"
+    hears.step()
+    assert runner.store.request("a" * 16) is not None
+    verified = len(asked)
+    hears.step()
+    assert len(asked) == verified
+    runner.server.listing = Listing([row() | {"cancelled_actions": ["make"]}], None)
+    hears.step()
+    assert len(asked) > verified
+
+
 def test_a_second_payload_for_a_known_request_is_refused(runner: Runner) -> None:
     hears = listener(runner)
     for sha in ("0" * 40, "1" * 40):

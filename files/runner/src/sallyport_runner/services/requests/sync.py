@@ -94,8 +94,9 @@ class Listener:
         """Keep new requests, oldest first, with the jobs of theirs that the server has.
 
         It has some where this runner's database was lost. Without its answer nothing new is kept,
-        and so nothing is started that has ended already. Rows that are as they were are left out:
-        a signature is verified once.
+        and so nothing is started that has ended already. Rows of known requests that are as they
+        were are left out: a signature is verified once. One that was refused is looked at again:
+        what it was refused for, such as a clock, may be right now.
         """
         changed = [row for row in rows if self._seen.get(str(row.get("identifier"))) != row]
         new: dict[str, tuple[JobRequest, dict[str, Any]]] = {}
@@ -112,7 +113,12 @@ class Listener:
             self._cancel(row)
         if new:
             self._news.requests()
-        self._seen = {str(row.get("identifier")): row for row in rows}
+        for row in changed:
+            identifier = str(row.get("identifier"))
+            if self._store.request(identifier) is not None:
+                self._seen[identifier] = row
+        listed = {str(row.get("identifier")) for row in rows}
+        self._seen = {name: row for name, row in self._seen.items() if name in listed}
 
     def _new(
         self, row: dict[str, Any], others: Mapping[str, tuple[JobRequest, dict[str, Any]]]
