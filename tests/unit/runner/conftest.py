@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from tests.unit.runner.rig import Runner, empty_store, make, table
 
+from sallyport_runner.services.outputs import disk
 from sallyport_runner.storage.sql import SqlStore
+
+
+@pytest.fixture(autouse=True)
+def _flushing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take back after each test what a local run says about its whole process."""
+    monkeypatch.setattr(disk, "_flushing", True)
 
 
 @pytest.fixture
