@@ -149,17 +149,26 @@ def test_independent_actions_run_side_by_side(study: Study) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_containers(study: Study, number: signal.Signals) -> None:
+def test_an_interrupt_ends_the_containers(
+    study: Study, number: signal.Signals, request: pytest.FixtureRequest
+) -> None:
     study.write(
-        {"slow": shell("sleep 600", o="output/s.txt"), "next": shell("true", "slow", o="n.txt")}
+        {
+            "slow": shell("mkdir -p output; echo 1 > output/s.txt; sleep 600", o="output/s.txt"),
+            "next": shell("true", "slow", o="n.txt"),
+        }
     )
+    # A shell that starts programs in the background lets them ignore interrupts.
+    words = ["env", "--default-signal=INT", *study.command()]
     run = subprocess.Popen(
-        study.command(), cwd=study.root, env=study.environment(), stdout=subprocess.PIPE, text=True
+        words, cwd=study.root, env=study.environment(), stdout=subprocess.PIPE, text=True
     )
+    request.addfinalizer(run.kill)
     workspace = Folder(study.root).workspace
     deadline = time.monotonic() + 60
-    written = ".sallyport/volumes/*/workspace/output/s.txt"
-    while not list(study.root.glob(written)) and time.monotonic() < deadline:
+    written = ".sallyport/high/volumes/*/workspace/output/s.txt"
+    while not list(study.root.glob(written)):
+        assert time.monotonic() < deadline, "the program wrote nothing"
         time.sleep(0.1)
     assert containers(workspace)
     second = study.type("run-local")
