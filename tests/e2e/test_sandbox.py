@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from journey import Journey
+from journey import BACKEND, Journey
 
 
 def outcome(study: Journey, action: str) -> dict[str, Any]:
@@ -25,9 +25,14 @@ def test_a_database_job_reaches_the_databases_port_and_nothing_else(probing: Jou
 
 
 def test_an_image_that_is_not_allowed_is_refused(probing: Journey) -> None:
-    refused = probing.run(["foreign"])
-    assert refused["status"] == "failed"
-    assert "busybox" in refused["problem"]
+    request = {
+        "workspace": probing.workspace,
+        "backend": BACKEND,
+        "requested_actions": ["foreign"],
+    }
+    refused = probing.person("rachel").call("POST", "/api/v1/job-requests", request)
+    assert refused.status_code == 400
+    assert "'busybox:v1', which this backend does not have" in refused.text
     # The control: an action of the same study whose image is allowed gets as far as its own code.
     assert outcome(probing, "unable")["status_code"] == "nonzero_exit"
 

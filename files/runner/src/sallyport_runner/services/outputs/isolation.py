@@ -48,6 +48,8 @@ def _differences(asked: str | None, found: Isolation) -> tuple[str, ...]:
     expected, actual = json.loads(asked), json.loads(json.dumps(asdict(found)))
     if not expected["runtime"]:  # the engine's own choice
         expected["runtime"] = actual["runtime"]
+    # The engine adds the limits that its own settings have for every container.
+    expected["ulimits"] = actual["ulimits"] | expected["ulimits"]
     return tuple(
         f"{name}: asked {_shown(expected.get(name))}, found {_shown(value)}."
         for name, value in sorted(actual.items())
