@@ -27,7 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.unit.runner.made import TIME
-from tests.unit.runner.rig import Container, MemoryExecutor, Runner
+from tests.unit.runner.rig import PROJECT, Container, MemoryExecutor, Runner
 
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.flags import Flag
@@ -39,22 +39,10 @@ from sallyport_runner.services.running.transitions import MAX_ATTEMPTS
 pytestmark = pytest.mark.live
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
-PROJECT = """
-version: 5
-actions:
-  make:
-    run: python:v2 make.py
-    outputs: {highly_sensitive: {raw: output/raw.csv}}
-  table:
-    run: python:v2 table.py
-    needs: [make]
-    outputs: {moderately_sensitive: {table: output/table.csv}}
+OTHER = """
   other:
     run: python:v2 other.py
     outputs: {highly_sensitive: {o: output/other.csv}}
-  extract:
-    run: ehrql:v1 generate-dataset d.py --output output/d.csv
-    outputs: {highly_sensitive: {d: output/d.csv}}
 """
 OUTPUTS = {
     "make": "output/raw.csv",
@@ -144,7 +132,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="model-"))
         self.runner = Runner(self.folder, max_workers=2, max_db_workers=1)
-        self.sha = self.runner.study.commit({"project.yaml": PROJECT})
+        self.sha = self.runner.study.commit({"project.yaml": PROJECT + OTHER})
         self.engine = Watched(lambda: self.runner.now, held=True)
         self.engine.runner, self.engine.epochs = self.runner, {}
         self.engine.programs = dict.fromkeys(OUTPUTS, _write)

@@ -35,7 +35,3 @@ class Images:
                 image = self._executor.fetch_image(name, self._digests.get(name))
                 self._known[name] = self._ticks(), image
             return image
-
-    def forget(self, name: str) -> None:
-        """Ask again next time: what was fetched is gone from the engine."""
-        self._known.pop(name, None)

@@ -84,10 +84,6 @@ class Roster:
             return StatusCode.DEPENDENCY_FAILED
         return StatusCode.WAITING_ON_DEPENDENCIES if self._open.get(job.id) else None
 
-    def dependants(self, identifier: str) -> set[str]:
-        """Return the active jobs that wait for a job."""
-        return set(self._dependants.get(identifier, ()))
-
     def _keep(self, job: Job) -> None:
         self._jobs[job.id] = job
         if job.state is State.RUNNING:

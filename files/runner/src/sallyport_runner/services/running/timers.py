@@ -24,10 +24,6 @@ class Timers:
         """Make `name` due in some seconds."""
         self.at(name, self._clock() + seconds)
 
-    def forget(self, name: str) -> None:
-        """Make `name` due no more."""
-        self._due.pop(name, None)
-
     def take(self) -> set[str]:
         """Return what is due, which then is due no more."""
         now, due = self._clock(), set()
