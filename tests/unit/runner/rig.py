@@ -319,8 +319,8 @@ class Runner:
     def restart(self) -> None:
         """Recreate everything that lives only in the process."""
         known = self.settings
-        self.store = empty_store(known.workdir)
-        self.inbox = Inbox()
+        self.store, self.inbox = empty_store(known.workdir), Inbox()
+        self.inbox.hears()
         self.reporter = Reporter(
             self.server,
             self.store,

@@ -193,8 +193,10 @@ class Machine(RuleBasedStateMachine):
     def engine_goes(self, away: bool) -> None:
         """Let the engine go away, or come back: then its events are listened to again."""
         self.engine.away = away
-        if not away:
-            self.runner.inbox.everything()
+        if away:
+            self.runner.inbox.deaf()
+        else:
+            self.runner.inbox.hears()
 
     @rule(pick=st.integers(0, 9), code=st.sampled_from([0, 0, 0, 1, 137]))
     def container_ends(self, pick: int, code: int) -> None:

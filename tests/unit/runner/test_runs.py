@@ -305,34 +305,6 @@ def test_a_job_that_was_finalised_is_not_finalised_twice(runner: Runner, sha: st
     assert (runner.record(job) / "metadata.json").read_bytes() == before
 
 
-def test_a_job_that_died_with_its_host_starts_again(runner: Runner, sha: str) -> None:
-    runner.executor.held = True
-    runner.request("a", sha, "make")
-    runner.passes(3)
-    runner.now += 100
-    runner.executor.end(runner.job("make").container, 137)
-    runner.restart()
-    runner.passes(3)
-    job = runner.job("make")
-    assert (job.code, job.attempt) == (StatusCode.EXECUTING, 2)
-    assert runner.executor.started[-1].labels["org.sallyport.attempt"] == "2"
-    runner.executor.go_on(job.container)
-    runner.passes(3)
-    assert runner.job("make").code is StatusCode.SUCCEEDED
-
-
-def test_the_same_end_counts_when_the_runner_was_there(runner: Runner, sha: str) -> None:
-    runner.executor.held = True
-    runner.now += 1000
-    runner.passes(1)
-    runner.request("a", sha, "make")
-    runner.now += 1000
-    runner.passes(3)
-    runner.executor.end(runner.job("make").container, 137)
-    runner.passes(3)
-    assert runner.job("make").code is StatusCode.NONZERO_EXIT
-
-
 def test_a_lost_database_adopts_the_running_container(runner: Runner, sha: str) -> None:
     runner.executor.held = True
     runner.request("a", sha, "make")

@@ -41,6 +41,7 @@ def test_everything_is_closed_by_default() -> None:
     assert made["read_only"]
     assert (made["ipc_mode"], made["shm_size"]) == ("private", 2048)
     assert made["oom_score_adj"] > 0
+    assert made["stop_signal"] == "SIGKILL"
     assert made["memswap_limit"] == made["mem_limit"] == 1024
     assert made["pids_limit"] == 10
     assert "size=4096" in "".join(made["tmpfs"].values())

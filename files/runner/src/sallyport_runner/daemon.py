@@ -154,8 +154,9 @@ class Daemon:
                 if name:
                     self._inbox.ended(name)
                 else:
-                    self._inbox.everything()
+                    self._inbox.hears()
         except TransientError as error:
+            self._inbox.deaf()
             log.warning("%s", error, extra={"loop": "engine", "retry_seconds": LISTEN_AGAIN})
             self._stopper.wait(LISTEN_AGAIN)
 

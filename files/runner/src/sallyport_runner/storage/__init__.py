@@ -76,12 +76,6 @@ class Store(Protocol):
     def set_flag(self, flag: Flag, on: bool, now: str) -> None:
         """Set or clear a flag."""
 
-    def last_alive(self) -> str | None:
-        """Return when the run loop last noted that it is alive, in wire form."""
-
-    def note_alive(self, now: str) -> None:
-        """Note that the run loop is alive."""
-
     def image_uses(self) -> dict[str, str]:
         """Return when a job last used each image, in wire form, by reference."""
 

@@ -22,8 +22,6 @@ from sallyport_runner.storage.tables import flags, job_requests, jobs
 
 log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
-ALIVE = "alive"
-"""A row of the flag table that is not a flag: when the run loop was last alive."""
 ACTIVE_CODES = [code for code in StatusCode if not state_of(code).final]
 """The codes of jobs that have not ended; named one by one, so that the index on codes serves."""
 
@@ -263,23 +261,11 @@ class SqlStore:
 
     def set_flag(self, flag: Flag, on: bool, now: str) -> None:
         """See Store."""
-        self._set(flag, {"value": flag.on_value if on else None, "changed_at": now})
-
-    def last_alive(self) -> str | None:
-        """See Store."""
-        with read(self._engine) as connection:
-            query = select(flags.c.changed_at).where(flags.c.name == ALIVE)
-            return connection.execute(query).scalar()
-
-    def note_alive(self, now: str) -> None:
-        """See Store."""
-        self._set(ALIVE, {"value": None, "changed_at": now})
-
-    def _set(self, name: str, values: dict[str, str | None]) -> None:
+        values = {"value": flag.on_value if on else None, "changed_at": now}
         with write(self._engine) as connection:
-            changed = connection.execute(update(flags).where(flags.c.name == name).values(values))
+            changed = connection.execute(update(flags).where(flags.c.name == flag).values(values))
             if not changed.rowcount:
-                connection.execute(insert(flags).values(values | {"name": name}))
+                connection.execute(insert(flags).values(values | {"name": flag}))
 
     def image_uses(self) -> dict[str, str]:
         """See Store."""

@@ -340,7 +340,7 @@ def _creation(spec: ContainerSpec) -> dict[str, Any]:
 
 
 _OF_THE_PROGRAM = frozenset({
-    "image", "command", "name", "environment", "labels", "user", "working_dir",
+    "image", "command", "name", "environment", "labels", "user", "working_dir", "stop_signal",
 })  # fmt: skip
 
 

@@ -31,6 +31,9 @@ class Inbox:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._news = News()
+        self._streams = 0
+        self.stream = 0
+        """Which stream of the engine's events is open, by number; 0 while none is."""
 
     def jobs(self, identifiers: Iterable[str]) -> None:
         """Say that rows of jobs changed."""
@@ -43,6 +46,19 @@ class Inbox:
         with self._condition:
             self._news.ended.add(container)
             self._condition.notify()
+
+    def hears(self) -> None:
+        """Say that a stream of the engine's events was opened; ends before it were not told."""
+        with self._condition:
+            self._streams += 1
+            self.stream = self._streams
+        self.everything()
+
+    def deaf(self) -> None:
+        """Say that the stream broke off, as it does when the engine ends."""
+        with self._condition:
+            self.stream = 0
+        self.everything()
 
     def requests(self) -> None:
         """Say that there are requests to admit, or that one was admitted."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from datetime import UTC, datetime
 
 from sallyport_common.protocol import State, StatusCode, state_of, utc_now_text
 from sallyport_runner.flags import Flags
@@ -23,9 +22,9 @@ from sallyport_runner.services.running.retries import Retries
 from sallyport_runner.services.running.runs import Runs
 from sallyport_runner.services.running.transitions import Transitions
 
-ALIVE, PASS, OBSTACLE = "alive", "pass", "obstacle"
+PASS, OBSTACLE = "pass", "obstacle"
 """Timers of the loop itself; all others are named by a job or a request."""
-ALIVE_EVERY, PASS_EVERY, OBSTACLE_EVERY = 10.0, 30.0, 10.0
+PASS_EVERY, OBSTACLE_EVERY = 30.0, 10.0
 LONGEST_REST = 30.0
 AHEAD = 2
 """Jobs that are prepared while others run."""
@@ -45,7 +44,6 @@ class RunLoop:
         self._obstacle = self._said = Reason.NONE
         parts.inbox.everything()
         parts.inbox.requests()
-        parts.timers.after(ALIVE, 0.0)
 
     def step(self, longest: float = 0.0) -> None:
         """Wait for news or a timer, `longest` seconds at most, and act on all there is.
@@ -58,15 +56,12 @@ class RunLoop:
         except BaseException:
             self._parts.inbox.everything()
             self._parts.inbox.requests()
-            self._parts.timers.after(ALIVE, 0.0)
             raise
 
     def _act(self, news: News) -> None:
         parts = self._parts
         metrics.WAKES.inc()
         due = parts.timers.take()
-        if ALIVE in due:
-            self._note_alive()
         if news.everything or PASS in due:
             self._look_at_everything(news)
         self._refresh(news, due)
@@ -76,12 +71,7 @@ class RunLoop:
         self._schedule()
 
     def _is_request(self, name: str) -> bool:
-        return name not in {ALIVE, PASS, OBSTACLE} and self._parts.roster.get(name) is None
-
-    def _note_alive(self) -> None:
-        now = datetime.fromtimestamp(self._parts.clock(), UTC).isoformat()
-        self._parts.store.note_alive(now)
-        self._parts.timers.after(ALIVE, ALIVE_EVERY)
+        return name not in {PASS, OBSTACLE} and self._parts.roster.get(name) is None
 
     def _look_at_everything(self, news: News) -> None:
         """Take what the store has, and look again at each container and at each waiting job."""

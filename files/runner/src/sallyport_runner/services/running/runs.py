@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from sallyport_common.protocol import StatusCode, parse_utc, utc_now_text
+from sallyport_common.protocol import StatusCode, utc_now_text
 from sallyport_runner.models import (
     ContainerStatus,
     Job,
@@ -33,7 +33,11 @@ from sallyport_runner.services.running.transitions import Transitions
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-AWAY_MARGIN = 60.0
+DOUBT = 20.0
+"""Seconds for which an end that the engine may have made is doubted.
+
+An engine that is stopped gives its containers 15 seconds, and its stream of events is open so long.
+"""
 SHOWN_AFTER = 1.0
 """Seconds of collecting outputs after which a job is shown to do so."""
 KILL_AGAIN = 5.0
@@ -44,9 +48,13 @@ INTERRUPTIBLE = frozenset({StatusCode.PREPARED, StatusCode.EXECUTING})
 
 
 class _Seen(NamedTuple):
-    """What the engine said about a container; None if it does not exist."""
+    """What the engine said about a container, and which stream of its events was open before that.
+
+    There is no status where the container does not exist, or was only just started.
+    """
 
     status: ContainerStatus | None
+    stream: int = 0
 
 
 class _Prepared(NamedTuple):
@@ -61,7 +69,8 @@ class _Attempt:
     """What this process knows of one attempt of a job; a restart finds all of it out again.
 
     `alive` says that the container of the present phase was seen running, `dead` that the engine
-    told of its end, `end` holds what the engine said about it afterwards.
+    told of its end, `end` holds what the engine said about it afterwards. `stream` was open when it
+    was alive; `doubted` is the tick at which its end was first doubted.
     """
 
     prepared: _Prepared | None = None
@@ -71,6 +80,8 @@ class _Attempt:
     alive: bool = False
     dead: bool = False
     end: _Seen | None = None
+    stream: int = 0
+    doubted: float | None = None
 
 
 class Runs:
@@ -78,7 +89,6 @@ class Runs:
 
     def __init__(self, parts: Parts, transitions: Transitions) -> None:
         self._parts, self._transitions = parts, transitions
-        self._away = self._time_away()
         parts.privacy_trees.remove_partial()
         self._attempts: defaultdict[str, _Attempt] = defaultdict(_Attempt)
         self._steps = {
@@ -164,13 +174,6 @@ class Runs:
                 metrics.STRAYS.inc()
         return _Seen(None)
 
-    def _time_away(self) -> tuple[float, float]:
-        """Return from when to when this runner, and maybe the host, was down."""
-        now = self._parts.clock()
-        noted = self._parts.store.last_alive()
-        last = parse_utc(noted).timestamp() if noted else now
-        return last - AWAY_MARGIN, now + AWAY_MARGIN
-
     def _may_interrupt(self, job: Job) -> bool:
         """Return whether a job that uses the database can be put back; a start is waited for."""
         starting = self._attempts[job.run_key].starting
@@ -238,18 +241,20 @@ class Runs:
             raise
         if started:
             attempt.starting, attempt.alive = False, not attempt.dead
+            attempt.stream = started.stream
             if attempt.picked is not None:
                 metrics.DISPATCH.observe(self._parts.ticks() - attempt.picked)
                 attempt.picked = None
             self._executing(self._transitions.set(job, StatusCode.EXECUTING))
 
-    def _run(self, job: Job) -> bool:
-        """Start the container of the present phase; answer True."""
+    def _run(self, job: Job) -> _Seen:
+        """Start the container of the present phase."""
+        stream = self._parts.inbox.stream
         self._parts.stages.check_network(job)
         volume = self._parts.volumes.of(job.id)
         spec = self._parts.sandbox.specification(job, self._request(job), volume)
         self._parts.executor.start(spec)
-        return True
+        return _Seen(None, stream)
 
     def _executing(self, job: Job) -> None:
         attempt = self._attempts[job.run_key]
@@ -262,8 +267,12 @@ class Runs:
 
     def _status(self, job: Job) -> _Seen | None:
         """Ask the engine for the container of the present phase; None while it is asked."""
-        status = self._parts.executor.status
-        return self._take(job, Step.LOOK, lambda: _Seen(status(job.container)))
+
+        def look() -> _Seen:
+            stream = self._parts.inbox.stream
+            return _Seen(self._parts.executor.status(job.container), stream)
+
+        return self._take(job, Step.LOOK, look)
 
     def _look(self, job: Job, attempt: _Attempt) -> None:
         """See what became of a container."""
@@ -279,10 +288,10 @@ class Runs:
             attempt.dead = False
             self._parts.timers.after(job.id, LOOK_AGAIN)
         elif status.running:
-            attempt.alive = True
+            attempt.alive, attempt.stream = True, seen.stream
             self._watch(job)
-        elif self._was_interrupted(job, status):
-            self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
+        elif status.killed and job.stop is Stop.NONE and not job.cancelled_at:
+            self._doubt(job, attempt, seen)
         else:
             self._ended(job, attempt, seen)
 
@@ -311,15 +320,21 @@ class Runs:
         self._parts.executor.kill(job.container)
         return True
 
-    def _was_interrupted(self, job: Job, status: ContainerStatus) -> bool:
-        """Return whether the container ended while we were down, as it does when its host dies."""
-        first, last = self._away
-        return (
-            job.stop is Stop.NONE
-            and status.killed
-            and job.container_started < last - AWAY_MARGIN
-            and first <= status.finished_at <= last
-        )
+    def _doubt(self, job: Job, attempt: _Attempt, seen: _Seen) -> None:
+        """Judge an end that engine or host make when they go down: was it the program's own?
+
+        It was where the engine's events were heard all the time from when the container lived until
+        a while after. Otherwise there is no result, and the job starts again. No clock of the host
+        is asked: it may have been changed.
+        """
+        now = self._parts.ticks()
+        if not attempt.stream or attempt.stream != self._parts.inbox.stream:
+            self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
+        elif attempt.doubted is None:
+            attempt.doubted = now
+            self._parts.timers.after(job.id, DOUBT)
+        elif now - attempt.doubted >= DOUBT:
+            self._ended(job, attempt, seen)
 
     def _executed(self, job: Job) -> None:
         """Hand a compiled plan over, else collect outputs; also where a restart cut that off."""
