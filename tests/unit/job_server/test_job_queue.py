@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from sallyport_common import tokens
 from sallyport_job_server.models import Operator
+from sallyport_job_server.storage import requests
 
 ENGINES = BOTH
 
@@ -101,6 +102,30 @@ def test_a_backend_sees_and_changes_its_own_requests_only(rig: Rig) -> None:
     assert rig.services.job_requests.look(rig.people["rita"], identifier).jobs == []
     assert rig.call("POST", "/jobs/", json=posted).status_code == 200
     assert len(rig.services.job_requests.look(rig.people["rita"], identifier).jobs) == 1
+
+
+def test_a_runner_that_lost_its_database_reads_its_history_page_by_page(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tokens.new_backend_token()
+    rig.services.backends.ensure(Operator("test"), "clinic", "Clinic", "", {"jobs": other})
+    monkeypatch.setattr(requests, "PORTION", 2)
+    first, second = rig.submit(), rig.submit()
+    for identifier, action in ((first, "make"), (first, "summarise"), (second, "make")):
+        rig.report(identifier, action, "succeeded")
+    pages, after = [], 0
+    while after is not None:
+        page = rig.call("GET", f"/job-history/?after={after}").json or {}
+        pages.append([(row["workspace"], row["job"]["identifier"]) for row in page["results"]])
+        after = page["next"]
+    assert pages == [
+        [("heart", f"{first}-make"), ("heart", f"{first}-summarise")],
+        [("heart", f"{second}-make")],
+    ]
+    empty = {"results": [], "next": None}
+    assert rig.call("GET", "/job-history/", other).json == empty
+    for wrong in ("x", "-1", "9" * 30):
+        assert rig.call("GET", f"/job-history/?after={wrong}").status_code == 400
 
 
 def test_a_job_cannot_be_moved_to_another_request(rig: Rig) -> None:

@@ -51,6 +51,7 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "POST /api/v1/login-tokens": ("rita", "", None),
     "GET /api/v2/job-requests/": ("jobs", "", None),
     "POST /api/v2/jobs/": ("jobs", "", [job("unknown", "make", "running")]),
+    "GET /api/v2/job-history/": ("jobs", "", None),
     "GET /api/v2/jobs/": ("jobs", "/api/v2/jobs/?job_request_id={request}", None),
     "GET /api/v2/users/{username}/": ("jobs", "/api/v2/users/rita/", None),
     "GET /api/v2/workspaces/{name}/statuses/": ("jobs", "/api/v2/workspaces/heart/statuses/", None),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.rig import Runner, empty_store, make, table
+from tests.unit.runner.jobserver import Server, serve
+from tests.unit.runner.rig import Runner, empty_store, make, settings, table
 
 from sallyport_runner.services.outputs import disk
+from sallyport_runner.services.requests.server import JobServer
 from sallyport_runner.storage.sql import SqlStore
 
 
@@ -35,3 +38,13 @@ def sha(runner: Runner) -> str:
 def store(tmp_path: Path) -> SqlStore:
     """Give an empty store."""
     return empty_store(tmp_path)
+
+
+@pytest.fixture
+def server(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Give a job server that the rig's runner talks to by HTTP."""
+    with serve() as (made, url):
+        known = settings(runner.base, job_server_endpoint=url)
+        monkeypatch.setattr(runner, "server", JobServer(known, "test"))
+        runner.restart()
+        yield made

@@ -24,6 +24,8 @@ class Server:
         self.rows: dict[str, dict[str, Any]] = {}
         self.fault: int | None = None
         self.questions: list[list[str]] = []
+        self.pages: list[int] = []
+        self.page = 500
 
     def get(self, path: str) -> tuple[int, Any]:
         """Answer a question."""
@@ -32,9 +34,19 @@ class Server:
             return 200, {"results": self.listed}
         if self.fault:
             return self.fault, {"detail": "no"}
+        if place.path.endswith("/job-history/"):
+            return 200, self.history(int(parse_qs(place.query)["after"][0]))
         names = parse_qs(place.query)["job_request_id"]
         self.questions.append(names)
         return 200, {"results": [r for r in self.rows.values() if r["job_request_id"] in names]}
+
+    def history(self, after: int) -> dict[str, Any]:
+        """Return a page of the history; each request is of the workspace `ws`."""
+        self.pages.append(after)
+        rows = list(self.rows.values())[after : after + self.page]
+        end = after + self.page
+        results = [{"workspace": "ws", "job": row} for row in rows]
+        return {"results": results, "next": end if end < len(self.rows) else None}
 
     def post(self, rows: list[dict[str, Any]]) -> tuple[int, Any]:
         """Keep jobs."""

@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.runner.jobserver import TIME, A, B, Server, listed, reported, serve
+from tests.unit.runner.jobserver import TIME, A, B, Server, listed, reported
+from tests.unit.runner.lost import hear, lose, started
 from tests.unit.runner.made import REQUEST
-from tests.unit.runner.rig import Runner, settings
+from tests.unit.runner.rig import Runner
 
 from sallyport_common.protocol import ERROR_ACTION, StatusCode
 from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Reason
 from sallyport_runner.services.outputs.archive import Archive
-from sallyport_runner.services.requests.reader import RequestReader
 from sallyport_runner.services.requests.recovery import Recovery
-from sallyport_runner.services.requests.server import MAX_IDENTIFIERS, JobServer, ServerError
-from sallyport_runner.services.requests.sync import Listener, SyncState
+from sallyport_runner.services.requests.server import MAX_IDENTIFIERS, ServerError
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def server(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """Give a job server that the rig's runner talks to by HTTP."""
-    with serve() as (made, url):
-        known = settings(runner.base, job_server_endpoint=url)
-        monkeypatch.setattr(runner, "server", JobServer(known, "test"))
-        runner.restart()
-        yield made
-
-
-def hear(runner: Runner) -> None:
-    """Let the listener ask once."""
-    reader = RequestReader("hospital", [])
-    Listener(runner.server, runner.store, reader, SyncState(), runner.inbox).step()
-
-
-def lose(runner: Runner) -> None:
-    """Lose the database, as a new disk does."""
-    for path in runner.settings.workdir.glob("runner.sqlite3*"):
-        path.unlink()
-    runner.restart()
-
-
-def started(runner: Runner) -> list[str]:
-    """Return the actions whose containers were started, in order."""
-    return [spec.labels["action"] for spec in runner.executor.started]
 
 
 def make_is_done_and_table_runs(runner: Runner, server: Server, sha: str) -> None:
@@ -69,7 +40,7 @@ def make_is_done_and_table_runs(runner: Runner, server: Server, sha: str) -> Non
     ("older", "expected"),
     [
         (None, ["make", "table"]),
-        (405, ["make", "table", "make"]),  # the control: without rows, it starts again
+        (405, ["make", "table", "make"]),  # the control: without rows and records, it starts again
     ],
 )
 def test_nothing_is_run_twice(
@@ -77,6 +48,8 @@ def test_nothing_is_run_twice(
 ) -> None:
     make_is_done_and_table_runs(runner, server, sha)
     lose(runner)
+    if older:
+        record_is_gone(runner)
     server.fault = older
     hear(runner)
     runner.passes(4)
@@ -101,7 +74,7 @@ def test_without_the_servers_answer_nothing_is_kept(
     runner: Runner, server: Server, sha: str
 ) -> None:
     server.listed, server.fault = [listed(sha, "make")], 500
-    with pytest.raises(ServerError, match="500 to GET jobs"):
+    with pytest.raises(ServerError, match="500 to GET job"):
         hear(runner)
     runner.passes(2)
     assert runner.store.request(A) is None
@@ -230,18 +203,21 @@ def test_an_end_that_was_not_told_is_read_from_its_record(
     assert server.rows[job.id]["status"] == "succeeded"
 
 
-def test_a_record_of_an_earlier_life_is_not_the_end_of_a_new_job(
+def test_an_ended_job_is_not_run_again_where_the_server_cannot_be_asked(
     runner: Runner, server: Server, sha: str
 ) -> None:
     server.listed, server.fault = [listed(sha, "make")], 405
     hear(runner)
     runner.passes(5)
+    before = runner.job("make")
     lose(runner)
-    runner.executor.programs["make"] = lambda _container: 1
     hear(runner)
     runner.passes(5)
     job = runner.job("make")
-    assert (job.code, job.attempt) == (StatusCode.NONZERO_EXIT, 2)
+    assert (job.code, job.attempt, job.files) == (StatusCode.SUCCEEDED, 1, before.files)
+    assert started(runner) == ["make"]
+    runner.reporter.step()
+    assert server.rows[job.id]["status"] == "succeeded"
 
 
 @pytest.mark.parametrize(

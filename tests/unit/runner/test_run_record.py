@@ -20,7 +20,7 @@ from sallyport_common.protocol import StatusCode
 from sallyport_records import keys, runs
 from sallyport_records.runs import RunRecord
 from sallyport_runner.models import Job
-from sallyport_runner.services.outputs import record
+from sallyport_runner.services.outputs.archive import RUN_RECORD
 
 PUBLIC = keys.load_public(RECORD_KEYS[1])
 TWO = PROJECT.replace("output/table.csv}}", "output/t_*.csv}, highly_sensitive: {m: output/*.pkl}}")
@@ -33,7 +33,7 @@ def sha256(path: Path) -> str:
 
 def full(runner: Runner, job: Job) -> RunRecord:
     """Return the record of the high tree."""
-    return runs.verify((runner.record(job) / record.NAME).read_bytes(), [PUBLIC])
+    return runs.verify((runner.record(job) / RUN_RECORD).read_bytes(), [PUBLIC])
 
 
 def shown_path(runner: Runner, job: Job) -> Path:
@@ -60,7 +60,7 @@ def test_a_whole_job_leaves_a_record_of_what_went_in_and_what_came_out(
     runner.passes(12)
     job = runner.job("table")
     assert job.code is StatusCode.SUCCEEDED
-    path = runner.record(job) / record.NAME
+    path = runner.record(job) / RUN_RECORD
     assert job.run_record == sha256(path)
     envelope = Envelope.from_dict(json.loads(path.read_bytes()))
     envelope.verify([SSlibKey.from_crypto(PUBLIC, keyid=keys.key_id(PUBLIC))], 1)
@@ -108,7 +108,7 @@ def test_reviewers_get_the_files_of_their_tree_and_no_other_name(runner: Runner)
         )
     }
     assert found.log == sha256(runner.medium("metadata/table.log"))
-    assert found.byproducts == {record.NAME: job.run_record}
+    assert found.byproducts == {RUN_RECORD: job.run_record}
     text = json.dumps(asdict(found))
     assert "canary" not in text
     assert "raw.csv" not in text

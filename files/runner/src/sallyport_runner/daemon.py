@@ -18,7 +18,9 @@ from sallyport_runner.app import NAME, create_app
 from sallyport_runner.services import metrics
 from sallyport_runner.services.control import Control
 from sallyport_runner.services.executor import TransientError
+from sallyport_runner.services.outputs.archive import Archive
 from sallyport_runner.services.outputs.volumes import Volumes
+from sallyport_runner.services.requests.history import History
 from sallyport_runner.services.requests.reader import RequestReader, load_keys
 from sallyport_runner.services.requests.server import JobServer, ServerError
 from sallyport_runner.services.requests.sync import Listener, Reporter, SyncState
@@ -58,12 +60,16 @@ class Daemon:
         self._inbox = Inbox()
         server = JobServer(settings, f"{NAME}/{package_version(NAME)}")
         self._reporter = Reporter(server, self._store, self._sync, self._positions)
+        history = History(
+            Archive(settings), self._store, server, lambda: self._heart.beat("listen")
+        )
         self._listener = Listener(
             server,
             self._store,
             RequestReader(settings.backend, load_keys(settings.trusted_keys)),
             self._sync,
             self._inbox,
+            history.restore,
         )
         volumes = Volumes(settings.volumes)
         outside = Outside(

@@ -98,6 +98,11 @@ class JobRequest:
     actions: list[str] = field(default_factory=list)
     reported: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def restored(self) -> bool:
+        """Return whether only its jobs are known, from the history after a lost database."""
+        return not self.payload_digest
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:

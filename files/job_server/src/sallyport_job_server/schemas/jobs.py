@@ -100,6 +100,20 @@ class StoredJobs(Answer):
     results: list[JobReport]
 
 
+class PastJob(Answer):
+    """A stored job, and the workspace of its request."""
+
+    workspace: str
+    job: JobReport
+
+
+class JobHistory(Answer):
+    """A page of a backend's jobs in the order of their making; `next` is None on the last one."""
+
+    results: list[PastJob]
+    next: int | None
+
+
 class ListedWorkspace(Answer):
     """The workspace of a listed job request; `db` is the database's oldest name."""
 

@@ -14,7 +14,13 @@ from sallyport_common.problems import NotFoundError
 from sallyport_common.protocol import CLASSIC_DATABASES, ERROR_ACTION
 from sallyport_common.schemas import fill
 from sallyport_job_server.models import Backend, Job, JobRequest
-from sallyport_job_server.schemas.jobs import JobReport, ListedRequest, ListedWorkspace
+from sallyport_job_server.schemas.jobs import (
+    JobHistory,
+    JobReport,
+    ListedRequest,
+    ListedWorkspace,
+    PastJob,
+)
 from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.storage import backends, projects, requests, tables
 from sallyport_job_server.storage.database import Database, add_all, put_all
@@ -91,6 +97,18 @@ class JobQueue:
             names = {number: identifier for identifier, number in numbers.items()}
             stored = requests.jobs_of(connection, list(numbers.values()))
         return [_report(job, names[job.job_request_id]) for job in stored]
+
+    def history(self, backend: Backend, after: int) -> JobHistory:
+        """Return a page of all jobs of a backend's own requests, ended ones included."""
+        with self._database.read() as connection:
+            jobs = requests.jobs_of_backend(connection, backend.id, after)
+            numbers = list({job.job_request_id for job in jobs})
+            places = requests.places_of(connection, numbers)
+        results = []
+        for job in jobs:
+            identifier, workspace = places[job.job_request_id]
+            results.append(PastJob(workspace, _report(job, identifier)))
+        return JobHistory(results, jobs[-1].id if len(jobs) == requests.PORTION else None)
 
 
 def _compare(

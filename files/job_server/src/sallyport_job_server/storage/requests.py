@@ -85,6 +85,28 @@ def jobs_of(connection: Connection, request_ids: Sequence[int]) -> list[Job]:
     return fetch_all(connection, query, Job)
 
 
+def jobs_of_backend(connection: Connection, backend_id: int, after: int) -> list[Job]:
+    """Return a page of the jobs of a backend's requests, those behind the number `after`."""
+    query = (
+        select(_jobs)
+        .join(_requests, _requests.c.id == _jobs.c.job_request_id)
+        .where(_requests.c.backend_id == backend_id, _jobs.c.id > after)
+        .order_by(_jobs.c.id)
+        .limit(PORTION)
+    )
+    return fetch_all(connection, query, Job)
+
+
+def places_of(connection: Connection, request_ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Return identifier and workspace of several requests, by number."""
+    query = (
+        select(_requests.c.id, _requests.c.identifier, _workspaces.c.name)
+        .join(_workspaces, _workspaces.c.id == _requests.c.workspace_id)
+        .where(_requests.c.id.in_(request_ids))
+    )
+    return {row.id: (row.identifier, row.name) for row in connection.execute(query)}
+
+
 def names_of(connection: Connection, request_ids: Sequence[int]) -> list[str]:
     """Return the identifiers of the jobs of several requests."""
     query = select(_jobs.c.identifier).where(_jobs.c.job_request_id.in_(request_ids))

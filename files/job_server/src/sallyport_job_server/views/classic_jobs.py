@@ -19,6 +19,9 @@ from sallyport_job_server.views.operations import BodyError, Caller, operation
 
 blueprint = Blueprint("classic_jobs", __name__)
 
+LONGEST_NUMBER = 18
+"""Digits of a job's number that a database can compare."""
+
 
 def _runner() -> Backend:
     """Return the backend that calls, and record the time of its call."""
@@ -106,6 +109,16 @@ def stored_jobs(backend: Backend) -> object:
     """Return stored jobs (`job_request_id`, repeated) to a runner that lost its own."""
     identifiers = request.args.getlist("job_request_id")
     return schemas.StoredJobs(services().job_queue.reports(backend, identifiers))
+
+
+@blueprint.get("/job-history/")
+@operation(schemas.JobHistory, by=RUNNER)
+def job_history(backend: Backend) -> object:
+    """Return a page of all own jobs (`after`, from `next`) to a runner that lost its database."""
+    after = request.args.get("after", "0")
+    if not after.isdecimal() or len(after) > LONGEST_NUMBER:
+        raise Problem("'after' must be the 'next' of an earlier page.")
+    return services().job_queue.history(backend, int(after))
 
 
 @blueprint.get("/workspaces/<name>/statuses/")

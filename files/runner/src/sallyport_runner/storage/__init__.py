@@ -14,7 +14,13 @@ class Store(Protocol):
     """Keeps job requests, jobs and flags."""
 
     def add_request(self, request: JobRequest) -> None:
-        """Keep a new request; its identifier must not be in use."""
+        """Keep a new request; its identifier is in use by none, or by a restored one that goes."""
+
+    def knows_history(self) -> bool:
+        """Return whether there are requests, or `restore` was called."""
+
+    def restore(self, requests: Sequence[JobRequest], jobs: Sequence[Job]) -> None:
+        """Keep the past after a lost database in one step, the jobs in the order of their age."""
 
     def request(self, identifier: str) -> JobRequest | None:
         """Return a request."""

@@ -11,17 +11,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Unpack
 
-from sqlalchemy import Row, and_, bindparam, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Engine
 
 from sallyport_common.database import create_engine, migrate, read, write
-from sallyport_common.protocol import StatusCode, state_of
+from sallyport_common.protocol import StatusCode, state_of, utc_now_text
 from sallyport_runner.flags import Flag, Flags
 from sallyport_runner.models import Job, JobChanges, JobRequest, Phase, Reason, Stop
 from sallyport_runner.storage.tables import flags, job_requests, jobs
 
 log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
+HISTORY = "history"
+"""A row of the flag table that is not a flag: that the past is known and is not read again."""
 ACTIVE_CODES = [code for code in StatusCode if not state_of(code).final]
 """The codes of jobs that have not ended; named one by one, so that the index on codes serves."""
 
@@ -85,8 +87,33 @@ class SqlStore:
 
     def add_request(self, request: JobRequest) -> None:
         """See Store."""
+        known = select(job_requests.c.payload_digest).where(
+            job_requests.c.identifier == request.identifier
+        )
         with write(self._engine) as connection:
+            if connection.execute(known).scalar() == "":
+                for table, column in ((jobs, "request_id"), (job_requests, "identifier")):
+                    own = table.c[column] == request.identifier
+                    connection.execute(delete(table).where(own))
             connection.execute(insert(job_requests).values(asdict(request)))
+
+    def knows_history(self) -> bool:
+        """See Store."""
+        marked = select(flags.c.name).where(flags.c.name == HISTORY)
+        with read(self._engine) as connection:
+            found = connection.execute(marked).first()
+            return bool(found or connection.execute(select(job_requests.c.identifier)).first())
+
+    def restore(self, requests: Sequence[JobRequest], past: Sequence[Job]) -> None:
+        """See Store."""
+        rows = [asdict(job) | {"created_order": number} for number, job in enumerate(past, start=1)]
+        mark = {"name": HISTORY, "value": None, "changed_at": utc_now_text()}
+        with write(self._engine) as connection:
+            if requests:
+                connection.execute(insert(job_requests), [asdict(request) for request in requests])
+            if rows:
+                connection.execute(insert(jobs), rows)
+            connection.execute(insert(flags).values(mark))
 
     def request(self, identifier: str) -> JobRequest | None:
         """See Store."""

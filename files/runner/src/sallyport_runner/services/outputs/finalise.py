@@ -22,8 +22,8 @@ from sallyport_runner.models import (
     container_name,
 )
 from sallyport_runner.services.executor import Executor
-from sallyport_runner.services.outputs import inspection, isolation, plan, record
-from sallyport_runner.services.outputs.archive import Archive, read_record
+from sallyport_runner.services.outputs import inspection, isolation, plan
+from sallyport_runner.services.outputs.archive import RUN_RECORD, Archive, read_record
 from sallyport_runner.services.outputs.hints import hint
 from sallyport_runner.services.outputs.matching import Matcher
 from sallyport_runner.services.outputs.publish import PrivacyTrees
@@ -111,7 +111,10 @@ class Finaliser:
             "workspace": job.workspace,
             "action": job.action,
             "user": request.created_by,
+            "run_command": job.run_command,
+            "requires_db": job.requires_db,
             "created_at": job.created_at,
+            "started_at": job.started_at,
             "completed_at": self._now(),
             "timestamp_ns": self._volumes.of(job.id).prepared_at,
             "docker_image_id": container.get("Image"),
@@ -216,7 +219,7 @@ def _exit_reason(job: Job, status: ContainerStatus) -> Reason:
 def outcome(metadata: Metadata, folder: Path) -> Outcome:
     """Return what the store keeps of a record in `folder`."""
     digest = ""
-    with contextlib.suppress(FileNotFoundError), open_beneath(folder, record.NAME) as stream:
+    with contextlib.suppress(FileNotFoundError), open_beneath(folder, RUN_RECORD) as stream:
         digest = sha256_file(stream)
     return Outcome(
         code=StatusCode(metadata["status_code"]),

@@ -11,11 +11,9 @@ from sallyport_records import keys, runs
 from sallyport_records.runs import Container, File, RunRecord
 from sallyport_runner.models import Job, Metadata
 from sallyport_runner.services.outputs import inputs
+from sallyport_runner.services.outputs.archive import RUN_RECORD
 from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.settings import Settings
-
-NAME = "run_record.json"
-"""The full record, beside the log of the job."""
 
 
 @dataclass(frozen=True)
@@ -98,4 +96,4 @@ def for_review(record: RunRecord, withheld: Mapping[str, str], full: bytes) -> R
         for path, file in record.outputs.items()
         if file.level is PrivacyLevel.MODERATE and path not in withheld
     }
-    return replace(record, inputs={}, outputs=shown, byproducts={NAME: runs.digest(full)})
+    return replace(record, inputs={}, outputs=shown, byproducts={RUN_RECORD: runs.digest(full)})

@@ -17,8 +17,8 @@ from sallyport_records import runs
 from sallyport_records.runs import Container
 from sallyport_runner.models import Job, Metadata, Phase, Stop, container_name
 from sallyport_runner.services.executor import Executor
-from sallyport_runner.services.outputs import joblog, plan, record
-from sallyport_runner.services.outputs.archive import RECORD, Archive
+from sallyport_runner.services.outputs import joblog, plan
+from sallyport_runner.services.outputs.archive import RECORD, RUN_RECORD, Archive
 from sallyport_runner.services.outputs.disk import flush
 from sallyport_runner.services.outputs.faults import WRITING, FileFault, Needed
 from sallyport_runner.services.outputs.folders import Folders
@@ -105,7 +105,7 @@ class Recorder:
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         signed = self._records.sign(job, metadata, containers, log, digests)
         if signed:
-            files[record.NAME] = signed.full
+            files[RUN_RECORD] = signed.full
         return signed
 
     def _write_log(self, job: Job, metadata: Metadata, stream: BinaryIO) -> None:

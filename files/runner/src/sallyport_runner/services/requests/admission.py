@@ -112,7 +112,7 @@ class Admission:
         self._refuse(request, project, jobs)
         if rows:
             return self._recovery.restore(request, jobs, rows)
-        return [self._recovery.fresh(job) for job in jobs.values()] or [nothing_to_do(request)]
+        return self._recovery.fresh(request, jobs.values()) or [nothing_to_do(request)]
 
     def _refuse(self, request: JobRequest, project: Project, jobs: Mapping[str, Job]) -> None:
         """Raise for jobs that this backend cannot run."""

@@ -8,19 +8,31 @@ its record on disk, from its container, or from the beginning with a raised atte
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from sallyport_common.protocol import JobRow, State, StatusCode, state_of, utc_now_text
+from sallyport_common.protocol import (
+    JobRow,
+    State,
+    StatusCode,
+    parse_utc,
+    state_of,
+    utc_now_text,
+    utc_text,
+)
 from sallyport_common.tokens import job_identifier
-from sallyport_runner.models import Job, JobRequest, Phase, Reason, container_name
+from sallyport_runner.models import Job, JobRequest, Metadata, Phase, Reason, container_name
 from sallyport_runner.services.executor import Executor
-from sallyport_runner.services.outputs.archive import Archive
+from sallyport_runner.services.outputs.archive import Archive, newest
 from sallyport_runner.services.outputs.finalise import outcome
 from sallyport_runner.services.outputs.volumes import Volumes
 
 log = logging.getLogger(__name__)
+CLOCKS = timedelta(days=1)
+"""By how much the clocks of job server and runner are allowed to differ here."""
 
 
 class Recovery:
@@ -47,20 +59,26 @@ class Recovery:
     ) -> list[Job]:
         """Return the jobs of `rows`; an open one that is not `planned` ends as a fault."""
         names = [*planned, *(name for name in rows if name not in planned)]
+        folders = self._archive.folders(_since(request))
         found = []
         for row in (rows[name] for name in names):
-            job = planned.get(row.action) or _bare(request, row)
-            job = replace(job, **_times(row), metrics=_figures(row))
+            job = planned.get(row.action) or bare(request.workspace, row)
+            job = replace(job, **times(row), metrics=figures(row))
             if State(row.status).final:
                 found.append(self._ended(job, row))
             else:
-                found.append(self._open(job, row.action in planned))
+                recorded = newest(folders.get(job.id, []))
+                found.append(self._open(job, row.action in planned, recorded))
         return found
 
-    def fresh(self, job: Job) -> Job:
-        """Return a new job, its attempt above that of any record which its id left on disk."""
-        record = self._archive.record(job.id)
-        return job if record is None else replace(job, attempt=int(record[0]["attempt"]) + 1)
+    def fresh(self, request: JobRequest, jobs: Iterable[Job]) -> list[Job]:
+        """Return new jobs; one that left a record on disk has ended, as the record says."""
+        folders = self._archive.folders(_since(request))
+        found = []
+        for job in jobs:
+            recorded = newest(folders.get(job.id, []))
+            found.append(job if recorded is None else as_recorded(job, *recorded))
+        return found
 
     def _ended(self, job: Job, row: JobRow) -> Job:
         """Keep what the server acknowledged.
@@ -70,7 +88,7 @@ class Recovery:
         of its action (NO_RECORD), so a later request that needs the action runs it again, and a
         job that was waiting for the outputs ends with NO_INPUT, which asks the author to.
         """
-        code = _final_code(row)
+        code = final_code(row)
         files: dict[str, str] = {}
         if code is StatusCode.SUCCEEDED:
             files = self._archive.outputs(job.workspace, job.action)
@@ -84,23 +102,9 @@ class Recovery:
             posted=job.revision,
         )
 
-    def _open(self, job: Job, planned: bool) -> Job:
-        recorded = self._archive.record(job.id)
+    def _open(self, job: Job, planned: bool, recorded: tuple[Metadata, Path] | None) -> Job:
         if recorded is not None:  # it ended, and the server was not told
-            metadata, folder = recorded
-            ended = outcome(metadata, folder)
-            cancelled = ended.code is StatusCode.CANCELLED_BY_USER
-            return replace(
-                job,
-                code=ended.code,
-                reason=ended.reason,
-                unmatched=ended.unmatched,
-                files={} if metadata["cancelled"] else ended.files,
-                run_record=ended.run_record,
-                attempt=int(metadata["attempt"]),
-                completed_at=metadata["completed_at"],
-                cancelled_at=metadata["completed_at"] if cancelled else None,
-            )
+            return as_recorded(job, *recorded)
         if not planned:
             now = utc_now_text()
             attempt = self._attempt(job, adopt=False)
@@ -121,28 +125,58 @@ class Recovery:
         return before + 1
 
 
-def _bare(request: JobRequest, row: JobRow) -> Job:
+def _since(request: JobRequest) -> str:
+    """Return a time before which no job of a request can have been made, whatever the clocks."""
+    try:
+        return utc_text(parse_utc(request.created_at) - CLOCKS)
+    except ValueError:
+        return ""
+
+
+def as_recorded(job: Job, metadata: Metadata, folder: Path) -> Job:
+    """Return a job as its record in `folder` says that it ended."""
+    ended = outcome(metadata, folder)
+    by_user = ended.code is StatusCode.CANCELLED_BY_USER
+    stopped = metadata["cancelled"] or ended.code is StatusCode.KILLED_BY_ADMIN
+    return replace(
+        job,
+        code=ended.code,
+        reason=ended.reason,
+        unmatched=ended.unmatched,
+        files={} if stopped else ended.files,
+        run_record=ended.run_record,
+        attempt=int(metadata["attempt"]),
+        created_at=metadata["created_at"],
+        completed_at=metadata["completed_at"],
+        cancelled_at=metadata["completed_at"] if by_user else None,
+    )
+
+
+def bare(workspace: str, row: JobRow) -> Job:
+    """Return a job of which only the server's row is known."""
     return Job(
         id=row.identifier,
-        request_id=request.identifier,
-        workspace=request.workspace,
+        request_id=row.job_request_id,
+        workspace=workspace,
         action=row.action,
         run_command=row.run_command,
         requires_db=row.requires_db,
     )
 
 
-def _times(row: JobRow) -> dict[str, Any]:
+def times(row: JobRow) -> dict[str, Any]:
+    """Return the times of a row as fields of a job."""
     names = ("created_at", "updated_at", "started_at", "completed_at")
     return {name: getattr(row, name) for name in names}
 
 
-def _figures(row: JobRow) -> dict[str, float]:
+def figures(row: JobRow) -> dict[str, float]:
+    """Return the figures of a row as a job has them."""
     given = row.metrics or {}
     return {name: float(n) for name, n in given.items() if isinstance(n, int | float)}
 
 
-def _final_code(row: JobRow) -> StatusCode:
+def final_code(row: JobRow) -> StatusCode:
     """Return the row's code where it agrees with its state, which counts."""
     state = State(row.status)
     try:

@@ -81,6 +81,22 @@ class JobServer:
             found += rows
         return found
 
+    def history(self, after: int) -> tuple[list[dict[str, Any]], int | None]:
+        """Return a page of all jobs that the server has of this backend, and where the next begins.
+
+        Each row has the job's `workspace` too. An older server has no history.
+        """
+        answer = self._send("GET", "job-history", _NOT_THERE, params={"after": after})
+        if answer.status_code in _NOT_THERE:
+            return [], None
+        body = self._json(answer)
+        rows, following = body.get("results"), body.get("next")
+        if not isinstance(rows, list) or not all(map(_is_past_job, rows)):
+            raise ServerError("the history of jobs is malformed")
+        if following is not None and not (isinstance(following, int) and following > after):
+            raise ServerError("the pages of the history have no order")
+        return [row["job"] | {"workspace": row["workspace"]} for row in rows], following
+
     def _send(
         self, method: str, path: str, accepted: frozenset[int] = frozenset(), **arguments: Any
     ) -> Response:
@@ -111,6 +127,15 @@ def _is_job_row(row: Any) -> bool:
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
     return isinstance(row["created_at"], str)
+
+
+def _is_past_job(row: Any) -> bool:
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("workspace"), str)
+        and isinstance(row.get("job"), dict)
+        and _is_job_row(row["job"])
+    )
 
 
 def _flags_header(flags: Flags) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -69,9 +69,14 @@ class Listener:
         reader: RequestReader,
         state: SyncState,
         news: News,
+        restore: Callable[[Collection[str]], None] = lambda _open: None,
     ) -> None:
+        """Call `restore` with the requests that are new before they are kept.
+
+        It restores the past of all others where a database was lost.
+        """
         self._server, self._store, self._reader = server, store, reader
-        self._state, self._news = state, news
+        self._state, self._news, self._restore = state, news, restore
         self._etag: str | None = None
         self._seen: dict[str, dict[str, Any]] = {}
 
@@ -106,6 +111,7 @@ class Listener:
                 self._cancel(row)
             else:
                 new[request.identifier] = request, row
+        self._restore(new)
         jobs = self._server.jobs(list(new)) if new else []
         for identifier, (request, row) in new.items():
             reported = [job for job in jobs if job["job_request_id"] == identifier]
@@ -130,6 +136,8 @@ class Listener:
             known = self._store.request(identifier)
             if identifier in others:
                 known = others[identifier][0]
+            if known is not None and known.restored:
+                known = None
             if known is not None and known.payload_digest != request.payload_digest:
                 raise RefusedRequestError("changed", "another payload came for a known request")
         except RefusedRequestError as error:
