@@ -29,6 +29,10 @@ class Posts:
     def jobs(self, requests: Sequence[str]) -> list[dict[str, Any]]:
         return [row for row in self.rows if row["job_request_id"] in requests]
 
+    def history(self, after: int) -> tuple[list[dict[str, Any]], int | None]:
+        assert not after
+        return [], None
+
     def post(self, rows: list[dict[str, Any]], flags: Flags, *, partial: bool) -> None:
         self.partial = partial
         self.sent_flags = flags
