@@ -46,7 +46,7 @@ def later(runner: Runner, server: Server, sha: str, **values: Any) -> list[str]:
 
 
 def past(runner: Runner) -> dict[str, Job]:
-    """Return the jobs of request A by action, without what another database may number anew."""
+    """Return the jobs of request A by action."""
     return {job.action: job for job in runner.store.jobs_of([A])}
 
 
