@@ -64,7 +64,7 @@ def digest_of(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def write(folder: Path, program: bytes) -> str:
+def write(folder: Path, program: bytes, *entrypoint: str) -> str:
     """Write manifest, configuration and layer, each named by its digest; return the manifest's."""
     folder.mkdir(parents=True)
     layer = _layer(program)
@@ -77,6 +77,7 @@ def write(folder: Path, program: bytes) -> str:
             "config": {
                 "Env": ["PATH=/bin"],
                 "WorkingDir": "/workspace",
+                "Entrypoint": list(entrypoint),
                 "Labels": {label: value},
             },
             "rootfs": {"type": "layers", "diff_ids": [digest_of(layer)]},

@@ -13,7 +13,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.bench.runner.image import MANIFEST, NAME, TAG
+from tests.bench.runner.image import MANIFEST, NAME
+
+ORGANISATION = NAME.partition("/")[0]
 
 
 def serve(gitroot: Path, images: Path, tagged: str) -> ThreadingHTTPServer:
@@ -73,10 +75,10 @@ def _registry(path: str, images: Path, tagged: str) -> tuple[int, dict[str, str]
     """Answer the pull half of the registry API."""
     if path == "/v2/":
         return HTTPStatus.OK, {}, b"{}"
-    kind, _, reference = path.removeprefix(f"/v2/{NAME}/").partition("/")
-    digest = tagged if reference == TAG else reference
+    *name, kind, reference = path.removeprefix("/v2/").split("/")
+    digest = reference if reference.startswith("sha256:") else tagged
     found = images / digest
-    if not path.startswith(f"/v2/{NAME}/") or not digest or not found.is_file():
+    if name[:1] != [ORGANISATION] or not digest or not found.is_file():
         return HTTPStatus.NOT_FOUND, {}, b'{"errors": [{"code": "NAME_UNKNOWN"}]}'
     headers = {"Docker-Content-Digest": digest}
     if kind == "manifests":

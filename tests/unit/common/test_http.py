@@ -15,6 +15,7 @@ from flask import Flask
 
 from sallyport_common import errors, health, http
 from sallyport_common import logging as our_logging
+from sallyport_common.redaction import Redactor
 from sallyport_common.versions import package_version
 
 
@@ -71,7 +72,7 @@ def test_the_version_is_that_of_the_installed_release(
 
 
 def test_a_log_line_is_json_with_extra_fields() -> None:
-    formatter = our_logging.JsonFormatter("demo")
+    formatter = our_logging.JsonFormatter("demo", Redactor())
     record = logging.getLogger("x").makeRecord(
         "x", logging.INFO, "f", 1, "hello %s", ("you",), None, extra={"job": "abc"}
     )

@@ -26,6 +26,8 @@ class Server:
         self.questions: list[list[str]] = []
         self.pages: list[int] = []
         self.page = 500
+        self.heard: list[str] = []
+        """All that was sent, the token left out."""
 
     def get(self, path: str) -> tuple[int, Any]:
         """Answer a question."""
@@ -111,11 +113,17 @@ def serve() -> Iterator[tuple[Server, str]]:
             self.end_headers()
             self.wfile.write(data)
 
+        def _hear(self, body: str = "") -> None:
+            kept = [f"{k}: {v}" for k, v in self.headers.items() if k != "Authorization"]
+            made.heard.append("\n".join([self.path, *kept, body]))
+
         def do_GET(self) -> None:
+            self._hear()
             self._answer(*made.get(self.path))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            self._hear(body.decode())
             self._answer(*made.post(json.loads(body)))
 
         def log_message(self, *_arguments: object) -> None:

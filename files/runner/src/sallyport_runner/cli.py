@@ -52,7 +52,9 @@ def ask(path: Path, method: str, url: str, timeout: float | None = None) -> dict
 def _daemon(_arguments: argparse.Namespace) -> int:
     structured.configure(NAME)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    Daemon(Settings.from_env(os.environ), StopSignal().install()).run()
+    settings = Settings.from_env(os.environ)
+    structured.configure(NAME, secrets=settings.secrets())
+    Daemon(settings, StopSignal().install()).run()
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sallyport_common.errors import SettingsError
 from sallyport_common.names import SLUG
+from sallyport_common.redaction import password
 from sallyport_common.settings import Secret, load
 from sallyport_disclosure.policy import Policy
 from sallyport_records import keys
@@ -108,6 +109,15 @@ class Settings:
             keys.load_private(self.record_signing_key.reveal().encode())
         except keys.KeyFormatError as error:
             yield f"{PREFIX}RECORD_SIGNING_KEY_FILE: {error}"
+
+    def secrets(self) -> list[str]:
+        """Return every value that must not be in a log, a record or a message."""
+        known = (self.job_server_token, self.record_signing_key, self.database_url)
+        addresses = (self.job_server_endpoint, self.github_proxy, self.docker_proxy)
+        return [
+            *(secret.reveal() for secret in known if secret is not None),
+            *filter(None, map(password, addresses)),
+        ]
 
     @property
     def dummy_data(self) -> bool:

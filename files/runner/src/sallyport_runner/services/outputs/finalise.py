@@ -9,6 +9,7 @@ from typing import Any
 
 from sallyport_common.paths import open_beneath, sha256_file
 from sallyport_common.protocol import StatusCode, utc_now_text
+from sallyport_common.redaction import Redactor
 from sallyport_records.runs import Container
 from sallyport_runner.models import (
     ContainerStatus,
@@ -55,7 +56,10 @@ class Finaliser:
         self._archive, self._executor, self._volumes = Archive(settings), executor, volumes
         self._trees, self._now = privacy_trees, now
         records = RunRecords(settings, volumes)
-        self._recorder = Recorder(self._archive, executor, volumes, privacy_trees, records)
+        redactor = Redactor(settings.secrets())
+        self._recorder = Recorder(
+            self._archive, executor, volumes, privacy_trees, records, redactor
+        )
         self._progress: dict[str, tuple[int, int]] = {}
 
     def finalise(self, job: Job, request: JobRequest, status: ContainerStatus | None) -> Outcome:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.outputs import METADATA_FOLDER, PrivacyLevel
+from sallyport_common.redaction import Redactor
 from sallyport_runner.models import Job, JobRequest
 from sallyport_runner.services.outputs import staging
 from sallyport_runner.services.outputs.disk import Unflushed, flush
@@ -57,7 +58,7 @@ class PrivacyTrees:
     def __init__(self, settings: Settings) -> None:
         self._high = settings.high_privacy_storage_base
         self._medium = settings.medium_privacy_storage_base
-        self._policy = settings.output_policy
+        self._policy, self._redactor = settings.output_policy, Redactor(settings.secrets())
         self._manifests = Manifests(self._medium / "workspaces")
         self._locks: dict[str, threading.Lock] = {}
 
@@ -122,7 +123,7 @@ class PrivacyTrees:
             return []
         items = []
         with Folders(root) as folders:
-            stager = Stager(self._policy, folders, high, medium)
+            stager = Stager(self._policy, self._redactor, folders, high, medium)
             for number, (path, level) in enumerate(sorted(matched.items())):
                 report(number, len(matched))
                 item = Item(_label(path, matched), PrivacyLevel(level))

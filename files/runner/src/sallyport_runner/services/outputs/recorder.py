@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 
 from sallyport_common.outputs import METADATA_FOLDER
 from sallyport_common.paths import sha256_file
+from sallyport_common.redaction import Redactor
 from sallyport_records import runs
 from sallyport_records.runs import Container
 from sallyport_runner.models import Job, Metadata, Phase, Stop, container_name
@@ -41,15 +42,19 @@ class Recorder:
         volumes: Volumes,
         privacy_trees: PrivacyTrees,
         records: RunRecords,
+        redactor: Redactor,
     ) -> None:
         self._archive, self._executor = archive, executor
         self._volumes, self._trees, self._records = volumes, privacy_trees, records
+        self._redactor = redactor
 
     def write(self, job: Job, metadata: Metadata, containers: Mapping[str, Container]) -> None:
         """Write log and records to the folder of the job, and the log to both workspaces.
 
-        The medium workspace gets the run record for reviewers as well.
+        The medium workspace gets the run record for reviewers as well. None has a secret of this
+        backend, although a job's own program may know and print one.
         """
+        metadata = self._redactor.value(metadata)
         with Needed("no folder for logs"):
             self._archive.logs.mkdir(parents=True, exist_ok=True)
         place = self._archive.place(job)
@@ -113,8 +118,8 @@ class Recorder:
             log = io.BufferedWriter(cast(io.RawIOBase, stream))
             if job.phase is Phase.EXECUTE:
                 name = container_name(job.id, Phase.COMPILE)
-                joblog.copy_output(log, self._executor.logs(name))
-            joblog.copy_output(log, self._executor.logs(job.container))
+                joblog.copy_output(log, self._redactor.stream(self._executor.logs(name)))
+            joblog.copy_output(log, self._redactor.stream(self._executor.logs(job.container)))
             log.write(joblog.summary(metadata))
             log.detach()
 

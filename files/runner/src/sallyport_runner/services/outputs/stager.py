@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sallyport_common.manifests import Output
 from sallyport_common.outputs import PrivacyLevel
 from sallyport_common.paths import CHUNK
+from sallyport_common.redaction import Redactor
 from sallyport_disclosure.engine import check_file
 from sallyport_disclosure.findings import Finding, Severity, Verdict
 from sallyport_disclosure.policy import Policy
@@ -67,8 +68,16 @@ class Item:
 class Stager:
     """Stages the outputs in `folders`; a fault of one is in the item that stands for it."""
 
-    def __init__(self, policy: Policy, folders: Folders, high: Staging, medium: Staging) -> None:
-        self._policy, self._folders = policy, folders
+    def __init__(
+        self,
+        policy: Policy,
+        redactor: Redactor,
+        folders: Folders,
+        high: Staging,
+        medium: Staging,
+    ) -> None:
+        """Withhold from the medium tree what has a secret that `redactor` knows."""
+        self._policy, self._redactor, self._folders = policy, redactor, folders
         self._high, self._medium = high, medium
 
     def stage(self, path: str, item: Item) -> None:
@@ -116,6 +125,8 @@ class Stager:
             # There would be no room for the note that says why a file is withheld.
             longest = MAX_NAME - len(NOTE)
             return _refused("NAME_TOO_LONG", f"the file's name has more than {longest} bytes")
+        if self._redactor.finds(data):
+            return _refused("HAS_SECRET", "the file has a password or key of the backend")
         try:
             return check_file(path, data, self._policy)
         except Exception:  # what cannot be judged is not shown, and the other files are

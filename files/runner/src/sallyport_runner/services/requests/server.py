@@ -11,6 +11,7 @@ from requests import JSONDecodeError, RequestException, Response, codes
 
 from sallyport_common import http
 from sallyport_common.protocol import LONGEST_WAIT, JobRow, State
+from sallyport_common.redaction import Redactor
 from sallyport_runner.flags import Flags
 from sallyport_runner.services.requests import outgoing
 from sallyport_runner.settings import Settings
@@ -40,7 +41,7 @@ class JobServer:
 
     def __init__(self, settings: Settings, user_agent: str) -> None:
         self._url = settings.job_server_endpoint.rstrip("/")
-        self._backend = settings.backend
+        self._backend, self._redactor = settings.backend, Redactor(settings.secrets())
         self._wait = min(settings.long_poll, MAX_WAIT)
         self._session = http.session(settings.ca_file, (CONNECT_TIMEOUT, READ_TIMEOUT), user_agent)
         self._session.headers["Authorization"] = settings.job_server_token.reveal()
@@ -65,7 +66,8 @@ class JobServer:
         """Post the full set of jobs of some requests, or with `partial` some jobs of theirs."""
         parameters = {"partial": "1"} if partial else {}
         headers = _flags_header(flags)
-        self._json(self._send("POST", "jobs", json=rows, headers=headers, params=parameters))
+        content = self._redactor.value(rows)
+        self._json(self._send("POST", "jobs", json=content, headers=headers, params=parameters))
 
     def jobs(self, requests: Sequence[str]) -> list[dict[str, Any]]:
         """Return the job rows that the server has of some requests; none from an older server."""
