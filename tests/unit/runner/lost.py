@@ -1,4 +1,4 @@
-"""A runner that loses its database, and hears of its past again."""
+"""A runner that loses its database and asks for its past."""
 
 from __future__ import annotations
 
