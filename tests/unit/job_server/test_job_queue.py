@@ -274,6 +274,23 @@ def test_the_tag_moves_with_what_is_listed_and_not_with_heartbeats(rig: Rig) -> 
     assert etag(rig) == seen[-1]
 
 
+def test_the_tag_stays_while_the_same_requests_are_listed(rig: Rig) -> None:
+    """A runner would ask for the same list after each step of each of its jobs."""
+    identifier = rig.submit()
+    for action in ("make", "table"):
+        rig.report(identifier, action, "pending")
+    tag = etag(rig)
+    for action, status in (("make", "running"), ("make", "succeeded"), ("table", "running")):
+        rig.report(identifier, action, status)
+        assert etag(rig) == tag
+    assert listed(rig) == [identifier]
+    rig.report(identifier, "table", "failed")
+    assert (etag(rig) == tag, listed(rig)) == (False, [])
+    tag = etag(rig)
+    rig.report(identifier, "table", "pending")
+    assert (etag(rig) == tag, listed(rig)) == (False, [identifier])
+
+
 def hold(rig: Rig, tag: str, wait: str) -> tuple[TestResponse, float]:
     """Ask with a tag and return the answer and how long it took."""
     begin = time.monotonic()

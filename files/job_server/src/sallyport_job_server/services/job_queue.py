@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from sallyport_common.problems import NotFoundError
-from sallyport_common.protocol import CLASSIC_DATABASES, ERROR_ACTION
+from sallyport_common.protocol import CLASSIC_DATABASES, ERROR_ACTION, State
 from sallyport_common.schemas import fill
 from sallyport_job_server.models import Backend, Job, JobRequest
 from sallyport_job_server.schemas.jobs import (
@@ -35,6 +35,21 @@ class _Received:
     new: list[dict[str, Any]] = field(default_factory=list)
     changed: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     moved: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    opened: bool = False
+    """Whether a job came, or one that had ended is open again."""
+    ended: set[int] = field(default_factory=set)
+    """The requests, by number, of jobs that have ended now."""
+
+    def note(self, row: JobReport, previous: Job | None, request_id: int) -> None:
+        """Note that a job came, or how it moved on, if it did."""
+        if previous is not None and previous.status == row.status:
+            return
+        said = {"status": row.status, "request": row.job_request_id}
+        self.moved.append((row.identifier, said))
+        if previous is None or State(previous.status).final:
+            self.opened = True
+        elif State(row.status).final:
+            self.ended.add(request_id)
 
 
 class JobQueue:
@@ -63,7 +78,8 @@ class JobQueue:
         """Store what a runner reports; rows of unknown or foreign requests are only logged.
 
         The report is all that its requests have, or with `partial` the jobs that changed. The
-        work depends on the report alone, not on how many jobs its requests have.
+        work depends on the report alone, not on how many jobs its requests have. Who waits for
+        the list of requests is told where a request may have come to it or left it.
         """
         rows = list({row.identifier: row for row in rows}.values())  # of two for one job the last
         identifiers = list({row.job_request_id for row in rows})
@@ -76,7 +92,8 @@ class JobQueue:
             put_all(change.connection, tables.jobs, received.changed)
             if received.moved:
                 change.record_all("job.status", received.moved)
-                change.touch(backend.id)
+                if received.opened or requests.over(change.connection, received.ended):
+                    change.touch(backend.id)
             known = [] if partial else requests.names_of(change.connection, list(numbers.values()))
         missing = set(known).difference(names)
         if missing:
@@ -116,7 +133,7 @@ def _compare(
 ) -> _Received:
     """Return what has to be stored; rows of unknown or foreign requests are only logged.
 
-    A move is a new job or one with another status: it may change what the runner is shown.
+    A move is a new job or one with another status.
     """
     received = _Received()
     for row in rows:
@@ -134,9 +151,7 @@ def _compare(
             continue
         else:
             received.changed.append((previous.id, values))
-        if previous is None or previous.status != row.status:
-            said = {"status": row.status, "request": row.job_request_id}
-            received.moved.append((row.identifier, said))
+        received.note(row, previous, request_id)
     return received
 
 

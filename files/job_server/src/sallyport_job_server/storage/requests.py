@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.engine import Connection
@@ -111,6 +111,15 @@ def names_of(connection: Connection, request_ids: Sequence[int]) -> list[str]:
     """Return the identifiers of the jobs of several requests."""
     query = select(_jobs.c.identifier).where(_jobs.c.job_request_id.in_(request_ids))
     return list(connection.execute(query).scalars())
+
+
+def over(connection: Connection, request_ids: Collection[int]) -> bool:
+    """Return whether one of several requests, which all have jobs, has none that is open."""
+    if not request_ids:
+        return False
+    active = and_(_jobs.c.job_request_id.in_(request_ids), _jobs.c.status.in_(OPEN_STATES))
+    found = connection.execute(select(_jobs.c.job_request_id).where(active).distinct()).scalars()
+    return not set(request_ids).issubset(found)
 
 
 def jobs_named(connection: Connection, identifiers: Sequence[str]) -> list[Job]:
