@@ -79,6 +79,8 @@ class Engine:
         if what == "start":
             self.set(container["Id"], "running")
             return 204, None
+        if what == "kill" and container["State"]["Status"] != "running":
+            return 409, {"message": "the container is not running"}
         if what == "kill":
             self.set(container["Id"], "exited", ExitCode=137)
             return 204, None
@@ -147,11 +149,13 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 
 @contextmanager
-def serve(path: Path) -> Iterator[Engine]:
-    """Serve an engine on a unix socket."""
+def serve(path: Path, *, keep: bool = False) -> Iterator[Engine]:
+    """Serve an engine on a unix socket; with `keep` a connection serves several calls."""
     engine = Engine()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1" if keep else "HTTP/1.0"
+
         def _reply(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
             sent = self.rfile.read(size)

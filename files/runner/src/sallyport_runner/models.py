@@ -166,6 +166,12 @@ class Job:
         """The name of the container of the present phase; the name is the lock."""
         return container_name(self.id, self.phase)
 
+    @property
+    def containers(self) -> list[str]:
+        """The names that its containers can have; only a job that uses a database compiles."""
+        phases = [Phase.RUN, Phase.COMPILE] if self.requires_db else [Phase.RUN]
+        return [container_name(self.id, phase) for phase in phases]
+
 
 class JobDetails(TypedDict, total=False):
     """Fields of a job that change while it runs, beside code and reason."""
@@ -237,7 +243,7 @@ class ContainerSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerStatus:
-    """What the engine says about a container of ours."""
+    """What the engine says about a container of ours; `details` is all that it said, if known."""
 
     name: str
     labels: dict[str, str]
@@ -245,6 +251,7 @@ class ContainerStatus:
     exit_code: int | None = None
     out_of_memory: bool = False
     finished_at: float = 0.0
+    details: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def running(self) -> bool:

@@ -103,7 +103,7 @@ class Control:
     def _flag(self, flag: Flag, on: bool) -> None:
         self._store.set_flag(flag, on, utc_now_text())
         self._inbox.everything()
-        self._parts.changed()
+        self._parts.changed(True)
 
     def kill(self, partial: str) -> Job:
         """Stop a job permanently; part of its id is enough. Raises UnknownJobError."""

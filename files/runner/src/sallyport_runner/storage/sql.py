@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -80,10 +81,16 @@ def _job(row: Row[Any]) -> Job:
 
 
 class SqlStore:
-    """Implements Store; each method is one transaction."""
+    """Implements Store; each method is one transaction.
+
+    The flags stay in memory, because every wake and every call to the server asks for them, and
+    nobody else opens the database.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._flags: Flags | None = None
+        self._flags_lock = threading.Lock()
 
     def add_request(self, request: JobRequest) -> None:
         """See Store."""
@@ -282,13 +289,22 @@ class SqlStore:
 
     def flags(self) -> Flags:
         """See Store."""
-        with read(self._engine) as connection:
-            rows = connection.execute(select(flags).where(flags.c.name.in_(list(Flag)))).all()
-        return Flags({Flag(row.name): (row.value, row.changed_at) for row in rows})
+        with self._flags_lock:
+            if self._flags is None:
+                query = select(flags).where(flags.c.name.in_(list(Flag)))
+                with read(self._engine) as connection:
+                    rows = connection.execute(query).all()
+                self._flags = Flags({Flag(row.name): (row.value, row.changed_at) for row in rows})
+            return self._flags
 
     def set_flag(self, flag: Flag, on: bool, now: str) -> None:
         """See Store."""
         values = {"value": flag.on_value if on else None, "changed_at": now}
+        with self._flags_lock:
+            self._flags = None
+            self._set(flag, values)
+
+    def _set(self, flag: Flag, values: dict[str, str | None]) -> None:
         with write(self._engine) as connection:
             changed = connection.execute(update(flags).where(flags.c.name == flag).values(values))
             if not changed.rowcount:

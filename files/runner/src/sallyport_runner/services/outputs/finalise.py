@@ -72,7 +72,8 @@ class Finaliser:
         known = read_record(folder)
         if known is not None and known.get("attempt") == job.attempt:
             return outcome(known, folder)
-        inspected = self._executor.inspect(job.container)
+        seen = status.details if status else {}
+        inspected = seen or self._executor.inspect(job.container)
         metadata = self._metadata(job, request, status, inspected)
         try:
             if job.stop not in {Stop.CANCELLED, Stop.ADMIN}:

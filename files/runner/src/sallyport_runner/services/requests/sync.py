@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,8 @@ from sallyport_runner.services.requests.server import Listing
 from sallyport_runner.storage import Store
 
 log = logging.getLogger(__name__)
+LATER = 0.25
+"""Seconds for which a change of a job that has not ended waits for others to be posted with."""
 PORTION = 500
 """Jobs of one report: the server keeps them in one transaction, and others wait for it."""
 
@@ -159,7 +162,7 @@ class Listener:
 
 
 class Reporter:
-    """Posts jobs when they change, and all active ones every minute.
+    """Posts jobs when they change, at once those that ended, and all active ones every minute.
 
     A server of ours takes the jobs that changed alone. An older one takes a report for all that a
     request has, so all of it is posted.
@@ -175,17 +178,24 @@ class Reporter:
     ) -> None:
         self._server, self._store, self._state, self._clock = server, store, state, clock
         self._positions = positions
-        self._changed = threading.Event()
-        self._next_heartbeat = clock()
+        self._condition = threading.Condition()
+        self._due, self._next_heartbeat = math.inf, clock()
 
-    def wake(self) -> None:
+    def wake(self, at_once: bool = True) -> None:
         """Say that a job changed."""
-        self._changed.set()
+        with self._condition:
+            self._due = min(self._due, self._clock() + (0.0 if at_once else LATER))
+            self._condition.notify()
 
     def wait(self) -> None:
-        """Sleep until a job changes or the next heartbeat is due."""
-        self._changed.wait(max(self._next_heartbeat - self._clock(), 0.0))
-        self._changed.clear()
+        """Sleep until a change has to be posted or the next heartbeat is due."""
+        with self._condition:
+            while self._condition.wait(max(self._rest(), 0.0)):
+                pass
+            self._due = math.inf
+
+    def _rest(self) -> float:
+        return min(self._due, self._next_heartbeat) - self._clock()
 
     def step(self) -> None:
         """Post what the server lacks."""
@@ -196,7 +206,7 @@ class Reporter:
                 self._post(some)
         except Exception:
             metrics.SYNC_FAILURES.labels("report").inc()
-            self._changed.set()
+            self.wake()
             raise
         if heartbeat:
             self._next_heartbeat = self._clock() + HEARTBEAT

@@ -27,6 +27,7 @@ from sallyport_runner.services.executor import (
     TransientError,
 )
 from sallyport_runner.services.outputs import isolation
+from sallyport_runner.services.running import transport
 
 CALL_TIMEOUT = 15
 SILENCE = 3600
@@ -71,7 +72,7 @@ class DockerExecutor:
 
     @functools.cached_property
     def _client(self) -> docker.DockerClient:
-        return docker.DockerClient(base_url=self._url, version="auto", timeout=CALL_TIMEOUT)
+        return transport.client(self._url, CALL_TIMEOUT)
 
     def _container(self, name: str) -> Container | None:
         with _faults():
@@ -214,23 +215,17 @@ class DockerExecutor:
 
     def kill(self, name: str) -> None:
         """See Executor."""
-        found = self._container(name)
-        if found is not None and found.status in {"running", "paused"}:
+        with contextlib.suppress(NotFound), _faults():
             try:
-                with _faults():
-                    found.kill()
-            except NotFound:
-                return
+                self._client.api.kill(name)
+            except APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT:  # it has ended
+                    raise
 
     def remove(self, name: str) -> None:
         """See Executor."""
-        found = self._container(name)
-        if found is not None:
-            try:
-                with _faults():
-                    found.remove(force=True, v=True)
-            except NotFound:
-                return
+        with contextlib.suppress(NotFound), _faults():
+            self._client.api.remove_container(name, force=True, v=True)
 
     def inspect(self, name: str) -> dict[str, Any]:
         """See Executor."""
@@ -239,10 +234,8 @@ class DockerExecutor:
 
     def logs(self, name: str) -> Iterator[bytes]:
         """See Executor."""
-        found = self._container(name)
-        if found is not None:
-            with _faults():
-                yield from found.logs(stream=True, timestamps=True)
+        with contextlib.suppress(NotFound), _faults():
+            yield from self._client.api.logs(name, stream=True, timestamps=True, follow=False)
 
 
 def _judge_pull(error: str) -> None:
@@ -292,7 +285,13 @@ def _status(container: Container) -> ContainerStatus:
         exit_code=None if running else state.get("ExitCode"),
         out_of_memory=bool(state.get("OOMKilled")),
         finished_at=_moment(state.get("FinishedAt", "")),
+        details=dict(container.attrs),
     )
+
+
+@functools.cache
+def _profile() -> str:
+    return SECCOMP.read_text("utf-8")
 
 
 def _creation(spec: ContainerSpec) -> dict[str, Any]:
@@ -310,7 +309,7 @@ def _creation(spec: ContainerSpec) -> dict[str, Any]:
         "working_dir": "/workspace",
         "security_opt": [
             *SANDBOX["options"]["security_opt"],
-            f"seccomp={SECCOMP.read_text('utf-8')}",
+            f"seccomp={_profile()}",
         ],
         "tmpfs": {"/tmp": f"{SANDBOX['tmpfs']},size={spec.tmp_size}"},  # noqa: S108 (inside)
         "mounts": [

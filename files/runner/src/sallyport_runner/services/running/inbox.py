@@ -12,11 +12,13 @@ class News:
     """What changed since the loop looked last.
 
     `jobs` are ids of jobs whose row, container, slow step or timer has something for the loop;
-    `ended` names containers that the engine saw end; `requests` says that a request may be
-    admitted; `everything` asks for a full pass, because it is not known what changed.
+    `rows` are those whose row somebody else than the loop changed; `ended` names containers that
+    the engine saw end; `requests` says that a request may be admitted; `everything` asks for a
+    full pass, because it is not known what changed.
     """
 
     jobs: set[str] = field(default_factory=set)
+    rows: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     requests: bool = False
     everything: bool = False
@@ -38,7 +40,9 @@ class Inbox:
     def jobs(self, identifiers: Iterable[str]) -> None:
         """Say that rows of jobs changed."""
         with self._condition:
-            self._news.jobs.update(identifiers)
+            changed = set(identifiers)
+            self._news.jobs |= changed
+            self._news.rows |= changed
             self._condition.notify()
 
     def ended(self, container: str) -> None:
@@ -76,8 +80,10 @@ class Inbox:
         """Say that a slow step has its result; a step of a request is owned by its id."""
         if owner == request:
             self.requests()
-        else:
-            self.jobs([owner.partition(" ")[0]])
+            return
+        with self._condition:
+            self._news.jobs.add(owner.partition(" ")[0])
+            self._condition.notify()
 
     def take(self, seconds: float = 0.0) -> News:
         """Return the news and forget them; where there are none, wait for some so long."""

@@ -93,9 +93,9 @@ class RunLoop:
             if job.container in news.ended:
                 self._runs.look_again(job, dead=True)
                 news.jobs.add(job.id)
-        if news.jobs:
-            roster.refresh(news.jobs)
-        roster.dirty.update(due)
+        if news.rows:
+            roster.refresh(news.rows)
+        roster.dirty.update(news.jobs, due)
 
     def _admit_requests(self) -> None:
         """Admit one request at a time for each workspace: the next has to see the jobs of this."""
@@ -118,7 +118,7 @@ class RunLoop:
         """Take the jobs of a request, which may be the one that says why there are none."""
         self._admitting.pop(identifier, None)
         self._parts.roster.load()
-        self._parts.changed()
+        self._parts.changed(True)
 
     def _move(self, touched: set[str], due: set[str]) -> None:
         """Let the running jobs that have news take their step."""
@@ -224,7 +224,7 @@ class RunLoop:
         for reason, flag in FLAGS.items():
             if flags.on(flag) != (reason is self._said):
                 self._parts.store.set_flag(flag, reason is self._said, utc_now_text())
-        self._parts.changed()
+        self._parts.changed(True)
 
     def _prepare_ahead(self) -> None:
         if self._obstacle is Reason.NONE:

@@ -33,9 +33,9 @@ from sallyport_runner.storage import Store
 class Outside:
     """What the run loop gets from outside; a test replaces the engine, the threads and the clock.
 
-    `changed` is called whenever a job changes; `clock` returns seconds since 1970, `ticks`
-    seconds that no change of the clock disturbs; `inbox` has what other threads tell the loop;
-    `self_test` has to pass before a job starts.
+    `changed` is called whenever a job changes, with True where the server is to hear of it at
+    once; `clock` returns seconds since 1970, `ticks` seconds that no change of the clock disturbs;
+    `inbox` has what other threads tell the loop; `self_test` has to pass before a job starts.
     """
 
     settings: Settings
@@ -43,7 +43,7 @@ class Outside:
     executor: Executor
     volumes: Volumes
     background: Background
-    changed: Callable[[], None]
+    changed: Callable[[bool], None]
     inbox: Inbox
     self_test: SelfTest
     clock: Callable[[], float] = time.time

@@ -73,6 +73,7 @@ class _Attempt:
     was alive; `doubted` is the tick at which its end was first doubted.
     """
 
+    request: JobRequest | None = None
     prepared: _Prepared | None = None
     unprepared: bool = False
     picked: float | None = None
@@ -180,19 +181,19 @@ class Runs:
         return job.code in INTERRUPTIBLE and not job.cancelled_at and not starting
 
     def _request(self, job: Job) -> JobRequest:
-        request = self._parts.store.request(job.request_id)
-        if request is None:
+        """Return the request of a job, which is read once for each attempt; for the loop alone."""
+        attempt = self._attempts[job.run_key]
+        attempt.request = attempt.request or self._parts.store.request(job.request_id)
+        if attempt.request is None:
             raise LookupError("a job without its request")
-        return request
+        return attempt.request
 
     def _take(self, job: Job, step: Step, work: Callable[[], T]) -> T | None:
         return self._parts.background.take(job.request_id, job.run_key, step, work)
 
     def _preparation(self, job: Job) -> Callable[[], _Prepared]:
-        def prepare() -> _Prepared:
-            return _Prepared(*self._parts.stages.prepare(job, self._request(job)))
-
-        return prepare
+        request = self._request(job)
+        return lambda: _Prepared(*self._parts.stages.prepare(job, request))
 
     def _take_prepared(self, job: Job) -> _Prepared | None:
         attempt = self._attempts[job.run_key]
@@ -235,7 +236,8 @@ class Runs:
             now = self._parts.clock()
             job = self._parts.roster.change([job], epoch=job.epoch + 1, container_started=now)[0]
         try:
-            started = self._take(job, Step.START, functools.partial(self._run, job))
+            run = functools.partial(self._run, job, self._request(job))
+            started = self._take(job, Step.START, run)
         except BaseException:
             attempt.starting = False
             raise
@@ -247,12 +249,12 @@ class Runs:
                 attempt.picked = None
             self._executing(self._transitions.set(job, StatusCode.EXECUTING))
 
-    def _run(self, job: Job) -> _Seen:
+    def _run(self, job: Job, request: JobRequest) -> _Seen:
         """Start the container of the present phase."""
         stream = self._parts.inbox.stream
         self._parts.stages.check_network(job)
         volume = self._parts.volumes.of(job.id)
-        spec = self._parts.sandbox.specification(job, self._request(job), volume)
+        spec = self._parts.sandbox.specification(job, request, volume)
         self._parts.executor.start(spec)
         return _Seen(None, stream)
 

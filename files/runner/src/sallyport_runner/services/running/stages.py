@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sallyport_common.paths import UnsafePathError, open_beneath
-from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason, container_name
+from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason
 from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.executor import Executor, ImageError
 from sallyport_runner.services.git import CodeError, code_of
@@ -47,8 +47,8 @@ class Stages:
         if database and self._settings.database_url is None:
             raise StageError(Reason.NO_DATABASE)
         image = self._image(job)
-        for name in (Phase.RUN, Phase.COMPILE):  # a stray could be taken for this attempt's own
-            self._executor.remove(container_name(job.id, name))
+        for name in job.containers:  # a stray could be taken for this attempt's own
+            self._executor.remove(name)
         volume = self._volumes.of(job.id)
         volume.make()
         self._code(request, volume)

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Unpack
 
-from sallyport_common.protocol import StatusCode, utc_now_text
-from sallyport_runner.models import Job, JobDetails, Phase, Reason, Stop, container_name
+from sallyport_common.protocol import StatusCode, state_of, utc_now_text
+from sallyport_runner.models import Job, JobDetails, Phase, Reason, Stop
 from sallyport_runner.services import metrics
 from sallyport_runner.services.running.background import Step
 from sallyport_runner.services.running.parts import Parts
@@ -55,7 +55,7 @@ class Transitions:
             differing, **details, code=code, reason=reason, updated_at=now
         )
         _log(changed)
-        self._parts.changed()
+        self._parts.changed(state_of(code).final)
         return changed
 
     def end(
@@ -113,7 +113,7 @@ class Transitions:
         What this attempt left is removed first, beside the run loop: the next one has containers
         of the same names. Until that is done nothing changes, and the caller comes here again.
         """
-        clean = functools.partial(_remove, self._parts, job.id)
+        clean = functools.partial(_remove, self._parts, job)
         take = self._parts.background.take
         if take(job.request_id, job.run_key, Step.CLEAN, clean) is None:
             return
@@ -128,15 +128,15 @@ class Transitions:
     def _clean_up(self, job: Job) -> None:
         """Remove containers and volume, where there can be some, beside the run loop."""
         if self._parts.volumes.of(job.id).root.exists():
-            clean = functools.partial(_remove, self._parts, job.id)
+            clean = functools.partial(_remove, self._parts, job)
             self._parts.background.send(job.request_id, Step.CLEAN, clean)
 
 
-def _remove(parts: Parts, job_id: str) -> bool:
+def _remove(parts: Parts, job: Job) -> bool:
     """Remove what a job left in the engine and on disk; answer True."""
-    for phase in (Phase.RUN, Phase.COMPILE):
-        parts.executor.remove(container_name(job_id, phase))
-    parts.volumes.of(job_id).remove()
+    for name in job.containers:
+        parts.executor.remove(name)
+    parts.volumes.of(job.id).remove()
     return True
 
 
