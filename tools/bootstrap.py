@@ -28,6 +28,7 @@ PACKAGES = {
         "mmdebstrap", "openssh-client", "chromium", "libnss3-tools", "git", "postgresql",
         "mariadb-server-core", "mariadb-client-core", "procps",
     ],
+    "chaos": ["libfaketime", "postgresql"],
 }  # fmt: skip
 POLICY = Path("/usr/sbin/policy-rc.d")
 """What Debian asks before it starts a service whose package is being installed."""

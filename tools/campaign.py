@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from bootstrap import install_packages
 from console import BUILD, ROOT
 
 LOGS = BUILD / "log"
@@ -56,6 +57,7 @@ def locks(seconds: int, seed: int) -> int:
 
 def chaos(faults: int, seed: int) -> int:
     """Let so many faults happen to a runner at work; return 1 where a promise was broken."""
+    install_packages("chaos")
     log = LOGS / f"campaign-chaos-{seed}.log"
     words = [sys.executable, "-m", "tests.campaigns.chaos", str(faults), str(seed)]
     with log.open("w", encoding="utf-8") as stream:

@@ -8,15 +8,18 @@ import io
 import json
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 NAME = "opensafely-core/python"
-TAG = "v2"
 LABEL = "org.sallyport.rig=test"
+PHASES = "org.sallyport.phases"
 PEER = ("ghcr.io/opensafely-core/python:v2", "ghcr.io/opensafely-core/busybox:latest")
 """The constant names by which the peer runs jobs and moves files: they must exist here."""
-APPLETS = ("cat", "cp", "echo", "find", "ls", "mkdir", "sh", "sleep", "tar", "true", "wc")
+APPLETS = (
+    "cat", "cp", "echo", "find", "grep", "ls", "mkdir", "nc", "sh", "sleep", "tar", "true", "wc",
+)  # fmt: skip
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -38,7 +41,7 @@ def busybox(folder: Path) -> bytes:
     return program.read_bytes()
 
 
-def _layer(program: bytes) -> bytes:
+def _layer(program: bytes, scripts: Mapping[str, str]) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name, mode in (("bin", 0o755), ("etc", 0o755), ("workspace", 0o755), ("tmp", 0o1777)):
@@ -48,6 +51,7 @@ def _layer(program: bytes) -> bytes:
         for name, content, mode in (
             ("bin/busybox", program, 0o755),
             ("etc/passwd", b"root:x:0:0::/:/bin/sh\n", 0o644),
+            *((f"bin/{name}", text.encode(), 0o755) for name, text in scripts.items()),
         ):
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(content), mode
@@ -64,10 +68,16 @@ def digest_of(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def write(folder: Path, program: bytes, *entrypoint: str) -> str:
-    """Write manifest, configuration and layer, each named by its digest; return the manifest's."""
+def write(
+    folder: Path, program: bytes, *entrypoint: str, scripts: Mapping[str, str] | None = None
+) -> str:
+    """Write manifest, configuration and layer, each named by its digest; return the manifest's.
+
+    An image with scripts of its own compiles definitions apart from querying the database.
+    """
     folder.mkdir(parents=True)
-    layer = _layer(program)
+    layer = _layer(program, scripts or {})
+    phases = {PHASES: "compile,execute"} if scripts else {}
     packed = gzip.compress(layer, mtime=0)
     label, _, value = LABEL.partition("=")
     config = json.dumps(
@@ -78,7 +88,7 @@ def write(folder: Path, program: bytes, *entrypoint: str) -> str:
                 "Env": ["PATH=/bin"],
                 "WorkingDir": "/workspace",
                 "Entrypoint": list(entrypoint),
-                "Labels": {label: value},
+                "Labels": {label: value} | phases,
             },
             "rootfs": {"type": "layers", "diff_ids": [digest_of(layer)]},
         }

@@ -6,7 +6,7 @@ import fcntl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,8 @@ class Rig:
     plains: dict[str, Plain] = field(default_factory=dict)
     jobs: dict[str, int] = field(default_factory=dict)
     """How many jobs each process has run since it was started."""
+    upstreams: int = 0
+    """The process that stands for forge and registry."""
 
     def use(self, workers: int) -> None:
         """Let both runners run with so many workers."""
@@ -90,19 +92,30 @@ def workspaces(side: str) -> tuple[str, str]:
 
 
 @contextmanager
-def rig(actions: dict[str, dict[str, object]], names: Sequence[str]) -> Iterator[Rig]:
-    """Give a rig with some of the runners; everything it made is removed."""
+def rig(
+    actions: dict[str, dict[str, object]],
+    names: Sequence[str],
+    scripts: Mapping[str, str] | None = None,
+    *,
+    shared: bool = True,
+) -> Iterator[Rig]:
+    """Give a rig with some of the runners; everything it made is removed.
+
+    `scripts` are programs of the image; an engine that is not `shared` is waited for by nobody.
+    """
     scratch = ROOT / "build/bench"
     scratch.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        stack.enter_context(_alone())
+        if shared:
+            stack.enter_context(_alone())
         made = stack.enter_context(tempfile.TemporaryDirectory(prefix="runner-", dir=scratch))
         folder = Path(made)
         clean()
         gitroot = folder / "git"
         study.publish(gitroot, actions)
-        digest = image.write(folder / "images", image.busybox(scratch / "busybox"))
-        port = stack.enter_context(_upstreams(gitroot, folder / "images", digest))
+        program = image.busybox(scratch / "busybox")
+        digest = image.write(folder / "images", program, scripts=scripts)
+        port, upstreams = stack.enter_context(_upstreams(gitroot, folder / "images", digest))
         registry = f"127.0.0.1:{port}/{image.NAME.partition('/')[0]}"
         stack.callback(image.remove, image.pull(f"127.0.0.1:{port}", digest))
         stack.callback(clean)
@@ -119,7 +132,7 @@ def rig(actions: dict[str, dict[str, object]], names: Sequence[str]) -> Iterator
                 server.workspace_of(workspace)
             stack.callback(side.stop)
         try:
-            yield Rig(folder, server, sides, events)
+            yield Rig(folder, server, sides, events, upstreams=upstreams)
         except Exception as error:
             for side in sides.values():
                 error.add_note(f"end of the log of {side.name}:\n{side.log_end()}")
@@ -139,13 +152,13 @@ def _alone() -> Iterator[None]:
 
 
 @contextmanager
-def _upstreams(gitroot: Path, images: Path, digest: str) -> Iterator[int]:
+def _upstreams(gitroot: Path, images: Path, digest: str) -> Iterator[tuple[int, int]]:
     program = [sys.executable, "-m", "tests.bench.runner.upstreams"]
     words = [*program, str(gitroot), str(images), digest]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
-            yield int(process.stdout.readline())
+            yield int(process.stdout.readline()), process.pid
         finally:
             process.terminate()
 

@@ -42,6 +42,8 @@ class Side:
     workers: int = 0
     extra: dict[str, str] = field(default_factory=dict)
     """Variables of the process instead of those that it has."""
+    prefix: list[str] = field(default_factory=list)
+    """Words before the command: a program that becomes it."""
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -71,7 +73,7 @@ class Side:
         self.workers = workers
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command(),
+                [*self.prefix, *self.command()],
                 env=self.environment(workers),
                 cwd=self.folder,
                 stdout=log,

@@ -1,14 +1,17 @@
 """Forge and registry of the benchmark, in a process of its own: both runners get code from here.
 
 `python -m tests.bench.runner.upstreams GITROOT IMAGES TAGGED` prints its port when it listens.
-Repositories are served by git's own backend, as the proxy serves them.
+Repositories are served by git's own backend, as the proxy serves them. All names of images are one
+image. SIGUSR1 lets it break off every question, SIGUSR2 lets it answer again.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +21,23 @@ from tests.bench.runner.image import MANIFEST, NAME
 ORGANISATION = NAME.partition("/")[0]
 
 
-def serve(gitroot: Path, images: Path, tagged: str) -> ThreadingHTTPServer:
+class Upstreams(ThreadingHTTPServer):
+    """A server that closes new connections without an answer while `broken` is set."""
+
+    daemon_threads = True
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.broken = threading.Event()
+
+    def verify_request(self, request: object, client_address: object) -> bool:
+        """See socketserver."""
+        assert request
+        assert client_address
+        return not self.broken.is_set()
+
+
+def serve(gitroot: Path, images: Path, tagged: str) -> Upstreams:
     """Return a server on a free port of loopback; `tagged` is the manifest of the one tag."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -66,9 +85,7 @@ def serve(gitroot: Path, images: Path, tagged: str) -> ThreadingHTTPServer:
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    return server
+    return Upstreams(Handler)
 
 
 def _registry(path: str, images: Path, tagged: str) -> tuple[int, dict[str, str], bytes]:
@@ -90,6 +107,8 @@ def main() -> None:
     """Serve until the process is stopped."""
     gitroot, images, tagged = sys.argv[1:]
     with serve(Path(gitroot), Path(images), tagged) as server:
+        signal.signal(signal.SIGUSR1, lambda _number, _frame: server.broken.set())
+        signal.signal(signal.SIGUSR2, lambda _number, _frame: server.broken.clear())
         print(server.server_port, flush=True)
         server.serve_forever()
 
