@@ -30,12 +30,11 @@ class Watched:
     """A running job, its container and what watches it."""
 
     def __init__(self, store: SqlStore, base: Path, **values: Any) -> None:
-        self.now = 1000.0
         known = settings(base, job_disk_limit=1024**2)
-        self.executor = MemoryExecutor(lambda: self.now, held=True)
+        self.executor = MemoryExecutor(lambda: self.ticks, held=True)
         self.volume = Volumes(known.volumes).of("job1")
         self.volume.make()
-        fill(store, job(1, code=StatusCode.EXECUTING, container_started=1000.0, **values))
+        fill(store, job(1, code=StatusCode.EXECUTING, **{"container_started": 0.0} | values))
         self._store = store
         spec = ContainerSpec(
             name=self.job.container, image="x", command=[], environment={}, labels={}, mounts=[],
@@ -46,13 +45,17 @@ class Watched:
         self._roster = Roster(store)
         self._roster.load()
         self.ticks = 0.0
+        self._settings = known
+        self.restart()
+
+    def restart(self) -> None:
+        """Watch the job with a new process, which knows only what is stored."""
         self.supervision = Supervision(
-            known,
+            self._settings,
             self._roster,
             self.executor,
-            Volumes(known.volumes),
+            Volumes(self._settings.volumes),
             self.background,
-            lambda: self.now,
             lambda: self.ticks,
         )
 
@@ -65,7 +68,6 @@ class Watched:
 
     def judge(self, later: float, limit: int = 3600) -> Stop:
         """Look at the job some seconds later."""
-        self.now += later
         self.ticks += later
         return self.supervision.judge(self.job, limit)
 
@@ -89,12 +91,19 @@ def test_the_disk_limit_is_looked_at_from_time_to_time(
     assert watched.judge(DISK_EVERY / 2) is stop
 
 
-def test_a_step_of_the_clock_stops_no_job_and_spares_none(store: SqlStore, tmp_path: Path) -> None:
+def test_time_goes_on_when_the_runner_starts_again(store: SqlStore, tmp_path: Path) -> None:
+    """Whatever the host's clock was set to meanwhile: nobody asks it."""
     watched = Watched(store, tmp_path)
+    assert watched.judge(50, limit=60) is Stop.NONE
+    watched.restart()
+    assert watched.judge(9, limit=60) is Stop.NONE
+    assert watched.judge(1, limit=60) is Stop.TIME_LIMIT
+
+
+def test_a_start_before_the_last_boot_takes_no_time_away(store: SqlStore, tmp_path: Path) -> None:
+    watched = Watched(store, tmp_path, container_started=1e9)
     assert watched.judge(0, limit=60) is Stop.NONE
-    watched.now += 86400
     assert watched.judge(59, limit=60) is Stop.NONE
-    watched.now -= 10 * 86400
     assert watched.judge(1, limit=60) is Stop.TIME_LIMIT
 
 

@@ -142,6 +142,7 @@ class Job:
     started_at: str | None = None
     completed_at: str | None = None
     container_started: float = 0.0
+    """When the container started, in seconds of the host's monotonic clock since it booted."""
     metrics: dict[str, float] = field(default_factory=dict)
     revision: int = 1
     posted: int = 0

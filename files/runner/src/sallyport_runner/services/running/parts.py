@@ -94,7 +94,6 @@ def build(outside: Outside) -> Parts:
             executor,
             volumes,
             outside.background,
-            outside.clock,
             outside.ticks,
         ),
     )

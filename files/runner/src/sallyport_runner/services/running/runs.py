@@ -160,7 +160,7 @@ class Runs:
             image=found.status.label("image"),
             epoch=int(found.status.label("epoch")),
             started_at=job.started_at or utc_now_text(),
-            container_started=self._parts.clock(),
+            container_started=self._parts.ticks(),
         )
         return True
 
@@ -220,7 +220,7 @@ class Runs:
             phase=prepared.phase,
             started_at=started,
             epoch=job.epoch + 1,
-            container_started=self._parts.clock(),
+            container_started=self._parts.ticks(),
         )
         self._prepared(job)
 
@@ -233,7 +233,7 @@ class Runs:
                 self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
                 return
             attempt.starting = True
-            now = self._parts.clock()
+            now = self._parts.ticks()
             job = self._parts.roster.change([job], epoch=job.epoch + 1, container_started=now)[0]
         try:
             run = functools.partial(self._run, job, self._request(job))

@@ -51,12 +51,11 @@ class Supervision:
         executor: Executor,
         volumes: Volumes,
         background: Background,
-        clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings, self._roster, self._executor = settings, roster, executor
         self._volumes, self._background = volumes, background
-        self._clock, self._ticks = clock, ticks
+        self._ticks = ticks
         self._watched: dict[str, _Watch] = {}
 
     def forget(self, job_id: str) -> None:
@@ -90,11 +89,11 @@ class Supervision:
     def _watch(self, job: Job) -> _Watch:
         """Return what is known of a job.
 
-        Its start is a moment in the store and a tick here: a step of the host's clock while it
-        runs neither stops a job nor spares it.
+        Its start is a tick, which goes on when this process starts again: a step of the host's
+        clock neither stops a job nor spares it. A later tick than now is one of an earlier boot.
         """
         if job.id not in self._watched:
-            begin = self._ticks() - max(self._clock() - job.container_started, 0.0)
+            begin = min(job.container_started, self._ticks())
             figures_due = begin + self._settings.stats_poll_interval
             self._watched[job.id] = _Watch(begin, begin, 0.0, figures_due, begin + DISK_EVERY)
         return self._watched[job.id]
