@@ -134,6 +134,7 @@ class Judge:
         high = self.chaos.side.folder / "high/workspaces" / medium.name
         outputs = json.loads((medium / "metadata/manifest.json").read_text())["outputs"]
         done = [row for row in rows if row.workspace == medium.name and row.status == "succeeded"]
+        good = {row.job for row in done}
         latest = {row.action: row.job for row in sorted(done, key=lambda row: row.order)}
         made = Counter(entry["job_id"] for entry in outputs.values())
         for action, job in latest.items():
@@ -144,13 +145,14 @@ class Judge:
             if entry["level"] == "moderately_sensitive":
                 places.append(medium / path)
             for place in places:
-                yield from self._file(place, entry)
+                yield from self._file(place, entry, good)
         for tree in (high, medium):
             found = {str(one.relative_to(tree)) for one in (tree / "output").rglob("*.*")}
             for path in sorted(found - outputs.keys()):
                 yield f"{tree.parent.parent.name}/{medium.name}/{path}: in no manifest"
 
-    def _file(self, place: Path, entry: dict[str, str]) -> Iterator[str]:
+    def _file(self, place: Path, entry: dict[str, str], good: set[str]) -> Iterator[str]:
+        """Yield what is wrong with a file; what a failed job could not write is not looked at."""
         if not place.exists():
             yield f"{place}: missing"
             return
@@ -158,6 +160,8 @@ class Judge:
         if hashlib.sha256(data).hexdigest() != entry["content_hash"]:
             yield f"{place}: the manifest has another digest"
         containers = self.witness.of(entry["job_id"])
+        if entry["job_id"] not in good:
+            return
         if not containers or data.decode().strip() != containers[-1].identifier[:SHORT]:
             yield f"{place}: not written by the last container of {entry['job_id']}"
 
