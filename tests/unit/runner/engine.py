@@ -29,6 +29,7 @@ class Engine:
         self.calls: list[str] = []
         self.created: list[dict[str, Any]] = []
         self.fault: int | None = None
+        self.fault_words = "the engine is unwell"
         self.pull_error = ""
         self.memory: dict[str, Any] = {"usage": 4096}
         self.lose_before: str | None = None
@@ -41,7 +42,7 @@ class Engine:
             return 200, {"ApiVersion": "1.41", "MinAPIVersion": "1.24", "Version": "20.10"}
         self.calls.append(f"{method} {'/'.join(words)}")
         if self.fault:
-            return self.fault, {"message": "the engine is unwell"}
+            return self.fault, {"message": self.fault_words}
         if self.lose_before and self.calls[-1].endswith(self.lose_before):
             self.containers.clear()
         if words == ["info"]:

@@ -143,6 +143,22 @@ def test_an_image_that_the_registry_lacks(
 
 
 @pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("name unknown", ImageError),
+        ("manifest unknown: no such manifest", ImageError),
+        ("the engine is unwell", TransientError),
+    ],
+)
+def test_what_a_registry_lacks_is_known_by_the_words_of_the_engine(
+    engine: Engine, executor: DockerExecutor, words: str, fault: type[Exception]
+) -> None:
+    engine.fault, engine.fault_words = 500, words
+    with pytest.raises(fault, match=words):
+        executor.fetch_image("python:v2", "sha256:" + "b" * 64)
+
+
+@pytest.mark.parametrize(
     ("error", "fault"),
     [
         ("unexpected EOF", TransientError),

@@ -32,7 +32,9 @@ from sallyport_runner.services.running import transport
 CALL_TIMEOUT = 15
 SILENCE = 3600
 """Seconds without an event after which the stream of events is opened again."""
-_NO_IMAGE = ("manifest unknown", "not found", "denied", "unauthorized")
+_LACKING = ("manifest unknown", "name unknown")
+"""What registries say of what they lack; the engine passes some of it on as a fault of its own."""
+_NO_IMAGE = (*_LACKING, "not found", "denied", "unauthorized")
 
 
 _DENIED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -51,7 +53,8 @@ def _faults(refused: type[TransientError] = EngineUnavailableError) -> Iterator[
         raise
     except APIError as error:
         text = f"the container engine answered {error.status_code}: {error.explanation}"
-        if refused is RegistryUnavailableError and error.status_code in _DENIED:
+        lacking = any(part in str(error.explanation).lower() for part in _LACKING)
+        if refused is RegistryUnavailableError and (lacking or error.status_code in _DENIED):
             raise ImageError(text) from error
         raise refused(text) from error
     except requests.ReadTimeout as error:
