@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.unit.runner.jobserver import Server, serve
 from tests.unit.runner.rig import Runner, empty_store, make, settings, table
+from tests.unit.runner.taskrig import tasked_runner as tasked_runner
 
 from sallyport_runner.services.outputs import disk
 from sallyport_runner.services.requests.server import JobServer

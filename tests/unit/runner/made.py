@@ -52,6 +52,7 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "workdir": str(base / "work"),
         "high_privacy_storage_base": str(base / "high"),
         "medium_privacy_storage_base": str(base / "medium"),
+        "job_server": "classic",
         "job_server_endpoint": "https://jobs.example.org/api/v2",
         "job_server_token_file": str(base / "token"),
         "record_signing_key_file": str(base / "record_key"),

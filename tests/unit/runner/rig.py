@@ -40,7 +40,7 @@ from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.loop import RunLoop
 from sallyport_runner.services.running.parts import Outside, build
 from sallyport_runner.services.running.sweeper import Sweeper
-from sallyport_runner.settings import Settings
+from sallyport_runner.settings import Front, Settings
 from sallyport_runner.storage.sql import SqlStore, open_database
 from sallyport_runner.weights import Weights
 from sallyport_study.places import Repository
@@ -124,7 +124,6 @@ class MemoryExecutor:
         return True
 
     def data_folder(self) -> Path:
-        self._check()
         return self.data
 
     def network_exists(self, name: str) -> bool:
@@ -236,6 +235,7 @@ def settings(base: Path, **values: Any) -> Settings:
         "workdir": base / "work",
         "high_privacy_storage_base": base / "high",
         "medium_privacy_storage_base": base / "medium",
+        "job_server": Front.CLASSIC,
         "job_server_endpoint": "https://jobs.example.org/api/v2",
         "job_server_token": Secret("f" * 40),
         "trusted_keys": None,

@@ -169,7 +169,8 @@ def test_a_good_configuration_is_said(
     for name, value in environment(tmp_path, RUNNER_TRUSTED_KEYS=str(trusted)).items():
         monkeypatch.setenv(name, value)
     assert run_cli(cli.main, ["check-config"]) == 0
-    assert capsys.readouterr().out == "configuration: good\n"
+    taken = "job requests of the classic job API"
+    assert capsys.readouterr().out == f"configuration: good; the runner takes {taken}\n"
     trusted.write_text("no key\n")
     assert run_cli(cli.main, ["check-config"]) == EX_CONFIG
     assert capsys.readouterr().err.startswith("configuration: RUNNER_TRUSTED_KEYS: ")

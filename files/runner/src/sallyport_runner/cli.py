@@ -61,7 +61,7 @@ def _daemon(_arguments: argparse.Namespace) -> int:
 def _check_config(_arguments: argparse.Namespace) -> int:
     settings = Settings.from_env(os.environ)
     load_keys(settings.trusted_keys)
-    print("configuration: good")
+    print(f"configuration: good; the runner takes {settings.job_server.sentence}")
     return 0
 
 

@@ -18,12 +18,10 @@ from sallyport_runner.app import NAME, create_app
 from sallyport_runner.services import metrics
 from sallyport_runner.services.control import Control
 from sallyport_runner.services.executor import TransientError
-from sallyport_runner.services.outputs.archive import Archive
 from sallyport_runner.services.outputs.volumes import Volumes
-from sallyport_runner.services.requests.history import History
-from sallyport_runner.services.requests.reader import RequestReader, load_keys
-from sallyport_runner.services.requests.server import JobServer, ServerError
-from sallyport_runner.services.requests.sync import Listener, Reporter, SyncState
+from sallyport_runner.services.requests import fronts
+from sallyport_runner.services.requests.server import ServerError
+from sallyport_runner.services.requests.sync import SyncState
 from sallyport_runner.services.running.background import Threads
 from sallyport_runner.services.running.engine import DockerExecutor
 from sallyport_runner.services.running.images import ImagePruner
@@ -34,7 +32,6 @@ from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.services.running.selftest import SelfTest
 from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Settings
-from sallyport_runner.storage.sql import SqlStore, open_database
 
 log = logging.getLogger(__name__)
 HEART_LIMIT = 300.0
@@ -52,33 +49,31 @@ class Daemon:
 
     def __init__(self, settings: Settings, stopper: StopSignal) -> None:
         self._settings, self._stopper = settings, stopper
-        self._store = SqlStore(open_database(settings.workdir / "runner.sqlite3"))
         self._heart = Heart(HEART_LIMIT)
         self._sync = SyncState()
         executor = DockerExecutor(settings.docker_proxy, settings.image_pull_timeout)
         self._executor = executor
         self._inbox = Inbox()
-        server = JobServer(settings, f"{NAME}/{package_version(NAME)}")
-        self._reporter = Reporter(server, self._store, self._sync, self._positions)
-        history = History(
-            Archive(settings), self._store, server, lambda: self._heart.beat("listen")
-        )
-        self._listener = Listener(
-            server,
-            self._store,
-            RequestReader(settings.backend, load_keys(settings.trusted_keys)),
-            self._sync,
-            self._inbox,
-            history.restore,
-        )
         volumes = Volumes(settings.volumes)
+        ends = fronts.Ends(
+            settings=settings,
+            executor=executor,
+            volumes=volumes,
+            state=self._sync,
+            news=self._inbox,
+            user_agent=f"{NAME}/{package_version(NAME)}",
+            positions=self._positions,
+            beat=lambda: self._heart.beat("listen"),
+        )
+        self._front = front = fronts.build(ends)
+        self._store = front.store
         outside = Outside(
             settings=settings,
             store=self._store,
             executor=executor,
             volumes=volumes,
             background=Threads(self._inbox.step_done),
-            changed=self._reporter.wake,
+            changed=front.reporter.wake,
             inbox=self._inbox,
             self_test=SelfTest(Sandbox(settings), executor, volumes),
         )
@@ -100,7 +95,9 @@ class Daemon:
         self._start("self-test", self._test_sandbox, SELF_TEST_INTERVAL)
         self._start("sweep", self._sweep, SWEEP_INTERVAL)
         notify("READY=1")
-        log.info("runner started", extra={"backend": self._settings.backend})
+        known = self._settings
+        extra = {"backend": known.backend, "job_server": known.job_server.value}
+        log.info("runner started", extra=extra)
         pause = watchdog_interval() or 1.0
         while not self._stopper.wait(pause):
             if self._heart.alive():
@@ -136,7 +133,7 @@ class Daemon:
     def _listen(self) -> None:
         """Ask for requests; a server that cannot hold the question is asked at intervals."""
         begin = time.monotonic()
-        held = self._listener.step()
+        held = self._front.listener.step()
         least = SHORTEST_POLL if held else self._settings.poll_interval
         self._stopper.wait(max(0.0, least - (time.monotonic() - begin)))
 
@@ -171,8 +168,8 @@ class Daemon:
         self._pruner.step()
 
     def _report(self) -> None:
-        self._reporter.wait()
-        self._reporter.step()
+        self._front.reporter.wait()
+        self._front.reporter.step()
 
     def _serve(self, handed_over: socket.socket | None) -> None:
         """Answer on the admin socket, which systemd opened."""

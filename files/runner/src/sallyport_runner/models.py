@@ -104,6 +104,29 @@ class JobRequest:
         return not self.payload_digest
 
 
+class TaskTerms(TypedDict, total=False):
+    """What a task of the task API says about its job beyond a classic request; sizes in bytes.
+
+    The limits are the controller's: they count where they are below those of this backend.
+    `code` is the repository and commit of a reusable action, `environment` has what the sandbox
+    does not set by itself.
+    """
+
+    task_id: str
+    created_at: int
+    image_sha: str
+    code: list[str]
+    inputs: list[str]
+    input_job_ids: list[str]
+    permissions: list[str]
+    environment: dict[str, str]
+    cpu_count: float
+    memory: int
+    max_rows: int
+    max_bytes: int
+    suffixes: list[str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One action of a request, from pending to its end.
@@ -111,6 +134,7 @@ class Job:
     `attempt` rises whenever the job returns to pending, `epoch` at each start of a container.
     `revision` rises with each change; `posted` is the revision that the job server has.
     `server_message` is what the server had as the message of a job that it told us about.
+    `terms` is empty except for a job of the task API.
     """
 
     id: str
@@ -144,6 +168,7 @@ class Job:
     container_started: float = 0.0
     """When the container started, in seconds of the host's monotonic clock since it booted."""
     metrics: dict[str, float] = field(default_factory=dict)
+    terms: TaskTerms = field(default_factory=TaskTerms)
     revision: int = 1
     posted: int = 0
 
@@ -172,6 +197,58 @@ class Job:
         """The names that its containers can have; only a job that uses a database compiles."""
         phases = [Phase.RUN, Phase.COMPILE] if self.requires_db else [Phase.RUN]
         return [container_name(self.id, phase) for phase in phases]
+
+
+class TaskKind(enum.StrEnum):
+    """The types of tasks that the task API has; REFUSED is ours, for any other."""
+
+    RUN = "runjob"
+    CANCEL = "canceljob"
+    DATABASE_STATUS = "dbstatus"
+    DATABASE_CHECK = "dbdatacheck"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task of the task API; closed when the controller knows how it ended, or withdrew it.
+
+    `stage` is what the controller was last told, or will be. `answer` has the whole results of a
+    task that runs no job; those of a job are made from what is kept of it.
+    """
+
+    id: str
+    kind: TaskKind
+    job_id: str = ""
+    stage: str = ""
+    answer: dict[str, Any] = field(default_factory=dict)
+    closed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskUpdate:
+    """One thing that the controller has to be told, in the order of `seq`."""
+
+    seq: int
+    task_id: str
+    stage: str
+    complete: bool
+    timestamp_ns: int
+
+
+_ENDS = frozenset({
+    StatusCode.SUCCEEDED, StatusCode.NONZERO_EXIT, StatusCode.UNMATCHED_PATTERNS,
+    StatusCode.CANCELLED_BY_USER, StatusCode.KILLED_BY_ADMIN,
+})  # fmt: skip
+"""Codes of jobs that have results; other final codes are errors of the backend or the request."""
+
+
+def stage_of(code: StatusCode) -> str:
+    """Return the stage of the task API for a code; empty for a job that waits."""
+    state = state_of(code)
+    if state.final:
+        return "finalized" if code in _ENDS else "error"
+    return code.value if state is State.RUNNING else ""
 
 
 class JobDetails(TypedDict, total=False):

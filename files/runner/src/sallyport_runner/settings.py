@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,24 @@ _POSITIVE = (
 _NOT_NEGATIVE = ("long_poll", "disk_free_floor", "max_workers_per_workspace")
 
 
+class Front(enum.StrEnum):
+    """How the runner is given work: by requests, or by the tasks of a controller."""
+
+    CLASSIC = "classic"
+    TASK_API = "task_api"
+
+    @property
+    def sentence(self) -> str:
+        """What it is, for operators."""
+        return _FRONTS[self]
+
+
+_FRONTS = {
+    Front.CLASSIC: "job requests of the classic job API",
+    Front.TASK_API: "tasks of OpenSAFELY's task API",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything the runner can be told from outside; sizes are in bytes, times in seconds."""
@@ -39,6 +58,7 @@ class Settings:
     high_privacy_storage_base: Path
     medium_privacy_storage_base: Path
 
+    job_server: Front
     job_server_endpoint: str
     job_server_token: Secret
     trusted_keys: Path | None
@@ -105,6 +125,11 @@ class Settings:
         yield from self._key_problems()
 
     def _key_problems(self) -> Iterator[str]:
+        if self.job_server is Front.TASK_API and self.trusted_keys:
+            yield (
+                f"{PREFIX}TRUSTED_KEYS: tasks of the task API have no signature; leave it empty "
+                f"where {PREFIX}JOB_SERVER is {Front.TASK_API}"
+            )
         try:
             keys.load_private(self.record_signing_key.reveal().encode())
         except keys.KeyFormatError as error:

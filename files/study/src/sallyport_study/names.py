@@ -25,7 +25,7 @@ def name_problem(name: Part) -> str | None:
     """Return the sentence about an action's name, None if it is accepted."""
     if name.string is None:
         return _not_text(name)
-    return _text_problem(name.string)
+    return text_problem(name.string)
 
 
 def _not_text(name: Part) -> str:
@@ -37,7 +37,8 @@ def _not_text(name: Part) -> str:
     )
 
 
-def _text_problem(name: str) -> str | None:
+def text_problem(name: str) -> str | None:
+    """Return the sentence about the text of an action's name, None if it is accepted."""
     if len(name.encode()) > LONGEST_ACTION_NAME:
         return (
             f"The action name '{cut(name)}' is too long; at most {LONGEST_ACTION_NAME} letters "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sallyport_common.settings import Secret
 from sallyport_disclosure.policy import Policy
-from sallyport_runner.settings import Settings
+from sallyport_runner.settings import Front, Settings
 from sallyport_runner.weights import Weights
 
 BACKEND = "test"
@@ -23,6 +23,7 @@ def local_settings(kept: Path, registry: str, cpus: float, workers: int) -> Sett
         workdir=kept,
         high_privacy_storage_base=kept / "high",
         medium_privacy_storage_base=kept / "medium",
+        job_server=Front.CLASSIC,
         job_server_endpoint="",
         job_server_token=Secret(""),
         trusted_keys=None,

@@ -38,6 +38,11 @@ class Checkouts:
         self._checked[code] = self._source.fetch(code)
         return self._checked[code]
 
+    def read(self, code: Code, path: str) -> bytes:
+        """Return a file of a commit; raise CodeError as `Git.read` does."""
+        repository = self._checked.get(code) or self.check(code)
+        return self._source.read(repository, code.sha, path)
+
     def copy(self, code: Code, target: Path) -> None:
         """Write the files of a commit into an empty folder; links stay links.
 

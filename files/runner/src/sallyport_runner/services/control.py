@@ -34,6 +34,7 @@ class Control:
         flags = self._store.flags()
         return {
             "backend": self._parts.settings.backend,
+            "job_server": self._parts.settings.job_server.value,
             "paused": flags.paused,
             "db_maintenance": flags.manual_maintenance,
             "jobs": self._store.counts(),

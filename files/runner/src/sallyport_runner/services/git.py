@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sallyport_common.closed_git import ClosedGit, Copies, Fault, GitError, LocalCopy, State
 from sallyport_common.errors import SallyportError
-from sallyport_runner.models import JobRequest, Reason
+from sallyport_runner.models import JobRequest, Reason, TaskTerms
 from sallyport_runner.services.executor import TransientError
 from sallyport_study import LARGEST_PROJECT_FILE, TOO_LARGE, places
 from sallyport_study.places import InvalidNameError, Repository
@@ -63,18 +63,30 @@ class CodeUnavailableError(TransientError):
 
 @dataclass(frozen=True)
 class Code:
-    """Where a study's code is: repository, branch and commit, all valid names."""
+    """Where a study's code is: repository, branch and commit, all valid names.
+
+    An empty branch is the one that the forge shows first.
+    """
 
     repository: Repository
     branch: str
     sha: str
 
+    @property
+    def reference(self) -> str:
+        """The branch as git names it at the forge."""
+        return f"refs/heads/{self.branch}" if self.branch else "HEAD"
+
 
 def check(repo: str, branch: str, sha: str, organisations: tuple[str, ...]) -> Code:
-    """Return where a study's code is; raise CodeError with a sentence for the author."""
+    """Return where a study's code is; raise CodeError with a sentence for the author.
+
+    An empty `branch` is the default one of the repository.
+    """
     try:
         repository = Repository.parse(repo)
-        code = Code(repository, places.check_branch(branch), places.check_commit(sha))
+        named = branch and places.check_branch(branch)
+        code = Code(repository, named, places.check_commit(sha))
     except InvalidNameError as error:
         raise CodeError(str(error)) from error
     if not repository.belongs_to(organisations):
@@ -84,7 +96,17 @@ def check(repo: str, branch: str, sha: str, organisations: tuple[str, ...]) -> C
 
 def code_of(request: JobRequest, organisations: tuple[str, ...]) -> Code:
     """Return where the code of a request is; raise CodeError with a sentence for the author."""
+    if not request.branch:
+        raise CodeError("The request names no branch.")
     return check(request.repo, request.branch, request.sha, organisations)
+
+
+def action_code(terms: TaskTerms, organisations: tuple[str, ...]) -> Code | None:
+    """Return where a reusable action is, on the default branch; None for a job without one."""
+    if "code" not in terms:
+        return None
+    repo, sha = terms["code"]
+    return check(repo, "", sha, organisations)
 
 
 class Git:
@@ -154,7 +176,7 @@ class Git:
 
     def _fetch_head(self, code: Code, copy: LocalCopy) -> str:
         """Fetch the head of the branch, which nearly always is the commit, and return it."""
-        source = f"+refs/heads/{code.branch}:{HEAD}"
+        source = f"+{code.reference}:{HEAD}"
         self._write(copy, "fetch", *_FETCH, "--depth=1", self._url(code), source)
         return self._git.run("rev-parse", HEAD, repository=copy.path).decode().strip()
 
@@ -162,16 +184,15 @@ class Git:
         return f"{self._proxy}/{code.repository.path}"
 
     def _branch_head(self, code: Code) -> str:
-        reference = f"refs/heads/{code.branch}"
-        listing = self._git.run("ls-remote", self._url(code), reference).decode("utf-8", "replace")
-        for line in listing.splitlines():
+        listing = self._git.run("ls-remote", self._url(code), code.reference)
+        for line in listing.decode("utf-8", "replace").splitlines():
             head, _, name = line.partition("\t")
-            if name == reference:
+            if name == code.reference:
                 return head
         raise GitError(Fault.NO_BRANCH)
 
     def _check_ancestor(self, code: Code, copy: LocalCopy, head: str) -> None:
-        source = f"+refs/heads/{code.branch}:{HEAD}"
+        source = f"+{code.reference}:{HEAD}"
         for depth in (10, ALL_HISTORY):
             self._write(copy, "fetch", *_FETCH, f"--depth={depth}", self._url(code), source)
             if self._succeeds(copy, "merge-base", "--is-ancestor", code.sha, HEAD):

@@ -70,6 +70,9 @@ class Store(Protocol):
     def change(self, identifiers: Sequence[str], **changes: Unpack[JobChanges]) -> None:
         """Change fields of jobs in one step, and raise their revisions."""
 
+    def note_actions(self, identifier: str, actions: Sequence[str]) -> None:
+        """Keep which actions the project.yaml of a request has."""
+
     def note(self, identifier: str, **changes: Unpack[JobChanges]) -> None:
         """Change fields of a job that need not be posted at once."""
 

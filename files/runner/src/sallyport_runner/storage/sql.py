@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sqlalchemy import Row, and_, bindparam, delete, func, insert, select, update
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from sallyport_common.database import create_engine, migrate, read, write
 from sallyport_common.protocol import StatusCode, state_of, utc_now_text
@@ -67,7 +67,8 @@ def _put_aside(path: Path) -> None:
     log.error("the database is damaged and was put aside", extra={"file": path.name + suffix})
 
 
-def _job(row: Row[Any]) -> Job:
+def job_of_row(row: Row[Any]) -> Job:
+    """Return a row of the table of jobs as a job."""
     values = dict(row._mapping)
     return Job(
         **values
@@ -185,11 +186,11 @@ class SqlStore:
         """See Store."""
         with read(self._engine) as connection:
             row = connection.execute(select(jobs).where(jobs.c.id == identifier)).first()
-        return _job(row) if row else None
+        return job_of_row(row) if row else None
 
     def _jobs(self, query: Any) -> list[Job]:
         with read(self._engine) as connection:
-            return [_job(row) for row in connection.execute(query)]
+            return [job_of_row(row) for row in connection.execute(query)]
 
     def active_jobs(self) -> list[Job]:
         """See Store."""
@@ -265,7 +266,7 @@ class SqlStore:
         changed = {"revision": jobs.c.revision + 1, **changes}
         with write(self._engine) as connection:
             connection.execute(update(jobs).where(jobs.c.id == identifier).values(changed))
-            return _job(connection.execute(select(jobs).where(jobs.c.id == identifier)).one())
+            return job_of_row(connection.execute(select(jobs).where(jobs.c.id == identifier)).one())
 
     def change(self, identifiers: Sequence[str], **changes: Unpack[JobChanges]) -> None:
         """See Store."""
@@ -273,6 +274,19 @@ class SqlStore:
         with write(self._engine) as connection:
             for some in _portions(identifiers):
                 connection.execute(update(jobs).where(jobs.c.id.in_(some)).values(changed))
+                if "code" in changes:
+                    self._code_changed(connection, some, changes["code"])
+
+    def _code_changed(
+        self, connection: Connection, identifiers: Sequence[str], code: StatusCode
+    ) -> None:
+        """Take note, in the same transaction, that jobs have another code."""
+
+    def note_actions(self, identifier: str, actions: Sequence[str]) -> None:
+        """See Store."""
+        known = job_requests.c.identifier == identifier
+        with write(self._engine) as connection:
+            connection.execute(update(job_requests).where(known).values(actions=list(actions)))
 
     def note(self, identifier: str, **changes: Unpack[JobChanges]) -> None:
         """See Store."""

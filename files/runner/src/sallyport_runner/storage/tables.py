@@ -74,6 +74,7 @@ jobs = Table(
     Column("completed_at", String(40)),
     Column("container_started", Float, nullable=False),
     Column("metrics", JSON, nullable=False),
+    Column("terms", JSON, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("posted", Integer, nullable=False),
     # The latest job of each action is found without a look at the history of the workspace.
@@ -88,4 +89,27 @@ flags = Table(
     Column("name", String(40), primary_key=True),
     Column("value", String(40)),
     Column("changed_at", String(40), nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    METADATA,
+    Column("id", String(200), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("job_id", String(64), nullable=False, index=True),
+    Column("stage", String(20), nullable=False),
+    Column("answer", JSON, nullable=False),
+    Column("closed", Boolean, nullable=False),
+    Index("ix_tasks_open", "id", sqlite_where=text("closed = 0")),
+)
+
+task_updates = Table(
+    "task_updates",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("task_id", String(200), nullable=False, index=True),
+    Column("stage", String(20), nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("timestamp_ns", Integer, nullable=False),
+    sqlite_autoincrement=True,
 )

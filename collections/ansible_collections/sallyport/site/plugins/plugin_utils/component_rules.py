@@ -170,6 +170,28 @@ def job_server_elsewhere(site: Site) -> Iterator[Fault]:
         )
 
 
+def task_api(site: Site) -> Iterator[Fault]:
+    """A runner takes tasks, which have no signature, only from a controller elsewhere."""
+    name = "runner_job_server"
+    for host in site.members("runners"):
+        if site.value(host, name, "classic") != "task_api":
+            continue
+        if site.own_job_server:
+            yield site.fault(
+                name,
+                f"{name} is task_api, but site_job_server is own, which has no tasks; remove it, "
+                "or set site_job_server: existing.",
+                host,
+            )
+        elif site.value(host, "runner_trusted_keys", []):
+            yield site.fault(
+                "runner_trusted_keys",
+                "runner_trusted_keys has a key, but tasks of the task API have no signature; empty "
+                "it and site_trusted_keys, or set runner_job_server: classic.",
+                host,
+            )
+
+
 def shared_values(site: Site) -> Iterator[Fault]:
     """What components on different hosts rely on is the same on all of them."""
     for name in SHARED:
@@ -280,5 +302,6 @@ def databases(site: Site) -> Iterator[Fault]:
 RULES = [
     *(one_backend, databases),
     *(zones, places, required_groups, idle_hosts, hatches, backends, mappings, job_server),
+    task_api,
     *(shared_values, production),
 ]

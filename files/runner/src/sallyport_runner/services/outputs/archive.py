@@ -87,6 +87,18 @@ class Archive:
         except (OSError, UnsafePathError):
             return False
 
+    def outputs_of(self, workspace: str, job_id: str) -> list[str]:
+        """Return the paths of what a job of a workspace made; none unless it succeeded."""
+        found = self.record(job_id)
+        if found is None or found[0].get("workspace") != workspace:
+            return []
+        succeeded = found[0].get("status_code") == StatusCode.SUCCEEDED
+        return list(found[0]["outputs"]) if succeeded else []
+
+    def files(self, workspace: str) -> frozenset[str]:
+        """Return the paths of all outputs that a workspace has."""
+        return frozenset(Manifest(self._medium / workspace, workspace).outputs)
+
     def outputs(self, workspace: str, action: str) -> dict[str, str]:
         """Return path and level of an action's present outputs.
 

@@ -140,7 +140,7 @@ class Finaliser:
             "hint": "",
             "plan_sha256": None,
             "job_metrics": job.metrics,
-        } | inspection.versions(container)
+        } | (inspection.versions(container) | _task(job))
 
     def _collect(self, job: Job, request: JobRequest, metadata: Metadata) -> None:
         """Match files with patterns and publish them; nothing else of the volume is looked at."""
@@ -166,6 +166,18 @@ class Finaliser:
         metadata["outputs"] = published.outputs
         metadata["outputs_sha256"] = published.digests
         metadata["level4_excluded_files"] = published.withheld
+
+
+def _task(job: Job) -> Metadata:
+    """Return what the record says about a job of the task API beyond any other."""
+    if not job.terms:
+        return {}
+    return {
+        "task_id": job.terms["task_id"],
+        "job_definition_rap_id": job.request_id,
+        "expected_image_id": job.terms["image_sha"],
+        "error": None,
+    }
 
 
 def _match(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-SAFE = frozenset({
+PUBLIC = frozenset({
     "PATH", "LANG", "LC_ALL", "TZ", "container", "PYTHONPATH", "PYTHON_VERSION",
     "PYTHONUNBUFFERED", "PYENV_SHELL", "PYENV_VERSION", "DEBIAN_FRONTEND",
     "DEBCONF_NONINTERACTIVE_SEEN", "UBUNTU_VERSION", "OPENSAFELY_BACKEND", "TEMP_DATABASE_NAME",
-    "EHRQL_PERMISSIONS", "DATABASE_URL_FILE", "HOME", "USER", "LOGNAME", "OMP_NUM_THREADS",
+    "EHRQL_PERMISSIONS",
 })  # fmt: skip
+"""Variables whose values OpenSAFELY's task API may be told."""
+SAFE = PUBLIC | {"DATABASE_URL_FILE", "HOME", "USER", "LOGNAME", "OMP_NUM_THREADS"}
 VERSIONS = {
     "action_version": "org.opencontainers.image.version",
     "action_revision": "org.opencontainers.image.revision",
@@ -20,9 +22,10 @@ VERSIONS = {
 }
 
 
-def _variable(text: str) -> str:
+def variable(text: str, safe: frozenset[str] = SAFE) -> str:
+    """Return a variable of an environment, without its value unless that is safe."""
     name = text.partition("=")[0]
-    return text if name in SAFE else f"{name}=xxxx-REDACTED"
+    return text if name in safe else f"{name}=xxxx-REDACTED"
 
 
 def redacted(container: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +35,7 @@ def redacted(container: dict[str, Any]) -> dict[str, Any]:
     """
     made = copy.deepcopy(container)
     configuration = made.get("Config", {})
-    configuration["Env"] = [_variable(text) for text in configuration.get("Env") or []]
+    configuration["Env"] = [variable(text) for text in configuration.get("Env") or []]
     options = made.get("HostConfig", {}).get("SecurityOpt") or []
     if options:
         made["HostConfig"]["SecurityOpt"] = [

@@ -18,11 +18,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sallyport_common.outputs import METADATA_FOLDER, PrivacyLevel
 from sallyport_common.redaction import Redactor
+from sallyport_disclosure.policy import Policy
 from sallyport_runner.models import Job, JobRequest
 from sallyport_runner.services.outputs import staging
 from sallyport_runner.services.outputs.disk import Unflushed, flush
@@ -97,7 +98,8 @@ class PrivacyTrees:
         """
         roots = self.workspaces(job.workspace)
         with self.staging(job) as (high, medium):
-            items = self._stage(root, matched, high, medium, report)
+            policy = tightened(self._policy, job)
+            items = self._stage(policy, root, matched, high, medium, report)
             lock = self._locks.setdefault(job.workspace, threading.Lock())
             with lock, Folders(roots[0]) as highs, Folders(roots[1]) as mediums:
                 manifest = self._manifests.take(job.workspace)
@@ -113,6 +115,7 @@ class PrivacyTrees:
 
     def _stage(
         self,
+        policy: Policy,
         root: Path,
         matched: Mapping[str, str],
         high: Staging,
@@ -123,13 +126,25 @@ class PrivacyTrees:
             return []
         items = []
         with Folders(root) as folders:
-            stager = Stager(self._policy, self._redactor, folders, high, medium)
+            stager = Stager(policy, self._redactor, folders, high, medium)
             for number, (path, level) in enumerate(sorted(matched.items())):
                 report(number, len(matched))
                 item = Item(_label(path, matched), PrivacyLevel(level))
                 stager.stage(path, item)
                 items.append(item)
         return items
+
+
+def tightened(policy: Policy, job: Job) -> Policy:
+    """Return the site's rules with those limits of a task that are below them."""
+    terms = job.terms
+    suffixes = terms.get("suffixes", policy.suffixes)
+    return replace(
+        policy,
+        max_bytes=min(policy.max_bytes, terms.get("max_bytes", policy.max_bytes)),
+        max_rows=min(policy.max_rows, terms.get("max_rows", policy.max_rows)),
+        suffixes=tuple(suffix for suffix in policy.suffixes if suffix in suffixes),
+    )
 
 
 def _label(path: str, all_paths: Mapping[str, str]) -> str:
@@ -174,7 +189,8 @@ class _Placing:
     def _list(self, job: Job, request: JobRequest, items: list[Item]) -> str:
         """Stage the manifest; return its name meanwhile."""
         self._manifest.record(job.action, {item.path: item.entry(job, request) for item in items})
-        self._manifest.flag_actions(request.actions or [job.action])
+        if request.actions or not job.terms:
+            self._manifest.flag_actions(request.actions or [job.action])
         with Needed("no manifest"):
             return self._medium.write(self._manifest.to_json()).name
 

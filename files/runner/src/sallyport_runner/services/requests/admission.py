@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +11,9 @@ from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Job, JobRequest, Reason
 from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.git import Git, code_of
+from sallyport_runner.services.requests import policy
 from sallyport_runner.services.requests.jobs import job_of
+from sallyport_runner.services.requests.policy import RequestError
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
@@ -21,16 +22,6 @@ from sallyport_study.images import unknown_image
 from sallyport_study.places import check_workspace
 
 log = logging.getLogger(__name__)
-DATABASES = frozenset({"default"})
-
-
-def _fits(name: str, patterns: Sequence[str]) -> bool:
-    """Return whether a name matches a pattern; unlike in paths, `*` is any text."""
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-
-
-class RequestError(SallyportError):
-    """A request cannot be run as it is; the text is a sentence for its author."""
 
 
 class StaleCodelistsError(RequestError):
@@ -85,12 +76,8 @@ class Admission:
         if not request.requested_actions:
             raise RequestError("The request names no action.")
         check_workspace(request.workspace)
-        if not _fits(request.branch, self._settings.allowed_branches):
-            raise RequestError(f"The branch '{request.branch}' may not run on this backend.")
-        if not self._settings.dummy_data and request.database_name not in DATABASES:
-            raise RequestError(
-                f"The database '{request.database_name}' is not known to this backend."
-            )
+        policy.check_branch(self._settings, request.branch)
+        policy.check_database(self._settings, request.database_name)
 
     def _jobs(self, request: JobRequest, project: Project, rows: Mapping[str, JobRow]) -> list[Job]:
         latest = self._store.latest_jobs(request.workspace)
@@ -118,11 +105,8 @@ class Admission:
         """Raise for jobs that this backend cannot run."""
         if not request.codelists_ok and any(job.requires_db for job in jobs.values()):
             raise StaleCodelistsError("The study's codelists are out of date.")
-        database = any(job.requires_db for job in jobs.values()) and not self._settings.dummy_data
-        if database and not _fits(request.workspace, self._settings.database_workspaces):
-            raise RequestError(
-                f"The workspace '{request.workspace}' may not use the database of this backend."
-            )
+        if any(job.requires_db for job in jobs.values()):
+            policy.check_database_workspace(self._settings, request.workspace)
         unknown = [name for name in jobs if project.actions[name].is_reusable_action]
         if unknown:
             raise ProjectError([unknown_image(name, jobs[name].words[0]) for name in unknown])

@@ -80,6 +80,21 @@ class Recovery:
             found.append(job if recorded is None else as_recorded(job, *recorded))
         return found
 
+    def resumed(self, job: Job) -> Job:
+        """Return the job of a task as it is on disk and in the engine, where it was here before.
+
+        That is so where the runner's database was lost: what this very task left is taken up. A
+        job of an earlier task of the same id is over, and this one has an attempt above it.
+        """
+        recorded = self._archive.record(job.id)
+        if recorded is not None and recorded[0].get("task_id") == job.terms["task_id"]:
+            return as_recorded(job, *recorded)
+        if recorded is not None:
+            job = replace(job, attempt=int(recorded[0]["attempt"]) + 1)
+        if self._volumes.of(job.id).root.exists():
+            job = replace(job, attempt=max(job.attempt, self._attempt(job, adopt=True)))
+        return job
+
     def _ended(self, job: Job, row: JobRow) -> Job:
         """Keep what the server acknowledged.
 
@@ -119,7 +134,8 @@ class Recovery:
             found = self._executor.status(container_name(job.id, phase))
             if found is not None:
                 attempt = int(found.label("attempt") or 1)
-                if adopt and prepared and not found.killed:
+                same = found.label("task") == job.terms.get("task_id", "")
+                if adopt and prepared and same and not found.killed:
                     return attempt
                 before = max(before, attempt)
         return before + 1

@@ -27,11 +27,15 @@ class Images:
         self._known: dict[str, tuple[float, Image]] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def get(self, name: str) -> Image:
-        """Return the image `name:tag` by its content; raise what the executor raises."""
-        with self._locks[name]:
-            asked, image = self._known.get(name, (0.0, None))
+    def get(self, name: str, digest: str | None = None) -> Image:
+        """Return the image `name:tag` by its content; raise what the executor raises.
+
+        A `digest` says which content; without one it is the site's, or what the registry has now.
+        """
+        key = f"{name}@{digest}" if digest else name
+        with self._locks[key]:
+            asked, image = self._known.get(key, (0.0, None))
             if image is None or self._ticks() - asked >= KEPT:
-                image = self._executor.fetch_image(name, self._digests.get(name))
-                self._known[name] = self._ticks(), image
+                image = self._executor.fetch_image(name, digest or self._digests.get(name))
+                self._known[key] = self._ticks(), image
             return image

@@ -41,6 +41,7 @@ class Sandbox:
 
     def _memory(self, job: Job) -> int:
         limit = self._settings.job_memory_limit
+        limit = min(limit, job.terms.get("memory", limit))
         return min(COMPILE_MEMORY, limit) if job.phase is Phase.COMPILE else limit
 
     def time_limit(self, job: Job) -> int:
@@ -76,6 +77,7 @@ class Sandbox:
 
     def _cpus(self, job: Job) -> float:
         limit = self._settings.job_cpu_count
+        limit = min(limit, job.terms.get("cpu_count", limit))
         return min(COMPILE_CPUS, limit) if job.phase is Phase.COMPILE else limit
 
     def _command(self, job: Job) -> list[str]:
@@ -89,10 +91,11 @@ class Sandbox:
     def _environment(self, job: Job, request: JobRequest) -> dict[str, str]:
         settings, database = self._settings, self.uses_database(job)
         backend = (database and settings.database_backend_class) or settings.backend
-        names: dict[str, str] = SANDBOX["environment"] | {"OPENSAFELY_BACKEND": backend}
+        names: dict[str, str] = job.terms.get("environment", {}) | SANDBOX["environment"]
+        names |= {"OPENSAFELY_BACKEND": backend}
         if not database or job.phase is Phase.COMPILE:
             return names
-        names["EHRQL_PERMISSIONS"] = json.dumps(request.permissions)
+        names["EHRQL_PERMISSIONS"] = json.dumps(job.terms.get("permissions", request.permissions))
         if job.phase is Phase.EXECUTE:
             return names | {"DATABASE_URL_FILE": DATABASE_URL_FILE, "DATA_BUILDER_JOB_ID": job.id}
         return names | {"DATABASE_URL": self.database_url()}
@@ -111,6 +114,8 @@ class Sandbox:
             "backend": self._settings.backend,
             "image": job.image,
         }
+        if job.terms:
+            own["task"] = job.terms["task_id"]
         classic = {
             "job-runner": "",
             "jobrunner-local": "",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection, Iterator
+
 from sallyport_common.paths import UnsafePathError, open_beneath
 from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason
 from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.executor import Executor, ImageError
-from sallyport_runner.services.git import CodeError, code_of
+from sallyport_runner.services.git import Code, CodeError, action_code, code_of
 from sallyport_runner.services.outputs import inputs, trees
 from sallyport_runner.services.outputs.archive import Archive
 from sallyport_runner.services.outputs.plan import PlanError, read_inputs
@@ -15,6 +18,9 @@ from sallyport_runner.services.running.registry import Images
 from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
+from sallyport_study import ProjectError, decode_project, parse_project
+
+log = logging.getLogger(__name__)
 
 
 class StageError(Exception):
@@ -51,7 +57,7 @@ class Stages:
             self._executor.remove(name)
         volume = self._volumes.of(job.id)
         volume.make()
-        self._code(request, volume)
+        self._code(job, request, volume)
         self._inputs(job, volume)
         phase = Phase.COMPILE if database and image.has_phases else Phase.RUN
         if phase is Phase.COMPILE:
@@ -63,26 +69,40 @@ class Stages:
 
     def _image(self, job: Job) -> Image:
         try:
-            return self._images.get(job.words[0])
+            return self._images.get(job.words[0], job.terms.get("image_sha"))
         except ImageError as error:
             raise StageError(Reason.NO_IMAGE, str(error)) from error
 
-    def _code(self, request: JobRequest, volume: Volume) -> None:
-        """Write the code into the workspace."""
+    def _code(self, job: Job, request: JobRequest, volume: Volume) -> None:
+        """Write the code into the workspace: of the study, or of the reusable action."""
+        organisations = self._settings.allowed_github_orgs
         try:
-            code = code_of(request, self._settings.allowed_github_orgs)
-            self._checkouts.copy(code, volume.workspace)
+            study = code_of(request, organisations)
+            if job.terms and not request.actions:
+                self._learn_actions(request, study)
+            self._checkouts.copy(action_code(job.terms, organisations) or study, volume.workspace)
         except CodeError as error:
             raise StageError(Reason.NO_CODE, problem=str(error)) from error
 
+    def _learn_actions(self, request: JobRequest, study: Code) -> None:
+        """Keep which actions the study has: a controller outside made the jobs from them.
+
+        Outputs of other actions are shown as out of date. One that cannot be read here says
+        nothing about them.
+        """
+        try:
+            project = parse_project(decode_project(self._checkouts.read(study, "project.yaml")))
+        except ProjectError as error:
+            extra = {"request": request.identifier, "problems": len(error.problems)}
+            log.warning("project.yaml is not understood", extra=extra)
+        else:
+            self._store.note_actions(request.identifier, list(project.actions))
+
     def _inputs(self, job: Job, volume: Volume) -> None:
-        """Copy the outputs of needed actions: of their latest job, else what the manifest has."""
+        """Copy the outputs of needed actions and jobs."""
         digests: dict[str, str] = {}
-        latest = self._store.latest_jobs(job.workspace, job.needs) if job.needs else {}
         root = self._settings.high_privacy_storage_base / "workspaces" / job.workspace
-        for need in job.needs:
-            recorded = latest[need].files if need in latest else {}
-            files = recorded or self._archive.outputs(job.workspace, need)
+        for need, files in self._needed(job):
             if not files:
                 raise StageError(Reason.NO_INPUT, f"{need}: no outputs are recorded")
             for path in files:
@@ -92,6 +112,22 @@ class Stages:
                 except (UnsafePathError, FileNotFoundError, NotADirectoryError) as error:
                     raise StageError(Reason.NO_INPUT, f"{need}: {error}") from error
         inputs.keep(volume, digests)
+
+    def _needed(self, job: Job) -> Iterator[tuple[str, Collection[str]]]:
+        """Yield needs with their files: of an action's latest job, else what the manifest has.
+
+        A task names jobs, and may name files; both count only as this backend has recorded them.
+        """
+        latest = self._store.latest_jobs(job.workspace, job.needs) if job.needs else {}
+        for need in job.needs:
+            recorded = latest[need].files if need in latest else {}
+            yield need, recorded or self._archive.outputs(job.workspace, need)
+        for identifier in job.terms.get("input_job_ids", []):
+            yield identifier, self._archive.outputs_of(job.workspace, identifier)
+        named = job.terms.get("inputs", [])
+        known = self._archive.files(job.workspace) if named else frozenset()
+        for path in named:
+            yield path, [path] if path in known else []
 
     def hand_plan_over(self, job: Job) -> bool:
         """Check the plan and make the workspace of the execute phase; answer True."""
