@@ -163,7 +163,11 @@ class Ours(Side):
             "TRUSTED_KEYS": self.place.keys,
         }
         ours = {f"RUNNER_{name}": str(value) for name, value in values.items()}
+        key = self.folder / "record_key"  # a runner that starts again signs as it did before
+        before = key.read_bytes() if key.exists() else b""
         environment = made.environment(self.folder) | ours
+        if before:
+            key.write_bytes(before)
         (self.folder / "token").write_text(f"{self.token}\n", encoding="utf-8")
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder)} | environment | self.extra
 
