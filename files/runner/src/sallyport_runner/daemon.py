@@ -159,9 +159,10 @@ class Daemon:
                 else:
                     self._inbox.hears()
         except TransientError as error:
-            self._inbox.deaf()
             log.warning("%s", error, extra={"loop": "engine", "retry_seconds": LISTEN_AGAIN})
-            self._stopper.wait(LISTEN_AGAIN)
+        finally:
+            self._inbox.deaf()
+        self._stopper.wait(LISTEN_AGAIN)
 
     def _sweep(self) -> None:
         self._sweeper.step()

@@ -198,12 +198,13 @@ class DockerExecutor:
             "event": "die",
             "label": f"org.sallyport.backend={backend}",
         }
-        patient = docker.APIClient(base_url=self._url, version="auto", timeout=SILENCE)
-        with _faults(), contextlib.closing(patient):
-            events = patient.events(decode=True, filters=wanted)
-            yield ""
-            for event in events:
-                yield str(event["Actor"]["Attributes"]["name"])
+        with _faults():
+            patient = docker.APIClient(base_url=self._url, version="auto", timeout=SILENCE)
+            with contextlib.closing(patient):
+                events = patient.events(decode=True, filters=wanted)
+                yield ""
+                for event in events:
+                    yield str(event["Actor"]["Attributes"]["name"])
         raise EngineUnavailableError("the container engine ended its stream of events")
 
     def usage(self, name: str) -> Usage | None:
