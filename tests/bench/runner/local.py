@@ -42,16 +42,14 @@ def measured(rig: Rig, size: Size) -> list[Round]:
     if command is None:
         return []
     commands = {OURS: command, PEER: published()}
-    names = study.chain(size.chain)
+    names = study.chain(size.local)
+    programs = [study.trivial(name) for name in names]
+    like = rig.plains[OURS if OURS in rig.plains else PEER]
     found: list[Round] = []
     for _sample in range(size.batches):
-        one: Round = {}
-        for side in rig.sides:
-            seconds = run(commands[side], names, rig.folder)
-            programs = [study.trivial(name) for name in names]
-            plain = rig.plains[OURS if OURS in rig.plains else side].together(programs, 1)
-            one[side] = {"seconds": seconds, "plain": plain}
-        found.append(one)
+        taken = {side: run(commands[side], names, rig.folder) for side in rig.sides}
+        plain = like.together(programs, 1)
+        found.append({side: {"seconds": took, "plain": plain} for side, took in taken.items()})
     return found
 
 

@@ -165,12 +165,12 @@ def _upstreams(gitroot: Path, images: Path, digest: str) -> Iterator[tuple[int, 
 
 def _leftovers() -> list[str]:
     """Return containers of jobs of both backends; the peer labels them with the workspace alone."""
-    found: set[str] = set()
     names = [workspace for side in (OURS, PEER) for workspace in workspaces(side)]
-    labels = [f"org.sallyport.backend={OURS}", *(f"workspace={name}" for name in names)]
-    for label in labels:
-        found |= set(_docker("ps", "--all", "--quiet", f"--filter=label={label}"))
-    return sorted(found)
+    wanted = {f"org.sallyport.backend={OURS}", *(f"workspace={name}" for name in names)}
+    # Several filters would have to fit all; one call finds all and costs a tenth of a second less.
+    lines = _docker("ps", "--all", "--no-trunc", "--format={{.ID}};{{.Labels}}")
+    rows = [line.partition(";")[::2] for line in lines]
+    return sorted(container for container, labels in rows if wanted & set(labels.split(",")))
 
 
 def clean() -> None:
@@ -187,4 +187,4 @@ def clean() -> None:
 
 def _docker(*words: str) -> list[str]:
     done = subprocess.run(["docker", *words], capture_output=True, text=True, check=True)
-    return done.stdout.split()
+    return done.stdout.splitlines()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.bench.runner import __main__ as command
-from tests.bench.runner import figures, local, measure
+from tests.bench.runner import figures, local, measure, report, study
 from tests.bench.runner.figures import OURS, PEER, Bar, Figure, Round
 from tests.bench.runner.moments import Late, event, until
 from tests.bench.runner.plain import differences, flags
@@ -143,7 +145,7 @@ def test_a_figure_that_is_not_met_is_the_exit_status(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = [Figure(Bar("some_ms", "ms", most=50), value, 100.0, [{"raw": 1}])]
-    monkeypatch.setattr(command, "measured", lambda _given: found)
+    monkeypatch.setattr(command, "measured", lambda _given, _report: found)
     monkeypatch.setattr("sys.argv", ["bench", "--folder", str(tmp_path), *options])
     assert command.main() == status
     assert found[0].row() in capsys.readouterr().out
@@ -154,6 +156,64 @@ def test_a_figure_that_is_not_met_is_the_exit_status(
     ]
     assert rows[0]["samples"] == [{"raw": 1}]
     assert bool(rows[0]["faults"]) == (value != 40)
+
+
+class _NoRig:
+    def use(self, _workers: int) -> None:
+        """Start nothing."""
+
+
+def _run(patch: pytest.MonkeyPatch, folder: Path, fail: str, *options: str) -> list[str]:
+    """Run the command with two groups of which one may fail; return those that were sampled."""
+    asked: list[str] = []
+
+    def group(name: str) -> command.Group:
+        def sample(_rig: Any, _size: Any) -> list[Round]:
+            asked.append(name)
+            if name == fail:
+                raise Late(name)
+            return [{OURS: {"ms": 1.0}, PEER: {"ms": 2.0}}]
+
+        bar = Bar(name, "ms", most=50)
+        summary = functools.partial(figures.figure, bar, take=lambda one: one["ms"])
+        return command.Group(1, sample, lambda rounds: [summary(rounds)])
+
+    patch.setattr(command, "GROUPS", [group("first"), group("second")])
+    patch.setattr(command, "rig", lambda *_: contextlib.nullcontext(_NoRig()))
+    patch.setattr("sys.argv", ["bench", "--folder", str(folder), *options])
+    with contextlib.suppress(Late):
+        assert command.main() == 0
+    return asked
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _run(monkeypatch, tmp_path, "second", "--resume") == ["first", "second"]
+    kept = json.loads((tmp_path / "runner.json").read_text())
+    assert [row["name"] for row in kept["figures"]] == ["first", "peer_first"]
+    assert _run(monkeypatch, tmp_path, "", "--resume") == ["second"]
+    kept = json.loads((tmp_path / "runner.json").read_text())
+    assert [row["value"] for row in kept["figures"]] == [1.0, 2.0, 1.0, 2.0]
+    assert _run(monkeypatch, tmp_path, "", "--resume") == []
+    assert _run(monkeypatch, tmp_path, "") == ["first", "second"]
+
+
+@pytest.mark.parametrize("what", ["code", "machine"])
+def test_samples_of_another_code_or_machine_are_not_added_to(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(monkeypatch, tmp_path, "second")
+    monkeypatch.setattr(report, what, lambda: "another")
+    monkeypatch.setattr("sys.argv", ["bench", "--folder", str(tmp_path), "--resume"])
+    assert command.main() == 2
+    assert f"another {what}: run without --resume" in capsys.readouterr().err
+
+
+def test_the_code_is_named_with_what_is_changed(tmp_path: Path) -> None:
+    study.write(tmp_path / "study", {"version": "5"})
+    commit = report.code(tmp_path / "study")
+    assert len(commit) == 40
+    (tmp_path / "study/analysis.py").write_text("print(2)\n")
+    assert report.code(tmp_path / "study").startswith(f"{commit}+")
 
 
 def test_local_runs_are_missing_without_the_command(
