@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 from sallyport_common.errors import SallyportError
 
 CHUNK = 1024 * 1024
+_NOT_PARTS = frozenset({"", ".", ".."})
 
 
 class UnsafePathError(SallyportError):
@@ -21,14 +22,19 @@ class UnsafePathError(SallyportError):
 
 def check_relative(name: str, *, hidden: bool = False) -> PurePosixPath:
     """Return a clean relative path, or raise UnsafePathError naming the rule that is broken."""
+    return PurePosixPath(*relative_parts(name, hidden=hidden))
+
+
+def relative_parts(name: str, *, hidden: bool = False) -> list[str]:
+    """Return the parts of what `check_relative` accepts; a path costs ten times as much."""
     if not name or "\0" in name or "\\" in name:
         raise UnsafePathError("a file name must not be empty or hold NUL or backslash")
-    path = PurePosixPath(name)
-    if path.is_absolute() or str(path) != name or not path.parts or ".." in path.parts:
+    parts = name.split("/")
+    if not _NOT_PARTS.isdisjoint(parts):
         raise UnsafePathError("a file name must be relative and without '.', '..' or '//'")
-    if not hidden and any(part.startswith(".") for part in path.parts):
+    if not hidden and any(part.startswith(".") for part in parts):
         raise UnsafePathError("a file name must not start with a dot")
-    return path
+    return parts
 
 
 def open_beneath(root: Path, relative: str | PurePosixPath) -> BinaryIO:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from sallyport_common.outputs import KINDS, View
-from sallyport_common.paths import UnsafePathError, check_relative
+from sallyport_common.paths import UnsafePathError, relative_parts
 from sallyport_disclosure import layout
 from sallyport_disclosure.findings import Finding, Severity, Verdict
 from sallyport_disclosure.kinds import KindError, text_of
@@ -27,7 +27,7 @@ _TABLE_SUFFIXES = {".txt", ".md"}
 def check_file(name: str, data: bytes, policy: Policy) -> Verdict:
     """Return every finding on a file; an unusable one has a single finding that blocks."""
     try:
-        check_relative(name)
+        relative_parts(name)
     except UnsafePathError as error:
         return _refused("BAD_NAME", str(error))
     if not name.isprintable() or '"' in name:

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
-import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sallyport_common.errors import SallyportError
@@ -23,7 +22,7 @@ from sallyport_common.manifests import reader
 from sallyport_common.manifests.fields import Backend, Form, Moment, Sha256, Workspace
 from sallyport_common.manifests.reader import ManifestError
 from sallyport_common.outputs import METADATA_FOLDER, PrivacyLevel
-from sallyport_records import dsse
+from sallyport_records import canonical, dsse
 
 FOLDER = f"{METADATA_FOLDER}/runs"
 """Below the folder of a workspace in the medium-privacy tree; a record is `<job id>.json` there."""
@@ -33,6 +32,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:sallyport:job:1"
+LARGEST = 2**53 - 1
 _BUILDER = "urn:sallyport:backend:"
 _COMMIT = "0123456789abcdef"
 Commit = Annotated[str, Form("a commit", lambda text: len(text) >= 40 and not text.strip(_COMMIT))]
@@ -166,7 +166,7 @@ def log_name(action: str) -> str:
 
 def _payload(record: RunRecord) -> bytes:
     """Return the canonical form (RFC 8785) of a record's statement."""
-    return rfc8785.dumps({
+    return canonical.dumps({
         "_type": STATEMENT_TYPE,
         "subject": [
             {"name": log_name(record.action), "digest": {"sha256": record.log}},
@@ -239,7 +239,8 @@ def _details(record: RunRecord) -> dict[str, Any]:
 def _record(payload: bytes) -> RunRecord:
     """Read a statement; only what `_payload` makes of the result is accepted."""
     try:
-        record = reader.build(RunRecord, _fields(json.loads(payload)), "run record")
+        statement = json.loads(payload, parse_int=_number)
+        record = reader.build(RunRecord, _fields(statement), "run record")
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise RunRecordError("The run record is not a statement of a runner.") from error
     except ManifestError as error:
@@ -247,6 +248,13 @@ def _record(payload: bytes) -> RunRecord:
     if _payload(record) != payload:
         raise RunRecordError("The run record is not in the form in which runners write it.")
     return record
+
+
+def _number(digits: str) -> int:
+    """Return a whole number that JSON has for everybody (RFC 8785, appendix D)."""
+    if len(digits) > len(str(LARGEST)) + 1 or abs(number := int(digits)) > LARGEST:
+        raise ValueError("a number is too large")
+    return number
 
 
 def _fields(statement: Any) -> dict[str, Any]:

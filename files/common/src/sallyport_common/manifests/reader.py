@@ -45,7 +45,7 @@ def read(kind: type[Record], raw: bytes, limit: int) -> Record:
 def build(kind: type[Record], content: dict[str, Any], noun: str = "manifest") -> Record:
     """Return parsed JSON as its dataclass; raise ManifestError, whose sentences use the noun."""
     reader = _Reader(noun)
-    value = reader.read(kind, content, "")
+    value = _check(cast(Any, kind))(reader, content, None)
     if reader.faults:
         more = len(reader.faults) - MAX_FAULTS
         also = [f"The {noun} has {more} more faults."] if more > 0 else []
@@ -96,95 +96,161 @@ def _reason(error: ValueError) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else str(error)[:100]
 
 
+Where = tuple[Any, Any, bool] | None
+"""A place in a manifest: what it is in, its key, and whether that is an item and no field."""
+
+
 class _Reader:
-    """Builds values by their types and collects the faults; `path` names a value for people."""
+    """Collects the faults of one manifest."""
 
     def __init__(self, noun: str) -> None:
         self._noun, self.faults = noun, list[str]()
 
-    def read(self, kind: Any, value: Any, path: str) -> Any:
-        """Return `value` as `kind`; what it returns after a fault is never used."""
-        origin, arguments = get_origin(kind), get_args(kind)
-        if origin in _GENERIC:
-            return _GENERIC[origin](self, arguments, value, path)
-        if dataclasses.is_dataclass(kind):
-            return self._record(kind, value, path)
-        if issubclass(kind, enum.Enum):
-            return self._choice(kind, value, path)
-        return self._plain(kind, value, path)
-
-    def _expect(self, fits: object, words: str, path: str) -> bool:
+    def expect(self, fits: object, words: str, where: Where) -> bool:
+        """Note a fault unless the value at a place fits; return whether it does."""
         if not fits:
-            self.faults.append(f"The {self._noun}'s {path} is not {words}.")
+            self.faults.append(f"The {self._noun}'s {_path(where)} is not {words}.")
         return bool(fits)
 
-    def _record(self, kind: Any, value: Any, path: str) -> Any:
-        if not self._expect(isinstance(value, dict), "an object", path):
-            return None
-        hints = _hints(kind)
+    def keys(self, fields: Iterable[str], value: dict[str, Any], where: Where) -> None:
+        """Note the fields that are missing, and the keys that are no fields."""
+        path, known = _path(where), set(fields)
         self.faults += [
-            f"The {self._noun} has no {_join(path, key)}." for key in hints if key not in value
+            f"The {self._noun} has no {_join(path, key)}." for key in fields if key not in value
         ]
-        unknown = sorted(value.keys() - hints)
         self.faults += [
-            f"The {self._noun}'s {_join(path, key)} is not a known key." for key in unknown
+            f"The {self._noun}'s {_join(path, key)} is not a known key."
+            for key in sorted(value.keys() - known)
         ]
-        present = [key for key in hints if key in value]
-        read = {key: self.read(hints[key], value[key], _join(path, key)) for key in present}
-        return kind(**read) if len(read) == len(hints) else None
-
-    def _choice(self, kind: type[enum.Enum], value: Any, path: str) -> Any:
-        values = [member.value for member in kind]
-        return kind(value) if self._expect(value in values, _one_of(values), path) else None
-
-    def _plain(self, kind: type, value: Any, path: str) -> Any:
-        number = kind is float and type(value) in (int, float) and math.isfinite(value)
-        fits = number or (kind is not float and type(value) is kind)
-        return value if self._expect(fits, _NAMES[kind], path) else None
-
-    def _literal(self, arguments: tuple[Any, ...], value: Any, path: str) -> Any:
-        (only,) = arguments
-        fits = type(value) is type(only) and value == only
-        return value if self._expect(fits, str(only), path) else None
-
-    def _optional(self, arguments: tuple[Any, ...], value: Any, path: str) -> Any:
-        (kind,) = (argument for argument in arguments if argument is not types.NoneType)
-        return None if value is None else self.read(kind, value, path)
-
-    def _formed(self, arguments: tuple[Any, ...], value: Any, path: str) -> Any:
-        kind, form = arguments[0], arguments[1]
-        before = len(self.faults)
-        read = self.read(kind, value, path)
-        if len(self.faults) == before and isinstance(form, Form):
-            self._expect(form.accepts(read), form.words, path)
-        return read
-
-    def _list(self, arguments: tuple[Any, ...], value: Any, path: str) -> Any:
-        if not self._expect(isinstance(value, list), "a list", path):
-            return None
-        items = enumerate(value, 1)
-        return tuple(self.read(arguments[0], item, f"{path}[{number}]") for number, item in items)
-
-    def _table(self, arguments: tuple[Any, ...], value: Any, path: str) -> Any:
-        if not self._expect(isinstance(value, dict), "an object", path):
-            return None
-        return {
-            key: self.read(arguments[1], item, f"{path}[{key!r}]") for key, item in value.items()
-        }
 
 
-_GENERIC: dict[Any, Callable[[_Reader, tuple[Any, ...], Any, str], Any]] = {
-    Annotated: _Reader._formed,
-    Literal: _Reader._literal,
-    types.UnionType: _Reader._optional,
-    tuple: _Reader._list,
-    dict: _Reader._table,
-}
+Check = Callable[[_Reader, Any, Where], Any]
+"""Returns a value as its type; what it returns after a fault is never used."""
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind, include_extras=True)
+def _check(kind: Any) -> Check:
+    """Return the check of a type, which is made once: manifests have tens of thousands of rows."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in _GENERIC:
+        return _GENERIC[origin](arguments)
+    if dataclasses.is_dataclass(kind):
+        return _record(kind)
+    return _choice(kind) if issubclass(kind, enum.Enum) else _plain(kind)
+
+
+def _record(kind: Any) -> Check:
+    hints = get_type_hints(kind, include_extras=True)
+    checks = {key: _check(hint) for key, hint in hints.items()}
+    fields = checks.keys()
+
+    def check(reader: _Reader, value: Any, where: Where) -> Any:
+        if not reader.expect(isinstance(value, dict), "an object", where):
+            return None
+        if value.keys() != fields:
+            reader.keys(checks, value, where)
+        read = {
+            key: check(reader, value[key], (where, key, False))
+            for key, check in checks.items()
+            if key in value
+        }
+        return kind(**read) if len(read) == len(fields) else None
+
+    return check
+
+
+def _choice(kind: type[enum.Enum]) -> Check:
+    members = {member.value: member for member in kind}
+    words = _one_of(list(members))
+
+    def check(reader: _Reader, value: Any, where: Where) -> Any:
+        fits = isinstance(value, str) and value in members
+        return members[value] if reader.expect(fits, words, where) else None
+
+    return check
+
+
+def _plain(kind: type) -> Check:
+    words, number = _NAMES[kind], kind is float
+
+    def check(reader: _Reader, value: Any, where: Where) -> Any:
+        fits = type(value) is kind
+        if number:
+            fits = type(value) in (int, float) and math.isfinite(value)
+        return value if fits or reader.expect(False, words, where) else None
+
+    return check
+
+
+def _literal(arguments: tuple[Any, ...]) -> Check:
+    (only,) = arguments
+
+    def check(reader: _Reader, value: Any, where: Where) -> Any:
+        fits = type(value) is type(only) and value == only
+        return value if reader.expect(fits, str(only), where) else None
+
+    return check
+
+
+def _optional(arguments: tuple[Any, ...]) -> Check:
+    (inner,) = (_check(kind) for kind in arguments if kind is not types.NoneType)
+    return lambda reader, value, where: None if value is None else inner(reader, value, where)
+
+
+def _formed(arguments: tuple[Any, ...]) -> Check:
+    inner, form = _check(arguments[0]), arguments[1]
+    if not isinstance(form, Form):
+        return inner
+
+    def check(reader: _Reader, value: Any, where: Where) -> Any:
+        before = len(reader.faults)
+        read = inner(reader, value, where)
+        if len(reader.faults) == before:
+            reader.expect(form.accepts(read), form.words, where)
+        return read
+
+    return check
+
+
+def _list(arguments: tuple[Any, ...]) -> Check:
+    inner = _check(arguments[0])
+
+    def check(reader: _Reader, value: Any, where: Where) -> Any:
+        if not reader.expect(isinstance(value, list), "a list", where):
+            return None
+        items = enumerate(value, 1)
+        return tuple(inner(reader, item, (where, number, True)) for number, item in items)
+
+    return check
+
+
+def _table(arguments: tuple[Any, ...]) -> Check:
+    inner = _check(arguments[1])
+
+    def check(reader: _Reader, value: Any, where: Where) -> Any:
+        if not reader.expect(isinstance(value, dict), "an object", where):
+            return None
+        return {key: inner(reader, item, (where, key, True)) for key, item in value.items()}
+
+    return check
+
+
+_GENERIC: dict[Any, Callable[[tuple[Any, ...]], Check]] = {
+    Annotated: _formed,
+    Literal: _literal,
+    types.UnionType: _optional,
+    tuple: _list,
+    dict: _table,
+}
+
+
+def _path(where: Where) -> str:
+    """Return a place as people read it; only where there is a fault."""
+    if where is None:
+        return ""
+    outer, key, is_item = where
+    path = _path(outer)
+    return f"{path}[{key!r}]" if is_item else _join(path, key)
 
 
 def _join(path: str, key: str) -> str:

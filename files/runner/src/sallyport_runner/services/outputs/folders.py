@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from sallyport_common.paths import UnsafePathError, check_relative
+from sallyport_common.paths import UnsafePathError, relative_parts
 
 Parts = tuple[str, ...]
 KEPT = 64
@@ -99,8 +99,8 @@ class Folders:
 @functools.lru_cache(maxsize=256)
 def split(path: str) -> tuple[Parts, str]:
     """Return the folders and the name of a relative path; raise UnsafePathError if it climbs."""
-    parts = check_relative(path, hidden=True).parts
-    return parts[:-1], parts[-1]
+    *folders, name = relative_parts(path, hidden=True)
+    return tuple(folders), name
 
 
 def open_file(folder: int, name: str) -> int:
