@@ -72,6 +72,7 @@ def test_the_verbs(
     assert call(path, "unpause") == 0
     assert call(path, "db-maintenance", "on") == 0
     assert call(path, "status") == 0
+    assert cli.ask(path, "GET", "/status")["job_server"] == "classic"
     assert '"db_maintenance": true' in capsys.readouterr().out
     assert call(path, "jobs") == 0
     assert "executing" in capsys.readouterr().out

@@ -118,3 +118,16 @@ def test_a_secret_is_a_real_one(tmp_path: Path, content: str | None) -> None:
 def test_two_names_stand_for_dummy_data(tmp_path: Path, backend: str, dummy: bool) -> None:
     known = Settings.from_env(environment(tmp_path, RUNNER_BACKEND=backend))
     assert known.dummy_data == dummy
+
+
+def test_keys_that_would_protect_nothing_are_refused(tmp_path: Path) -> None:
+    """Tasks of the task API have no signature."""
+    tasks, keys = {"RUNNER_JOB_SERVER": "task_api"}, {"RUNNER_TRUSTED_KEYS": "/etc/keys.pem"}
+    for alone in (tasks, keys):
+        assert Settings.from_env(environment(tmp_path, **alone))
+    found = problems(environment(tmp_path, **tasks, **keys))
+    assert [problem.partition(":")[0] for problem in found] == ["RUNNER_TRUSTED_KEYS"]
+    assert "JOB_SERVER is task_api" in found[0]
+    assert list(problems(environment(tmp_path, RUNNER_JOB_SERVER="rap"))) == [
+        "RUNNER_JOB_SERVER: expected one of classic, task_api"
+    ]

@@ -110,6 +110,23 @@ def test_a_job_is_cancelled_in_each_state(tasked: TaskRunner) -> None:
     assert not tasked.store.active_jobs()
 
 
+def test_the_cancellation_of_what_never_came_is_answered(tasked: TaskRunner) -> None:
+    """Not with what is known of another attempt."""
+    tasked.executor.programs["act1"] = write
+    later = tasked.task(1, attempt=2)
+    tasked.work(2)
+    assert tasked.controller.end(later)
+    for number in (1, 2):
+        never = tasked.task(number)
+        tasked.controller.cancel(never)
+        tasked.work(2)
+        end = tasked.controller.end(f"{never}-cancel")
+        assert end
+        assert (end["results"]["cancelled"], end["results"]["exit_code"]) == (True, "")
+        assert end["results"]["job_definition_id"] == never.partition("-")[0]
+    assert len(tasked.executor.started) == 1
+
+
 def test_outputs_of_a_cancelled_job_are_not_kept(tasked: TaskRunner) -> None:
     tasked.executor.held = True
     task = tasked.task(1)

@@ -13,6 +13,7 @@ from sallyport_runner.services.requests.server import ServerError
 from sallyport_runner.services.requests.sync import SyncState
 from sallyport_runner.services.requests.tasks import outgoing
 from sallyport_runner.services.requests.tasks.listener import Listed
+from sallyport_runner.services.requests.tasks.reader import CANCEL
 from sallyport_runner.services.requests.tasks.server import UpdateRefusedError
 from sallyport_runner.storage.tasks import TaskStore
 
@@ -96,7 +97,8 @@ class TaskReporter:
             return task.answer
         job = self._store.job(task.job_id)
         request = self._store.request(job.request_id) if job else None
-        if job is None or request is None:  # cancelled before it came here
+        runs = task.id.removesuffix(CANCEL)
+        if job is None or request is None or job.terms.get("task_id") != runs:  # never came here
             return outgoing.blank(task.id, task.job_id) | {"cancelled": True}
         record = read_record(self._archive.folder(job))
         if record is not None and record.get("attempt") != job.attempt:
