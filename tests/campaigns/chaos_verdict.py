@@ -6,7 +6,7 @@ A job ends as its action says. Apart from that it may only end so:
 - `dependency_failed`, if the job of a need did not succeed in the same workspace;
 - `nonzero_exit` with the exit code for "could not write", if its last container met a full disk;
 - `nonzero_exit` with the exit code for "lost the database", if that was restarted meanwhile;
-- `internal_error` after five attempts, if engine or host went down during each of them.
+- `internal_error` after ten attempts, if engine or host went down during each of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.campaigns.chaos_faults import DATABASE, DISK, ENGINE, Chaos
 from tests.campaigns.chaos_study import ACTIONS, NO_DATABASE, NO_SPACE
 from tests.campaigns.chaos_witness import LABEL, Witness
 
-from sallyport_runner.services.running.transitions import MAX_ATTEMPTS
+from sallyport_runner.services.running.transitions import MAX_INTERRUPTIONS
 
 SHORT = 12
 """Digits of a container's identifier that are its host name."""
@@ -107,7 +107,7 @@ class Judge:
             if code in {NO_DATABASE, None} and action.database and last.met(spans[DATABASE]):
                 return "its database was restarted"
         interrupted = [one for one in containers if one.met(spans[ENGINE])]
-        if row.code == "internal_error" and len(interrupted) >= MAX_ATTEMPTS:
+        if row.code == "internal_error" and len(interrupted) >= MAX_INTERRUPTIONS:
             return "interrupted too often"
         return ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
@@ -12,15 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.unit.runner.admin import admin_socket, call
 from tests.unit.runner.engine import serve
 from tests.unit.runner.made import fill, job
 from tests.unit.runner.rig import Runner, settings
 from tests.unit.runner.test_engine import image
 from tests.unit.runner.test_queue import Usage
-from waitress.server import create_server
 
 from sallyport_common import systemd
 from sallyport_common.errors import SettingsError
@@ -41,24 +39,8 @@ from sallyport_runner.settings import PREFIX, Settings
 @pytest.fixture
 def path(runner: Runner, tmp_path: Path) -> Iterator[Path]:
     """Give the path of a socket that a server with the rig's store answers."""
-    control = Control(runner.parts, SyncState(), runner.sweeper)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-        listening.bind(str(tmp_path / "admin.sock"))
-        server: Any = create_server(
-            create_app(control, {"store": lambda: None}),
-            sockets=[listening],
-            asyncore_loop_timeout=0.02,
-        )
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        yield tmp_path / "admin.sock"
-        with contextlib.suppress(OSError):  # it may have closed before the trigger is written
-            server.trigger.pull_trigger(server.close)  # in its own thread, between two requests
-        thread.join(2)
-
-
-def call(path: Path, *words: str) -> int:
-    return cli.main(["--socket", str(path), *words])
+    with admin_socket(runner, tmp_path) as given:
+        yield given
 
 
 def test_the_verbs(

@@ -26,7 +26,7 @@ def test_every_verb_and_every_option_has_a_help_text() -> None:
     parsers = commands()
     assert set(parsers) == {
         "daemon", "check-config", "status", "jobs", "pause", "unpause", "kill", "db-maintenance",
-        "drain", "leftovers", "self-test",
+        "drain", "leftovers", "self-test", "prepare-reboot",
     }  # fmt: skip
     for name, parser in {"": cli._parser(), **parsers}.items():
         assert parser.description, name

@@ -34,7 +34,7 @@ from sallyport_runner.flags import Flag
 from sallyport_runner.models import ContainerSpec, JobRequest, Reason, Stop
 from sallyport_runner.services.running import loop
 from sallyport_runner.services.running.background import Step
-from sallyport_runner.services.running.transitions import MAX_ATTEMPTS
+from sallyport_runner.services.running.transitions import MAX_INTERRUPTIONS
 
 pytestmark = pytest.mark.live
 T = TypeVar("T")
@@ -251,7 +251,7 @@ class Machine(RuleBasedStateMachine):
                 assert job.code is self.ended[job.id], f"{job.action} came back"
             elif not job.active:
                 self.ended[job.id] = job.code
-            assert job.attempt <= MAX_ATTEMPTS
+            assert job.interruptions < MAX_INTERRUPTIONS
 
     def teardown(self) -> None:
         """Stop the faults: every job has to come to its end because of what the loop is told."""

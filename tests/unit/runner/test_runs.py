@@ -15,7 +15,7 @@ from sallyport_runner.flags import Flag
 from sallyport_runner.models import Reason, Stop
 from sallyport_runner.profile import SANDBOX
 from sallyport_runner.services.running.retries import MAX_TRIES
-from sallyport_runner.services.running.transitions import MAX_ATTEMPTS
+from sallyport_runner.services.running.transitions import MAX_INTERRUPTIONS
 
 pytestmark = pytest.mark.live
 
@@ -248,13 +248,13 @@ def test_a_restart_after_any_pass_runs_nothing_twice(runner: Runner, sha: str) -
 def test_a_job_that_is_interrupted_too_often_ends(runner: Runner, sha: str) -> None:
     runner.executor.held = True
     runner.request("a", sha, "make")
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(MAX_INTERRUPTIONS):
         runner.passes(3)
         runner.executor.containers.clear()
     runner.passes(2)
     job = runner.job("make")
     assert (job.code, job.reason) == (StatusCode.INTERNAL_ERROR, Reason.TOO_MANY_ATTEMPTS)
-    assert len(runner.executor.started) == MAX_ATTEMPTS
+    assert len(runner.executor.started) == MAX_INTERRUPTIONS
 
 
 def test_a_wildcard_never_reaches_logs_and_manifest(runner: Runner) -> None:

@@ -28,6 +28,8 @@ SOCKET = Path("/run/sallyport/runner/admin.sock")
 TIMEOUT = 30
 SELF_TEST_TIMEOUT = 120
 DRAIN_EVERY = 1.0
+NOT_READY = 75
+"""Exit code of `prepare-reboot` while jobs run: EX_TEMPFAIL of sysexits.h, ask again."""
 
 
 class AdminError(SallyportError):
@@ -137,6 +139,29 @@ def _drain(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _prepare_reboot(arguments: argparse.Namespace) -> int:
+    """Put jobs back and wait until none runs; with `--status`, only say how far that is."""
+    url = "/prepare-reboot/resume" if arguments.resume else "/prepare-reboot"
+    state = ask(arguments.socket, "GET" if arguments.status else "POST", url)
+    end = time.monotonic() + (0 if arguments.status else arguments.timeout)
+    while not state["ready"] and time.monotonic() < end:
+        time.sleep(DRAIN_EVERY)
+        state = ask(arguments.socket, "GET", "/prepare-reboot")
+    print(json.dumps(state, indent=2) if arguments.json else _reboot_sentence(state))
+    return 0 if state["ready"] else NOT_READY
+
+
+def _reboot_sentence(state: dict[str, Any]) -> str:
+    if not state["requested"]:
+        return "No reboot is being prepared."
+    if not state["ready"]:
+        number = state["running"]
+        jobs = "1 job still runs" if number == 1 else f"{number} jobs still run"
+        return f"The host is not ready: {jobs}. Ask again with --status."
+    then = "the next boot" if state["resume"] else "`sallyport-runner unpause`"
+    return f"The host is ready to be restarted. No job starts until {then}."
+
+
 def _running(counts: dict[str, int]) -> int:
     return sum(
         number for code, number in counts.items() if state_of(StatusCode(code)) is State.RUNNING
@@ -179,6 +204,17 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--json", action="store_true", help="print JSON")
     add("self-test", "test the sandbox of jobs now", _self_test)
     add("drain", "start no further job, and wait until none runs", _drain)
+    reboot = add(
+        "prepare-reboot", "put every running job back and wait until none runs", _prepare_reboot
+    )
+    begin = reboot.add_mutually_exclusive_group()
+    begin.add_argument("--resume", action="store_true", help="start jobs again at the next boot")
+    begin.add_argument("--status", action="store_true", help="only say how far it is")
+    reboot.add_argument(
+        "--timeout", type=int, default=600, metavar="SECONDS",
+        help="how long to wait (600); 75 is the exit code if jobs still run then",
+    )  # fmt: skip
+    reboot.add_argument("--json", action="store_true", help="print JSON")
     add("pause", "start no further job", _verb("POST", "/pause"))
     add("unpause", "start jobs again", _verb("POST", "/unpause"))
     kill = add("kill", "stop a job permanently", _verb("POST", "/jobs/{job}/kill"))

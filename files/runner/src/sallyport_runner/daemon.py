@@ -76,6 +76,7 @@ class Daemon:
             changed=front.reporter.wake,
             inbox=self._inbox,
             self_test=SelfTest(Sandbox(settings), executor, volumes),
+            boot=systemd.boot_name(),
         )
         parts = build(outside)
         self._queue, self._loop = parts.queue, RunLoop(parts)

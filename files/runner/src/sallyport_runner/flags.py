@@ -1,6 +1,6 @@
 """The flags of a backend, as the job protocol's Flags header has them.
 
-`low-disk` and `self-test` are ours: other servers keep and ignore them.
+`low-disk`, `self-test` and `reboot` are ours: other servers keep and ignore them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ class Flag(enum.StrEnum):
     MANUAL_MAINTENANCE = "manual-db-maintenance"
     LOW_DISK = "low-disk"
     SELF_TEST = "self-test"
+    REBOOT = "reboot"
 
     @property
     def on_value(self) -> str:
@@ -31,6 +32,7 @@ _ON = {
     Flag.MANUAL_MAINTENANCE: "on",
     Flag.LOW_DISK: "true",
     Flag.SELF_TEST: "failed",
+    Flag.REBOOT: "true",
 }
 
 
@@ -44,6 +46,11 @@ class Flags:
     def paused(self) -> bool:
         """Whether no further job may start."""
         return self.on(Flag.PAUSED)
+
+    @property
+    def rebooting(self) -> bool:
+        """Whether an operator is about to restart the host."""
+        return self.on(Flag.REBOOT)
 
     @property
     def manual_maintenance(self) -> bool:

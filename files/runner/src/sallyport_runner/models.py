@@ -131,7 +131,8 @@ class TaskTerms(TypedDict, total=False):
 class Job:
     """One action of a request, from pending to its end.
 
-    `attempt` rises whenever the job returns to pending, `epoch` at each start of a container.
+    `attempt` rises whenever the job returns to pending, `interruptions` where nobody asked for
+    that, `epoch` at each start of a container.
     `revision` rises with each change; `posted` is the revision that the job server has.
     `server_message` is what the server had as the message of a job that it told us about.
     `terms` is empty except for a job of the task API.
@@ -153,6 +154,7 @@ class Job:
     server_message: str = ""
     unmatched: list[str] = field(default_factory=list)
     attempt: int = 1
+    interruptions: int = 0
     phase: Phase = Phase.RUN
     epoch: int = 0
     image: str = ""
@@ -258,6 +260,7 @@ class JobDetails(TypedDict, total=False):
     problem: str
     unmatched: list[str]
     attempt: int
+    interruptions: int
     phase: Phase
     epoch: int
     image: str

@@ -36,6 +36,7 @@ class Control:
             "backend": self._parts.settings.backend,
             "job_server": self._parts.settings.job_server.value,
             "paused": flags.paused,
+            "reboot": self._parts.reboot.state().to_wire(),
             "db_maintenance": flags.manual_maintenance,
             "jobs": self._store.counts(),
             "short_of_disk_space": [
@@ -94,8 +95,21 @@ class Control:
         return faults
 
     def pause(self, on: bool) -> None:
-        """Start no further job, or go on."""
+        """Start no further job, or go on, which also ends the preparation of a reboot."""
+        if not on:
+            self._parts.reboot.end()
         self._flag(Flag.PAUSED, on)
+
+    def prepare_reboot(self, *, resume: bool) -> dict[str, Any]:
+        """Put every running job back; return how far that is. Raises NoBootError."""
+        self._parts.reboot.prepare(resume=resume)
+        self._inbox.everything()
+        self._parts.changed(True)
+        return self.reboot()
+
+    def reboot(self) -> dict[str, Any]:
+        """Return how far the preparation of a reboot is."""
+        return self._parts.reboot.state().to_wire()
 
     def maintenance(self, on: bool) -> None:
         """Close the database for jobs, or open it again."""

@@ -16,7 +16,9 @@ CODES = {
     StatusCode.WAITING_ON_DEPENDENCIES: "Waiting on dependencies",
     StatusCode.WAITING_ON_WORKERS: "Waiting for a free worker",
     StatusCode.WAITING_ON_DB_WORKERS: "Waiting for a free database worker",
-    StatusCode.WAITING_ON_REBOOT: "Interrupted by a restart of the backend; the job is restarted",
+    StatusCode.WAITING_ON_REBOOT: (
+        "Interrupted by a restart of the backend; the job starts again by itself"
+    ),
     StatusCode.PREPARING: "Preparing code, inputs and image",
     StatusCode.PREPARED: "Prepared and ready to run",
     StatusCode.EXECUTING: "Executing job on the backend",

@@ -85,6 +85,12 @@ class Store(Protocol):
     def set_flag(self, flag: Flag, on: bool, now: str) -> None:
         """Set or clear a flag."""
 
+    def resume_after(self, boot: str | None, now: str) -> None:
+        """Note in which boot of the host somebody asked to resume in the next; None to forget."""
+
+    def resumes_after(self) -> str | None:
+        """Return what `resume_after` noted."""
+
     def image_uses(self) -> dict[str, str]:
         """Return when a job last used each image, in wire form, by reference."""
 

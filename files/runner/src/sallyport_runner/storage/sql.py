@@ -23,8 +23,9 @@ from sallyport_runner.storage.tables import flags, job_requests, jobs
 
 log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
-HISTORY = "history"
-"""A row of the flag table that is not a flag: that the past is known and is not read again."""
+HISTORY, RESUME = "history", "resume"
+"""Rows of the flag table that are not flags: that the past is known and is not read again, and
+after which boot of the host jobs start again."""
 ACTIVE_CODES = [code for code in StatusCode if not state_of(code).final]
 """The codes of jobs that have not ended; named one by one, so that the index on codes serves."""
 
@@ -318,11 +319,21 @@ class SqlStore:
             self._flags = None
             self._set(flag, values)
 
-    def _set(self, flag: Flag, values: dict[str, str | None]) -> None:
+    def resume_after(self, boot: str | None, now: str) -> None:
+        """See Store."""
+        self._set(RESUME, {"value": boot, "changed_at": now})
+
+    def resumes_after(self) -> str | None:
+        """See Store."""
+        query = select(flags.c.value).where(flags.c.name == RESUME)
+        with read(self._engine) as connection:
+            return connection.execute(query).scalar()
+
+    def _set(self, name: str, values: dict[str, str | None]) -> None:
         with write(self._engine) as connection:
-            changed = connection.execute(update(flags).where(flags.c.name == flag).values(values))
+            changed = connection.execute(update(flags).where(flags.c.name == name).values(values))
             if not changed.rowcount:
-                connection.execute(insert(flags).values(values | {"name": flag}))
+                connection.execute(insert(flags).values(values | {"name": name}))
 
     def image_uses(self) -> dict[str, str]:
         """See Store."""

@@ -60,6 +60,7 @@ jobs = Table(
     Column("server_message", Text, nullable=False),
     Column("unmatched", JSON, nullable=False),
     Column("attempt", Integer, nullable=False),
+    Column("interruptions", Integer, nullable=False),
     Column("phase", String(20), nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("image", Text, nullable=False),

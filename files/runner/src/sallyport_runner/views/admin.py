@@ -8,6 +8,7 @@ from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
 
 from sallyport_runner.services.control import Control, UnknownJobError
+from sallyport_runner.services.running.reboot import NoBootError
 
 blueprint = Blueprint("admin", __name__)
 
@@ -54,6 +55,19 @@ def pause(verb: str) -> ResponseReturnValue:
     return _control().status()
 
 
+@blueprint.get("/prepare-reboot")
+def reboot() -> ResponseReturnValue:
+    """Answer how far the preparation of a reboot is."""
+    return _control().reboot()
+
+
+@blueprint.post("/prepare-reboot", defaults={"then": ""})
+@blueprint.post("/prepare-reboot/<any(resume):then>")
+def prepare_reboot(then: str) -> ResponseReturnValue:
+    """Put every running job back."""
+    return _control().prepare_reboot(resume=then == "resume")
+
+
 @blueprint.post("/db-maintenance/<any(on, off):state>")
 def maintenance(state: str) -> ResponseReturnValue:
     """Close the database for jobs, or open it again."""
@@ -66,6 +80,12 @@ def kill(identifier: str) -> ResponseReturnValue:
     """Stop a job permanently."""
     job = _control().kill(identifier)
     return {"id": job.id, "workspace": job.workspace, "action": job.action}
+
+
+@blueprint.errorhandler(NoBootError)
+def no_boot(error: NoBootError) -> ResponseReturnValue:
+    """Answer 409 with the sentence."""
+    return {"detail": str(error)}, HTTPStatus.CONFLICT
 
 
 @blueprint.errorhandler(UnknownJobError)

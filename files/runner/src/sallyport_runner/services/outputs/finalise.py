@@ -42,6 +42,10 @@ TOO_MANY = (
 )
 
 
+class ContainerGoneError(Exception):
+    """The container of a job that has no record is gone, so that the job has to run again."""
+
+
 class Finaliser:
     """Collects outputs and writes logs; `metadata.json` is the mark that all of it is done."""
 
@@ -65,13 +69,16 @@ class Finaliser:
     def finalise(self, job: Job, request: JobRequest, status: ContainerStatus | None) -> Outcome:
         """Record the end of a job once; a second call returns what the first one recorded.
 
-        A call that was cut off, by a crash or by TransientError (a full disk, an engine that does
-        not answer), recorded nothing: the next one takes every step again.
+        Raises ContainerGoneError where there is neither a record nor a container, unless the runner
+        itself ended the job. A call that was cut off, by a crash or by TransientError (a full disk,
+        an engine that does not answer), recorded nothing: the next one takes every step again.
         """
         folder = self._archive.folder(job)
         known = read_record(folder)
         if known is not None and known.get("attempt") == job.attempt:
             return outcome(known, folder)
+        if status is None and job.stop is Stop.NONE:
+            raise ContainerGoneError("nobody can say how the program ended")
         seen = status.details if status else {}
         inspected = seen or self._executor.inspect(job.container)
         metadata = self._metadata(job, request, status, inspected)

@@ -39,6 +39,7 @@ class RunLoop:
         self._transitions = Transitions(parts, parts.roster, retries)
         self._guard = Guard(parts, self._transitions, retries, self.admitted)
         self._runs = Runs(parts, self._transitions)
+        parts.reboot.begin()
         self._examined: set[str] = set()
         self._admitting: dict[str, JobRequest] = {}
         self._obstacle = self._said = Reason.NONE
@@ -67,8 +68,9 @@ class RunLoop:
         self._refresh(news, due)
         if news.requests or any(map(self._is_request, due)):
             self._admit_requests()
+        self._runs.flags = parts.store.flags()
         self._move(news.jobs | due, due)
-        self._schedule()
+        self._schedule(self._runs.flags)
 
     def _is_request(self, name: str) -> bool:
         return name not in {PASS, OBSTACLE} and self._parts.roster.get(name) is None
@@ -129,7 +131,7 @@ class RunLoop:
                     job = self._runs.show_collecting(job)
                 self._guard.job(job, functools.partial(self._runs.running, job))
 
-    def _schedule(self) -> None:
+    def _schedule(self, flags: Flags) -> None:
         """Judge the waiting jobs that have news, start those that may, and say what holds others.
 
         A job that starts at once, or fails, has dependants that have to be judged in their turn.
@@ -137,7 +139,7 @@ class RunLoop:
         lined_up: dict[str, Job] = {}
         pending = True
         while pending:
-            lined_up |= self._judge(self._parts.store.flags())
+            lined_up |= self._judge(flags)
             self._start()
             pending = bool(self._parts.roster.dirty)
         self._say_what_holds(lined_up)
@@ -184,7 +186,8 @@ class RunLoop:
         if job.cancelled_at:
             return StatusCode.CANCELLED_BY_USER
         if flags.paused:
-            return StatusCode.PAUSED
+            waits = job.code is StatusCode.WAITING_ON_REBOOT
+            return StatusCode.WAITING_ON_REBOOT if waits else StatusCode.PAUSED
         if self._parts.sandbox.uses_database(job) and flags.maintenance:
             return StatusCode.WAITING_DB_MAINTENANCE
         return self._parts.roster.need(job) or StatusCode.PREPARING

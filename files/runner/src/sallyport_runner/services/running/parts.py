@@ -19,6 +19,7 @@ from sallyport_runner.services.running.background import Background
 from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.obstacles import Obstacles, SelfTest
 from sallyport_runner.services.running.queue import Queue
+from sallyport_runner.services.running.reboot import Reboot
 from sallyport_runner.services.running.roster import Roster
 from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.services.running.space import Space
@@ -33,6 +34,7 @@ from sallyport_runner.storage import Store
 class Outside:
     """What the run loop gets from outside; a test replaces the engine, the threads and the clock.
 
+    `boot` names the present boot of the host: it differs after a reboot, and only then.
     `changed` is called whenever a job changes, with True where the server is to hear of it at
     once; `clock` returns seconds since 1970, `ticks` seconds that no change of the clock disturbs;
     `inbox` has what other threads tell the loop; `self_test` has to pass before a job starts.
@@ -48,6 +50,7 @@ class Outside:
     self_test: SelfTest
     clock: Callable[[], float] = time.time
     ticks: Callable[[], float] = time.monotonic
+    boot: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,7 @@ class Parts(Outside):
     sandbox: Sandbox
     space: Space
     obstacles: Obstacles
+    reboot: Reboot
     roster: Roster
     timers: Timers
     queue: Queue
@@ -81,6 +85,7 @@ def build(outside: Outside) -> Parts:
         sandbox=sandbox,
         space=space,
         obstacles=Obstacles(space, outside.self_test),
+        reboot=Reboot(store, outside.boot),
         roster=roster,
         timers=Timers(outside.ticks),
         queue=Queue(settings, sandbox, store.last_served()),

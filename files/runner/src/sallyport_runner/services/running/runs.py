@@ -11,15 +11,14 @@ import functools
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from sallyport_common.protocol import StatusCode, utc_now_text
+from sallyport_runner.flags import Flags
 from sallyport_runner.models import (
     ContainerStatus,
     Job,
     JobRequest,
-    Outcome,
     Phase,
     Reason,
     Stop,
@@ -27,6 +26,8 @@ from sallyport_runner.models import (
 )
 from sallyport_runner.services import metrics
 from sallyport_runner.services.executor import TransientError
+from sallyport_runner.services.outputs.finalise import ContainerGoneError
+from sallyport_runner.services.running.attempts import Attempt, Prepared, Seen
 from sallyport_runner.services.running.background import Step
 from sallyport_runner.services.running.parts import Parts
 from sallyport_runner.services.running.transitions import Transitions
@@ -44,54 +45,16 @@ KILL_AGAIN = 5.0
 """Seconds after which a container that was killed and still runs is killed once more."""
 LOOK_AGAIN = 0.5
 """Seconds after which a container is looked at again that runs although its end was told."""
-INTERRUPTIBLE = frozenset({StatusCode.PREPARED, StatusCode.EXECUTING})
-
-
-class _Seen(NamedTuple):
-    """What the engine said about a container, and which stream of its events was open before that.
-
-    There is no status where the container does not exist, or was only just started.
-    """
-
-    status: ContainerStatus | None
-    stream: int = 0
-
-
-class _Prepared(NamedTuple):
-    """What preparing a job found out."""
-
-    image: str
-    phase: Phase
-
-
-@dataclass
-class _Attempt:
-    """What this process knows of one attempt of a job; a restart finds all of it out again.
-
-    `alive` says that the container of the present phase was seen running, `dead` that the engine
-    told of its end, `end` holds what the engine said about it afterwards. `stream` was open when it
-    was alive; `doubted` is the tick at which its end was first doubted.
-    """
-
-    request: JobRequest | None = None
-    prepared: _Prepared | None = None
-    unprepared: bool = False
-    picked: float | None = None
-    starting: bool = False
-    alive: bool = False
-    dead: bool = False
-    end: _Seen | None = None
-    stream: int = 0
-    doubted: float | None = None
 
 
 class Runs:
-    """Moves jobs from the moment they are picked to their end."""
+    """Moves jobs from the moment they are picked to their end; the loop keeps `flags` current."""
 
     def __init__(self, parts: Parts, transitions: Transitions) -> None:
         self._parts, self._transitions = parts, transitions
         parts.privacy_trees.remove_partial()
-        self._attempts: defaultdict[str, _Attempt] = defaultdict(_Attempt)
+        self._attempts: defaultdict[str, Attempt] = defaultdict(Attempt)
+        self.flags = Flags()
         self._steps = {
             StatusCode.PREPARING: self._preparing,
             StatusCode.PREPARED: self._prepared,
@@ -101,12 +64,27 @@ class Runs:
         }
 
     def running(self, job: Job) -> None:
-        """Take the step of a running job's state."""
-        closed = self._parts.sandbox.uses_database(job) and self._parts.store.flags().maintenance
-        if closed and self._may_interrupt(job):
-            self._transitions.back_to_pending(job, StatusCode.WAITING_DB_MAINTENANCE)
-        else:
+        """Take the step of a running job's state, or put it back where operators want that."""
+        leaving = self._attempts[job.run_key].leaving
+        if leaving is None:
             self._steps[job.code](job)
+        else:
+            self._transitions.back_to_pending(job, leaving, asked=True)
+
+    def _puts_back(self, job: Job) -> bool:
+        """Put a job back if the host is to restart or its database is closed; return whether so.
+
+        Only a job whose program was seen running, or was never started, is asked about: one that
+        has ended is recorded, and a start that is under way is waited for.
+        """
+        closed = self.flags.maintenance and self._parts.sandbox.uses_database(job)
+        if job.cancelled_at or job.stop is not Stop.NONE or not (self.flags.rebooting or closed):
+            return False
+        reboot = self.flags.rebooting
+        code = StatusCode.WAITING_ON_REBOOT if reboot else StatusCode.WAITING_DB_MAINTENANCE
+        self._attempts[job.run_key].leaving = code
+        self._transitions.back_to_pending(job, code, asked=True)
+        return True
 
     def look_again(self, job: Job, *, dead: bool = False) -> None:
         """Say that the container of a job may not be what it was, or that it has ended."""
@@ -164,21 +142,16 @@ class Runs:
         )
         return True
 
-    def _find_own(self, job: Job) -> _Seen:
+    def _find_own(self, job: Job) -> Seen:
         """Return the container of this attempt and remove those of others."""
         for phase in (Phase.RUN, Phase.COMPILE):
             status = self._parts.executor.status(container_name(job.id, phase))
             if status is not None and status.label("attempt") == str(job.attempt):
-                return _Seen(status)
+                return Seen(status)
             if status is not None:
                 self._parts.executor.remove(status.name)
                 metrics.STRAYS.inc()
-        return _Seen(None)
-
-    def _may_interrupt(self, job: Job) -> bool:
-        """Return whether a job that uses the database can be put back; a start is waited for."""
-        starting = self._attempts[job.run_key].starting
-        return job.code in INTERRUPTIBLE and not job.cancelled_at and not starting
+        return Seen(None)
 
     def _request(self, job: Job) -> JobRequest:
         """Return the request of a job, which is read once for each attempt; for the loop alone."""
@@ -191,11 +164,11 @@ class Runs:
     def _take(self, job: Job, step: Step, work: Callable[[], T]) -> T | None:
         return self._parts.background.take(job.request_id, job.run_key, step, work)
 
-    def _preparation(self, job: Job) -> Callable[[], _Prepared]:
+    def _preparation(self, job: Job) -> Callable[[], Prepared]:
         request = self._request(job)
-        return lambda: _Prepared(*self._parts.stages.prepare(job, request))
+        return lambda: Prepared(*self._parts.stages.prepare(job, request))
 
-    def _take_prepared(self, job: Job) -> _Prepared | None:
+    def _take_prepared(self, job: Job) -> Prepared | None:
         attempt = self._attempts[job.run_key]
         prepared, attempt.prepared = attempt.prepared, None
         return prepared or self._take(job, Step.PREPARE, self._preparation(job))
@@ -203,11 +176,15 @@ class Runs:
     def _preparing(self, job: Job) -> None:
         if self._transitions.end_by_hand(job):
             return
+        if self.flags.rebooting:
+            # It has no container, and what prepares it goes on: the next try takes the result.
+            self._transitions.set(job, StatusCode.WAITING_ON_REBOOT, started_at=None)
+            return
         prepared = self._take_prepared(job)
         if prepared is not None:
             self._start(job, prepared, job.started_at or utc_now_text())
 
-    def _start(self, job: Job, prepared: _Prepared, started: str) -> None:
+    def _start(self, job: Job, prepared: Prepared, started: str) -> None:
         """Keep that a job is prepared, and start its container.
 
         The epoch is kept before the start, so that no two starts ever have the same one.
@@ -227,12 +204,12 @@ class Runs:
     def _prepared(self, job: Job) -> None:
         attempt = self._attempts[job.run_key]
         if not attempt.starting:  # after a restart, or a start that failed
-            if self._transitions.end_by_hand(job):
+            if self._transitions.end_by_hand(job) or self._puts_back(job):
                 return
             if self._parts.volumes.of(job.id).prepared_at is None:
                 self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
                 return
-            attempt.starting = True
+            attempt.starting = attempt.repeated = True
             now = self._parts.ticks()
             job = self._parts.roster.change([job], epoch=job.epoch + 1, container_started=now)[0]
         try:
@@ -242,21 +219,21 @@ class Runs:
             attempt.starting = False
             raise
         if started:
-            attempt.starting, attempt.alive = False, not attempt.dead
-            attempt.stream = started.stream
+            attempt.starting, attempt.alive = False, not (attempt.dead or attempt.repeated)
+            attempt.stream = 0 if attempt.repeated else started.stream
             if attempt.picked is not None:
                 metrics.DISPATCH.observe(self._parts.ticks() - attempt.picked)
                 attempt.picked = None
             self._executing(self._transitions.set(job, StatusCode.EXECUTING))
 
-    def _run(self, job: Job, request: JobRequest) -> _Seen:
+    def _run(self, job: Job, request: JobRequest) -> Seen:
         """Start the container of the present phase."""
         stream = self._parts.inbox.stream
         self._parts.stages.check_network(job)
         volume = self._parts.volumes.of(job.id)
         spec = self._parts.sandbox.specification(job, request, volume)
         self._parts.executor.start(spec)
-        return _Seen(None, stream)
+        return Seen(None, stream)
 
     def _executing(self, job: Job) -> None:
         attempt = self._attempts[job.run_key]
@@ -267,16 +244,16 @@ class Runs:
         else:
             self._look(job, attempt)
 
-    def _status(self, job: Job) -> _Seen | None:
+    def _status(self, job: Job) -> Seen | None:
         """Ask the engine for the container of the present phase; None while it is asked."""
 
-        def look() -> _Seen:
+        def look() -> Seen:
             stream = self._parts.inbox.stream
-            return _Seen(self._parts.executor.status(job.container), stream)
+            return Seen(self._parts.executor.status(job.container), stream)
 
         return self._take(job, Step.LOOK, look)
 
-    def _look(self, job: Job, attempt: _Attempt) -> None:
+    def _look(self, job: Job, attempt: Attempt) -> None:
         """See what became of a container."""
         seen = self._status(job)
         if seen is None:
@@ -297,7 +274,7 @@ class Runs:
         else:
             self._ended(job, attempt, seen)
 
-    def _ended(self, job: Job, attempt: _Attempt, seen: _Seen) -> None:
+    def _ended(self, job: Job, attempt: Attempt, seen: Seen) -> None:
         """Go on with a container that ended; only an end that may be doubted is kept at once."""
         attempt.end = seen
         if seen.status is not None and seen.status.killed:
@@ -306,6 +283,8 @@ class Runs:
         self._executed(job)
 
     def _watch(self, job: Job) -> None:
+        if self._puts_back(job):
+            return
         if job.cancelled_at and job.reason is not Reason.STOPPING:
             job = self._transitions.set(job, job.code, Reason.STOPPING, stop=Stop.CANCELLED)
         if job.stop is Stop.NONE:
@@ -322,7 +301,7 @@ class Runs:
         self._parts.executor.kill(job.container)
         return True
 
-    def _doubt(self, job: Job, attempt: _Attempt, seen: _Seen) -> None:
+    def _doubt(self, job: Job, attempt: Attempt, seen: Seen) -> None:
         """Judge an end that engine or host make when they go down: was it the program's own?
 
         It was where the engine's events were heard all the time from when the container lived until
@@ -341,6 +320,9 @@ class Runs:
     def _executed(self, job: Job) -> None:
         """Hand a compiled plan over, else collect outputs; also where a restart cut that off."""
         attempt = self._attempts[job.run_key]
+        if attempt.gone:
+            self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
+            return
         attempt.end = attempt.end or self._status(job)
         if attempt.end is None:
             return
@@ -356,16 +338,19 @@ class Runs:
     def _hand_over(self, job: Job) -> None:
         hand_over = functools.partial(self._parts.stages.hand_plan_over, job)
         if self._take(job, Step.PLAN, hand_over):
-            self._attempts[job.run_key] = _Attempt()
-            prepared = _Prepared(job.image, Phase.EXECUTE)
+            self._attempts[job.run_key] = Attempt()
+            prepared = Prepared(job.image, Phase.EXECUTE)
             self._start(job, prepared, job.started_at or utc_now_text())
 
     def _collect(self, job: Job, status: ContainerStatus | None) -> None:
         request = self._request(job)
         finalise = self._parts.finaliser.finalise
-        outcome: Outcome | None = self._take(
-            job, Step.FINALISE, lambda: finalise(job, request, status)
-        )
+        try:
+            outcome = self._take(job, Step.FINALISE, lambda: finalise(job, request, status))
+        except ContainerGoneError:
+            self._attempts[job.run_key].gone = True
+            self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
+            return
         if outcome is None:
             return
         self._transitions.end(

@@ -17,7 +17,8 @@ from sallyport_runner.services.running.retries import Retries
 from sallyport_runner.services.running.roster import Roster
 
 log = logging.getLogger(__name__)
-MAX_ATTEMPTS = 5
+MAX_INTERRUPTIONS = 10
+"""Restarts of a job that nobody asked for: it might take its host down, and has to end some day."""
 
 
 class Transitions:
@@ -107,9 +108,10 @@ class Transitions:
             return False
         return True
 
-    def back_to_pending(self, job: Job, code: StatusCode) -> None:
+    def back_to_pending(self, job: Job, code: StatusCode, *, asked: bool = False) -> None:
         """Start over with a raised attempt, which makes anything that is left a stray.
 
+        Restarts that an operator `asked` for are not counted; the others are, and have a limit.
         What this attempt left is removed first, beside the run loop: the next one has containers
         of the same names. Until that is done nothing changes, and the caller comes here again.
         """
@@ -119,10 +121,18 @@ class Transitions:
             return
         self._parts.background.forget(job.run_key)
         self._parts.supervision.forget(job.id)
-        if job.attempt >= MAX_ATTEMPTS:
+        interruptions = job.interruptions + (not asked)
+        if interruptions >= MAX_INTERRUPTIONS and not asked:
             self.end(job, StatusCode.INTERNAL_ERROR, Reason.TOO_MANY_ATTEMPTS)
             return
-        self.set(job, code, attempt=job.attempt + 1, phase=Phase.RUN, started_at=None)
+        self.set(
+            job,
+            code,
+            attempt=job.attempt + 1,
+            interruptions=interruptions,
+            phase=Phase.RUN,
+            started_at=None,
+        )
         self._roster.dirty.add(job.id)
 
     def _clean_up(self, job: Job) -> None:
