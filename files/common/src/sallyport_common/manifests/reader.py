@@ -97,7 +97,7 @@ def _reason(error: ValueError) -> str:
 
 
 Where = tuple[Any, Any, bool] | None
-"""A place in a manifest: what it is in, its key, and whether that is an item and no field."""
+"""A place in a manifest: what it is in, its key, and whether it is an item (else a field)."""
 
 
 class _Reader:
@@ -113,7 +113,7 @@ class _Reader:
         return bool(fits)
 
     def keys(self, fields: Iterable[str], value: dict[str, Any], where: Where) -> None:
-        """Note the fields that are missing, and the keys that are no fields."""
+        """Note the fields that are missing, and the keys that belong to none."""
         path, known = _path(where), set(fields)
         self.faults += [
             f"The {self._noun} has no {_join(path, key)}." for key in fields if key not in value
