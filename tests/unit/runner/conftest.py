@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.runner.admin import admin_socket
 from tests.unit.runner.jobserver import Server, serve
 from tests.unit.runner.rig import Runner, empty_store, make, settings, table
 from tests.unit.runner.taskrig import tasked_runner as tasked_runner
@@ -49,3 +50,10 @@ def server(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         monkeypatch.setattr(runner, "server", JobServer(known, "test"))
         runner.restart()
         yield made
+
+
+@pytest.fixture
+def path(runner: Runner, tmp_path: Path) -> Iterator[Path]:
+    """Give the path of a socket that a server with the rig's store answers."""
+    with admin_socket(runner, tmp_path) as given:
+        yield given

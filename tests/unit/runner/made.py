@@ -69,6 +69,8 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "image_pull_timeout": "1200",
         "image_keep_days": "30",
         "leftover_keep_days": "30",
+        "log_keep_days": "0",
+        "archive_keep_days": "0",
         "max_workers": "4",
         "max_db_workers": "2",
         "max_workers_per_workspace": "0",

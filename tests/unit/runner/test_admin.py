@@ -9,11 +9,10 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.admin import admin_socket, call
+from tests.unit.runner.admin import call
 from tests.unit.runner.engine import serve
 from tests.unit.runner.made import fill, job
 from tests.unit.runner.rig import Runner, settings
@@ -34,13 +33,6 @@ from sallyport_runner.services.control import Control, UnknownJobError
 from sallyport_runner.services.requests.sync import SyncState
 from sallyport_runner.services.running.engine import DockerExecutor
 from sallyport_runner.settings import PREFIX, Settings
-
-
-@pytest.fixture
-def path(runner: Runner, tmp_path: Path) -> Iterator[Path]:
-    """Give the path of a socket that a server with the rig's store answers."""
-    with admin_socket(runner, tmp_path) as given:
-        yield given
 
 
 def test_the_verbs(

@@ -27,6 +27,7 @@ def test_every_verb_and_every_option_has_a_help_text() -> None:
     assert set(parsers) == {
         "daemon", "check-config", "status", "jobs", "pause", "unpause", "kill", "db-maintenance",
         "drain", "leftovers", "self-test", "prepare-reboot",
+        "archive", "restore", "archives", "retention",
     }  # fmt: skip
     for name, parser in {"": cli._parser(), **parsers}.items():
         assert parser.description, name

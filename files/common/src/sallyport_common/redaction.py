@@ -37,7 +37,7 @@ class Redactor:
         return any(form in data for form in self._forms)
 
     def text(self, text: str) -> str:
-        """Return a text without secrets."""
+        """Return the text without secrets."""
         return self._text.sub(MARK, text)
 
     def value(self, value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import http.client
 import json
 import logging
@@ -27,6 +28,8 @@ from sallyport_runner.settings import Settings
 SOCKET = Path("/run/sallyport/runner/admin.sock")
 TIMEOUT = 30
 SELF_TEST_TIMEOUT = 120
+LONG_TIMEOUT = 86400
+"""Seconds: to pack a large workspace takes hours."""
 DRAIN_EVERY = 1.0
 NOT_READY = 75
 """Exit code of `prepare-reboot` while jobs run: EX_TEMPFAIL of sysexits.h, ask again."""
@@ -120,6 +123,54 @@ def _print_leftovers(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _who() -> str:
+    """Return the name of the person who types, also behind sudo."""
+    return quote(os.environ.get("SUDO_USER") or getpass.getuser(), safe="")
+
+
+def _keep(verb: str) -> Any:
+    def call(arguments: argparse.Namespace) -> int:
+        name, dry_run = quote(arguments.workspace, safe=""), getattr(arguments, "dry_run", False)
+        url = f"/workspaces/{name}/{verb}?by={_who()}&dry_run={int(dry_run)}"
+        answer = ask(arguments.socket, "POST", url, LONG_TIMEOUT)
+        if arguments.json:
+            print(json.dumps(answer, indent=2))
+        else:
+            done = f"would be {verb}d" if dry_run else f"{verb}d"
+            print(f"{answer['workspace']}: {answer['files']:,} files {done}.")
+        return 0
+
+    return call
+
+
+def _print_archives(arguments: argparse.Namespace) -> int:
+    answer = ask(arguments.socket, "GET", "/archives", LONG_TIMEOUT)
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+        return 0
+    rows = [
+        (one["workspace"], one["archived_at"], one["by"], f"{one['files']:,}", f"{one['bytes']:,}")
+        for one in answer["archives"]
+    ]
+    if rows:
+        _table([("WORKSPACE", "ARCHIVED", "BY", "FILES", "BYTES"), *rows])
+    return 0
+
+
+def _retention(arguments: argparse.Namespace) -> int:
+    url = f"/retention?by={_who()}&dry_run={int(arguments.dry_run)}"
+    answer = ask(arguments.socket, "POST", url, LONG_TIMEOUT)
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+        return 0
+    names = ("what", "workspace", "job", "why")
+    rows = [[str(one.get(name, "")) for name in names] for one in answer["deleted"]]
+    if rows:
+        _table([("WHAT", "WORKSPACE", "JOB", "WHY"), *rows])
+    print(f"{'To be deleted' if arguments.dry_run else 'Deleted'}: {len(rows)}.")
+    return 0
+
+
 def _self_test(arguments: argparse.Namespace) -> int:
     faults = ask(arguments.socket, "POST", "/self-test", SELF_TEST_TIMEOUT)["faults"]
     print("\n".join(faults) or "The self-test of the sandbox passed.")
@@ -200,7 +251,15 @@ def _parser() -> argparse.ArgumentParser:
     leftovers.add_argument(
         "--remove-older-than", type=int, metavar="DAYS", help="remove what is older, and list it"
     )
-    for command in (jobs, leftovers):
+    archive = add("archive", "pack a workspace and remove it from both trees", _keep("archive"))
+    restore = add("restore", "put an archived workspace back", _keep("restore"))
+    for command in (archive, restore):
+        command.add_argument("workspace", help="the workspace's name")
+    archives = add("archives", "list archived workspaces", _print_archives)
+    retention = add("retention", "delete logs and archives that are too old", _retention)
+    for command in (archive, retention):
+        command.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    for command in (jobs, leftovers, archive, restore, archives, retention):
         command.add_argument("--json", action="store_true", help="print JSON")
     add("self-test", "test the sandbox of jobs now", _self_test)
     add("drain", "start no further job, and wait until none runs", _drain)

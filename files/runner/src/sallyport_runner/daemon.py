@@ -86,7 +86,7 @@ class Daemon:
         self._queue, self._loop = parts.queue, RunLoop(parts)
         self._pruner = ImagePruner(settings.image_keep_days, self._store, executor, time.time)
         self._sweeper = Sweeper(settings, self._store, executor, volumes)
-        self._self_test = parts.self_test
+        self._self_test, self._retention = parts.self_test, parts.retention
         self._control = Control(parts, self._sync, self._sweeper)
         metrics.count_jobs(self._store.counts)
 
@@ -174,6 +174,7 @@ class Daemon:
     def _sweep(self) -> None:
         self._sweeper.step()
         self._pruner.step()
+        self._retention.step()
 
     def _report(self) -> None:
         self._front.reporter.wait()

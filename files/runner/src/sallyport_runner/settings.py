@@ -28,7 +28,10 @@ _POSITIVE = (
     "job_memory_limit", "job_time_limit", "job_pids_limit", "job_tmp_size", "job_shm_size",
     "job_disk_limit",
 )  # fmt: skip
-_NOT_NEGATIVE = ("long_poll", "disk_free_floor", "max_workers_per_workspace")
+_NOT_NEGATIVE = (
+    "long_poll", "disk_free_floor", "max_workers_per_workspace", "log_keep_days",
+    "archive_keep_days",
+)  # fmt: skip
 
 
 class Front(enum.StrEnum):
@@ -77,6 +80,8 @@ class Settings:
     image_pull_timeout: int
     image_keep_days: int
     leftover_keep_days: int
+    log_keep_days: int
+    archive_keep_days: int
 
     container_runtime: str | None
     max_workers: int

@@ -40,6 +40,8 @@ def local_settings(kept: Path, registry: str, cpus: float, workers: int) -> Sett
         image_pull_timeout=1,
         image_keep_days=1,
         leftover_keep_days=1,
+        log_keep_days=0,
+        archive_keep_days=0,
         record_signing_key=Secret(""),
         container_runtime=None,
         max_workers=workers,

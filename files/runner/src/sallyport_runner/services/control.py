@@ -88,6 +88,22 @@ class Control:
         before = self._parts.clock() - days * DAY
         return [_leftover(one) for one in self._sweeper.remove_leftovers(before)]
 
+    def archives(self) -> list[dict[str, Any]]:
+        """Return the archived workspaces."""
+        return self._parts.archives.all()
+
+    def archive(self, workspace: str, by: str, *, dry_run: bool) -> dict[str, Any]:
+        """Archive a workspace; raise ArchiveError."""
+        return self._parts.archives.archive(workspace, by, dry_run=dry_run)
+
+    def restore(self, workspace: str, by: str) -> dict[str, Any]:
+        """Restore a workspace; raise ArchiveError."""
+        return self._parts.archives.restore(workspace, by)
+
+    def retention(self, by: str, *, dry_run: bool) -> list[dict[str, Any]]:
+        """Delete what is older than its limit, or only return what is."""
+        return self._parts.retention.run(by, dry_run=dry_run)
+
     def run_self_test(self) -> list[str]:
         """Run the self-test of the sandbox now, and return its faults in sentences."""
         faults = self._parts.self_test.run()

@@ -27,6 +27,8 @@ STRAYS = Counter("sallyport_runner_strays", "Containers removed as leftovers.")
 FREE_BYTES = Gauge(
     "sallyport_runner_free_bytes", "Free space of each file system that jobs use.", ["folder"]
 )
+ARCHIVES = Counter("sallyport_runner_archives", "Workspaces archived and restored.", ["verb"])
+DELETIONS = Counter("sallyport_runner_deletions", "Things that retention deleted.", ["what"])
 PRUNED_IMAGES = Counter("sallyport_runner_pruned_images", "Superseded job images removed.")
 
 

@@ -294,6 +294,16 @@ class SqlStore:
         with write(self._engine) as connection:
             connection.execute(update(jobs).where(jobs.c.id == identifier).values(**changes))
 
+    def withdraw(self, workspace: str) -> None:
+        """See Store."""
+        lost = and_(
+            jobs.c.workspace == workspace,
+            jobs.c.code == StatusCode.SUCCEEDED,
+            jobs.c.reason != Reason.NOTHING_TO_DO,
+        )
+        with write(self._engine) as connection:
+            connection.execute(update(jobs).where(lost).values(reason=Reason.NO_RECORD))
+
     def acknowledge(self, revisions: dict[str, int]) -> None:
         """See Store."""
         newer = and_(jobs.c.id == bindparam("job"), jobs.c.posted < bindparam("seen"))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from flask import Blueprint, current_app
+from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
 
+from sallyport_common.errors import SallyportError
 from sallyport_runner.services.control import Control, UnknownJobError
+from sallyport_runner.services.keeping.archives import ArchiveError
 from sallyport_runner.services.running.reboot import NoBootError
+from sallyport_study.places import InvalidNameError, check_workspace
 
 blueprint = Blueprint("admin", __name__)
 
@@ -40,6 +43,37 @@ def leftovers() -> ResponseReturnValue:
 def remove_leftovers(days: int) -> ResponseReturnValue:
     """Remove what is older than some days."""
     return {"leftovers": _control().remove_leftovers(days)}
+
+
+@blueprint.get("/archives")
+def archives() -> ResponseReturnValue:
+    """Answer the archived workspaces."""
+    return {"archives": _control().archives()}
+
+
+@blueprint.post("/workspaces/<workspace>/archive")
+def archive(workspace: str) -> ResponseReturnValue:
+    """Archive a workspace; with `dry_run`, only say what that would pack."""
+    dry_run = request.args.get("dry_run") == "1"
+    return _control().archive(check_workspace(workspace), _by(), dry_run=dry_run)
+
+
+@blueprint.post("/workspaces/<workspace>/restore")
+def restore(workspace: str) -> ResponseReturnValue:
+    """Put an archived workspace back."""
+    return _control().restore(check_workspace(workspace), _by())
+
+
+@blueprint.post("/retention")
+def retention() -> ResponseReturnValue:
+    """Delete what is older than its limit; with `dry_run`, only answer what is."""
+    dry_run = request.args.get("dry_run") == "1"
+    return {"deleted": _control().retention(_by(), dry_run=dry_run)}
+
+
+def _by() -> str:
+    """Return who asks, as the command says: whoever reaches the socket is an operator."""
+    return request.args.get("by", "")[:64]
 
 
 @blueprint.post("/self-test")
@@ -83,7 +117,9 @@ def kill(identifier: str) -> ResponseReturnValue:
 
 
 @blueprint.errorhandler(NoBootError)
-def no_boot(error: NoBootError) -> ResponseReturnValue:
+@blueprint.errorhandler(ArchiveError)
+@blueprint.errorhandler(InvalidNameError)
+def refused(error: SallyportError) -> ResponseReturnValue:
     """Answer 409 with the sentence."""
     return {"detail": str(error)}, HTTPStatus.CONFLICT
 

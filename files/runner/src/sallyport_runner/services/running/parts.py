@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.git import Git
+from sallyport_runner.services.keeping.archives import Archives
+from sallyport_runner.services.keeping.retention import Retention
 from sallyport_runner.services.outputs.archive import Archive
 from sallyport_runner.services.outputs.finalise import Finaliser
 from sallyport_runner.services.outputs.publish import PrivacyTrees
@@ -67,6 +69,8 @@ class Parts(Outside):
     timers: Timers
     queue: Queue
     admission: Admission
+    archives: Archives
+    retention: Retention
     stages: Stages
     privacy_trees: PrivacyTrees
     finaliser: Finaliser
@@ -82,6 +86,7 @@ def build(outside: Outside) -> Parts:
     recovery = Recovery(Archive(settings), executor, volumes)
     privacy_trees, roster = PrivacyTrees(settings), Roster(store)
     space = Space(settings, executor)
+    archives = Archives(settings, store)
     return Parts(
         **vars(outside),
         sandbox=sandbox,
@@ -92,7 +97,9 @@ def build(outside: Outside) -> Parts:
         roster=roster,
         timers=Timers(outside.ticks),
         queue=Queue(settings, sandbox, store.last_served()),
-        admission=Admission(settings, store, source, checkouts, recovery),
+        admission=Admission(settings, store, source, checkouts, recovery, archives),
+        archives=archives,
+        retention=Retention(settings, store, archives, outside.clock),
         stages=Stages(settings, store, executor, checkouts, volumes),
         privacy_trees=privacy_trees,
         finaliser=Finaliser(settings, executor, volumes, privacy_trees),

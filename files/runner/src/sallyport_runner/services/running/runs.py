@@ -53,6 +53,7 @@ class Runs:
     def __init__(self, parts: Parts, transitions: Transitions) -> None:
         self._parts, self._transitions = parts, transitions
         parts.privacy_trees.remove_partial()
+        parts.archives.settle()
         self._attempts: defaultdict[str, Attempt] = defaultdict(Attempt)
         self.flags = Flags()
         self._steps = {

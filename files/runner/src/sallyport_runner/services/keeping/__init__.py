@@ -1,0 +1,1 @@
+"""What is kept when nobody works with it any more, and for how long."""
