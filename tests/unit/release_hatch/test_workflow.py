@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -60,6 +61,20 @@ def test_two_checkers_approve(browser: Open, hatch: Hatch, job_server: JobServer
         "request_approved",
     ]
     assert "table.csv" not in str(job_server.events)
+
+
+def test_a_request_goes_on_after_its_workspace_was_archived(
+    browser: Open, hatch: Hatch, settings: Settings, tmp_path: Path
+) -> None:
+    """The runner's operators archive a workspace whose outputs are under review."""
+    identifier = browser("ada").ask("output/table.csv")
+    shutil.rmtree(settings.workspaces / "w1")
+    assert browser("ada").get("/workspaces/w1/").status_code == 404
+    for name in ("cy", "di"):
+        assert browser(name).vote(identifier).status_code == 303
+    assert browser("cy").post(f"/requests/{identifier}/approve").status_code == 303
+    assert state(hatch, identifier) is RequestState.APPROVED
+    assert len(list((tmp_path / "approved" / identifier).iterdir())) == 2
 
 
 def test_an_author_cannot_approve_their_own_request(browser: Open, hatch: Hatch) -> None:

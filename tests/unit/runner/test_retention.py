@@ -21,13 +21,12 @@ from sallyport_runner.services.outputs import staging
 
 pytestmark = pytest.mark.live
 YEAR_2100 = 4_102_444_800.0
-DAYS = {"log_keep_days": 30, "archive_keep_days": 60}
 
 
 @pytest.fixture
 def done(runner: Runner, sha: str) -> Runner:
     """Give a runner with limits, which ran `make` twice: only the second has present outputs."""
-    runner.settings = replace(runner.settings, **DAYS)
+    runner.settings = replace(runner.settings, log_keep_days=30, archive_keep_days=60)
     runner.restart()
     for name in ("a", "b"):
         runner.request(name, sha, "make")
@@ -40,10 +39,10 @@ def jobs(runner: Runner) -> list[Job]:
     return [runner.store.jobs_of([name.ljust(16, "a")])[0] for name in ("a", "b")]
 
 
-def retention(runner: Runner, now: float = YEAR_2100, **days: int) -> Retention:
+def retention(runner: Runner, now: float = YEAR_2100) -> Retention:
     """Return the retention of a process that has just started, far in the future."""
-    settings, store = replace(runner.settings, **days), empty_store(runner.settings.workdir)
-    return Retention(settings, store, Archives(settings, store), lambda: now)
+    store = empty_store(runner.settings.workdir)
+    return Retention(runner.settings, store, Archives(runner.settings, store), lambda: now)
 
 
 def recorded(runner: Runner) -> list[dict[str, Any]]:
@@ -74,10 +73,12 @@ def test_an_old_log_goes_and_the_maker_of_an_output_stays(done: Runner) -> None:
 
 
 def test_by_default_nothing_goes(done: Runner) -> None:
-    kept = retention(done, log_keep_days=0, archive_keep_days=0)
     done.parts.archives.archive("ws", "ada")
-    assert kept.run("ada") == []
+    limited = done.settings
+    done.settings = replace(limited, log_keep_days=0, archive_keep_days=0)
+    assert retention(done).run("ada") == []
     assert done.record(jobs(done)[0]).exists()
+    done.settings = limited
     assert len(retention(done).run("ada")) == 2
 
 
