@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,9 @@ from tests.unit.runner.ending import GOOD, HIGH, MODERATE, Ending
 from tests.unit.runner.test_verdicts import output
 
 from sallyport_common.manifests import ManifestError, WorkspaceManifest, workspace
+from sallyport_common.protocol import StatusCode
 from sallyport_disclosure.engine import check_file
+from sallyport_runner.models import Reason
 from sallyport_runner.services.outputs import manifest as manifests
 from sallyport_runner.services.outputs import scan, stager
 from sallyport_runner.services.outputs.manifest import Manifest, Manifests
@@ -149,7 +150,7 @@ def test_a_manifest_in_memory_is_that_on_disk(
     assert kept.take("ws") is not changed
 
 
-def test_a_manifest_that_failed_is_read_again(
+def test_a_workspace_with_too_many_outputs_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ending = Ending(tmp_path)
@@ -158,10 +159,31 @@ def test_a_manifest_that_failed_is_read_again(
     broken = ending.job(2, {"a.csv": HIGH})
     ending.write(broken, "a.csv")
     monkeypatch.setattr(workspace, "LONGEST", len(text) + 10)
-    with pytest.raises(ManifestError, match="more than"):
-        ending.end(broken)
+    outcome = ending.end(broken)
+    assert (outcome.code, outcome.reason) == (StatusCode.JOB_ERROR, Reason.FULL_WORKSPACE)
+    assert outcome.files == {}
+    assert "more files than the backend can list" in ending.record(broken)["status_message"]
     assert ending.medium("metadata/manifest.json").read_bytes() == text
     assert not ending.high("a.csv").exists()
     monkeypatch.undo()
-    ending.end(replace(broken, id="job2"))
+    again = ending.job(3, {"a.csv": HIGH})
+    ending.write(again, "a.csv")
+    assert ending.end(again).code is StatusCode.SUCCEEDED
     assert set(ending.manifest()) == {"a.csv"}
+
+
+def test_a_long_manifest_forgets_what_earlier_runs_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = Ending(tmp_path)
+    for number, name in enumerate(("old.csv", "new.csv"), start=1):
+        one = ending.job(number, {"*.csv": HIGH})
+        ending.write(one, name)
+        ending.end(one)
+    assert set(ending.manifest()) == {"old.csv", "new.csv"}
+    size = ending.medium("metadata/manifest.json").stat().st_size
+    monkeypatch.setattr(workspace, "LONGEST", size - 10)
+    last = ending.job(3, {"*.csv": HIGH})
+    ending.write(last, "new.csv", "another\n")
+    assert ending.end(last).code is StatusCode.SUCCEEDED
+    assert set(ending.manifest()) == {"new.csv"}

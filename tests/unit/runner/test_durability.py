@@ -80,3 +80,20 @@ def test_a_volume_is_on_disk_before_it_counts_as_prepared(
     volume.mark_prepared()
     paths = [volume.workspace, volume.workspace / "code", volume.workspace / "code/x.py"]
     assert {path.stat().st_ino for path in paths} <= witness.flushed
+
+
+def test_a_plan_is_on_disk_before_it_is_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = Ending(tmp_path).volumes.of("job1")
+    volume.make()
+    for folder in (volume.plan, volume.execution):
+        volume.add(folder)
+    (volume.plan / "plan.json").write_text("{}")
+    os.mkfifo(volume.plan / "left-by-the-job")
+    (volume.execution / "codelist.csv").write_text("code\n")
+    witness = Witness(monkeypatch)
+    volume.keep_plan()
+    files = [volume.plan / "plan.json", volume.execution / "codelist.csv"]
+    folders = [volume.plan, volume.execution, volume.root]
+    assert {path.stat().st_ino for path in (*files, *folders)} <= witness.flushed

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.unit.runner.lost import hear, lose, started
 from tests.unit.runner.rig import Container, Runner
 
-from sallyport_runner.models import Stop
+from sallyport_common.protocol import StatusCode
+from sallyport_runner.models import Reason, Stop
 
 NOW = "2026-11-24T00:00:00Z"
 
@@ -92,3 +94,45 @@ def test_what_a_person_stopped_is_not_called_failed(runner: Runner, killed: bool
     runner.passes(4)
     end = "stopped by an administrator" if killed else "cancelled"
     assert posted(runner, "b") == f"Not started because 'a' was {end}"
+
+
+WITHHELD = """
+version: 5
+actions:
+  make:
+    run: python:v2 make.py
+    outputs: {moderately_sensitive: {all: output/*.csv}}
+  table:
+    run: python:v2 table.py
+    needs: [make]
+    outputs: {moderately_sensitive: {table: output/sum.txt}}
+"""
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_is_withheld_from_reviewers_is_an_input_and_what_is_in_no_tree_is_none(
+    runner: Runner, lost: bool
+) -> None:
+    def make(container: Container) -> int:
+        container.write("output/patients.csv", "patient_id\n1\n")
+        return container.write("output/two\nlines.csv", "n\n10\n")
+
+    def table(container: Container) -> int:
+        folder = container.folder("/workspace") / "output"
+        assert [path.name for path in folder.glob("*.csv")] == ["patients.csv"]
+        return container.write("output/sum.txt", "10\n")
+
+    runner.executor.programs = {"make": make, "table": table}
+    sha = runner.study.commit({"project.yaml": WITHHELD})
+    runner.request("a", sha, "make")
+    runner.passes(5)
+    job = runner.job("make")
+    assert (job.code, job.reason) == (StatusCode.SUCCEEDED, Reason.WITHHELD)
+    assert not runner.medium("output/patients.csv").exists()
+    if lost:
+        lose(runner)
+        hear(runner)
+    runner.request("b", sha, "table")
+    runner.passes(5)
+    assert runner.job("table").code is StatusCode.SUCCEEDED
+    assert started(runner) == ["make", "table"]

@@ -36,6 +36,7 @@ class Reason(enum.StrEnum):
     NONE = ""
     NOTHING_TO_DO = "nothing_to_do"
     WITHHELD = "withheld"
+    FULL_WORKSPACE = "full_workspace"
     STOPPING = "stopping"
     DISK_SPACE = "disk_space"
     SELF_TEST = "self_test"

@@ -49,6 +49,10 @@ REASONS = {
         "Completed successfully; some outputs were withheld, with the reason for each in the log "
         "of the workspace"
     ),
+    Reason.FULL_WORKSPACE: (
+        "No output was stored: the workspace has more files than the backend can list; write fewer "
+        "and larger files, or use another workspace"
+    ),
     Reason.STOPPING: "Cancelled; the job is being stopped",
     Reason.DISK_SPACE: "Waiting: the backend has too little free disk space",
     Reason.SELF_TEST: "Waiting: the backend's self-test of its sandbox has not passed",

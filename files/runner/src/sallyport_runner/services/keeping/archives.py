@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from sallyport_common.paths import write_atomic
 from sallyport_common.protocol import utc_now_text
 from sallyport_runner.services import metrics
 from sallyport_runner.services.keeping import packing
-from sallyport_runner.services.outputs.disk import flush_tree
+from sallyport_runner.services.outputs.disk import flush_folder, flush_tree
 from sallyport_runner.services.outputs.manifest import Manifest
 from sallyport_runner.services.outputs.trees import remove_tree, size_of
 from sallyport_runner.settings import Settings
@@ -134,7 +133,7 @@ class Archives:
         with self._step(workspace):
             self._store.withdraw(workspace)
             (self.folder / workspace).rename(target)
-            _flush_folder(self.folder)
+            flush_folder(self.folder)
 
     @contextmanager
     def _step(self, workspace: str) -> Iterator[None]:
@@ -199,7 +198,7 @@ class Archives:
             live.mkdir(mode=0o750, parents=True)
             packing.unpack(place / f"{tree}.tar.gz", live, content["trees"][tree])
             flush_tree(live)
-            _flush_folder(live.parent)
+            flush_folder(live.parent)
 
     def _remove_live(self, workspace: str) -> None:
         for live in self._live(workspace):
@@ -207,16 +206,8 @@ class Archives:
 
     def _rename(self, old: Path, new: Path) -> Path:
         old.rename(new)
-        _flush_folder(new.parent)
+        flush_folder(new.parent)
         return new
-
-
-def _flush_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _shown(content: dict[str, Any]) -> dict[str, Any]:

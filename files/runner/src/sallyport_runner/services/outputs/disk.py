@@ -70,6 +70,15 @@ def sync_file_system(path: Path) -> None:
         raise TransientError(f"the file system is not flushed: {error}") from error
 
 
+def flush_folder(path: Path) -> None:
+    """Bring the names in a folder to disk; raise OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def flush_tree(root: Path) -> None:
     """Bring a tree that nobody changes meanwhile to disk; raise OSError and TransientError."""
     if not _flushing:

@@ -26,6 +26,7 @@ from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.outputs import inspection, isolation, plan
 from sallyport_runner.services.outputs.archive import RUN_RECORD, Archive, read_record
 from sallyport_runner.services.outputs.hints import hint
+from sallyport_runner.services.outputs.manifest import FullManifestError
 from sallyport_runner.services.outputs.matching import Matcher
 from sallyport_runner.services.outputs.publish import PrivacyTrees
 from sallyport_runner.services.outputs.record import RunRecords
@@ -169,7 +170,11 @@ class Finaliser:
         def report(done: int, number: int) -> None:
             self._progress[job.id] = done, number
 
-        published = self._trees.publish(job, request, root, matched, report)
+        try:
+            published = self._trees.publish(job, request, root, matched, report)
+        except FullManifestError:
+            metadata["full_workspace"] = True
+            return
         metadata["outputs"] = published.outputs
         metadata["outputs_sha256"] = published.digests
         metadata["level4_excluded_files"] = published.withheld
@@ -225,6 +230,8 @@ def verdict(
         return StatusCode.INTERNAL_ERROR, Reason.NONE
     if status.exit_code != 0:
         return StatusCode.NONZERO_EXIT, _exit_reason(job, status)
+    if metadata.get("full_workspace"):
+        return StatusCode.JOB_ERROR, Reason.FULL_WORKSPACE
     # Only a child of the program was killed: it ended well, and what it wrote may be incomplete.
     killed = Reason.PART_KILLED if status.out_of_memory else Reason.NONE
     if metadata["unmatched_patterns"]:

@@ -21,6 +21,10 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(_INSIDE, ": ")).encode
 Version = tuple[int, int, int]
 
 
+class FullManifestError(ManifestError):
+    """A workspace has more outputs than a manifest can list."""
+
+
 class Manifest:
     """The manifest in the medium-privacy folder of one workspace; raises ManifestError.
 
@@ -70,12 +74,27 @@ class Manifest:
         for path, output in self.outputs.items():
             if path not in self._texts:
                 self._texts[path] = f"{{\n      {_encode(vars(output))[1:-1]}\n    }}"
-        WorkspaceManifest.from_json(self._json({path: self._texts[path] for path in self._new}))
+        new = self._json({path: self._texts[path] for path in self._new})
+        self._check_length(new)
+        WorkspaceManifest.from_json(new)
         self._new.clear()
         text = self._json(self._texts)
         if len(text) > workspace.LONGEST:
-            raise ManifestError([f"The manifest has more than {workspace.LONGEST} bytes."])
+            self._drop_old()
+            text = self._json(self._texts)
+        self._check_length(text)
         return text
+
+    @staticmethod
+    def _check_length(text: bytes) -> None:
+        if len(text) > workspace.LONGEST:
+            raise FullManifestError([f"The manifest has more than {workspace.LONGEST} bytes."])
+
+    def _drop_old(self) -> None:
+        """Forget the files that an earlier run left: nobody is shown them."""
+        for path, output in list(self.outputs.items()):
+            if output.out_of_date_output:
+                del self._manifest.outputs[path], self._texts[path]
 
     def _json(self, texts: Mapping[str, str]) -> bytes:
         """Return a manifest with these entries."""

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from sallyport_common.paths import write_atomic
+from sallyport_common.paths import open_beneath, write_atomic
 from sallyport_runner.profile import JOB_USER
-from sallyport_runner.services.outputs import trees
-from sallyport_runner.services.outputs.disk import flush_tree
+from sallyport_runner.services.outputs import plan, trees
+from sallyport_runner.services.outputs.disk import flush_folder, flush_tree
 from sallyport_runner.services.outputs.faults import Room
 
 
@@ -72,6 +72,18 @@ class Volume:
         with Room("the volume of a job is not on disk"):
             flush_tree(self.root)
             write_atomic(self.root / "prepared", str(time.time_ns()).encode())
+
+    def keep_plan(self) -> None:
+        """Bring the plan and the workspace of the execute phase to disk, for after a power cut.
+
+        Of the folder of the plan, in which a job may have left anything, the plan alone is opened.
+        """
+        with Room("the volume of a job is not on disk"):
+            flush_tree(self.execution)
+            with open_beneath(self.plan, plan.NAME) as stream:
+                os.fsync(stream.fileno())
+            for folder in (self.plan, self.root):
+                flush_folder(folder)
 
     def write_secret(self, text: str) -> None:
         """Write the database's address for the job alone."""

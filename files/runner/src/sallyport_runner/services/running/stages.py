@@ -146,6 +146,7 @@ class Stages:
             raise StageError(Reason.BAD_PLAN, str(error)) from error
         volume.hand_over(volume.execution)
         volume.write_secret(self._sandbox.database_url())
+        volume.keep_plan()
         return True
 
     def check_network(self, job: Job) -> None:
