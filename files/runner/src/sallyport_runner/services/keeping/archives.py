@@ -61,7 +61,7 @@ class Archives:
         return str(content["archived_at"]) if content else None
 
     def read(self, workspace: str) -> dict[str, Any] | None:
-        """Return the list of an archive; None where there is none."""
+        """Return the list of an archive; None if it does not exist."""
         for name in (workspace, workspace + RESTORING):
             try:
                 return dict(json.loads((self.folder / name / LIST).read_bytes()))

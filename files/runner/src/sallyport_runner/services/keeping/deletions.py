@@ -38,7 +38,7 @@ class Deletions:
             self._known.add(_thing(entry))
 
     def entries(self) -> list[dict[str, Any]]:
-        """Return all entries; a line that a power cut left incomplete is none."""
+        """Return all entries; a line that a power cut left incomplete is left out."""
         found = []
         for line in self.path.read_bytes().splitlines() if self.path.exists() else []:
             try:
