@@ -77,6 +77,13 @@ def test_the_next_request_says_what_happened(done: Runner, sha: str) -> None:
     assert done.job("make").code is StatusCode.SUCCEEDED, "another workspace goes on"
 
 
+def test_a_request_meanwhile_is_told_to_come_later(done: Runner, sha: str) -> None:
+    (done.base / "high/archives/ws.packing").mkdir(parents=True)
+    done.request("b", sha, "table")
+    done.passes(3)
+    assert "being archived or restored; submit again later" in done.job(ERROR_ACTION).problem
+
+
 def test_it_is_refused_while_a_job_or_a_request_is_active(done: Runner, sha: str) -> None:
     before = live(done)
     done.executor.held = True

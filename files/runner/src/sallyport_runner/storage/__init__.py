@@ -76,7 +76,7 @@ class Store(Protocol):
     def note(self, identifier: str, **changes: Unpack[JobChanges]) -> None:
         """Change fields of a job that need not be posted at once."""
 
-    def withdraw(self, workspace: str) -> None:
+    def lose_outputs(self, workspace: str) -> None:
         """Note that the outputs of a workspace are gone: its successes are none to build on."""
 
     def acknowledge(self, revisions: dict[str, int]) -> None:

@@ -294,7 +294,7 @@ class SqlStore:
         with write(self._engine) as connection:
             connection.execute(update(jobs).where(jobs.c.id == identifier).values(**changes))
 
-    def withdraw(self, workspace: str) -> None:
+    def lose_outputs(self, workspace: str) -> None:
         """See Store."""
         lost = and_(
             jobs.c.workspace == workspace,

@@ -92,7 +92,8 @@ class Archives:
 
     def archive(self, workspace: str, by: str, *, dry_run: bool = False) -> dict[str, Any]:
         """Pack both trees of a workspace and remove them; raise ArchiveError."""
-        with self._step(workspace):
+        draft = None if dry_run else self.folder / (workspace + PACKING)
+        with self._step(workspace, draft):
             if self.since(workspace):
                 raise ArchiveError(f"The workspace '{workspace}' is archived already.")
             live = self._live(workspace)
@@ -131,18 +132,23 @@ class Archives:
     def drop(self, workspace: str, target: Path) -> None:
         """Move an archive out of the way by one rename; its jobs' outputs count no more."""
         with self._step(workspace):
-            self._store.withdraw(workspace)
+            self._store.lose_outputs(workspace)
             (self.folder / workspace).rename(target)
             flush_folder(self.folder)
 
     @contextmanager
-    def _step(self, workspace: str) -> Iterator[None]:
-        """Keep requests of a workspace out, once no job of it is active."""
+    def _step(self, workspace: str, draft: Path | None = None) -> Iterator[None]:
+        """Keep requests of a workspace out, once no job of it is active.
+
+        A `draft` keeps them out from before this is looked at; it is dropped at the end.
+        """
         with self._lock:
             if workspace in self._busy:
                 raise ArchiveError(f"The workspace '{workspace}' is being archived or restored.")
             self._busy.add(workspace)
         try:
+            if draft:
+                draft.mkdir(mode=0o750, parents=True, exist_ok=True)
             waiting = [r for r in self._store.new_requests() if r.workspace == workspace]
             active = [job.id for job in self._store.active_jobs() if job.workspace == workspace]
             if not self._store.knows_history():
@@ -156,6 +162,8 @@ class Archives:
         except OSError as error:
             raise ArchiveError(f"The disk does not take it: {error.strerror}.") from error
         finally:
+            if draft:
+                remove_tree(draft)
             self._busy.discard(workspace)
 
     def _live(self, workspace: str) -> tuple[Path, Path]:
@@ -165,30 +173,23 @@ class Archives:
     def _pack(self, workspace: str, by: str) -> dict[str, Any]:
         """Make the archive, read it back and give it its name, which is the mark of a whole one."""
         draft = self.folder / (workspace + PACKING)
-        remove_tree(draft)
-        draft.mkdir(mode=0o750, parents=True)
-        try:
-            trees, digests = {}, {}
-            for tree, live in zip(TREES, self._live(workspace), strict=True):
-                file = draft / f"{tree}.tar.gz"
-                trees[tree] = packing.pack(live, file)
-                packing.verify(file, trees[tree])
-                digests[file.name] = packing.digest(file)
-            medium = self._live(workspace)[1]
-            outputs = Manifest(medium, workspace).outputs.values()
-            content = {
-                "workspace": workspace,
-                "archived_at": self._now(),
-                "by": by,
-                "jobs": sorted({entry.job_id for entry in outputs}),
-                "archives": digests,
-                "trees": trees,
-            }
-            write_atomic(draft / LIST, json.dumps(content, indent=1).encode())
-            flush_tree(draft)
-        except BaseException:
-            remove_tree(draft)
-            raise
+        trees, digests = {}, {}
+        for tree, live in zip(TREES, self._live(workspace), strict=True):
+            file = draft / f"{tree}.tar.gz"
+            trees[tree] = packing.pack(live, file)
+            packing.verify(file, trees[tree])
+            digests[file.name] = packing.digest(file)
+        outputs = Manifest(self._live(workspace)[1], workspace).outputs.values()
+        content = {
+            "workspace": workspace,
+            "archived_at": self._now(),
+            "by": by,
+            "jobs": sorted({entry.job_id for entry in outputs}),
+            "archives": digests,
+            "trees": trees,
+        }
+        write_atomic(draft / LIST, json.dumps(content, indent=1).encode())
+        flush_tree(draft)
         self._rename(draft, self.folder / workspace)
         return content
 
@@ -208,6 +209,20 @@ class Archives:
         old.rename(new)
         flush_folder(new.parent)
         return new
+
+
+def archived(settings: Settings, workspace: str) -> str | None:
+    """Return when a workspace was archived, in wire form; empty while that is under way.
+
+    None where it is live. Only the disk is asked, so every thread and process may.
+    """
+    folder = settings.high_privacy_storage_base / FOLDER
+    if any((folder / (workspace + step)).exists() for step in (PACKING, RESTORING)):
+        return ""
+    try:
+        return str(json.loads((folder / workspace / LIST).read_bytes())["archived_at"])
+    except FileNotFoundError:
+        return None
 
 
 def _shown(content: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from sallyport_common.tokens import job_identifier
 from sallyport_runner.models import Job, JobRequest, Reason
 from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.git import Git, code_of
-from sallyport_runner.services.keeping.archives import Archives
 from sallyport_runner.services.requests import policy
 from sallyport_runner.services.requests.jobs import job_of
 from sallyport_runner.services.requests.policy import RequestError
@@ -39,10 +38,9 @@ class Admission:
         source: Git,
         checkouts: Checkouts,
         recovery: Recovery,
-        archives: Archives,
     ) -> None:
         self._settings, self._store, self._source = settings, store, source
-        self._checkouts, self._recovery, self._archives = checkouts, recovery, archives
+        self._checkouts, self._recovery = checkouts, recovery
 
     def admit(self, request: JobRequest) -> bool:
         """Make the jobs of a request, or the one job that says why there are none; answer True."""
@@ -78,22 +76,9 @@ class Admission:
         if not request.requested_actions:
             raise RequestError("The request names no action.")
         check_workspace(request.workspace)
-        self._check_live(request.workspace)
+        policy.check_live(self._settings, request.workspace)
         policy.check_branch(self._settings, request.branch)
         policy.check_database(self._settings, request.database_name)
-
-    def _check_live(self, workspace: str) -> None:
-        """Raise RequestError for a workspace whose files are not where jobs look for them."""
-        since = self._archives.since(workspace)
-        if self._archives.busy(workspace):
-            raise RequestError(
-                f"The workspace '{workspace}' is being archived or restored; submit again later."
-            )
-        if since:
-            raise RequestError(
-                f"The workspace '{workspace}' was archived on {since[:10]}; ask an administrator "
-                "of this backend to restore it, and submit again."
-            )
 
     def _jobs(self, request: JobRequest, project: Project, rows: Mapping[str, JobRow]) -> list[Job]:
         latest = self._store.latest_jobs(request.workspace)

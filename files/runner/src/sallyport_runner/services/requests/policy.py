@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Sequence
 
 from sallyport_common.errors import SallyportError
+from sallyport_runner.services.keeping import archives
 from sallyport_runner.settings import Settings
 
 DATABASES = frozenset({"default"})
@@ -18,6 +19,20 @@ class RequestError(SallyportError):
 def fits(name: str, patterns: Sequence[str]) -> bool:
     """Return whether a name matches a pattern; unlike in paths, `*` is any text."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def check_live(settings: Settings, workspace: str) -> None:
+    """Raise RequestError for a workspace whose files are not where jobs look for them."""
+    since = archives.archived(settings, workspace)
+    if since == "":
+        raise RequestError(
+            f"The workspace '{workspace}' is being archived or restored; submit again later."
+        )
+    if since:
+        raise RequestError(
+            f"The workspace '{workspace}' was archived on {since[:10]}; ask an administrator of "
+            "this backend to restore it, and submit again."
+        )
 
 
 def check_branch(settings: Settings, branch: str) -> None:

@@ -97,7 +97,7 @@ def build(outside: Outside) -> Parts:
         roster=roster,
         timers=Timers(outside.ticks),
         queue=Queue(settings, sandbox, store.last_served()),
-        admission=Admission(settings, store, source, checkouts, recovery, archives),
+        admission=Admission(settings, store, source, checkouts, recovery),
         archives=archives,
         retention=Retention(settings, store, archives, outside.clock),
         stages=Stages(settings, store, executor, checkouts, volumes),

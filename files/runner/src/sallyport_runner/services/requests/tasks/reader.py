@@ -173,6 +173,7 @@ class TaskReader:
             raise MalformedTaskError("study")
         check(request.repo, request.branch, request.sha, organisations)
         action_code(job.terms, organisations)
+        policy.check_live(self._settings, request.workspace)
         policy.check_branch(self._settings, request.branch)
         self._check_image(job)
         if job.requires_db:
