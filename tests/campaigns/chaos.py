@@ -40,7 +40,7 @@ FLOOR = 16 * 1024**2
 DISK = "512m"
 ACTIVE = 30
 """Jobs that are under way when a fault comes."""
-PROGRESS, LONGEST = 2, 12.0
+PROGRESS, LONGEST = 2, 8.0
 """Jobs that end between two faults, and the seconds for which they are waited for."""
 WORKSPACES = (OURS, f"{OURS}-many", f"{OURS}-third")
 ENDED = "SELECT count(*) FROM jobs WHERE status IN ('succeeded', 'failed')"

@@ -28,6 +28,8 @@ from tests.campaigns.chaos_witness import LABEL, Witness
 
 from sallyport_runner.services.running.transitions import MAX_INTERRUPTIONS
 
+NOTHING = "All actions have already completed or are in progress"
+"""The message of a row that is no job: the request asked for nothing that was not under way."""
 SHORT = 12
 """Digits of a container's identifier that are its host name."""
 _JOBS = (
@@ -64,7 +66,8 @@ class Judge:
 
     def rows(self) -> list[Row]:
         """Return all jobs of the server."""
-        return [Row(*row) for row in self.rig.server._rows.all(_JOBS)]
+        found = [Row(*row) for row in self.rig.server._rows.all(_JOBS)]
+        return [row for row in found if not row.message.startswith(NOTHING)]
 
     def faults(self) -> Iterator[str]:
         """Yield every broken promise."""

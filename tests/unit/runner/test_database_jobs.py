@@ -34,6 +34,20 @@ def test_maintenance_resets_database_jobs(runner: Runner, sha: str) -> None:
     assert runner.executor.containers == {}
 
 
+def test_maintenance_takes_no_result_away(runner: Runner, sha: str) -> None:
+    """The program had ended when the database was closed, and nobody had looked since."""
+    runner.executor.programs["extract"] = lambda c: c.write("output/d.csv", "patient_id\n")
+    runner.executor.held = True
+    runner.request("a", sha, "extract")
+    runner.passes(3)
+    runner.executor.go_on(runner.job("extract").container)
+    runner.store.set_flag(Flag.MANUAL_MAINTENANCE, True, "2026-11-24T00:00:00Z")
+    runner.restart()
+    runner.passes(3)
+    assert runner.job("extract").code is StatusCode.SUCCEEDED
+    assert len(runner.executor.started) == 1
+
+
 def test_a_database_job_in_one_phase_has_network_and_url(runner: Runner, sha: str) -> None:
     runner.executor.programs["extract"] = lambda c: c.write("output/d.csv", "patient_id\n")
     runner.request("a", sha, "extract")
@@ -156,6 +170,19 @@ class TestPhases:
         job = phased.job("extract")
         assert (job.code, job.reason) == (StatusCode.NONZERO_EXIT, Reason.BAD_DEFINITION)
         assert job.phase is Phase.COMPILE
+
+    def test_a_plan_is_not_carried_out_while_the_database_is_closed(
+        self, phased: Runner, sha: str
+    ) -> None:
+        phased.executor.programs["extract"] = self.program([])
+        phased.executor.held = True
+        phased.request("a", sha, "extract")
+        phased.passes(3)
+        phased.executor.go_on(phased.job("extract").container)
+        phased.store.set_flag(Flag.MANUAL_MAINTENANCE, True, "2026-11-24T00:00:00Z")
+        phased.passes(3)
+        assert phased.job("extract").code is StatusCode.WAITING_DB_MAINTENANCE
+        assert len(phased.executor.started) == 1
 
     def test_a_restart_between_the_phases_goes_on(self, phased: Runner, sha: str) -> None:
         phased.executor.programs["extract"] = self.program([])

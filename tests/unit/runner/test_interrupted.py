@@ -6,7 +6,7 @@ import pytest
 from tests.unit.runner.rig import Runner
 
 from sallyport_common.protocol import StatusCode
-from sallyport_runner.models import Job
+from sallyport_runner.models import ContainerSpec, Job
 from sallyport_runner.services.running.runs import DOUBT
 
 KILLED = pytest.mark.parametrize("code", [137, 143, 255])
@@ -95,6 +95,25 @@ def test_a_result_is_taken_although_nobody_listened(runner: Runner, job: Job, co
     expected = StatusCode.NONZERO_EXIT if code else StatusCode.SUCCEEDED
     assert settled(runner) == (expected, 1)
     assert len(runner.executor.started) == 1
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_container_that_was_there_before_its_start_is_looked_at(
+    runner: Runner, job: Job, alive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host went down when the container had started and nobody had written that down."""
+    start = runner.executor.start
+
+    def adopt(spec: ContainerSpec) -> None:
+        if spec.name not in runner.executor.containers:
+            start(spec)
+
+    monkeypatch.setattr(runner.executor, "start", adopt)
+    runner.store.update(job.id, code=StatusCode.PREPARED)
+    if not alive:
+        runner.executor.end(job.container, 255)
+    runner.restart()
+    assert settled(runner) == (StatusCode.EXECUTING, 1 if alive else 2)
 
 
 def test_a_cancelled_job_is_not_doubted(runner: Runner, job: Job) -> None:

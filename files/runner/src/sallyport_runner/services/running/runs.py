@@ -337,6 +337,8 @@ class Runs:
         self._collect(job, status)
 
     def _hand_over(self, job: Job) -> None:
+        if self._puts_back(job):  # a plan is no result, and to carry it out needs the database
+            return
         hand_over = functools.partial(self._parts.stages.hand_plan_over, job)
         if self._take(job, Step.PLAN, hand_over):
             self._attempts[job.run_key] = Attempt()
@@ -348,9 +350,6 @@ class Runs:
         finalise = self._parts.finaliser.finalise
         try:
             outcome = self._take(job, Step.FINALISE, lambda: finalise(job, request, status))
-        except TransientError:
-            self._transitions.set(job, StatusCode.FINALIZING, job.reason)
-            raise
         except ContainerGoneError:
             self._attempts[job.run_key].gone = True
             self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
@@ -369,6 +368,6 @@ class Runs:
 
     def show_collecting(self, job: Job) -> Job:
         """Show that outputs are collected, where that takes a while."""
-        if self._attempts[job.run_key].end is None or job.code is StatusCode.FINALIZING:
+        if self._attempts[job.run_key].end is None:
             return job
         return self._transitions.set(job, StatusCode.FINALIZING)
