@@ -87,6 +87,19 @@ def test_connections_of_ansible_and_its_collections_are_accepted(
                 "site_forge_credentials": {"github.com/Our-Org": "bot:word", "github.com": "a:b"}
             }
         },
+        {
+            "all": {
+                "site_registries": {"quay.io": "https://quay.io"},
+                "site_images": [
+                    {"name": "rstan", "repository": "quay.io/our-org/rstan", "tags": ["v1"]},
+                    {"name": "python", "repository": "our-team/python", "command": ["python"]},
+                ],
+                "site_action_organisation": "github.com/our-actions",
+                "site_action_branch": "release/1",
+            },
+            "proxies": {"proxy_registry_credentials": {"quay.io": "bot:word"}},
+            "runners": {"runner_images": ["ehrql"], "runner_stata_license": "1!2!3!"},
+        },
         {"all": {"reverse_proxy_listen": ["443", "[::]:443", "8443"]}},
         {"zone_secure": {"site_apt_url": "https://packages.hospital.scot/ubuntu"}},
         {"proxies": {"site_apt_url": "https://a.hospital.scot", "baseline_resolver": "system"}},

@@ -94,7 +94,11 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.join()
 
 
-def test_submit_prints_the_identifier(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+def test_submit_prints_the_identifier(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REGISTRY", "SITE", "ACTION_ORGANISATION", "ACTION_FOLDER"):
+        monkeypatch.setenv(f"SALLYPORT_{name}", "of local runs")
     assert cli.main(["submit", "ws", "describe", "--backend", "hospital"]) == 0
     assert capsys.readouterr().out == "abc\n"
     expected = {

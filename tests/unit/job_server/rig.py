@@ -22,6 +22,7 @@ from sallyport_job_server.settings import Settings
 from sallyport_job_server.storage import users
 from sallyport_job_server.storage.tables import METADATA
 from sallyport_records import keys
+from sallyport_study.reusable import Home
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 BOTH = (SQLITE, POSTGRESQL)
@@ -58,6 +59,7 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
         "releases_redirect": "/releases-store",
         "forges": {"github.com": f"file://{folder}/forge"},
         "allowed_organisations": ("demo-org",),
+        "action_organisation": Home("github.com", "demo-actions"),
         "git_credentials": {},
         "ca_file": Path("/etc/ssl/certs/ca-certificates.crt"),
         "git_timeout": 20,

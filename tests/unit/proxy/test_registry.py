@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
+from msgspec import convert
 from tests.unit.proxy.doubles import MANIFEST, Registry
 from tests.unit.proxy.rig import HOSTS, Rig, policy_data, write_policy
+
+from sallyport_proxy.policy import RegistryPolicy
 
 NAME = "opensafely-core/python"
 BROKEN = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError)
@@ -320,3 +324,58 @@ def test_nothing_of_the_client_reaches_the_registry(rig: Rig, registry: Registry
     assert "c4nary" not in str(registry.seen)
     assert registry.seen[0].headers["user-agent"] == "sallyport-proxy"
     assert registry.seen[0].headers["accept"] == MANIFEST
+
+
+class TestOthers:
+    """Further registries, each below its public host name."""
+
+    OTHER = "quay.example/northmoor/rstan"
+
+    @pytest.fixture
+    def other(self, rig: Rig) -> Iterator[Registry]:
+        """Give a second registry, of which one image is allowed."""
+        with contextlib.closing(Registry()) as made:
+            made.name = self.OTHER.partition("/")[2]
+            policy = policy_data(rig.upstreams)["registry"]
+            allowed = {"name": self.OTHER, "reference": "any"}
+            policy |= {
+                "allow": [*policy["allow"], allowed],
+                "others": {"quay.example": {"upstream": made.origin}},
+            }
+            write_policy(rig.settings.policy, rig.upstreams, registry=policy)
+            yield made
+
+    def test_a_name_is_asked_of_its_own_registry(self, rig: Rig, other: Registry) -> None:
+        answer = rig.get("registry", f"/v2/{self.OTHER}/manifests/v2")
+        assert (answer.status_code, answer.content) == (200, other.manifest)
+        layer = json.loads(other.manifest)["layers"][0]["digest"]
+        assert rig.get("registry", f"/v2/{self.OTHER}/blobs/{layer}").status_code == 200
+        assert other.paths()
+        assert all(path.startswith("/v2/northmoor/rstan/") for path in other.paths())
+        assert rig.upstreams.saw_nothing()
+        assert rig.get("registry", f"/v2/{NAME}/manifests/v2").status_code == 200
+        assert not rig.upstreams.saw_nothing()
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "quay.example/northmoor/other",
+            "quay.example/other/rstan",
+            "northmoor/rstan",
+            "elsewhere.example/northmoor/rstan",
+        ],
+    )
+    def test_every_other_name_is_refused(self, rig: Rig, other: Registry, name: str) -> None:
+        assert rig.get("registry", f"/v2/{name}/manifests/v2").status_code == 404
+        assert other.paths() == []
+        assert rig.get("registry", f"/v2/{self.OTHER}/manifests/v2").status_code == 200
+
+    def test_a_redirect_of_one_registry_is_none_of_another(self, rig: Rig, other: Registry) -> None:
+        data = policy_data(rig.upstreams)["registry"] | {"redirect_origins": ["https://a.example"]}
+        others = {"quay.example": {"upstream": other.origin, "credential": "registry_quay.example"}}
+        policy = convert(data | {"others": others}, RegistryPolicy)
+        assert policy.of(NAME) == (policy, NAME)
+        there, name = policy.of(self.OTHER)
+        assert (there.upstream, name) == (other.origin, "northmoor/rstan")
+        assert (there.redirect_origins, there.credential) == ((), "registry_quay.example")
+        assert policy.redirect_origins == ("https://a.example",)

@@ -14,6 +14,7 @@ from sallyport_runner.models import ContainerSpec, ContainerStatus, Mount, Store
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.outputs import isolation
 from sallyport_runner.services.running.engine import DockerExecutor
+from sallyport_study.catalogue import Catalogue, ImageEntry
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = f"proxy/python@{DIGEST}"
@@ -124,6 +125,36 @@ def test_an_image_is_named_by_its_content(
     assert image.labels == {"made": "before" if held else "pulled"}
     assert ("POST images/create" in engine.calls) != held
     assert ("GET distribution/proxy/python:v2/json" in engine.calls) == (digest is None)
+
+
+@pytest.mark.parametrize(
+    ("repository", "place"),
+    [("", "proxy.example/own/r"), ("team/r", "proxy.example/team/r"),
+     ("quay.io/x/r", "proxy.example/quay.io/x/r")],
+)  # fmt: skip
+def test_an_image_of_the_site_is_asked_of_the_proxy_by_its_repository(
+    engine: Engine, tmp_path: Path, repository: str, place: str
+) -> None:
+    own = Catalogue.of([ImageEntry(name="r", repository=repository)])
+    executor = DockerExecutor("proxy.example/own", 5, f"unix://{tmp_path}/engine.sock", own)
+    engine.registry[f"{place}:v1"] = DIGEST
+    assert executor.fetch_image("r:v1", None).reference == f"{place}@{DIGEST}"
+    assert f"GET distribution/{place}:v1/json" in engine.calls
+    engine.images = {
+        name: image(f"{name}@{DIGEST}") for name in (place, "proxy.example/other/r", "quay.io/x/r")
+    }
+    assert [one.reference for one in executor.images()] == [f"{place}@{DIGEST}"]
+    executor._client.close()
+
+
+def test_words_of_the_settings_replace_the_program_of_an_image(
+    engine: Engine, executor: DockerExecutor
+) -> None:
+    executor.start(replace(SPEC, entrypoint=["Rscript", "--vanilla"]))
+    executor.start(replace(SPEC, name="os-job-y"))
+    own, plain = engine.created
+    assert (own["Entrypoint"], own["Cmd"]) == (["Rscript", "--vanilla"], ["a.py"])
+    assert not plain.get("Entrypoint")
 
 
 def test_a_file_system_becomes_an_image(engine: Engine, executor: DockerExecutor) -> None:

@@ -64,7 +64,7 @@ def test_every_running_job_is_put_back_and_the_server_is_told(three: Runner) -> 
     assert (row["status"], row["status_code"]) == (State.PENDING, "waiting_on_reboot")
     assert row["status_message"].endswith("the job starts again by itself")
     assert row["started_at"] is None
-    assert outgoing.flags(three.store.flags())["reboot"]["v"] == "true"
+    assert outgoing.flags(three.store.flags(), three.settings)["reboot"]["v"] == "true"
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -30,6 +30,8 @@ def test_good_settings_are_typed(tmp_path: Path) -> None:
     assert known.allowed_github_orgs == ("demo-org", "other-org")
     assert known.allowed_branches == ("main", "release/*")
     assert known.image_digests == {"python:v2": "sha256:" + "a" * 64}
+    assert known.images.names == ["ehrql", "python", "rstan"]
+    assert str(known.action_organisation) == "github.com/demo-actions"
     assert known.volumes == tmp_path / "high/volumes"
     assert known.trusted_keys is None
     assert known.job_cpu_count == 2.5
@@ -41,6 +43,8 @@ def test_every_variable_is_asked_for(tmp_path: Path) -> None:
         f"RUNNER_{name}"
         for name in (
             "TRUSTED_KEYS",
+            "ACTION_ORGANISATION",
+            "STATA_LICENSE_FILE",
             "DATABASE_URL_FILE",
             "DATABASE_BACKEND_CLASS",
             "CONTAINER_RUNTIME",
@@ -86,6 +90,10 @@ def test_every_variable_is_asked_for(tmp_path: Path) -> None:
         ("OUTPUT_POLICY", "7", "expected a JSON object of forbidden_columns, max_bytes, max_rows, "
          "rounding_base, suffixes, threshold"),
         ("IMAGE_DIGESTS", "[]", "expected a JSON object of strings"),
+        ("IMAGES", "{}", "expected a list of images"),
+        ("IMAGES", '["R"]', "the image 'R' has a name that is not lower-case letters, digits, '.', "
+         "'_' and '-'"),
+        ("ACTION_ORGANISATION", "org", "expected a forge and an organisation, as github.com/org"),
         ("JOB_SERVER_ENDPOINT", "jobs.example.org", "expected an address that starts with https://"),
         ("JOB_SERVER_ENDPOINT", "file:///etc", "expected an address that starts with https://"),
     ],

@@ -19,10 +19,13 @@ from sallyport_common.protocol import ENVELOPE_TYPE, utc_text
 from sallyport_records import dsse, keys
 from sallyport_runner.flags import Flag, Flags
 from sallyport_runner.models import Reason
+from sallyport_runner.services.requests import outgoing
 from sallyport_runner.services.requests.reader import RefusedRequestError, RequestReader, load_keys
 from sallyport_runner.services.requests.server import JobServer, Listing, ServerError
 from sallyport_runner.services.requests.sync import Listener, SyncState
+from sallyport_study.catalogue import Catalogue, ImageEntry
 from sallyport_study.images import DOCKER_IMAGES
+from sallyport_study.reusable import Home
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 PRIVATE_PEM, PUBLIC_PEM = keys.generate()
@@ -300,6 +303,18 @@ def upstream(tmp_path: Path) -> Iterator[tuple[JobServer, type[_Handler]]]:
         url = f"http://127.0.0.1:{server.server_port}/api/v2/"
         yield JobServer(settings(tmp_path, job_server_endpoint=url), "test"), handler
         server.shutdown()
+
+
+def test_the_flags_say_what_actions_may_name(tmp_path: Path) -> None:
+    rstan = ImageEntry(name="rstan", repository="quay.io/x/rstan", tags=("v1", "v2"))
+    own = Catalogue.of([ImageEntry(name="python"), rstan])
+    home = Home("github.com", "demo-actions")
+    known = settings(tmp_path, images=own, action_organisation=home, action_branch="trunk")
+    assert {name: value["v"] for name, value in outgoing.flags(Flags(), known).items()} == {
+        "images": "python rstan",
+        "image-tags": "rstan:v1 rstan:v2",
+        "actions": "github.com/demo-actions trunk",
+    }
 
 
 def test_the_wire_form(upstream: tuple[JobServer, type[_Handler]]) -> None:

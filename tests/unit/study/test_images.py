@@ -11,7 +11,8 @@ from tests.unit.study.texts import OUTPUTS, action, problems
 
 from sallyport_common.outputs import PrivacyLevel
 from sallyport_study import Action, parse_project
-from sallyport_study.images import DOCKER_IMAGES, is_tag, option_value, queries_database
+from sallyport_study.catalogue import DEFAULT
+from sallyport_study.images import is_tag, option_value, queries_database
 
 
 def only(text: str) -> Action:
@@ -58,15 +59,14 @@ def test_tags(tag: str, good: bool) -> None:
 )
 def test_who_may_query_the_database(run: str, expected: bool) -> None:
     found = only(action(run=run))
-    assert found.is_database_action == expected
-    assert found.is_reusable_action == (found.image not in DOCKER_IMAGES)
+    assert DEFAULT.queries_database(found.words) == expected
 
 
 @pytest.mark.parametrize("command", ["generate_cohort", "generate_codelist_report", "measures"])
 def test_the_old_extractor_queries_too_where_it_is_allowed(command: str) -> None:
     assert queries_database("cohortextractor", [command]) == (command != "measures")
     text = action(version="2", run=f"cohortextractor:v1 {command}")
-    assert only(text).is_database_action == (command != "measures")
+    assert DEFAULT.queries_database(only(text).words) == (command != "measures")
     assert "use ehrql" in problems(text.replace("version: 2", "version: 5"))[0]
 
 

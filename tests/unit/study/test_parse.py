@@ -7,6 +7,7 @@ from tests.unit.study.texts import action, problems
 
 from sallyport_common.outputs import PrivacyLevel
 from sallyport_study import ProjectError, parse_project
+from sallyport_study.catalogue import DEFAULT
 
 GOOD = """
 version: 5
@@ -27,8 +28,8 @@ actions:
 def test_a_good_project_tells_what_runs_where() -> None:
     project = parse_project(GOOD)
     extract, table = project.actions["extract"], project.actions["table"]
-    assert extract.is_database_action
-    assert not table.is_database_action
+    assert DEFAULT.queries_database(extract.words)
+    assert not DEFAULT.queries_database(table.words)
     assert (table.image, table.tag) == ("python", "v2")
     assert table.arguments[1:] == ["two words", "--config", '{"name": "it\\u0027s"}']
     assert table.patterns == {

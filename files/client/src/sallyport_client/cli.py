@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Sequence
@@ -19,8 +20,13 @@ from sallyport_client.settings import Settings
 from sallyport_common.errors import run_cli
 from sallyport_common.paths import check_relative
 from sallyport_common.protocol import State
-from sallyport_study import ProjectError
+from sallyport_study import RUN_ALL, Project, ProjectError
+from sallyport_study.catalogue import DEFAULT
+from sallyport_study.errors import quoted
 from sallyport_study.folder import read_study
+from sallyport_study.local_actions import LocalActions
+from sallyport_study.reusable import commands
+from sallyport_study.site import Site, add_options, read_site
 
 
 def run() -> None:
@@ -34,6 +40,7 @@ def parser(command: str = "") -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check-project", help="show every fault of project.yaml")
     check.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_options(check)
     check.set_defaults(run=check_project)
     offered.add(commands, command)
     submit = commands.add_parser("submit", help="run actions at the head of a workspace's branch")
@@ -71,16 +78,42 @@ def main(argv: Sequence[str]) -> int:
 
 
 def check_project(options: argparse.Namespace) -> int:
-    """Read project.yaml in the present folder and say what it has; raise ProjectError."""
+    """Read project.yaml in the present folder and say what it has; raise ProjectError.
+
+    What `run` names is looked for where a site is described; else its words alone are checked.
+    """
     project = read_study(Path.cwd())
+    site = read_site(options, os.environ)
+    warnings = list(project.warnings)
+    if site.known:
+        check_commands(project, site)
+    else:
+        warnings += unchecked(project)
     if options.json:
-        print(json.dumps({"problems": [], "warnings": list(map(str, project.warnings))}))
+        print(json.dumps({"problems": [], "warnings": warnings}))
         return 0
-    for warning in project.warnings:
+    for warning in warnings:
         print(f"warning: {warning}")
     number = len(project.actions)
     print(f"project.yaml has {number} action{'' if number == 1 else 's'} and no faults.")
     return 0
+
+
+def unchecked(project: Project) -> list[str]:
+    """Return a sentence about names that are not those of the usual images, if there are any."""
+    words = {one.words[0]: None for one in project.actions.values() if one.image not in DEFAULT}
+    if not words:
+        return []
+    return [f"{quoted(words)} could not be checked; describe your site with --site to do so."]
+
+
+def check_commands(project: Project, site: Site) -> None:
+    """Raise ProjectError for what the site does not run, OfflineError where that is not known."""
+    names = [name for name in project.actions if name != RUN_ALL]
+    actions = [project.actions[name] for name in names]
+    with tempfile.TemporaryDirectory(prefix="actions-") as folder:
+        source = LocalActions(site, Path(folder), print) if site.actions else None
+        commands(actions, site.images, source)
 
 
 def report(error: ProjectError, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """Settings of the client, from the environment: SALLYPORT_SERVER, _USER, _TOKEN_FILE, _CA_FILE.
 
-SALLYPORT_REGISTRY is for local runs, which need no server.
+SALLYPORT_REGISTRY, _SITE, _ACTION_ORGANISATION and _ACTION_FOLDER are for local runs, which need no
+server and read them themselves.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ class Settings:
     token: Secret
     ca_file: Path | None
     registry: str | None
+    site: str | None
+    action_organisation: str | None
+    action_folder: str | None
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Settings:

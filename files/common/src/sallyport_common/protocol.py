@@ -10,6 +10,10 @@ from typing import Any
 ERROR_ACTION = "__error__"
 IMAGES_FLAG = "images"
 """The entry of the Flags header whose value names a runner's images, separated by spaces."""
+TAGS_FLAG = "image-tags"
+"""The entry with the `name:tag` pairs of images of which only some tags may be used."""
+ACTIONS_FLAG = "actions"
+"""The entry whose value is the `FORGE/ORGANISATION` and the branch of reusable actions."""
 CLASSIC_DATABASES = {"default": "full"}
 """The names that the first classic generation has for databases (`workspace.db`)."""
 DATABASES_BY_CLASSIC_NAME = {name: database for database, name in CLASSIC_DATABASES.items()}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sallyport_common.problems import Problem
-from sallyport_common.protocol import IMAGES_FLAG, State, StatusCode
+from sallyport_common.protocol import ACTIONS_FLAG, IMAGES_FLAG, TAGS_FLAG, State, StatusCode
+from sallyport_study.catalogue import Catalogue
 
 CANCELLED = "cancelled"
 _CLASS = re.compile(r"\A[A-Z]\w*(?:Error|Exception): +")
@@ -110,10 +111,20 @@ class Backend:
     created_at: str
 
     @property
-    def images(self) -> frozenset[str] | None:
+    def images(self) -> Catalogue | None:
         """The images that its runner has, by name; None if it does not say, as older ones do."""
-        names = (self.flags.get(IMAGES_FLAG) or {}).get("v")
-        return frozenset(names.split()) if isinstance(names, str) and names else None
+        names = self._told(IMAGES_FLAG)
+        return Catalogue.from_flags(names, self._told(TAGS_FLAG)) if names else None
+
+    @property
+    def actions(self) -> tuple[str, str]:
+        """`FORGE/ORGANISATION` and branch of its reusable actions; both empty if it runs none."""
+        home, _space, branch = self._told(ACTIONS_FLAG).partition(" ")
+        return home, branch
+
+    def _told(self, flag: str) -> str:
+        value = (self.flags.get(flag) or {}).get("v")
+        return value if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.settings import Secret, load
+from sallyport_study.reusable import Home
 
 PREFIX = "JOB_SERVER_"
 
@@ -25,6 +26,7 @@ class Settings:
     releases_redirect: str | None
     forges: dict[str, str]
     allowed_organisations: tuple[str, ...]
+    action_organisation: Home | None
     git_credentials: dict[str, str] | None
     ca_file: Path
     git_timeout: int

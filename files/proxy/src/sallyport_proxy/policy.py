@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from sallyport_common.names import matches_glob
 from sallyport_common.schemas import Text, form
@@ -114,8 +115,20 @@ class ImageRule(Struct, frozen=True, forbid_unknown_fields=True):
         return self.reference == "digest"
 
 
+class OtherRegistry(Struct, frozen=True, forbid_unknown_fields=True):
+    """A further registry: its upstream and declared origins."""
+
+    upstream: Origin
+    redirect_origins: tuple[Origin, ...] = ()
+    token_origins: tuple[Origin, ...] = ()
+    credential: SecretName | None = None
+
+
 class RegistryPolicy(Struct, frozen=True, forbid_unknown_fields=True):
-    """The registry: its one upstream, further declared origins, allowed names."""
+    """The registries: the upstream of plain names, further declared origins, allowed names.
+
+    `others` has further registries by public host, as which a name of theirs begins.
+    """
 
     host: Host
     upstream: Origin
@@ -123,6 +136,24 @@ class RegistryPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     redirect_origins: tuple[Origin, ...] = ()
     token_origins: tuple[Origin, ...] = ()
     credential: Word | None = None
+    others: Mapping[Forge, OtherRegistry] = field(default_factory=dict)
+
+    def of(self, name: str) -> tuple[RegistryPolicy, str]:
+        """Return the registry of a name, and what the image is called there.
+
+        Nothing of one registry is used for another: neither origins nor credential.
+        """
+        host, _slash, rest = name.partition("/")
+        other = self.others.get(host) if rest else None
+        if other is None:
+            return self, name
+        return replace(
+            self,
+            upstream=other.upstream,
+            redirect_origins=other.redirect_origins,
+            token_origins=other.token_origins,
+            credential=other.credential,
+        ), rest
 
 
 class ArchiveRule(Struct, frozen=True, forbid_unknown_fields=True):

@@ -34,6 +34,7 @@ PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:sallyport:job:1"
 LARGEST = 2**53 - 1
 _BUILDER = "urn:sallyport:backend:"
+_TAGS = "refs/tags/"
 _COMMIT = "0123456789abcdef"
 Commit = Annotated[str, Form("a commit", lambda text: len(text) >= 40 and not text.strip(_COMMIT))]
 Image = Annotated[str, Form("an image by its digest", lambda text: "@sha256:" in text)]
@@ -87,6 +88,15 @@ class Container:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reused:
+    """The code of a reusable action, which the job ran in place of the study's."""
+
+    repo: str
+    tag: str
+    commit: Commit
+
+
+@dataclass(frozen=True, kw_only=True)
 class File:
     """An output of a job."""
 
@@ -100,7 +110,8 @@ class RunRecord:
 
     `outputs` are the files in the privacy tree that the record is for, by path; `log` is the
     digest of the job's log. A job that failed has its files too, a cancelled one has none.
-    `inputs` and `byproducts` are digests by path and by name. `containers` are by phase.
+    `inputs` and `byproducts` are digests by path and by name. `containers` are by phase. `repo` and
+    `commit` are those of the study, also where the job ran the code of a reusable action.
     """
 
     job: str
@@ -121,6 +132,7 @@ class RunRecord:
     repo: str
     branch: str
     commit: Commit
+    reused: Reused | None = None
     image: Image
     log: Sha256
     containers: dict[str, Container]
@@ -214,8 +226,24 @@ def _definition(record: RunRecord) -> dict[str, Any]:
                 phase: asdict(container) for phase, container in record.containers.items()
             },
         },
-        "resolvedDependencies": [code, image, *_files(record.inputs)],
+        "resolvedDependencies": [code, image, *_reused(record), *_files(record.inputs)],
     }
+
+
+def _reused(record: RunRecord) -> list[dict[str, Any]]:
+    """Return the dependency on the code of a reusable action, if there is one."""
+    reused = record.reused
+    if reused is None:
+        return []
+    uri = f"git+{reused.repo}@{_TAGS}{reused.tag}"
+    return [{"uri": uri, "digest": {"gitCommit": reused.commit}}]
+
+
+def _reused_fields(entry: dict[str, Any] | None) -> dict[str, str] | None:
+    if entry is None:
+        return None
+    repo, _at, tag = entry["uri"].removeprefix("git+").partition(f"@{_TAGS}")
+    return {"repo": repo, "tag": tag, "commit": entry["digest"]["gitCommit"]}
 
 
 def _details(record: RunRecord) -> dict[str, Any]:
@@ -265,6 +293,7 @@ def _fields(statement: Any) -> dict[str, Any]:
     metadata, builder = details["metadata"], details["builder"]
     log, *outputs = statement["subject"]
     code, image, *inputs = definition["resolvedDependencies"]
+    reused = inputs.pop(0) if inputs and "uri" in inputs[0] else None
     job, _slash, attempt = metadata["invocationId"].rpartition("/")
     repo, _at, branch = code["uri"].removeprefix("git+").partition("@refs/heads/")
     return {
@@ -281,6 +310,7 @@ def _fields(statement: Any) -> dict[str, Any]:
         "repo": repo,
         "branch": branch,
         "commit": code["digest"]["gitCommit"],
+        "reused": _reused_fields(reused),
         "image": image["uri"].removeprefix("docker://"),
         "log": log["digest"]["sha256"],
         "inputs": _digests(inputs),

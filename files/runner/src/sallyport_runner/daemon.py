@@ -51,7 +51,9 @@ class Daemon:
         self._settings, self._stopper = settings, stopper
         self._heart = Heart(HEART_LIMIT)
         self._sync = SyncState()
-        executor = DockerExecutor(settings.docker_proxy, settings.image_pull_timeout)
+        executor = DockerExecutor(
+            settings.docker_proxy, settings.image_pull_timeout, images=settings.images
+        )
         self._executor = executor
         self._inbox = Inbox()
         volumes = Volumes(settings.volumes)

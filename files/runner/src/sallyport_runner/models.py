@@ -137,6 +137,7 @@ class Job:
     `revision` rises with each change; `posted` is the revision that the job server has.
     `server_message` is what the server had as the message of a job that it told us about.
     `terms` is empty except for a job of the task API.
+    `origin` has repo, tag and commit of a reusable action, and is empty for the study's own code.
     """
 
     id: str
@@ -149,6 +150,7 @@ class Job:
     needs: list[str] = field(default_factory=list)
     wait_for: list[str] = field(default_factory=list)
     requires_db: bool = False
+    origin: dict[str, str] = field(default_factory=dict)
     code: StatusCode = StatusCode.CREATED
     reason: Reason = Reason.NONE
     problem: str = ""
@@ -301,12 +303,14 @@ class Mount:
 class ContainerSpec:
     """All that decides what a container may do; what is not said here is closed.
 
-    `user` has the numbers of the account and of its group.
+    `user` has the numbers of the account and of its group. An empty `entrypoint` means that of the
+    image.
     """
 
     name: str
     image: str
     command: list[str]
+    entrypoint: list[str] = field(default_factory=list)
     environment: dict[str, str]
     labels: dict[str, str]
     mounts: list[Mount]

@@ -16,6 +16,8 @@ from sallyport_common.settings import Secret, load
 from sallyport_disclosure.policy import Policy
 from sallyport_records import keys
 from sallyport_runner.weights import Weights
+from sallyport_study.catalogue import Catalogue
+from sallyport_study.reusable import Home
 
 PREFIX = "RUNNER_"
 DUMMY_BACKENDS = frozenset({"test", "expectations"})
@@ -74,8 +76,11 @@ class Settings:
     github_proxy: str
     allowed_github_orgs: tuple[str, ...]
     allowed_branches: tuple[str, ...]
+    action_organisation: Home | None
+    action_branch: str
     database_workspaces: tuple[str, ...]
     docker_proxy: str
+    images: Catalogue
     image_digests: dict[str, str]
     image_pull_timeout: int
     image_keep_days: int
@@ -102,6 +107,7 @@ class Settings:
     database_backends: Path
     database_backend_class: str | None
     dns_sink: str
+    stata_license: Secret | None
 
     output_policy: Policy
 
@@ -142,7 +148,12 @@ class Settings:
 
     def secrets(self) -> list[str]:
         """Return every value that must not be in a log, a record or a message."""
-        known = (self.job_server_token, self.record_signing_key, self.database_url)
+        known = (
+            self.job_server_token,
+            self.record_signing_key,
+            self.database_url,
+            self.stata_license,
+        )
         addresses = (self.job_server_endpoint, self.github_proxy, self.docker_proxy)
         return [
             *(secret.reveal() for secret in known if secret is not None),

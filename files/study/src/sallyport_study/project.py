@@ -58,16 +58,6 @@ class Action:
         return shlex.join(self.words)
 
     @property
-    def is_database_action(self) -> bool:
-        """Return whether the action may query the database."""
-        return images.queries_database(self.image, self.arguments)
-
-    @property
-    def is_reusable_action(self) -> bool:
-        """Return whether the first word names another repository's action, not an image."""
-        return self.image not in images.DOCKER_IMAGES
-
-    @property
     def patterns(self) -> dict[str, PrivacyLevel]:
         """Map each output pattern to its level; of two levels the more sensitive one counts."""
         levels: dict[str, PrivacyLevel] = {}

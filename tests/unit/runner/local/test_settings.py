@@ -9,6 +9,7 @@ import yaml
 
 from sallyport_runner.local.settings import CPUS, local_settings
 from sallyport_runner.settings import Settings
+from sallyport_study.site import Site
 
 ROLE = Path(__file__).parents[4] / "roles/runner/defaults/main.yml"
 UNITS = {"M": 1024**2, "G": 1024**3}
@@ -22,7 +23,7 @@ def number(value: object) -> float:
 
 def test_limits_are_those_of_the_role(tmp_path: Path) -> None:
     defaults = yaml.safe_load(ROLE.read_text())
-    settings = local_settings(tmp_path, "r", 64, 1)
+    settings = local_settings(tmp_path, Site(), 64, 1)
     limits = {
         name: getattr(settings, name)
         for name in (field.name for field in fields(Settings))
@@ -34,6 +35,6 @@ def test_limits_are_those_of_the_role(tmp_path: Path) -> None:
 
 
 def test_a_small_machine_gives_what_it_has(tmp_path: Path) -> None:
-    assert local_settings(tmp_path, "r", 1, 1).job_cpu_count == 1
-    assert local_settings(tmp_path, "r", 8, 1).job_cpu_count == CPUS
-    assert local_settings(tmp_path, "r", 8, 1).dummy_data
+    assert local_settings(tmp_path, Site(), 1, 1).job_cpu_count == 1
+    assert local_settings(tmp_path, Site(), 8, 1).job_cpu_count == CPUS
+    assert local_settings(tmp_path, Site(), 8, 1).dummy_data

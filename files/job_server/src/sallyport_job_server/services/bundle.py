@@ -58,6 +58,7 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
         settings.ca_file,
         settings.git_timeout,
         settings.git_credentials,
+        settings.action_organisation,
     )
     return Services(
         database=database,

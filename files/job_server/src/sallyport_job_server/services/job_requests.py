@@ -19,14 +19,13 @@ from sallyport_job_server.models import (
     Workspace,
 )
 from sallyport_job_server.roles import Permission
-from sallyport_job_server.services import access, checks, clock
+from sallyport_job_server.services import access, checks, clock, runnable
 from sallyport_job_server.services.job_queue import latest_statuses
 from sallyport_job_server.services.repositories import Repositories
 from sallyport_job_server.services.signer import Signer
 from sallyport_job_server.storage import backends, requests, tables
 from sallyport_job_server.storage.database import Change, Database, add, put
-from sallyport_study import Action, ProjectError, parse_project
-from sallyport_study.images import unknown_image
+from sallyport_study import Action, Project, ProjectError, parse_project
 
 DATABASE = "default"
 
@@ -183,7 +182,7 @@ class JobRequests:
         project = parse_project(project_yaml)
         planned = project.order(requested)
         again = planned if force else project.expand(requested)
-        self._check_images(workspace, chosen[0], [project.actions[name] for name in planned], again)
+        self._check_runnable(workspace, chosen[0], project, planned, again)
         request = {
             "identifier": self._new_identifier(),
             "sha": source.sha,
@@ -204,32 +203,23 @@ class JobRequests:
             stored = requests.by_identifier(change.connection, str(request["identifier"]))
         return _required(stored, str(request["identifier"]))
 
-    def _check_images(
+    def _check_runnable(
         self,
         workspace: Workspace,
         backend: Backend,
-        planned: Sequence[Action],
+        project: Project,
+        planned: Sequence[str],
         again: Collection[str],
     ) -> None:
-        """Raise ProjectError for images that a backend does not have, if it says which it has.
+        """Raise ProjectError for actions that a backend cannot run.
 
         The outputs of an action that succeeded and is not run `again` are there in any case.
         """
-        if backend.images is None:
-            return
         with self._database.read() as connection:
             latest = requests.latest_outcomes(connection, workspace.id, backend.id)
         done = {name for name, last in latest.items() if last.status == State.SUCCEEDED}
-        unknown = [
-            action
-            for action in planned
-            if action.image not in backend.images
-            and (action.name in again or action.name not in done)
-        ]
-        if unknown:
-            raise ProjectError(
-                [unknown_image(one.name, one.words[0], backend.images) for one in unknown]
-            )
+        names = [name for name in planned if name in again or name not in done]
+        runnable.check(backend, [project.actions[name] for name in names], self._repositories)
 
     def _keep(
         self,

@@ -6,15 +6,18 @@ removed afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.closed_git import ClosedGit, Credential, Fault, GitError, new_location
 from sallyport_common.problems import Problem
 from sallyport_study import LARGEST_PROJECT_FILE, TOO_LARGE, decode_project, places
+from sallyport_study.action_git import ActionGit
 from sallyport_study.places import InvalidNameError, Repository
+from sallyport_study.reusable import Home
 
 PROJECT_FILE = "project.yaml"
 
@@ -36,7 +39,8 @@ class Repositories:
     """Reads study repositories on declared forges.
 
     `forges` maps public hosts to the addresses where they are reached; `credentials` maps `FORGE`
-    or `FORGE/ORGANISATION` to a file with user:password.
+    or `FORGE/ORGANISATION` to a file with user:password. `actions` is the organisation whose
+    repositories may be read as reusable actions.
     """
 
     def __init__(
@@ -46,10 +50,11 @@ class Repositories:
         ca_file: Path,
         timeout: int,
         credentials: Mapping[str, str] | None = None,
+        actions: Home | None = None,
     ) -> None:
         self._forges = {host: upstream.rstrip("/") for host, upstream in forges.items()}
         self._organisations, self._credentials = organisations, dict(credentials or {})
-        self._ca_file, self._timeout = ca_file, timeout
+        self._ca_file, self._timeout, self._actions = ca_file, timeout, actions
 
     def check(self, repo: str) -> str:
         """Return the URL in canonical form; raise Problem unless it is allowed."""
@@ -75,6 +80,24 @@ class Repositories:
                 return self._fetch(repository, branch, Path(folder) / "study.git")
             except GitError as error:
                 raise self._problem(repository, branch, error.fault) from None
+
+    @contextlib.contextmanager
+    def actions(self, home: str, branch: str) -> Iterator[ActionGit | None]:
+        """Yield where reusable actions are read; None for an organisation that is not ours.
+
+        A backend says where its actions are; it cannot make us read anything else.
+        """
+        own = self._actions
+        if own is None or str(own) != home or own.forge not in self._forges:
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="actions-") as folder:
+            yield ActionGit(own, branch, Path(folder), self._run_words, self._upstream)
+
+    def _run_words(
+        self, repository: Repository, folder: Path | None, words: tuple[str, ...]
+    ) -> bytes:
+        return self._run(repository, *words, folder=folder)
 
     def _allowed(self, repo: str) -> Repository:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sallyport_proxy.models import Answer, ClientRequest, Grant, Kind, Reason, Refusal
@@ -66,6 +67,8 @@ class Gate:
         registry = policy.registry
         if registry is None:
             raise Refusal(Reason.HOST_UNKNOWN)
+        registry, name = registry.of(grant.name)
+        grant = replace(grant, name=name)
         if grant.action == "manifest":
             return self._manifests.fetch(registry, policy.limits, grant, request)
         if grant.action == "blob":

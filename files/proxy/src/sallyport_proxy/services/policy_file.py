@@ -61,8 +61,9 @@ def _missing_secrets(policy: Policy, secrets: Path | None) -> list[str]:
     if secrets is None:
         return []
     names = list(policy.git.credentials.values()) if policy.git else []
-    if policy.registry and policy.registry.credential:
-        names.append(policy.registry.credential)
+    if registry := policy.registry:
+        held = [registry.credential, *(other.credential for other in registry.others.values())]
+        names += [name for name in held if name]
     return [
         f"the credential {name} has no file in {secrets}"
         for name in names

@@ -1,4 +1,4 @@
-"""Reads from the one declared registry: own token, redirects to declared origins only."""
+"""Reads from the declared registries: own token, redirects to declared origins only."""
 
 from __future__ import annotations
 

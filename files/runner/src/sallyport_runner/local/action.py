@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +18,8 @@ from sallyport_runner.local.engine import LocalExecutor
 from sallyport_runner.local.folder import Folder
 from sallyport_runner.local.results import Done, Result, Status
 from sallyport_runner.local.settings import BACKEND
-from sallyport_runner.models import Image, Job, JobRequest, Outcome, Stop
+from sallyport_runner.local.tasks import Task
+from sallyport_runner.models import Job, JobRequest, Outcome, Stop
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.outputs.archive import Archive, read_record
 from sallyport_runner.services.outputs.finalise import Finaliser
@@ -30,7 +29,6 @@ from sallyport_runner.services.requests.jobs import job_of
 from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.services.sentences import sentence
 from sallyport_runner.settings import Settings
-from sallyport_study import Action
 
 Ending = tuple[Result, Done | None]
 """What became of an action, and what is remembered of a success."""
@@ -84,20 +82,20 @@ class Actions:
         for name in list(self._alive):
             self._executor.kill(name)
 
-    def run(
-        self, action: Action, image: Image, inputs: Iterable[str]
-    ) -> tuple[Result, Done | None]:
+    def run(self, task: Task, inputs: Iterable[str]) -> Ending:
         """Run an action with files of the study as its inputs; return what became of it."""
-        cancelled = Result(action=action.name, status=Status.CANCELLED)
+        cancelled = Result(action=task.action.name, status=Status.CANCELLED)
         if self._stopping.is_set():
             return cancelled, None
         begin = monotonic()
-        job = replace(job_of(self._request, action), image=image.reference)
+        job = job_of(self._request, task.action, task.command)
+        job = replace(job, image=task.image.reference)
         self._alive.add(job.container)
         try:
-            outcome = self._ended(job, inputs)
+            outcome = self._ended(job, task.code, inputs)
         except (TransientError, ImageError, OSError) as error:
-            return Result(action=action.name, status=Status.FAILED, message=str(error)), None
+            failed = Result(action=job.action, status=Status.FAILED, message=str(error))
+            return failed, None
         finally:
             self._alive.discard(job.container)
             self._remover.submit(self._remove, job)
@@ -105,9 +103,9 @@ class Actions:
             return cancelled, None
         return self._told(job, outcome, monotonic() - begin)
 
-    def _ended(self, job: Job, inputs: Iterable[str]) -> Outcome:
+    def _ended(self, job: Job, code: Path, inputs: Iterable[str]) -> Outcome:
         volume = self._volumes.of(job.id)
-        self._prepare(volume, inputs)
+        self._prepare(volume, code, inputs)
         self._executor.start(self._sandbox.specification(job, self._request, volume))
         if self._stopping.is_set():  # it was set after this container could have been killed
             self._executor.kill(job.container)
@@ -116,9 +114,9 @@ class Actions:
             job = replace(job, stop=Stop.CANCELLED)  # its outputs are not complete
         return self._finaliser.finalise(job, self._request, status)
 
-    def _prepare(self, volume: Volume, inputs: Iterable[str]) -> None:
+    def _prepare(self, volume: Volume, code: Path, inputs: Iterable[str]) -> None:
         volume.make()
-        shutil.copytree(self._folder.code, volume.workspace, symlinks=True, dirs_exist_ok=True)
+        shutil.copytree(code, volume.workspace, symlinks=True, dirs_exist_ok=True)
         for path in inputs:
             target = volume.workspace / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -160,10 +158,3 @@ class Actions:
             withheld=result.withheld,
         )
         return result, done if good else None
-
-
-def fingerprint(action: Action, image: Image, code: str, inputs: Mapping[str, str]) -> str:
-    """Return a digest of all that decides what an action writes; `inputs` has their digests."""
-    patterns = {pattern: level.value for pattern, level in action.patterns.items()}
-    parts = [action.words, patterns, image.reference, code, dict(inputs)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -9,11 +9,11 @@ import argparse
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
+from sallyport_study.site import add_options, read_site
 
 REGISTRY = "ghcr.io/opensafely-core"
 FAILED, INTERRUPTED = 3, 130
@@ -38,10 +38,9 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--workers", type=_number, metavar="N", help="actions at a time (default: CPUs less one)"
     )
+    add_options(parser)
     parser.add_argument(
-        "--registry",
-        default=os.environ.get("SALLYPORT_REGISTRY") or REGISTRY,
-        help="where images come from (default: SALLYPORT_REGISTRY, else %(default)s)",
+        "--registry", help=f"where images come from (default: SALLYPORT_REGISTRY, else {REGISTRY})"
     )
     parser.add_argument(
         "--json", action="store_true", help="print the results as JSON, and progress to stderr"
@@ -63,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from sallyport_runner.local.report import as_json, summary
     from sallyport_runner.local.run import Request, run_study
 
+    site = read_site(options, os.environ)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     request = Request(
         root=Path.cwd(),
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         force=options.force,
         only=options.only,
         workers=options.workers,
-        registry=options.registry,
+        site=replace(site, registry=site.registry or REGISTRY),
         progress=sys.stderr if options.json else sys.stdout,
     )
     try:

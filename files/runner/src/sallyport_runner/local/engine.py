@@ -19,6 +19,7 @@ from sallyport_runner.models import ContainerStatus, Image
 from sallyport_runner.profile import JOB_USER
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.running.engine import DockerExecutor
+from sallyport_study.site import Site
 
 PULL_TIMEOUT = 1200
 _UNIX = "unix://"
@@ -61,8 +62,8 @@ class Engine:
 class LocalExecutor(DockerExecutor):
     """The executor of a backend, with images by their tag instead of the registry's digest."""
 
-    def __init__(self, registry: str, url: str) -> None:
-        super().__init__(registry, PULL_TIMEOUT, url)
+    def __init__(self, site: Site, url: str) -> None:
+        super().__init__(site.registry, PULL_TIMEOUT, url, site.images)
         self._ended: dict[str, Container] = {}
 
     def check(self) -> Engine:
@@ -81,7 +82,7 @@ class LocalExecutor(DockerExecutor):
 
         `pulling` gets the reference before a pull begins.
         """
-        reference = f"{self._registry}/{name}"
+        reference = f"{self._repository(name)}:{name.rpartition(':')[2]}"
         try:
             held = self._held(reference)
             if held is None:
@@ -97,6 +98,11 @@ class LocalExecutor(DockerExecutor):
         if held is None:
             raise LocalError(f"The image {reference} was pulled and removed again.")
         return held
+
+    def _elsewhere(self, repository: str) -> str:
+        """Return a repository itself where a dot in its first part names a registry."""
+        named = "." in repository.partition("/")[0]
+        return repository if named else super()._elsewhere(repository)
 
     def _held(self, reference: str) -> Image | None:
         """Return an image by the digest of its content."""

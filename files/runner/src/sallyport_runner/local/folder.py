@@ -37,12 +37,21 @@ class Folder:
         """The code as it was when the run began."""
         return self.kept / "code"
 
+    @property
+    def reused(self) -> Path:
+        """The folder with the code of reusable actions, by commit."""
+        return self.kept / "reused"
+
+    def make(self) -> None:
+        """Make the subfolder for what is kept; git ignores it."""
+        self.kept.mkdir(exist_ok=True)
+        (self.kept / ".gitignore").write_text("*\n")
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for a run, without what earlier ones left; raise LocalError."""
         try:
-            self.kept.mkdir(exist_ok=True)
-            (self.kept / ".gitignore").write_text("*\n")
+            self.make()
             lock = (self.kept / "lock").open("w")
         except OSError as error:
             raise LocalError(f"{self.kept} cannot be written: {error.strerror}") from error
@@ -58,7 +67,7 @@ class Folder:
                 self._clear()
 
     def _clear(self) -> None:
-        for name in ("code", "volumes", "high"):
+        for name in ("code", "reused", "volumes", "high"):
             if (self.kept / name).exists():
                 with contextlib.suppress(subprocess.CalledProcessError):
                     trees.remove_tree(self.kept / name)

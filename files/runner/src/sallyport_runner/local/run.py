@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,11 +19,11 @@ from sallyport_runner.local.report import Progress, findings
 from sallyport_runner.local.results import Memory, Result
 from sallyport_runner.local.schedule import Plan, Schedule
 from sallyport_runner.local.settings import local_settings
-from sallyport_runner.models import Image
+from sallyport_runner.local.tasks import Tasks
 from sallyport_runner.services.outputs import disk
-from sallyport_study import RUN_ALL, Project, ProjectError
+from sallyport_study import RUN_ALL, Project
 from sallyport_study.folder import read_study
-from sallyport_study.images import unknown_image
+from sallyport_study.site import Site
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Request:
     force: bool
     only: bool
     workers: int | None
-    registry: str
+    site: Site
     progress: IO[str]
 
 
@@ -53,24 +53,25 @@ def run_study(request: Request) -> Ended:
     disk.leave_to_kernel()
     project = read_study(request.root)
     order = _order(request, project)
-    executor = LocalExecutor(request.registry, engine.address(os.environ))
+    folder, progress = Folder(request.root), Progress(request.progress, request.root)
+    tasks = Tasks(folder, request.site, progress)
+    commands = tasks.commands([project.actions[name] for name in order])
+    executor = LocalExecutor(request.site, engine.address(os.environ))
     found = executor.check()
     workers = request.workers or max(found.cpus - 1, 1)
-    folder = Folder(request.root)
-    progress = Progress(request.progress, request.root)
     for warning in project.warnings:
         progress.say(f"project.yaml: {warning}")
     with folder.locked(), contextlib.ExitStack() as stack:
-        settings = local_settings(folder.kept, request.registry, found.cpus, workers)
+        settings = local_settings(folder.kept, request.site, found.cpus, workers)
         actions = Actions(folder, settings, executor, found.job_user())
         stack.callback(actions.close)
         actions.sweep()
+        images = tasks.images(executor, commands)
         plan = Plan(
             project=project,
             order=order,
             named=_named(request, order),
-            images=_images(executor, project, order, progress),
-            code=folder.take_code(p for a in project.actions.values() for p in a.patterns),
+            tasks=tasks.make(project, commands, images),
         )
         memory = Memory(folder.kept / "results.json", request.root)
         schedule = Schedule(plan, actions, memory, progress.tell)
@@ -85,12 +86,7 @@ def _order(request: Request, project: Project) -> list[str]:
     if request.only and (not request.actions or RUN_ALL in request.actions):
         raise LocalError("--only needs the names of actions.")
     needed = project.order(asked)
-    order = [name for name in needed if name in asked] if request.only else needed
-    unknown = [name for name in order if project.actions[name].is_reusable_action]
-    if unknown:
-        images = {name: project.actions[name].words[0] for name in unknown}
-        raise ProjectError([unknown_image(name, image) for name, image in images.items()])
-    return order
+    return [name for name in needed if name in asked] if request.only else needed
 
 
 def _named(request: Request, order: Sequence[str]) -> frozenset[str]:
@@ -98,18 +94,3 @@ def _named(request: Request, order: Sequence[str]) -> frozenset[str]:
     if request.force:
         return frozenset(order)
     return frozenset() if RUN_ALL in request.actions else frozenset(request.actions)
-
-
-def _images(
-    executor: LocalExecutor, project: Project, order: Sequence[str], progress: Progress
-) -> Mapping[str, Image]:
-    """Return the images of actions by name and tag; raise LocalError for those it cannot pull."""
-    images, problems = {}, []
-    for name in dict.fromkeys(project.actions[name].words[0] for name in order):
-        try:
-            images[name] = executor.fetch(name, lambda text: progress.say(f"pulling {text}"))
-        except LocalError as error:
-            problems.append(str(error))
-    if problems:
-        raise LocalError("\n".join(problems))
-    return images

@@ -8,9 +8,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
-from sallyport_runner.local.action import Actions, Ending, fingerprint
+from sallyport_runner.local.action import Actions, Ending
 from sallyport_runner.local.results import Done, Memory, Result, Status
-from sallyport_runner.models import Image
+from sallyport_runner.local.tasks import Task
 from sallyport_study import Project
 
 
@@ -18,18 +18,13 @@ from sallyport_study import Project
 class Plan:
     """The actions to look at, each after those it needs, and what decides about them.
 
-    Those in `named` run in any case; of the others, those that changed. `code` is a digest.
+    Those in `named` run in any case; of the others, those that changed.
     """
 
     project: Project
     order: Sequence[str]
     named: frozenset[str]
-    images: Mapping[str, Image]
-    code: str
-
-    def image(self, action: str) -> Image:
-        """Return the image of an action."""
-        return self.images[self.project.actions[action].words[0]]
+    tasks: Mapping[str, Task]
 
 
 class Schedule:
@@ -87,8 +82,7 @@ class Schedule:
         for need in self._plan.project.needs[name]:
             done = self._memory.of(need)
             inputs |= done.digests if done else {}
-        action, image = self._plan.project.actions[name], self._plan.image(name)
-        wanted = fingerprint(action, image, self._plan.code, inputs)
+        wanted = self._plan.tasks[name].fingerprint(inputs)
         before = self._memory.of(name)
         if before and before.inputs == wanted and name not in self._plan.named:
             unchanged = Result(
@@ -114,8 +108,7 @@ class Schedule:
 
     def _start(self, name: str, inputs: list[str], wanted: str) -> Ending:
         self._tell(name)
-        action = self._plan.project.actions[name]
-        result, done = self._actions.run(action, self._plan.image(name), inputs)
+        result, done = self._actions.run(self._plan.tasks[name], inputs)
         return result, replace(done, inputs=wanted) if done else None
 
     def _ended(self) -> list[str]:

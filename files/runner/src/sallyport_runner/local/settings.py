@@ -8,12 +8,13 @@ from sallyport_common.settings import Secret
 from sallyport_disclosure.policy import Policy
 from sallyport_runner.settings import Front, Settings
 from sallyport_runner.weights import Weights
+from sallyport_study.site import Site
 
 BACKEND = "test"
 CPUS = 2.0
 
 
-def local_settings(kept: Path, registry: str, cpus: float, workers: int) -> Settings:
+def local_settings(kept: Path, site: Site, cpus: float, workers: int) -> Settings:
     """Return settings in which every connection of a backend is closed.
 
     What a job may use is what the role `runner` gives it by default.
@@ -34,8 +35,11 @@ def local_settings(kept: Path, registry: str, cpus: float, workers: int) -> Sett
         github_proxy="",
         allowed_github_orgs=(),
         allowed_branches=(),
+        action_organisation=None,
+        action_branch="",
         database_workspaces=(),
-        docker_proxy=registry,
+        docker_proxy=site.registry,
+        images=site.images,
         image_digests={},
         image_pull_timeout=1,
         image_keep_days=1,
@@ -61,5 +65,6 @@ def local_settings(kept: Path, registry: str, cpus: float, workers: int) -> Sett
         database_backends=kept / "none",
         database_backend_class=None,
         dns_sink="",
+        stata_license=None,
         output_policy=Policy(),
     )

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from sallyport_common.closed_git import ClosedGit, Copies, Fault, GitError, LocalCopy, State
 from sallyport_common.errors import SallyportError
-from sallyport_runner.models import JobRequest, Reason, TaskTerms
+from sallyport_runner.models import Job, JobRequest, Reason, TaskTerms
 from sallyport_runner.services.executor import TransientError
+from sallyport_runner.settings import Settings
 from sallyport_study import LARGEST_PROJECT_FILE, TOO_LARGE, places
 from sallyport_study.places import InvalidNameError, Repository
+from sallyport_study.reusable import Origin, commits_of_tags
 
 log = logging.getLogger(__name__)
 TIMEOUT = 300
@@ -51,8 +53,17 @@ class CodeError(SallyportError):
     """Repository, branch or commit of a request are not acceptable.
 
     The text is one of our own fixed sentences, so it may leave the secure zone. The one value in
-    it is the public URL of a moved repository, read by the grammar of repositories.
+    it is the public URL of a moved repository, read by the grammar of repositories. `fault` is what
+    git met, None where a rule of ours was broken.
     """
+
+    def __init__(self, text: str, fault: Fault | None = None) -> None:
+        super().__init__(text)
+        self.fault = fault
+
+
+class NotOnBranchError(CodeError):
+    """The commit is not on the branch."""
 
 
 class CodeUnavailableError(TransientError):
@@ -109,6 +120,21 @@ def action_code(terms: TaskTerms, organisations: tuple[str, ...]) -> Code | None
     return check(repo, "", sha, organisations)
 
 
+def code_of_job(job: Job, request: JobRequest, settings: Settings) -> Code:
+    """Return where the code of a job is: the reusable action's if it is one, else the request's.
+
+    Raises CodeError, also if the settings have changed since the job was made.
+    """
+    if not job.origin:
+        organisations = settings.allowed_github_orgs
+        return action_code(job.terms, organisations) or code_of(request, organisations)
+    origin, home = Origin(**job.origin), settings.action_organisation
+    repository = Repository.parse(origin.repo)
+    if home is None or repository != home.repository(repository.name):
+        raise CodeError("This backend no longer runs this reusable action.")
+    return Code(repository, settings.action_branch, places.check_commit(origin.commit))
+
+
 class Git:
     """Fetches commits that are on a branch, reads files of them and checks them out.
 
@@ -133,6 +159,14 @@ class Git:
                 if error.fault not in REPAIRABLE:
                     raise
                 return self._fetch(code, remake=error.fault in DAMAGE)
+        except GitError as error:
+            raise _translated(error) from error
+
+    def tags(self, repository: Repository) -> dict[str, str]:
+        """Return the commit of each tag of a repository; raise CodeError."""
+        try:
+            words = ("ls-remote", f"{self._proxy}/{repository.path}", "refs/tags/*")
+            return commits_of_tags(self._git.run(*words))
         except GitError as error:
             raise _translated(error) from error
 
@@ -198,7 +232,7 @@ class Git:
             if self._succeeds(copy, "merge-base", "--is-ancestor", code.sha, HEAD):
                 return
         log.warning("commit is not on its branch", extra={"sha": code.sha, "head": head})
-        raise CodeError(MOVED_ON)
+        raise NotOnBranchError(MOVED_ON)
 
     def _write(self, copy: LocalCopy, *words: str) -> None:
         self._git.run(*words, repository=copy.path, lock=copy.lock)
@@ -230,9 +264,9 @@ def _mark(code: Code) -> str:
 
 def _translated(error: GitError) -> Exception:
     """Return the error for a fault: final, or worth another try by the run loop."""
-    kind = CodeUnavailableError if error.fault.transient else CodeError
     if error.fault is Fault.MOVED and error.location:
         with contextlib.suppress(InvalidNameError):
             url = Repository.parse(error.location).url
-            return kind(f"The repository has moved to {url}. Use the new URL.")
-    return kind(ADVICE.get(error.fault, str(error)))
+            return CodeError(f"The repository has moved to {url}. Use the new URL.", error.fault)
+    text = ADVICE.get(error.fault, str(error))
+    return CodeUnavailableError(text) if error.fault.transient else CodeError(text, error.fault)

@@ -54,6 +54,7 @@ jobs = Table(
     Column("needs", JSON, nullable=False),
     Column("wait_for", JSON, nullable=False),
     Column("requires_db", Boolean, nullable=False),
+    Column("origin", JSON, nullable=False),
     Column("code", String(40), nullable=False, index=True),
     Column("reason", String(40), nullable=False),
     Column("problem", Text, nullable=False),

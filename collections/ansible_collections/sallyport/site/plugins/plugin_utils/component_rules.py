@@ -24,6 +24,7 @@ SHARED = [
     *("site_domain", "site_production", "site_networks", "site_job_server", "site_job_server_url"),
     *("site_job_server_address", "site_certificate_authority", "site_forges", "site_registry_url"),
     *("site_image_namespace", "site_version", "site_archives"),
+    *("site_registries", "site_images", "site_action_organisation", "site_action_branch"),
 ]
 LOCAL = ("example.org", "example.com", "example.net", "example", "test", "invalid", "localhost")
 STATE = "/var/lib/sallyport/job_server/"

@@ -13,6 +13,7 @@ from ansible_collections.sallyport.site.plugins.plugin_utils.site_view import Si
 NAMED = {
     "job_server_administrators": "username",
     "site_archives": "name",
+    "site_images": "name",
     "postgresql_databases": "name",
     "postgresql_roles": "name",
     "forge_accounts": "username",

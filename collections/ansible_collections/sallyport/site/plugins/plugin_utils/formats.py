@@ -24,7 +24,8 @@ DOMAIN = rf"{HOST}(?:\.{HOST})+"
 # a test holds them together. The proxy's policy adds `*` for a part of a name.
 ORGANISATION = r"(?=[^/]{1,39}(?:/|\Z))[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*(?:_[A-Za-z0-9]+)?"
 REPOSITORY = rf"{ORGANISATION}/[A-Za-z0-9._-]{{1,100}}"
-IMAGE_PATH = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+IMAGE_PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+IMAGE_PATH = rf"{IMAGE_PART}(?:/{IMAGE_PART})*"
 TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 IDENTIFIER = r"[a-z_][a-z0-9_]{0,62}"
 OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
@@ -303,6 +304,22 @@ FORMATS = {
     ),
     "image_name": pattern("a registry and a namespace", rf"(?:{DOMAIN}(?::\d+)?/)?{IMAGE_PATH}"),
     "image_tag": pattern("name:tag of an image, such as python:v2", rf"{IMAGE_PATH}:{TAG}"),
+    # As in files/study (catalogue.py, images.py), which a controller does not have.
+    "image_word": pattern("the name of an image, such as python", IMAGE_PART),
+    "image_repository": pattern(
+        "NAMESPACE/NAME or REGISTRY/NAMESPACE/NAME of an image, without a tag",
+        rf"{IMAGE_PART}(?:/{IMAGE_PART})+",
+    ),
+    "study_tag": pattern(
+        "a tag that project.yaml can name: v and a number, dev or latest",
+        r"v[0-9.]+(?:-pre)?|dev|latest",
+    ),
+    "action_organisation": pattern(
+        "HOST/ORGANISATION on a forge, such as github.com/my-actions", rf"{DOMAIN}/{ORGANISATION}"
+    ),
+    "branch": pattern(
+        "the name of a branch, such as main", r"[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?"
+    ),
     "digest": pattern("sha256: and 64 hexadecimal digits", r"sha256:[0-9a-f]{64}"),
     "registry": pattern("a host name, with a port where needed", rf"{DOMAIN}(?::\d+)?"),
     "identifier": pattern("lower-case letters, digits and _", IDENTIFIER),

@@ -196,7 +196,11 @@ def upstreams(site: Site) -> Iterator[Fault]:
             continue
         entries = site.value(host, "baseline_host_entries", [])
         known = {name for entry in entries for name in entry["names"]}
-        urls = [*site.shared("site_forges", {}).values(), site.shared("site_registry_url", "")]
+        urls = [
+            *site.shared("site_forges", {}).values(),
+            *site.shared("site_registries", {}).values(),
+            site.shared("site_registry_url", ""),
+        ]
         hosts = {urlsplit(url).hostname or "" for url in urls} - known - {""}
         if hosts:
             sentence = (

@@ -128,6 +128,55 @@ def organisations(site: Site) -> Iterator[Fault]:
                     yield site.fault("proxy_organisations", sentence, proxy)
 
 
+def actions(site: Site) -> Iterator[Fault]:
+    """The organisation of reusable actions is on a declared forge, and the proxy serves it."""
+    variable = "site_action_organisation"
+    forge, _slash, owner = site.shared(variable, "").partition("/")
+    forges = site.shared("site_forges", None)
+    if not forge or not forges:
+        return
+    if forge not in forges:
+        sentence = f"{variable} is on {forge}; accepted are {listed(forges)} of site_forges."
+        yield site.fault(variable, sentence)
+    for proxy in site.members("proxies"):
+        patterns = site.value(proxy, "proxy_organisations", None)
+        if patterns is not None and not any(is_like(owner, text) for text in patterns):
+            sentence = (
+                f"proxy_organisations does not have {owner} of {variable}; it has "
+                f"{listed(patterns)}."
+            )
+            yield site.fault("proxy_organisations", sentence, proxy)
+
+
+def site_images(site: Site) -> Iterator[Fault]:
+    """Each image of the site is in a declared registry, and the proxy serves it."""
+    registries = site.shared("site_registries", {})
+    for entry in site.shared("site_images", []):
+        repository = entry["repository"]
+        registry = repository.partition("/")[0]
+        if "." in registry and registry not in registries:
+            sentence = (
+                f"site_images has {repository} for {entry['name']}; accepted are namespaces of "
+                f"site_registry_url and registries of site_registries, which has "
+                f"{listed(registries)}."
+            )
+            yield site.fault("site_images", sentence)
+        for proxy in site.members("proxies"):
+            patterns = site.value(proxy, "proxy_images", None)
+            if patterns is not None and not any(holds(text, repository) for text in patterns):
+                sentence = (
+                    f"proxy_images does not have {repository} of site_images; it has "
+                    f"{listed(patterns)}."
+                )
+                yield site.fault("proxy_images", sentence, proxy)
+
+
+def holds(pattern: str, name: str) -> bool:
+    """Return whether a pattern of images has a name; `*` stands for no slash."""
+    parts, names = pattern.split("/"), name.split("/")
+    return len(parts) == len(names) and all(map(fnmatchcase, names, parts))
+
+
 def requests(site: Site) -> Iterator[Fault]:
     """The job server takes only studies that the proxy fetches and a runner runs."""
     forges = site.shared("site_forges", {})
@@ -221,6 +270,8 @@ RULES = [
     time_clients,
     upstreams,
     organisations,
+    actions,
+    site_images,
     requests,
     references,
     images,

@@ -34,7 +34,7 @@ PROXY = {
     "baseline_apt_url": "archive",
 }
 # What is elsewhere, and may be on one machine: a forge can have a registry.
-UPSTREAM = ("site_registry_url", "site_forges", "site_archives")
+UPSTREAM = ("site_registry_url", "site_registries", "site_forges", "site_archives")
 Name = tuple[str, str, str]
 """Variable, name for people, host."""
 
@@ -118,8 +118,9 @@ def names_of(site: Site) -> Iterator[Name]:
     """Give every name by which something is reached, with the variable that has it."""
     for variable in ("site_job_server_url", "site_hatch_url", "site_registry_url"):
         yield variable, variable, urlsplit(site.shared(variable, "")).hostname or ""
-    for key, url in site.shared("site_forges", {}).items():
-        yield "site_forges", f"site_forges.{key}", urlsplit(url).hostname or ""
+    for variable in ("site_forges", "site_registries"):
+        for key, url in site.shared(variable, {}).items():
+            yield variable, f"{variable}.{key}", urlsplit(url).hostname or ""
     for number, entry in enumerate(site.shared("site_archives", [])):
         host = urlsplit(entry["url"]).hostname or ""
         yield "site_archives", f"site_archives[{number}].url", host

@@ -139,6 +139,7 @@ class Finaliser:
             "branch": request.branch,
             "commit": request.sha,
             "repo": request.repo,
+            **{f"action_{name}": job.origin.get(name, "") for name in ("repo", "tag", "commit")},
             "database_name": request.database_name if job.requires_db else None,
             "outputs": {},
             "outputs_sha256": {},

@@ -14,7 +14,8 @@ MARKER = "=============JOB SUMMARY============="
 KEEP = 128 * 1024**2
 """Bytes of a container's output that are kept of its beginning, and as many of its end."""
 SUMMARY = (
-    "job_definition_id", "job_definition_request_id", "action", "commit", "docker_image_id",
+    "job_definition_id", "job_definition_request_id", "action", "commit", "action_repo",
+    "action_tag", "action_commit", "docker_image_id",
     "exit_code", "created_at", "completed_at", "database_name", "status_message", "hint",
 )  # fmt: skip
 

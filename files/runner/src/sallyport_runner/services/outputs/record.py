@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sallyport_common.outputs import PrivacyLevel
 from sallyport_common.versions import package_version
 from sallyport_records import keys, runs
-from sallyport_records.runs import Container, File, RunRecord
+from sallyport_records.runs import Container, File, Reused, RunRecord
 from sallyport_runner.models import Job, Metadata
 from sallyport_runner.services.outputs import inputs
 from sallyport_runner.services.outputs.archive import RUN_RECORD
@@ -74,6 +74,7 @@ class RunRecords:
             repo=metadata["repo"],
             branch=metadata["branch"],
             commit=metadata["commit"],
+            reused=Reused(**job.origin) if job.origin else None,
             image=job.image,
             log=log,
             containers={},

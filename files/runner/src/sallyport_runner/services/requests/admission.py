@@ -13,13 +13,14 @@ from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.git import Git, code_of
 from sallyport_runner.services.requests import policy
 from sallyport_runner.services.requests.jobs import job_of
+from sallyport_runner.services.requests.mirrored import MirroredActions
 from sallyport_runner.services.requests.policy import RequestError
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
-from sallyport_study import RUN_ALL, Project, ProjectError, decode_project, parse_project
-from sallyport_study.images import unknown_image
+from sallyport_study import RUN_ALL, Action, Project, decode_project, parse_project
 from sallyport_study.places import check_workspace
+from sallyport_study.reusable import Command, commands
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ class Admission:
             needed: Sequence[str] = [name for name in asked_for if name in rows]
         else:
             needed = self._needed(request, project, latest)
+        commands = self._commands([project.actions[name] for name in needed])
         jobs: dict[str, Job] = {}
         for name in needed:
             awaited = [
@@ -96,21 +98,27 @@ class Admission:
                 for need in project.actions[name].needs
                 if need in jobs or (need in latest and latest[need].active)
             ]
-            jobs[name] = job_of(request, project.actions[name], awaited)
-        self._refuse(request, project, jobs)
+            jobs[name] = job_of(request, project.actions[name], commands[name], awaited)
+        self._refuse(request, jobs)
         if rows:
             return self._recovery.restore(request, jobs, rows)
         return self._recovery.fresh(request, jobs.values()) or [nothing_to_do(request)]
 
-    def _refuse(self, request: JobRequest, project: Project, jobs: Mapping[str, Job]) -> None:
+    def _commands(self, actions: Sequence[Action]) -> dict[str, Command]:
+        """Return what actions run; raise ProjectError for images that this backend lacks."""
+        settings = self._settings
+        source = None
+        if settings.action_organisation:
+            home, branch = settings.action_organisation, settings.action_branch
+            source = MirroredActions(home, branch, self._source, self._checkouts)
+        return commands(actions, settings.images, source)
+
+    def _refuse(self, request: JobRequest, jobs: Mapping[str, Job]) -> None:
         """Raise for jobs that this backend cannot run."""
         if not request.codelists_ok and any(job.requires_db for job in jobs.values()):
             raise StaleCodelistsError("The study's codelists are out of date.")
         if any(job.requires_db for job in jobs.values()):
             policy.check_database_workspace(self._settings, request.workspace)
-        unknown = [name for name in jobs if project.actions[name].is_reusable_action]
-        if unknown:
-            raise ProjectError([unknown_image(name, jobs[name].words[0]) for name in unknown])
 
     def _needed(
         self, request: JobRequest, project: Project, latest: dict[str, Job]

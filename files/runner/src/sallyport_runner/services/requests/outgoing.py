@@ -12,12 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sallyport_common.protocol import ERROR_ACTION, IMAGES_FLAG, JobRow, StatusCode
+from sallyport_common.protocol import (
+    ACTIONS_FLAG,
+    ERROR_ACTION,
+    IMAGES_FLAG,
+    TAGS_FLAG,
+    JobRow,
+    StatusCode,
+)
 from sallyport_runner.flags import Flags
 from sallyport_runner.models import Job, Reason
 from sallyport_runner.services.sentences import LIMIT, needs_sentence, sentence
+from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
-from sallyport_study.images import DOCKER_IMAGES
 
 METRICS = (
     "cpu_sample", "cpu_cumsum", "cpu_mean", "cpu_peak",
@@ -102,9 +109,20 @@ def job_row(job: Job, ahead: int | None = None, awaited: Awaited = _NOTHING) -> 
     ).to_wire()
 
 
-def flags(values: Flags) -> dict[str, dict[str, str | None]]:
-    """Return the content of the Flags header: the flags, and which images this runner has."""
-    return {
+def flags(values: Flags, settings: Settings) -> dict[str, dict[str, str | None]]:
+    """Return the content of the Flags header: the flags, and what actions may name here.
+
+    That is the images, tags where not all may be used, and where reusable actions are; the job
+    server compares with it at submission.
+    """
+    own = {
         flag.value: {"v": value, "ts": changed_at}
         for flag, (value, changed_at) in values.values.items()
-    } | {IMAGES_FLAG: {"v": " ".join(sorted(DOCKER_IMAGES)), "ts": None}}
+    }
+    home = settings.action_organisation
+    constant = {
+        IMAGES_FLAG: " ".join(settings.images.names),
+        TAGS_FLAG: " ".join(settings.images.pairs),
+        ACTIONS_FLAG: f"{home} {settings.action_branch}" if home else "",
+    }
+    return own | {name: {"v": value, "ts": None} for name, value in constant.items() if value}

@@ -41,7 +41,8 @@ class JobServer:
 
     def __init__(self, settings: Settings, user_agent: str) -> None:
         self._url = settings.job_server_endpoint.rstrip("/")
-        self._backend, self._redactor = settings.backend, Redactor(settings.secrets())
+        self._backend, self._settings = settings.backend, settings
+        self._redactor = Redactor(settings.secrets())
         self._wait = min(settings.long_poll, MAX_WAIT)
         self._session = http.session(settings.ca_file, (CONNECT_TIMEOUT, READ_TIMEOUT), user_agent)
         self._session.headers["Authorization"] = settings.job_server_token.reveal()
@@ -49,7 +50,7 @@ class JobServer:
     def requests(self, etag: str | None, flags: Flags) -> Listing:
         """Return the listed requests; with an `etag`, wait for a change on a server that can."""
         parameters: dict[str, str | int] = {"backend": self._backend}
-        headers = _flags_header(flags)
+        headers = self._flags_header(flags)
         if etag and self._wait > 0:
             parameters["wait"] = self._wait
         if etag:
@@ -65,7 +66,7 @@ class JobServer:
     def post(self, rows: list[dict[str, Any]], flags: Flags, *, partial: bool) -> None:
         """Post the full set of jobs of some requests, or with `partial` some jobs of theirs."""
         parameters = {"partial": "1"} if partial else {}
-        headers = _flags_header(flags)
+        headers = self._flags_header(flags)
         content = self._redactor.value(rows)
         self._json(self._send("POST", "jobs", json=content, headers=headers, params=parameters))
 
@@ -112,6 +113,10 @@ class JobServer:
             raise ServerError(f"the job server answered {answer.status_code} to {method} {path}")
         return answer
 
+    def _flags_header(self, flags: Flags) -> dict[str, str]:
+        content = outgoing.flags(flags, self._settings)
+        return {"Flags": json.dumps(content, separators=(",", ":"))}
+
     def _json(self, answer: Response) -> dict[str, Any]:
         try:
             body = answer.json()
@@ -138,7 +143,3 @@ def _is_past_job(row: Any) -> bool:
         and isinstance(row.get("job"), dict)
         and _is_job_row(row["job"])
     )
-
-
-def _flags_header(flags: Flags) -> dict[str, str]:
-    return {"Flags": json.dumps(outgoing.flags(flags), separators=(",", ":"))}

@@ -28,6 +28,7 @@ from sallyport_runner.services.executor import (
 )
 from sallyport_runner.services.outputs import isolation
 from sallyport_runner.services.running import transport
+from sallyport_study.catalogue import DEFAULT, Catalogue
 
 CALL_TIMEOUT = 15
 SILENCE = 3600
@@ -69,9 +70,14 @@ class DockerExecutor:
     """Implements Executor with the Docker SDK on the engine's unix socket."""
 
     def __init__(
-        self, registry: str, pull_timeout: int, url: str = "unix:///run/docker.sock"
+        self,
+        registry: str,
+        pull_timeout: int,
+        url: str = "unix:///run/docker.sock",
+        images: Catalogue = DEFAULT,
     ) -> None:
         self._registry, self._pull_timeout, self._url = registry, pull_timeout, url
+        self._images = images
 
     @functools.cached_property
     def _client(self) -> docker.DockerClient:
@@ -86,14 +92,26 @@ class DockerExecutor:
 
     def fetch_image(self, name: str, digest: str | None) -> Image:
         """See Executor."""
-        repository = f"{self._registry}/{name.rpartition(':')[0]}"
+        repository, tag = self._repository(name), name.rpartition(":")[2]
         try:
             with _faults(RegistryUnavailableError):
-                wanted = digest or self._registry_digest(f"{self._registry}/{name}")
+                wanted = digest or self._registry_digest(f"{repository}:{tag}")
                 reference = f"{repository}@{wanted}"
                 return self._local(reference) or self._pull(reference)
         except NotFound as error:
             raise ImageError(f"the registry has no image {name}") from error
+
+    def _repository(self, name: str) -> str:
+        """Return where the image `name:tag` is pulled from, without the tag."""
+        name = name.partition(":")[0]
+        entry = self._images.entries.get(name)
+        if entry is None or not entry.repository:
+            return f"{self._registry}/{name}"
+        return self._elsewhere(entry.repository)
+
+    def _elsewhere(self, repository: str) -> str:
+        """Return where the proxy has a repository that the settings name."""
+        return f"{self._registry.partition('/')[0]}/{repository}"
 
     def _registry_digest(self, name: str) -> str:
         return str(self._client.images.get_registry_data(name).id)
@@ -125,10 +143,11 @@ class DockerExecutor:
         """See Executor."""
         with _faults():
             images = self._client.images.list()
+        own = (f"{self._registry}/", *(f"{self._repository(n)}@" for n in self._images.names))
         return [
             StoredImage(reference=reference, created=_moment(image.attrs.get("Created", "")))
             for image in images
-            for reference in _own_references(image.attrs, f"{self._registry}/")
+            for reference in _own_references(image.attrs, own)
         ]
 
     def remove_image(self, reference: str) -> bool:
@@ -260,10 +279,10 @@ def _memory(figures: dict[str, Any]) -> int:
     return max(int(figures.get("usage", 0)) - int(cache), 0)
 
 
-def _own_references(attributes: dict[str, Any], prefix: str) -> list[str]:
+def _own_references(attributes: dict[str, Any], prefixes: tuple[str, ...]) -> list[str]:
     """Return an image's references by digest where all are ours and none is a tag."""
     digests = attributes.get("RepoDigests") or []
-    ours = not attributes.get("RepoTags") and all(text.startswith(prefix) for text in digests)
+    ours = not attributes.get("RepoTags") and all(text.startswith(prefixes) for text in digests)
     return list(digests) if ours else []
 
 
@@ -306,6 +325,7 @@ def _creation(spec: ContainerSpec) -> dict[str, Any]:
         **SANDBOX["options"],
         "image": spec.image,
         "command": spec.command,
+        "entrypoint": spec.entrypoint or None,
         "name": spec.name,
         "environment": spec.environment,
         "labels": spec.labels,
@@ -343,7 +363,8 @@ def _creation(spec: ContainerSpec) -> dict[str, Any]:
 
 
 _OF_THE_PROGRAM = frozenset({
-    "image", "command", "name", "environment", "labels", "user", "working_dir", "stop_signal",
+    "image", "command", "entrypoint", "name", "environment", "labels", "user", "working_dir",
+    "stop_signal",
 })  # fmt: skip
 
 

@@ -18,6 +18,8 @@ COMPILE_MEMORY = 2 * 1024**3
 COMPILE_CPUS = 2.0
 COMPILE_TIME = 600
 PLAN_LIMIT = 64 * 1024**2
+STATA = "stata-mp"
+"""What the names of the images begin with that get the licence of Stata."""
 DATABASE_URL_FILE = "/run/secrets/database_url"
 
 
@@ -59,6 +61,7 @@ class Sandbox:
             name=job.container,
             image=job.image,
             command=self._command(job),
+            entrypoint=self._entrypoint(job),
             user=volume.owner,
             environment=self._environment(job, request) | _threads(cpus),
             labels=self._labels(job),
@@ -88,11 +91,18 @@ class Sandbox:
             return ["data-builder", "execute", "/plan/plan.json", "--command", *words]
         return words
 
+    def _entrypoint(self, job: Job) -> list[str]:
+        """Return what the settings put before the words of an action; nothing for most images."""
+        entry = self._settings.images.entries.get(job.words[0].partition(":")[0])
+        return list(entry.command) if entry and job.phase is Phase.RUN else []
+
     def _environment(self, job: Job, request: JobRequest) -> dict[str, str]:
         settings, database = self._settings, self.uses_database(job)
         backend = (database and settings.database_backend_class) or settings.backend
         names: dict[str, str] = job.terms.get("environment", {}) | SANDBOX["environment"]
         names |= {"OPENSAFELY_BACKEND": backend}
+        if settings.stata_license and job.words[0].startswith(STATA):
+            names |= {"STATA_LICENSE": settings.stata_license.reveal()}
         if not database or job.phase is Phase.COMPILE:
             return names
         names["EHRQL_PERMISSIONS"] = json.dumps(job.terms.get("permissions", request.permissions))

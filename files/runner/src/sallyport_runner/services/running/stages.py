@@ -9,7 +9,7 @@ from sallyport_common.paths import UnsafePathError, open_beneath
 from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason
 from sallyport_runner.services.checkouts import Checkouts
 from sallyport_runner.services.executor import Executor, ImageError
-from sallyport_runner.services.git import Code, CodeError, action_code, code_of
+from sallyport_runner.services.git import Code, CodeError, code_of, code_of_job
 from sallyport_runner.services.outputs import inputs, trees
 from sallyport_runner.services.outputs.archive import Archive
 from sallyport_runner.services.outputs.plan import PlanError, read_inputs
@@ -75,12 +75,11 @@ class Stages:
 
     def _code(self, job: Job, request: JobRequest, volume: Volume) -> None:
         """Write the code into the workspace: of the study, or of the reusable action."""
-        organisations = self._settings.allowed_github_orgs
         try:
-            study = code_of(request, organisations)
+            study = code_of(request, self._settings.allowed_github_orgs)
             if job.terms and not request.actions:
                 self._learn_actions(request, study)
-            self._checkouts.copy(action_code(job.terms, organisations) or study, volume.workspace)
+            self._checkouts.copy(code_of_job(job, request, self._settings), volume.workspace)
         except CodeError as error:
             raise StageError(Reason.NO_CODE, problem=str(error)) from error
 

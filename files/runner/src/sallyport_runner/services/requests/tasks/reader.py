@@ -22,7 +22,7 @@ from sallyport_runner.services.requests.policy import RequestError
 from sallyport_runner.services.requests.tasks import fields
 from sallyport_runner.services.requests.tasks.fields import MalformedTaskError
 from sallyport_runner.settings import Settings
-from sallyport_study.images import DOCKER_IMAGES, queries_database, unknown_image
+from sallyport_study.images import unknown_image
 from sallyport_study.names import text_problem
 from sallyport_study.places import InvalidNameError, check_workspace
 
@@ -182,13 +182,17 @@ class TaskReader:
 
     def _check_image(self, job: Job) -> None:
         image, known = job.words[0], self._settings.image_digests
-        if image.partition(":")[0] not in DOCKER_IMAGES:
-            raise RequestError(unknown_image(job.action, image))
+        images = self._settings.images
+        if image.partition(":")[0] not in images:
+            raise RequestError(unknown_image(job.action, image, images.names))
+        if problem := images.tag_problem(image):
+            raise RequestError(f"The action '{job.action}' uses '{image}', {problem}")
         if known.get(image, job.terms["image_sha"]) != job.terms["image_sha"]:
             raise RequestError(f"This backend runs another version of the image '{image}'.")
 
     def _check_database(self, job: Job) -> None:
-        if not queries_database(job.words[0].partition(":")[0], job.words[1:]):
+        own = "code" not in job.terms  # a reusable action may not, as with requests
+        if not own or not self._settings.images.queries_database(job.words):
             raise RequestError(f"The action '{job.action}' may not use the database.")
         policy.check_database_workspace(self._settings, job.workspace)
 
