@@ -44,6 +44,10 @@ LISTEN_AGAIN = 1.0
 """Seconds after which the engine is asked for its events again."""
 
 
+class HungStepError(Exception):
+    """A step of a job that was given up has not ended: only the end of the process ends it."""
+
+
 class Daemon:
     """All parts of the runner, put together from settings."""
 
@@ -103,6 +107,8 @@ class Daemon:
         log.info("runner started", extra=extra)
         pause = watchdog_interval() or 1.0
         while not self._stopper.wait(pause):
+            if self._loop.hung:
+                raise HungStepError("a step hangs; the service starts again to be rid of it")
             if self._heart.alive():
                 notify("WATCHDOG=1")
         notify("STOPPING=1")

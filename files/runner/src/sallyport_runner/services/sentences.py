@@ -66,6 +66,20 @@ REASONS = {
     Reason.RETRY_CODE: (
         "Retrying: the study code could not be fetched from the forge; nothing needs to be done"
     ),
+    Reason.RETRY_RECORDING: (
+        "Recording outputs; it is repeated because the backend's disk or container engine does not "
+        "take part at the moment; nothing needs to be done"
+    ),
+    Reason.STUCK_PREPARING: f"The backend could not prepare the job in time; {LATER}",
+    Reason.STUCK_STARTING: f"The backend could not start the job in time; {LATER}",
+    Reason.STUCK_ENDING: (
+        "The job passed its time limit, and the backend could neither stop it nor see how it "
+        f"ended; {LATER}"
+    ),
+    Reason.STUCK_RECORDING: (
+        "The job's command ended, but the backend could not record its outputs in time; ask its "
+        "administrators, who still have the files, or run the job again"
+    ),
     Reason.GAVE_UP: f"The backend could not start the job after several tries; {LATER}",
     Reason.NO_ENGINE: (
         f"The container engine of the backend did not answer in several tries; {LATER}"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import OperationalError
 
-from sallyport_common.protocol import StatusCode
+from sallyport_common.protocol import State, StatusCode
 from sallyport_runner.models import Job, JobRequest, Reason
 from sallyport_runner.services.executor import ImageError, TransientError
 from sallyport_runner.services.git import CodeUnavailableError
@@ -49,9 +49,12 @@ class Guard:
         self._store, self._admitted = parts.store, admitted
         self._background, self._roster = parts.background, parts.roster
         self._transitions, self._retries = transitions, retries
+        self._limits, self.hung = parts.limits, 0
 
     def job(self, job: Job, work: Callable[[], None]) -> None:
-        """Take a step of a job, unless it waits for a retry."""
+        """Take a step of a job, unless it waits for a retry or has been in its state too long."""
+        if job.state is State.RUNNING and self._give_up(job):
+            return
         if not self._retries.due(job.id):
             return
         try:
@@ -96,6 +99,20 @@ class Guard:
         if not self._background.busy(owner):
             self._retries.clear(key)
 
+    def _give_up(self, job: Job) -> bool:
+        """End a job whose time in its state is over; what it left stays for administrators.
+
+        A step that hangs cannot be stopped. Its thread is lost until the service starts again, and
+        nothing else touches what it works on: the job is not tried again.
+        """
+        reason = self._limits.reached(job)
+        if reason is Reason.NONE:
+            return False
+        self.hung += self._background.busy(job.run_key)
+        log.error("job given up: %s", reason.value, extra={"job": job.id, "code": job.code.value})
+        self._fail(job, reason)
+        return True
+
     def _retry(self, job: Job, error: TransientError) -> None:
         last = self._retries.fail(job.id)
         if last and job.code in NOT_BEGUN:
@@ -107,6 +124,8 @@ class Guard:
         current = self._roster.get(job.id)
         if current is not None and current.code is StatusCode.PREPARING:
             self._transitions.set(current, current.code, error.retrying)
+        elif current is not None and current.code is StatusCode.FINALIZING:
+            self._transitions.set(current, current.code, Reason.RETRY_RECORDING)
 
     def _fail(self, job: Job, reason: Reason, problem: str = "") -> None:
         current = self._roster.get(job.id)

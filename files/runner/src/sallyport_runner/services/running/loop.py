@@ -46,6 +46,11 @@ class RunLoop:
         parts.inbox.everything()
         parts.inbox.requests()
 
+    @property
+    def hung(self) -> int:
+        """How many steps were given up that never ended: each keeps a thread."""
+        return self._guard.hung
+
     def step(self, longest: float = 0.0) -> None:
         """Wait for news or a timer, `longest` seconds at most, and act on all there is.
 

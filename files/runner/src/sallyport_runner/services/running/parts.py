@@ -19,6 +19,7 @@ from sallyport_runner.services.requests.admission import Admission
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.services.running.background import Background
 from sallyport_runner.services.running.inbox import Inbox
+from sallyport_runner.services.running.limits import Limits
 from sallyport_runner.services.running.obstacles import Obstacles, SelfTest
 from sallyport_runner.services.running.queue import Queue
 from sallyport_runner.services.running.reboot import Reboot
@@ -61,6 +62,7 @@ class Parts(Outside):
 
     sandbox: Sandbox
     space: Space
+    limits: Limits
     obstacles: Obstacles
     reboot: Reboot
     roster: Roster
@@ -89,6 +91,7 @@ def build(outside: Outside) -> Parts:
         **vars(outside),
         sandbox=sandbox,
         space=space,
+        limits=Limits(settings, sandbox, outside.ticks),
         obstacles=Obstacles(space, outside.self_test),
         reboot=Reboot(store, outside.boot),
         roster=roster,

@@ -350,6 +350,9 @@ class Runs:
         finalise = self._parts.finaliser.finalise
         try:
             outcome = self._take(job, Step.FINALISE, lambda: finalise(job, request, status))
+        except TransientError:
+            self._transitions.set(job, StatusCode.FINALIZING, job.reason)
+            raise
         except ContainerGoneError:
             self._attempts[job.run_key].gone = True
             self._transitions.back_to_pending(job, StatusCode.WAITING_ON_REBOOT)
@@ -368,6 +371,6 @@ class Runs:
 
     def show_collecting(self, job: Job) -> Job:
         """Show that outputs are collected, where that takes a while."""
-        if self._attempts[job.run_key].end is None:
+        if self._attempts[job.run_key].end is None or job.code is StatusCode.FINALIZING:
             return job
         return self._transitions.set(job, StatusCode.FINALIZING)

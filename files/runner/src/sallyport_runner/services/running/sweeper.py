@@ -50,6 +50,8 @@ class Sweeper:
                 self._executor.remove(found.name)
             elif job is None:
                 self._name(found.name)
+            elif job.code is StatusCode.INTERNAL_ERROR and found.running:
+                self._executor.kill(found.name)  # given up while the engine did not answer
             elif _ended(job) or found.label("attempt") != str(job.attempt):
                 self._executor.remove(found.name)
                 metrics.STRAYS.inc()

@@ -93,6 +93,7 @@ class Transitions:
         metrics.ENDED.labels(code.value).inc()
         self._parts.queue.remove(job.id)
         self._parts.supervision.forget(job.id)
+        self._parts.limits.forget(job.id)
         self._retries.clear(job.id)
         self._parts.background.forget(job.run_key)
         if code is not StatusCode.INTERNAL_ERROR:
