@@ -29,7 +29,7 @@ from tests.campaigns.chaos_witness import LABEL, Witness
 from sallyport_runner.services.running.transitions import MAX_INTERRUPTIONS
 
 NOTHING = "All actions have already completed or are in progress"
-"""The message of a row that is no job: the request asked for nothing that was not under way."""
+"""The message of a row without a job: the request asked for nothing that was not under way."""
 SHORT = 12
 """Digits of a container's identifier that are its host name."""
 _JOBS = (

@@ -16,9 +16,10 @@ from sqlalchemy.engine import Connection
 
 from sallyport_common.database import read, write
 from sallyport_common.protocol import StatusCode, state_of
-from sallyport_runner.models import Job, JobRequest, Task, TaskKind, TaskUpdate, stage_of
+from sallyport_runner.models import Job, JobRequest
 from sallyport_runner.storage.sql import ACTIVE_CODES, SqlStore
 from sallyport_runner.storage.tables import job_requests, jobs, task_updates, tasks
+from sallyport_runner.tasks import Task, TaskKind, TaskUpdate, stage_of
 
 OPEN = tasks.c.closed == literal_column("0")
 """Written out, so that the index of open tasks serves."""

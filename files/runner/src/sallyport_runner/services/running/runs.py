@@ -337,7 +337,7 @@ class Runs:
         self._collect(job, status)
 
     def _hand_over(self, job: Job) -> None:
-        if self._puts_back(job):  # a plan is no result, and to carry it out needs the database
+        if self._puts_back(job):  # a plan is not a result: to carry it out needs the database
             return
         hand_over = functools.partial(self._parts.stages.hand_plan_over, job)
         if self._take(job, Step.PLAN, hand_over):

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from sqlalchemy.exc import OperationalError
 
 from sallyport_common.protocol import utc_now_text
-from sallyport_runner.models import Task, TaskKind
 from sallyport_runner.services import metrics
 from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.requests.recovery import Recovery
@@ -25,6 +24,7 @@ from sallyport_runner.services.requests.tasks.reader import (
 )
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage.tasks import TaskStore
+from sallyport_runner.tasks import Task, TaskKind
 
 log = logging.getLogger(__name__)
 ABSENCES = 2

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sallyport_common.protocol import StatusCode, parse_utc
-from sallyport_runner.models import Job, JobRequest, Metadata, Stop, TaskUpdate
+from sallyport_runner.models import Job, JobRequest, Metadata, Stop
 from sallyport_runner.services.outputs.inspection import PUBLIC, VERSIONS, variable
 from sallyport_runner.services.requests.outgoing import METRICS, job_row
+from sallyport_runner.tasks import TaskUpdate
 
 Results = dict[str, Any]
 UNKNOWN = "unknown"

@@ -15,13 +15,14 @@ from typing import Any
 
 from sallyport_common.errors import SallyportError
 from sallyport_common.protocol import utc_text
-from sallyport_runner.models import Job, JobRequest, TaskKind, TaskTerms
+from sallyport_runner.models import Job, JobRequest, TaskTerms
 from sallyport_runner.services.git import CodeError, action_code, check
 from sallyport_runner.services.requests import policy
 from sallyport_runner.services.requests.policy import RequestError
 from sallyport_runner.services.requests.tasks import fields
 from sallyport_runner.services.requests.tasks.fields import MalformedTaskError
 from sallyport_runner.settings import Settings
+from sallyport_runner.tasks import TaskKind
 from sallyport_study.images import unknown_image
 from sallyport_study.names import text_problem
 from sallyport_study.places import InvalidNameError, check_workspace

@@ -6,7 +6,6 @@ import logging
 import threading
 from typing import Any, Protocol
 
-from sallyport_runner.models import TaskUpdate
 from sallyport_runner.services import metrics
 from sallyport_runner.services.outputs.archive import Archive, read_record
 from sallyport_runner.services.requests.server import ServerError
@@ -16,6 +15,7 @@ from sallyport_runner.services.requests.tasks.listener import Listed
 from sallyport_runner.services.requests.tasks.reader import CANCEL
 from sallyport_runner.services.requests.tasks.server import UpdateRefusedError
 from sallyport_runner.storage.tasks import TaskStore
+from sallyport_runner.tasks import TaskUpdate
 
 log = logging.getLogger(__name__)
 LONGEST_REST = 60.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sallyport_runner.flags import Flags
-from sallyport_runner.models import Task, TaskKind
 from sallyport_runner.services.requests.policy import DATABASES
 from sallyport_runner.services.requests.tasks import fields, outgoing
 from sallyport_runner.services.requests.tasks.fields import MalformedTaskError
 from sallyport_runner.services.requests.tasks.reader import Given, RefusedTaskError, malformed
 from sallyport_runner.settings import Settings
+from sallyport_runner.tasks import Task, TaskKind
 
 MAINTENANCE = "db-maintenance"
 NO_DATABASE = "This backend has no such database."
