@@ -70,7 +70,7 @@ EXPECTED = {
     "memory": "Memory limit of a job's control group",
     "core dumps": "Size of core dumps of a job",
     "the engine's socket": "Sockets of the container engine inside a job",
-    "shared IPC": "IpcMode of a job, by the engine",
+    "shared IPC": "Ipc of a job, by the engine",
 }
 Faults = dict[str, list[str]]
 

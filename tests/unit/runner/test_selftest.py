@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.runner.inspection import inspected
 from tests.unit.runner.rig import Container, MemoryExecutor, settings
 
 from sallyport_runner import inside
@@ -44,34 +45,6 @@ def report(spec: ContainerSpec) -> dict[str, Any]:
         "core": 0,
         "file_size": spec.file_size,
         "engine_sockets": [],
-    }
-
-
-def inspected(spec: ContainerSpec) -> dict[str, Any]:
-    """Return what the engine says of such a container."""
-    mounts = [
-        {"Type": "bind", "Source": m.source, "Destination": m.target, "RW": not m.read_only}
-        for m in spec.mounts
-    ]
-    return {
-        "Config": {"User": f"{JOB_USER}:{JOB_USER}"},
-        "Mounts": [*mounts, {"Type": "tmpfs", "Source": "", "Destination": "/x", "RW": True}],
-        "HostConfig": {
-            "NetworkMode": "none",
-            "ReadonlyRootfs": True,
-            "Privileged": False,
-            "CapAdd": None,
-            "CapDrop": ["ALL"],
-            "IpcMode": "private",
-            "Memory": spec.memory,
-            "MemorySwap": spec.memory,
-            "PidsLimit": spec.pids,
-            "NanoCpus": int(spec.cpus * 1e9),
-            "ShmSize": spec.shm_size,
-            "OomScoreAdj": 500,
-            "Devices": [],
-            "Runtime": spec.runtime or "runc",
-        },
     }
 
 
@@ -113,12 +86,19 @@ INSIDE: list[tuple[dict[str, Any], str]] = [
 OPTIONS: list[tuple[dict[str, Any], str]] = [
     (
         {"NetworkMode": "bridge"},
-        "NetworkMode of a job, by the engine: found bridge, expected none.",
+        "Network of a job, by the engine: found bridge, expected none.",
     ),
     ({"Privileged": True}, "Privileged of a job, by the engine: found True, expected False."),
-    ({"CapAdd": ["ALL"]}, "CapAdd of a job, by the engine: found ALL, expected nothing."),
-    ({"MemorySwap": -1}, "MemorySwap of a job, by the engine: found -1, expected 1073741824."),
-    ({"Devices": ["/dev/kvm"]}, "Devices of a job, by the engine: found /dev/kvm"),
+    ({"CapAdd": ["ALL"]}, "Capabilities added of a job, by the engine: found ALL, expected none."),
+    ({"MemorySwap": -1}, "Memory swap of a job, by the engine: found -1, expected 1073741824."),
+    ({"Devices": [{"PathOnHost": "/dev/kvm"}]}, "Devices of a job, by the engine: found /dev/kvm"),
+    (
+        {"DeviceRequests": [{"Driver": "nvidia"}]},
+        "Devices of a job, by the engine: found of the dr",
+    ),
+    ({"SecurityOpt": ["no-new-privileges"]}, "Seccomp of a job, by the engine: found nothing"),
+    ({"Init": False}, "Init of a job, by the engine: found False, expected True."),
+    ({"OomScoreAdj": 0}, "Rank of a job when memory runs out: found 0, expected 500."),
 ]
 
 
@@ -140,9 +120,7 @@ def test_what_the_engine_says(change: dict[str, Any], sentence: str) -> None:
 
 def test_a_mount_that_the_specification_lacks() -> None:
     (found,) = faults(replace(SPEC, mounts=[]), report(SPEC), inspected(SPEC))
-    assert (
-        found == "Mounts of a job, by the engine: found /workspace rw from /srv/x, expected none."
-    )
+    assert found == "Mounts of a job, by the engine: found /srv/x:/workspace:rw, expected none."
 
 
 @pytest.mark.parametrize("limits", [{"swap": str(GIBIBYTE)}, {"swap": "0"}])
@@ -204,7 +182,8 @@ class Inspecting(MemoryExecutor):
     removed: list[str] = field(default_factory=list)
 
     def inspect(self, name: str) -> dict[str, Any]:
-        return inspected(self.containers[name].spec)
+        spec = self.containers[name].spec  # of whoever runs the tests
+        return inspected(replace(spec, user=(JOB_USER, JOB_USER)))
 
     def remove_image(self, reference: str) -> bool:
         self.removed.append(reference)

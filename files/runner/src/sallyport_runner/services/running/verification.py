@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sallyport_records.runs import Isolation
 from sallyport_runner.models import ContainerSpec
-from sallyport_runner.profile import JOB_USER, SANDBOX
+from sallyport_runner.profile import JOB_USER, SANDBOX, SECCOMP
+from sallyport_runner.services.outputs import isolation
 
 PAGE = 65536
 """The largest memory page: the kernel rounds sizes to one."""
@@ -19,9 +21,11 @@ def faults(spec: ContainerSpec, report: dict[str, Any], inspected: dict[str, Any
 
     `inspected` is the engine's own account of the container. A spec without a network is expected.
     """
+    engine, score = isolation.found(inspected), isolation.oom_score(inspected)
     claims = [
         *_account(report), *_kernel(spec, report), *_sizes(spec, report),
-        *_limits(spec, report, inspected), *_engine(spec, inspected),
+        *_limits(spec, report, engine), *_engine(spec, engine),
+        ("Rank of a job when memory runs out", score, SANDBOX["options"]["oom_score_adj"]),
     ]  # fmt: skip
     return [
         f"{subject}: found {_shown(found)}, expected {_shown(expected)}."
@@ -63,11 +67,9 @@ def _sizes(spec: ContainerSpec, report: dict[str, Any]) -> Iterator[Claim]:
     yield "Size of the largest file of a job", report["file_size"], spec.file_size
 
 
-def _limits(
-    spec: ContainerSpec, report: dict[str, Any], inspected: dict[str, Any]
-) -> Iterator[Claim]:
+def _limits(spec: ContainerSpec, report: dict[str, Any], engine: Isolation) -> Iterator[Claim]:
     """Compare with the control group, which a runtime of its own kind may not show inside."""
-    found, options = report["limits"], inspected.get("HostConfig", {})
+    found = report["limits"]
     if spec.runtime is None:
         memory = _near(found.get("memory"), spec.memory)
         yield "Memory limit of a job's control group", memory, str(spec.memory)
@@ -79,7 +81,7 @@ def _limits(
         # Version 1 counts memory and swap together, version 2 swap alone.
         none = swap == "0" or _near(swap, spec.memory) == str(spec.memory)
         yield "Swap of a job's control group", "none" if none else swap, "none"
-    yield "MemorySwap of a job, by the engine", options.get("MemorySwap"), spec.memory
+    yield "Memory swap of a job, by the engine", engine.memory_swap, spec.memory
 
 
 def _near(found: str | None, expected: int) -> str | None:
@@ -87,42 +89,39 @@ def _near(found: str | None, expected: int) -> str | None:
     return str(expected) if close else found
 
 
-def _engine(spec: ContainerSpec, inspected: dict[str, Any]) -> Iterator[Claim]:
-    """Compare with the options that the engine says it started the container with."""
-    options = inspected.get("HostConfig", {})
+def _engine(spec: ContainerSpec, engine: Isolation) -> Iterator[Claim]:
+    """Compare with what the engine says of the container, in the terms of run records."""
+    options = SANDBOX["options"]
     promised: dict[str, Any] = {
-        "NetworkMode": "none",
-        "ReadonlyRootfs": True,
-        "Privileged": False,
-        "CapDrop": ["ALL"],
-        "IpcMode": "private",
-        "Memory": spec.memory,
-        "PidsLimit": spec.pids,
-        "NanoCpus": int(spec.cpus * 1e9),
-        "ShmSize": spec.shm_size,
-        "OomScoreAdj": SANDBOX["options"]["oom_score_adj"],
+        "network": "none",
+        "user": f"{JOB_USER}:{JOB_USER}",
+        "privileged": False,
+        "read_only": True,
+        "init": True,
+        "no_new_privileges": True,
+        "seccomp": isolation.digest(SECCOMP.read_text("utf-8")),
+        "ipc": options["ipc_mode"],
+        "pid": "",
+        "capabilities_added": (),
+        "capabilities_dropped": tuple(options["cap_drop"]),
+        "devices": (),
+        "mounts": _mounts(spec),
+        "memory": spec.memory,
+        "nano_cpus": int(spec.cpus * 1e9),
+        "pids_limit": spec.pids,
+        "shm_size": spec.shm_size,
     }
     if spec.runtime is not None:
-        promised["Runtime"] = spec.runtime
+        promised["runtime"] = spec.runtime
     for name, expected in promised.items():
-        yield f"{name} of a job, by the engine", options.get(name), expected
-    for name in ("CapAdd", "Binds", "Devices", "DeviceRequests", "VolumesFrom", "PidMode"):
-        yield f"{name} of a job, by the engine", options.get(name) or None, None
-    user = inspected.get("Config", {}).get("User")
-    yield "User of a job, by the engine", user, f"{JOB_USER}:{JOB_USER}"
-    yield "Mounts of a job, by the engine", _mounts(inspected), _expected_mounts(spec)
+        what = name.replace("_", " ").capitalize()
+        yield f"{what} of a job, by the engine", getattr(engine, name), expected
 
 
-def _mounts(inspected: dict[str, Any]) -> list[str]:
-    return sorted(
-        f"{mount['Destination']} {'rw' if mount['RW'] else 'ro'} from {mount['Source']}"
-        for mount in inspected.get("Mounts") or []
-        if mount["Type"] != "tmpfs"
-    )
-
-
-def _expected_mounts(spec: ContainerSpec) -> list[str]:
-    return sorted(
-        f"{mount.target} {'ro' if mount.read_only else 'rw'} from {mount.source}"
-        for mount in spec.mounts
+def _mounts(spec: ContainerSpec) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            isolation.mounted(mount.source, mount.target, read_only=mount.read_only)
+            for mount in spec.mounts
+        )
     )
