@@ -64,7 +64,10 @@ def test_a_branch_runs_where_a_pattern_of_the_backend_has_it(
         refused = runner.request(f"b{number}", sha, "make")
         runner.passes(1)
         problem = runner.job(ERROR_ACTION, refused).problem
-        assert problem == "The branch 'main' may not run on this backend."
+        assert problem == (
+            "The branch 'main' may not run on this backend; use another one, or ask the "
+            "backend's administrators."
+        )
 
 
 def test_only_some_workspaces_may_use_the_database(runner: Runner, sha: str) -> None:
@@ -73,7 +76,10 @@ def test_only_some_workspaces_may_use_the_database(runner: Runner, sha: str) -> 
     runner.request("a", sha, "extract")
     runner.passes(1)
     problem = runner.job(ERROR_ACTION).problem
-    assert problem == "The workspace 'ws' may not use the database of this backend."
+    assert problem == (
+        "The workspace 'ws' may not use the database of this backend; ask the backend's "
+        "administrators."
+    )
     others = runner.request("b", sha, "make")
     allowed = runner.request("c", sha, "extract", workspace="registry-1")
     runner.passes(1)

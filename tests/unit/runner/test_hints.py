@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.runner.rig import Runner
 
-from sallyport_runner.services.outputs.hints import hint, nearest
+from sallyport_runner.services.outputs.hints import hint, links, nearest
 from sallyport_runner.services.requests import outgoing
 
 
@@ -31,6 +31,16 @@ def test_the_hint_names_the_nearest_file_then_all_of_them() -> None:
         "Files that were written and match nothing: output/rwa.csv, z.bin"
     )
     assert hint(["output/raw.csv"], []) == "The job wrote no files beside its outputs."
+
+
+def test_links_that_match_are_named_and_no_others() -> None:
+    assert links(["other/link.csv"], ["output/*.csv"]) == ""
+    assert links(["a", "output/a\nb.csv", "output/c.csv"], ["output/*.csv"]) == (
+        "Only files are taken, and no links: write a copy in place of output/a<U+000A>b.csv, "
+        "output/c.csv."
+    )
+    many = [f"output/{number}.csv" for number in range(20)]
+    assert links(many, ["output/*.csv"]).endswith(", output/9.csv and others.")
 
 
 def test_the_hint_is_in_the_log_and_does_not_leave(runner: Runner, sha: str) -> None:

@@ -11,6 +11,7 @@ from tests.unit.runner.rig import Container, Runner
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Reason, Stop
 
+AGAIN = "submit again if it is still needed"
 NOW = "2026-11-24T00:00:00Z"
 
 
@@ -77,8 +78,8 @@ def test_a_job_that_was_not_started_names_what_failed(
     for name in "abcde":
         runner.executor.go_on(runner.job(name).container)
     runner.passes(3)
-    assert posted(runner, "all") == f"Not started because {message}"
-    assert posted(runner, "last") == "Not started because 'all' was not started"
+    assert posted(runner, "all") == f"Not started because {message}; correct that and submit again"
+    assert posted(runner, "last") == f"Not started because 'all' was not started; {AGAIN}"
 
 
 @pytest.mark.parametrize("killed", [True, False])
@@ -93,7 +94,7 @@ def test_what_a_person_stopped_is_not_called_failed(runner: Runner, killed: bool
         runner.store.cancel(request.identifier, ["a"], NOW)
     runner.passes(4)
     end = "stopped by an administrator" if killed else "cancelled"
-    assert posted(runner, "b") == f"Not started because 'a' was {end}"
+    assert posted(runner, "b") == f"Not started because 'a' was {end}; {AGAIN}"
 
 
 WITHHELD = """

@@ -71,6 +71,7 @@ def test_a_scan_skips_links_other_kinds_and_depth(tmp_path: Path) -> None:
     found = {found.path for found in walk}
     reached = "/".join(["d39"] * 39) + "/deep.txt"
     assert found == {"plain.txt", "new\nline.txt", reached}
+    assert set(walk.others) == {"link.txt", "twice.txt", "twice.csv", "pipe.txt"}
     assert not walk.complete
     assert list(Scan(tmp_path / "none")) == []
 

@@ -39,7 +39,7 @@ METADATA: dict[str, Any] = {"unmatched_patterns": [], "level4_excluded_files": {
             "unmatched_patterns",
             "part_killed",
         ),
-        ({}, ended(137), {}, "nonzero_exit", ""),
+        ({}, ended(137), {}, "nonzero_exit", "killed"),
         ({}, ended(3), {}, "nonzero_exit", ""),
         ({"requires_db": True}, ended(3), {}, "nonzero_exit", "db_transient"),
         ({"requires_db": True}, ended(4), {}, "nonzero_exit", "db_import"),

@@ -18,6 +18,7 @@ from sallyport_disclosure.policy import Policy
 from sallyport_runner.models import Reason
 from sallyport_runner.services.outputs import stager
 
+TOO_LARGE = "It is larger than the file system allows; write several smaller files."
 LONG = "a" * 251 + ".csv"
 PATTERNS = {"output/*.csv": MODERATE, "output/raw/*.bin": HIGH}
 
@@ -165,9 +166,7 @@ def test_a_file_above_the_largest_size_of_the_system_is_withheld(
     assert ("output/large.txt" in outcome.files) == fits == ending.high("output/large.txt").exists()
     assert "output/small.txt" in outcome.files
     withheld = ending.record(job)["level4_excluded_files"]
-    assert withheld == (
-        {} if fits else {"output/large.txt": "It is larger than the file system allows."}
-    )
+    assert withheld == ({} if fits else {"output/large.txt": TOO_LARGE})
 
 
 def test_two_names_that_look_the_same_are_told_apart(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from typing import Any, TypedDict
 from sallyport_common.protocol import State, StatusCode, state_of
 from sallyport_runner.profile import JOB_USER
 
-KILLED_EXITS = frozenset({137, 143, 255})
+KILLED_EXIT = 137
+"""The exit code after SIGKILL: that of the kernel when memory runs out, or of a person."""
+KILLED_EXITS = frozenset({KILLED_EXIT, 143, 255})
 
 
 class Phase(enum.StrEnum):
@@ -28,6 +30,11 @@ class Stop(enum.StrEnum):
     ADMIN = "admin"
     TIME_LIMIT = "time_limit"
     DISK_LIMIT = "disk_limit"
+
+    @property
+    def by_hand(self) -> bool:
+        """Return whether a person asked for it: outputs of such a job are not kept."""
+        return self in (Stop.CANCELLED, Stop.ADMIN)
 
 
 class Reason(enum.StrEnum):
@@ -55,6 +62,7 @@ class Reason(enum.StrEnum):
     NO_FORGE = "no_forge"
     OUT_OF_MEMORY = "out_of_memory"
     PART_KILLED = "part_killed"
+    KILLED = "killed"
     TIME_LIMIT = "time_limit"
     DISK_LIMIT = "disk_limit"
     NO_DATABASE = "no_database"

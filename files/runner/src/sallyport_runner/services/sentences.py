@@ -36,7 +36,9 @@ CODES = {
         "A fault of the backend ended the job; run it again, or ask the backend's administrators, "
         "who can see the details"
     ),
-    StatusCode.KILLED_BY_ADMIN: "Stopped by an administrator of the backend",
+    StatusCode.KILLED_BY_ADMIN: (
+        "Stopped by an administrator of the backend; ask them before you run it again"
+    ),
     StatusCode.STALE_CODELISTS: "The study's codelists are out of date; update them and run again",
     StatusCode.INVALID_REQUEST: "The request cannot be run as it is; correct it and submit again",
     StatusCode.JOB_ERROR: "The job cannot be run as it is; correct the study and submit again",
@@ -94,6 +96,10 @@ REASONS = {
         "A process of the job was killed because memory ran out, so its outputs may be incomplete; "
         "use fewer processes or smaller parts of the data"
     ),
+    Reason.KILLED: (
+        "The command was killed, most often because memory ran out; process the data in smaller "
+        "parts, and read the log in the workspace"
+    ),
     Reason.TIME_LIMIT: (
         "The job was stopped at its time limit; split the action, or ask the backend's "
         "administrators to raise the limit"
@@ -113,8 +119,7 @@ REASONS = {
     ),
     Reason.NO_CODE: "The study code could not be fetched, or the commit is no longer on the branch",
     Reason.BAD_PLAN: (
-        "The compiled query plan was rejected; read the log in the workspace, and ask the "
-        "backend's administrators"
+        "The compiled query plan was rejected; ask the backend's administrators, who can see why"
     ),
     Reason.TOO_MANY_ATTEMPTS: f"The job was interrupted too often; {LATER}",
     Reason.NO_RECORD: "Completed successfully; the backend no longer has a record of its outputs",
@@ -122,12 +127,18 @@ REASONS = {
     Reason.DB_IMPORT: "The data is not available at the moment; run the action again later",
     Reason.DB_PROBLEM: "Database error; see the log in the workspace",
     Reason.BAD_ARGUMENTS: "The command's arguments are wrong; see the log in the workspace",
-    Reason.TOO_COMPLEX: "The query is too complex for the database",
+    Reason.TOO_COMPLEX: (
+        "The query is too complex for the database; simplify it, or split it over several actions"
+    ),
     Reason.BAD_DEFINITION: "The definition has an error; see the log in the workspace",
-    Reason.BAD_DATA_FILE: "A data file that the definition names is missing or invalid",
-    Reason.NO_PERMISSION: "The project lacks a permission that the definition needs",
-    Reason.ASSURANCE: "An assurance test of the definition failed",
-    Reason.TOO_SLOW: "The measures are too slow to finish",
+    Reason.BAD_DATA_FILE: (
+        "A data file that the definition names is missing or invalid; see the log in the workspace"
+    ),
+    Reason.NO_PERMISSION: (
+        "The project lacks a permission that the definition needs; see the log in the workspace"
+    ),
+    Reason.ASSURANCE: ("An assurance test of the definition failed; see the log in the workspace"),
+    Reason.TOO_SLOW: "The measures are too slow to finish; use fewer intervals or groups",
 }
 
 DATABASE_EXITS = {
@@ -190,7 +201,8 @@ def needs_sentence(code: StatusCode, needs: Iterable[tuple[str, StatusCode]]) ->
         if state_of(end) is State.FAILED:
             ends[_NOT_STARTED.get(end, "")].append(f"'{name}'")
     parts = [_clause(names, end) for end, names in sorted(ends.items())]
-    return f"Not started because {_listed(parts)}" if parts else ""
+    advice = "correct that and submit again" if "" in ends else "submit again if it is still needed"
+    return f"Not started because {_listed(parts)}; {advice}" if parts else ""
 
 
 def _clause(names: Sequence[str], end: str) -> str:

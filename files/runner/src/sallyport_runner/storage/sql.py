@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Unpack
 
-from sqlalchemy import Row, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine
 
 from sallyport_common.database import create_engine, migrate, read, write
@@ -232,7 +232,8 @@ class SqlStore:
         """See Store."""
         counted = [
             jobs.c.workspace == workspace,
-            jobs.c.cancelled_at.is_(None),
+            # A cancellation that came too late changes nothing.
+            or_(jobs.c.cancelled_at.is_(None), jobs.c.code == StatusCode.SUCCEEDED),
             jobs.c.reason.not_in([Reason.NOTHING_TO_DO, Reason.NO_RECORD]),
         ]
         if actions is not None:

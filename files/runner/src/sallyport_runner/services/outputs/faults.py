@@ -24,14 +24,15 @@ _BACKEND = _SHORT | {
     errno.ESTALE,
     errno.ETIMEDOUT,
 }
+_ANOTHER_NAME = "give the output another name, or ask the backend's administrators to remove it."
 _SENTENCES = {
-    errno.ENAMETOOLONG: "Its name is too long for the file system.",
-    errno.EISDIR: "The workspace has a folder of this name.",
-    errno.ENOTDIR: "The workspace has a file in place of one of its folders.",
-    errno.EDQUOT: "The quota of the file system is used up.",
-    errno.EFBIG: "It is larger than the file system allows.",
-    errno.EILSEQ: "The file system does not accept its name.",
-    errno.EINVAL: "The file system does not accept its name.",
+    errno.ENAMETOOLONG: "Its name is too long for the file system; use a shorter one.",
+    errno.EISDIR: f"The workspace has a folder of this name; {_ANOTHER_NAME}",
+    errno.ENOTDIR: f"The workspace has a file in place of one of its folders; {_ANOTHER_NAME}",
+    errno.EDQUOT: "The quota of the file system is used up; ask the backend's administrators.",
+    errno.EFBIG: "It is larger than the file system allows; write several smaller files.",
+    errno.EILSEQ: "The file system does not accept its name; use plain letters and digits.",
+    errno.EINVAL: "The file system does not accept its name; use plain letters and digits.",
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from sallyport_common.protocol import StatusCode, utc_now_text
 from sallyport_common.redaction import Redactor
 from sallyport_records.runs import Container
 from sallyport_runner.models import (
+    KILLED_EXIT,
     ContainerStatus,
     Job,
     JobRequest,
@@ -25,7 +28,7 @@ from sallyport_runner.models import (
 from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.outputs import inspection, isolation, plan
 from sallyport_runner.services.outputs.archive import RUN_RECORD, Archive, read_record
-from sallyport_runner.services.outputs.hints import hint
+from sallyport_runner.services.outputs.hints import hint, links
 from sallyport_runner.services.outputs.manifest import FullManifestError
 from sallyport_runner.services.outputs.matching import Matcher
 from sallyport_runner.services.outputs.publish import PrivacyTrees
@@ -43,8 +46,24 @@ TOO_MANY = (
 )
 
 
+ASK_EVERY = 1.0
+"""Seconds between two looks whether a person stopped the job whose outputs are collected."""
+
+
 class ContainerGoneError(Exception):
     """The container of a job that has no record is gone, so that the job has to run again."""
+
+
+class StoppedError(Exception):
+    """A person stopped the job before its outputs got their names."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop.value)
+        self.stop = stop
+
+
+def _nobody() -> Stop:
+    return Stop.NONE
 
 
 class Finaliser:
@@ -67,8 +86,17 @@ class Finaliser:
         )
         self._progress: dict[str, tuple[int, int]] = {}
 
-    def finalise(self, job: Job, request: JobRequest, status: ContainerStatus | None) -> Outcome:
+    def finalise(
+        self,
+        job: Job,
+        request: JobRequest,
+        status: ContainerStatus | None,
+        stopped: Callable[[], Stop] = _nobody,
+    ) -> Outcome:
         """Record the end of a job once; a second call returns what the first one recorded.
+
+        `stopped` says whether a person has stopped the job meanwhile. Until the outputs get their
+        names that counts, and none is kept; afterwards the job ends as its program did.
 
         Raises ContainerGoneError where there is neither a record nor a container, unless the runner
         itself ended the job. A call that was cut off, by a crash or by TransientError (a full disk,
@@ -84,8 +112,7 @@ class Finaliser:
         inspected = seen or self._executor.inspect(job.container)
         metadata = self._metadata(job, request, status, inspected)
         try:
-            if job.stop not in {Stop.CANCELLED, Stop.ADMIN}:
-                self._collect(job, request, metadata)
+            job = self._collect(job, request, metadata, stopped)
             code, reason = verdict(job, status, metadata)
             metadata |= {"status_code": code.value, "reason": reason.value}
             metadata["status_message"] = sentence(code, reason)
@@ -151,7 +178,22 @@ class Finaliser:
             "job_metrics": job.metrics,
         } | (inspection.versions(container) | _task(job))
 
-    def _collect(self, job: Job, request: JobRequest, metadata: Metadata) -> None:
+    def _collect(
+        self, job: Job, request: JobRequest, metadata: Metadata, stopped: Callable[[], Stop]
+    ) -> Job:
+        """Publish the outputs of a job, unless a person stopped it; return it as it is now."""
+        if not job.stop.by_hand:
+            before = dict(metadata)
+            try:
+                self._publish(job, request, metadata, stopped)
+            except StoppedError as error:
+                job = replace(job, stop=error.stop)
+                metadata.update(before, cancelled=job.stop is Stop.CANCELLED)
+        return job
+
+    def _publish(
+        self, job: Job, request: JobRequest, metadata: Metadata, stopped: Callable[[], Stop]
+    ) -> None:
         """Match files with patterns and publish them; nothing else of the volume is looked at."""
         volume = self._volumes.of(job.id)
         root = volume.execution if job.phase is Phase.EXECUTE else volume.workspace
@@ -165,11 +207,19 @@ class Finaliser:
         metadata["unmatched_outputs"] = fresh if unmatched else []
         if unmatched:
             metadata["hint"] = hint(unmatched, fresh)
-        if not scan.complete:
-            metadata["hint"] = " ".join(filter(None, [metadata["hint"], TOO_MANY]))
+        left_out = "" if scan.complete else TOO_MANY
+        also = [metadata["hint"], left_out, links(scan.others, job.outputs)]
+        metadata["hint"] = " ".join(filter(None, also))
+
+        asked = -ASK_EVERY
 
         def report(done: int, number: int) -> None:
+            nonlocal asked
             self._progress[job.id] = done, number
+            if done == number or time.monotonic() - asked > ASK_EVERY:
+                asked = time.monotonic()
+                if (stop := stopped()).by_hand:
+                    raise StoppedError(stop)
 
         try:
             published = self._trees.publish(job, request, root, matched, report)
@@ -244,6 +294,8 @@ def verdict(
 def _exit_reason(job: Job, status: ContainerStatus) -> Reason:
     if status.out_of_memory:
         return Reason.OUT_OF_MEMORY
+    if status.exit_code == KILLED_EXIT:  # some engines do not say that memory ran out
+        return Reason.KILLED
     known = DATABASE_EXITS.get(status.exit_code or 0, Reason.NONE)
     return known if job.requires_db else Reason.NONE
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from sallyport_runner.services.outputs.matching import Matcher
+from sallyport_runner.services.outputs.scan import shown
+
+MOST_NAMED = 10
 MOST_COMPARED = 20
 """Patterns that are compared with every file that was written."""
 
@@ -22,6 +26,19 @@ def hint(patterns: Sequence[str], files: Sequence[str]) -> str:
     ]
     listed = ", ".join(files)
     return " ".join([*sentences, f"Files that were written and match nothing: {listed}"])
+
+
+def links(others: Sequence[str], patterns: Iterable[str]) -> str:
+    """Return a sentence about what matches a pattern and is not taken; nothing if all is.
+
+    `others` are paths of links, files with several names, pipes and the like.
+    """
+    matcher = Matcher(patterns)
+    found = [shown(path) for path in others if matcher.of(path)]
+    if not found:
+        return ""
+    listed = ", ".join(found[:MOST_NAMED]) + (" and others" if len(found) > MOST_NAMED else "")
+    return f"Only files are taken, and no links: write a copy in place of {listed}."
 
 
 def nearest(pattern: str, files: Sequence[str]) -> str | None:

@@ -37,7 +37,10 @@ from sallyport_runner.settings import Settings
 
 log = logging.getLogger(__name__)
 Report = Callable[[int, int], None]
-"""Gets the number of files that are staged, and of all."""
+"""Gets the number of files that are staged, and of all.
+
+What it raises stops the publication; the last call, with both equal, comes before the first name.
+"""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ class PrivacyTrees:
         with self.staging(job) as (high, medium):
             policy = tightened(self._policy, job)
             items = self._stage(policy, root, matched, high, medium, report)
+            report(len(items), len(items))
             lock = self._locks.setdefault(job.workspace, threading.Lock())
             with lock, Folders(roots[0]) as highs, Folders(roots[1]) as mediums:
                 manifest = self._manifests.take(job.workspace)

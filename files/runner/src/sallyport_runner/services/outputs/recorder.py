@@ -16,7 +16,7 @@ from sallyport_common.paths import sha256_file
 from sallyport_common.redaction import Redactor
 from sallyport_records import runs
 from sallyport_records.runs import Container
-from sallyport_runner.models import Job, Metadata, Phase, Stop, container_name
+from sallyport_runner.models import Job, Metadata, Phase, container_name
 from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.outputs import joblog, plan
 from sallyport_runner.services.outputs.archive import RECORD, RUN_RECORD, Archive
@@ -87,8 +87,7 @@ class Recorder:
 
     def _roots(self, job: Job) -> tuple[Path, ...]:
         """Return the workspaces that get the log, the high one first."""
-        stopped = job.stop in {Stop.CANCELLED, Stop.ADMIN}
-        return () if stopped else self._trees.workspaces(job.workspace)
+        return () if job.stop.by_hand else self._trees.workspaces(job.workspace)
 
     def _contents(self, job: Job, metadata: Metadata) -> dict[str, bytes]:
         """Return what is kept beside the log, by name."""

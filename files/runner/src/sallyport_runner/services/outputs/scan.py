@@ -13,6 +13,7 @@ from sallyport_runner.services.outputs.folders import Folders, Parts
 
 MAX_DEPTH = 40
 MAX_FILES = 200_000
+MAX_OTHERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,14 @@ class Found:
 class Scan:
     """One walk over the regular files with one link below `root`, if it exists.
 
-    Other kinds are skipped. The walk ends at a depth and a number of entries that no study needs;
-    `complete` says afterwards whether there was nothing more.
+    Other kinds are skipped; `others` has the paths of the first of them. The walk ends at a depth
+    and a number of entries that no study needs; `complete` says afterwards whether there was
+    nothing more.
     """
 
     def __init__(self, root: Path) -> None:
         self._root, self.complete = root, True
+        self.others: list[str] = []
 
     def __iter__(self) -> Iterator[Found]:
         if not self._root.exists():
@@ -48,6 +51,8 @@ class Scan:
                         self._add(pending, (*here, name))
                     elif stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
                         yield Found(prefix + name, status.st_mtime_ns)
+                    elif len(self.others) < MAX_OTHERS:
+                        self.others.append(prefix + name)
         self.complete = self.complete and not pending
 
     def _add(self, pending: list[Parts], parts: Parts) -> None:

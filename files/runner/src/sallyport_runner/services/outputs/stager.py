@@ -84,7 +84,9 @@ class Stager:
         """Stage the file at `path`, which may have a name that `item` only shows."""
         try:
             if not is_plain(path):
-                raise FileFault("Its name has a backslash or a character that is not printable.")
+                raise FileFault(
+                    "Its name has a backslash or a character that is not printable; change it."
+                )
             self._take(item)
         except FileFault as fault:
             item.reasons = (str(fault),)

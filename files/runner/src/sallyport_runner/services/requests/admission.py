@@ -75,7 +75,7 @@ class Admission:
         if request.expired:
             raise RequestError("The request is older than its signature allows; submit it again.")
         if not request.requested_actions:
-            raise RequestError("The request names no action.")
+            raise RequestError("The request names no action; submit it again with one.")
         check_workspace(request.workspace)
         policy.check_live(self._settings, request.workspace)
         policy.check_branch(self._settings, request.branch)
@@ -116,7 +116,9 @@ class Admission:
     def _refuse(self, request: JobRequest, jobs: Mapping[str, Job]) -> None:
         """Raise for jobs that this backend cannot run."""
         if not request.codelists_ok and any(job.requires_db for job in jobs.values()):
-            raise StaleCodelistsError("The study's codelists are out of date.")
+            raise StaleCodelistsError(
+                "The study's codelists are out of date; update them and submit again."
+            )
         if any(job.requires_db for job in jobs.values()):
             policy.check_database_workspace(self._settings, request.workspace)
 

@@ -74,11 +74,19 @@ def _message(job: Job, ahead: int | None, awaited: Awaited) -> str:
         spelled_out = [pattern for pattern in job.unmatched if pattern in job.outputs]
         also = "" if job.reason is Reason.NONE else "; no file matches some output patterns"
         text += f"{also}: {', '.join(spelled_out)}"
-    if job.reason is Reason.NO_IMAGE and job.words:
-        text += f": {job.words[0]}"
+    text += _named(job)
     if ahead is not None and job.code in IN_LINE:
         text += f"; {_number(ahead)} ahead of it"
     return text[:MAX_MESSAGE]
+
+
+def _named(job: Job) -> str:
+    """Return the image or the action that a sentence is about, as project.yaml names it."""
+    if job.reason is Reason.NO_IMAGE and job.words:
+        return f": {job.words[0]}"
+    return (
+        f": '{job.problem}'" if job.reason is Reason.NO_INPUT and job.problem in job.needs else ""
+    )
 
 
 def _number(ahead: int) -> str:

@@ -38,16 +38,25 @@ def check_live(settings: Settings, workspace: str) -> None:
 def check_branch(settings: Settings, branch: str) -> None:
     """Raise RequestError for a branch that may not run."""
     if not fits(branch, settings.allowed_branches):
-        raise RequestError(f"The branch '{branch}' may not run on this backend.")
+        raise RequestError(
+            f"The branch '{branch}' may not run on this backend; use another one, or "
+            "ask the backend's administrators."
+        )
 
 
 def check_database(settings: Settings, name: str) -> None:
     """Raise RequestError for a database that this backend does not know."""
     if not settings.dummy_data and name not in DATABASES:
-        raise RequestError(f"The database '{name}' is not known to this backend.")
+        raise RequestError(
+            f"The database '{name}' is not known to this backend; submit the request to another "
+            "one, or ask the backend's administrators."
+        )
 
 
 def check_database_workspace(settings: Settings, workspace: str) -> None:
     """Raise RequestError for a workspace whose jobs may not use the database."""
     if not settings.dummy_data and not fits(workspace, settings.database_workspaces):
-        raise RequestError(f"The workspace '{workspace}' may not use the database of this backend.")
+        raise RequestError(
+            f"The workspace '{workspace}' may not use the database of this backend; "
+            "ask the backend's administrators."
+        )

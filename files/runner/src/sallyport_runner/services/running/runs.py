@@ -19,6 +19,7 @@ from sallyport_runner.models import (
     ContainerStatus,
     Job,
     JobRequest,
+    Outcome,
     Phase,
     Reason,
     Stop,
@@ -30,7 +31,7 @@ from sallyport_runner.services.outputs.finalise import ContainerGoneError
 from sallyport_runner.services.running.attempts import Attempt, Prepared, Seen
 from sallyport_runner.services.running.background import Step
 from sallyport_runner.services.running.parts import Parts
-from sallyport_runner.services.running.transitions import Transitions
+from sallyport_runner.services.running.transitions import Transitions, stop_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -166,8 +167,18 @@ class Runs:
         return self._parts.background.take(job.request_id, job.run_key, step, work)
 
     def _preparation(self, job: Job) -> Callable[[], Prepared]:
+        """Return the step that prepares a job; where that has ended meanwhile, nothing stays."""
         request = self._request(job)
-        return lambda: Prepared(*self._parts.stages.prepare(job, request))
+
+        def prepare() -> Prepared:
+            try:
+                return Prepared(*self._parts.stages.prepare(job, request))
+            finally:
+                now = self._parts.store.job(job.id)
+                if now is not None and not now.active:
+                    self._parts.volumes.of(job.id).remove()
+
+        return prepare
 
     def _take_prepared(self, job: Job) -> Prepared | None:
         attempt = self._attempts[job.run_key]
@@ -348,8 +359,13 @@ class Runs:
     def _collect(self, job: Job, status: ContainerStatus | None) -> None:
         request = self._request(job)
         finalise = self._parts.finaliser.finalise
+        stopped = functools.partial(stop_of, self._parts.store, job.id)
+
+        def end() -> Outcome:
+            return finalise(job, request, status, stopped)
+
         try:
-            outcome = self._take(job, Step.FINALISE, lambda: finalise(job, request, status))
+            outcome = self._take(job, Step.FINALISE, end)
         except TransientError:
             self._transitions.set(job, StatusCode.FINALIZING, job.reason)
             raise
@@ -365,7 +381,7 @@ class Runs:
             outcome.reason,
             problem=self._parts.sandbox.limit(job, outcome.reason),
             unmatched=outcome.unmatched,
-            files={} if job.stop in {Stop.CANCELLED, Stop.ADMIN} else outcome.files,
+            files=outcome.files,
             run_record=outcome.run_record,
         )
 

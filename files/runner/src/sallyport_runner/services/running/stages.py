@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class StageError(Exception):
-    """A step failed permanently; `reason` says why, `problem` is a sentence that may leave."""
+    """A step failed permanently; `reason` says why, `problem` is what may leave beside that.
+
+    It is a sentence, or the action whose output is missing.
+    """
 
     def __init__(self, reason: Reason, detail: str = "", problem: str = "") -> None:
         super().__init__(detail or problem or reason.value)
@@ -103,13 +106,13 @@ class Stages:
         root = self._settings.high_privacy_storage_base / "workspaces" / job.workspace
         for need, files in self._needed(job):
             if not files:
-                raise StageError(Reason.NO_INPUT, f"{need}: no outputs are recorded")
+                raise StageError(Reason.NO_INPUT, f"{need}: no outputs are recorded", need)
             for path in files:
                 try:
                     with open_beneath(root, path) as stream:
                         digests[path] = trees.write_beneath(volume.workspace, path, stream).sha256
                 except (UnsafePathError, FileNotFoundError, NotADirectoryError) as error:
-                    raise StageError(Reason.NO_INPUT, f"{need}: {error}") from error
+                    raise StageError(Reason.NO_INPUT, f"{need}: {error}", need) from error
         inputs.keep(volume, digests)
 
     def _needed(self, job: Job) -> Iterator[tuple[str, Collection[str]]]:

@@ -15,6 +15,7 @@ from sallyport_runner.services.running.background import Step
 from sallyport_runner.services.running.parts import Parts
 from sallyport_runner.services.running.retries import Retries
 from sallyport_runner.services.running.roster import Roster
+from sallyport_runner.storage import Store
 
 log = logging.getLogger(__name__)
 MAX_INTERRUPTIONS = 10
@@ -141,6 +142,14 @@ class Transitions:
         if self._parts.volumes.of(job.id).root.exists():
             clean = functools.partial(_remove, self._parts, job)
             self._parts.background.send(job.request_id, Step.CLEAN, clean)
+
+
+def stop_of(store: Store, job_id: str) -> Stop:
+    """Return whether a person has stopped a job by now; any thread may ask."""
+    job = store.job(job_id)
+    if job is not None and job.cancelled_at and job.stop is not Stop.ADMIN:
+        return Stop.CANCELLED
+    return job.stop if job is not None else Stop.NONE
 
 
 def _remove(parts: Parts, job: Job) -> bool:
