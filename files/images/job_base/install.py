@@ -8,9 +8,17 @@ import zipfile
 
 SCRIPT = "#!/usr/bin/python3\nimport sys\n\nfrom {module} import {name}\n\nsys.exit({name}())\n"
 PROGRAMS = pathlib.Path("/usr/local/bin")
+# Jobs run as this account: without an entry whoami, Path.owner() and R find no name for it.
+ACCOUNT = {
+    "passwd": "sallyport-job:x:10000:10000::/tmp:/bin/sh\n",
+    "group": "sallyport-job:x:10000:\n",
+}
 
 wheels, target = map(pathlib.Path, sys.argv[1:])
 target.mkdir(parents=True)
+for name, entry in ACCOUNT.items():
+    with pathlib.Path("/etc", name).open("a", encoding="utf-8") as stream:
+        stream.write(entry)
 for wheel in sorted(wheels.glob("*.whl")):
     with zipfile.ZipFile(wheel) as archive:
         members = [name for name in archive.namelist() if "/tests/" not in name]
