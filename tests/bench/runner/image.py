@@ -69,13 +69,17 @@ def digest_of(data: bytes) -> str:
 
 
 def write(
-    folder: Path, program: bytes, *entrypoint: str, scripts: Mapping[str, str] | None = None
+    folder: Path,
+    program: bytes,
+    *entrypoint: str,
+    scripts: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> str:
     """Write manifest, configuration and layer, each named by its digest; return the manifest's.
 
     An image with scripts of its own compiles definitions apart from querying the database.
     """
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     layer = _layer(program, scripts or {})
     phases = {PHASES: "compile,execute"} if scripts else {}
     packed = gzip.compress(layer, mtime=0)
@@ -88,7 +92,7 @@ def write(
                 "Env": ["PATH=/bin"],
                 "WorkingDir": "/workspace",
                 "Entrypoint": list(entrypoint),
-                "Labels": {label: value} | phases,
+                "Labels": {label: value} | phases | dict(labels or {}),
             },
             "rootfs": {"type": "layers", "diff_ids": [digest_of(layer)]},
         }

@@ -115,7 +115,7 @@ def rig(
         study.publish(gitroot, actions)
         program = image.busybox(scratch / "busybox")
         digest = image.write(folder / "images", program, scripts=scripts)
-        port, upstreams = stack.enter_context(_upstreams(gitroot, folder / "images", digest))
+        port, upstreams = stack.enter_context(serve_upstreams(gitroot, folder / "images", digest))
         registry = f"127.0.0.1:{port}/{image.NAME.partition('/')[0]}"
         stack.callback(image.remove, image.pull(f"127.0.0.1:{port}", digest))
         stack.callback(clean)
@@ -152,9 +152,10 @@ def _alone() -> Iterator[None]:
 
 
 @contextmanager
-def _upstreams(gitroot: Path, images: Path, digest: str) -> Iterator[tuple[int, int]]:
+def serve_upstreams(gitroot: Path, images: Path, *tagged: str) -> Iterator[tuple[int, int]]:
+    """Give port and process of forge and registry; `tagged` is as their program has it."""
     program = [sys.executable, "-m", "tests.bench.runner.upstreams"]
-    words = [*program, str(gitroot), str(images), digest]
+    words = [*program, str(gitroot), str(images), *tagged]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

@@ -58,8 +58,8 @@ def publish(gitroot: Path, found: dict[str, dict[str, Any]]) -> None:
 
 
 def write(folder: Path, project: dict[str, Any]) -> None:
-    """Write a study and commit it; JSON is YAML."""
-    folder.mkdir(parents=True)
+    """Write a study beside what the folder has, and commit all of it; JSON is YAML."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "project.yaml").write_text(json.dumps(project, indent=1), encoding="utf-8")
     (folder / "analysis.py").write_text("print(1)\n", encoding="utf-8")
     git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]

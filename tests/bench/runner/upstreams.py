@@ -1,8 +1,9 @@
 """Forge and registry of the benchmark, in a process of its own: both runners get code from here.
 
-`python -m tests.bench.runner.upstreams GITROOT IMAGES TAGGED` prints its port when it listens.
-Repositories are served by git's own backend, as the proxy serves them. All names of images are one
-image. SIGUSR1 lets it break off every question, SIGUSR2 lets it answer again.
+`python -m tests.bench.runner.upstreams GITROOT IMAGES TAGGED...` prints its port when it listens.
+Repositories are served by git's own backend, as the proxy serves them. TAGGED is the digest of a
+manifest, for all names and tags, or `name:tag=digest`. SIGUSR1 lets it break off every
+question, SIGUSR2 lets it answer again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,15 +39,18 @@ class Upstreams(ThreadingHTTPServer):
         return not self.broken.is_set()
 
 
-def serve(gitroot: Path, images: Path, tagged: str) -> Upstreams:
-    """Return a server on a free port of loopback; `tagged` is the manifest of the one tag."""
+def serve(gitroot: Path, images: Path, tags: Mapping[str, str]) -> Upstreams:
+    """Return a server on a free port of loopback.
+
+    `tags` has the digest of a manifest by name and tag; that of all others has an empty name.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
             if self.path.startswith("/v2/"):
-                self._send(*_registry(self.path, images, tagged))
+                self._send(*_registry(self.path, images, tags))
             else:
                 self._send(*self._git())
 
@@ -88,11 +93,14 @@ def serve(gitroot: Path, images: Path, tagged: str) -> Upstreams:
     return Upstreams(Handler)
 
 
-def _registry(path: str, images: Path, tagged: str) -> tuple[int, dict[str, str], bytes]:
+def _registry(
+    path: str, images: Path, tags: Mapping[str, str]
+) -> tuple[int, dict[str, str], bytes]:
     """Answer the pull half of the registry API."""
     if path == "/v2/":
         return HTTPStatus.OK, {}, b"{}"
     *name, kind, reference = path.removeprefix("/v2/").split("/")
+    tagged = tags.get(f"{'/'.join(name)}:{reference}", tags.get("", ""))
     digest = reference if reference.startswith("sha256:") else tagged
     found = images / digest
     if name[:1] != [ORGANISATION] or not digest or not found.is_file():
@@ -105,8 +113,9 @@ def _registry(path: str, images: Path, tagged: str) -> tuple[int, dict[str, str]
 
 def main() -> None:
     """Serve until the process is stopped."""
-    gitroot, images, tagged = sys.argv[1:]
-    with serve(Path(gitroot), Path(images), tagged) as server:
+    gitroot, images, *tagged = sys.argv[1:]
+    tags = {name: digest for name, _sign, digest in (one.rpartition("=") for one in tagged)}
+    with serve(Path(gitroot), Path(images), tags) as server:
         signal.signal(signal.SIGUSR1, lambda _number, _frame: server.broken.set())
         signal.signal(signal.SIGUSR2, lambda _number, _frame: server.broken.clear())
         print(server.server_port, flush=True)

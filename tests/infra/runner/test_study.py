@@ -11,7 +11,9 @@ import pytest
 from runner import study, tools_of_studies
 from runner.jobs import TEMPORARY, Start
 
-PROGRAMS = [Path(one.__file__).read_text(encoding="utf-8") for one in (study, tools_of_studies)]
+PROGRAMS = [
+    Path(str(one.__file__)).read_text(encoding="utf-8") for one in (study, tools_of_studies)
+]
 FULL = "No space left on device"
 EXPECTED = {
     "pools": [[1, 2], [3], 4950, {"a": 1}, 7],

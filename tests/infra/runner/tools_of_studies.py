@@ -138,7 +138,12 @@ def databases() -> list[int]:
 def semaphores() -> list[object]:
     """Use what joblib's workers use: named semaphores, events, and a context of its own."""
     semaphore, event, condition = Semaphore(1), Event(), Condition()
-    worker = Process(target=lambda: (semaphore.acquire(), event.set()))
+
+    def work() -> None:
+        semaphore.acquire()
+        event.set()
+
+    worker = Process(target=work)
     worker.start()
     seen = event.wait(20)
     worker.join()
@@ -249,7 +254,7 @@ def threads() -> list[object]:
     with ThreadPoolExecutor(30) as pool:
         list(pool.map(add, range(300)))
     threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
-    return total
+    return [*total]
 
 
 def signals() -> list[object]:

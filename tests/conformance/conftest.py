@@ -1,0 +1,15 @@
+"""The story of the runner's status codes and of its sandbox, told once for all tests about it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.conformance.codes.evidence import Story
+from tests.conformance.codes.rig import rig
+from tests.conformance.codes.story import tell
+
+
+@pytest.fixture(scope="session")
+def told() -> Story:
+    """What was found when everything had happened."""
+    with rig() as the:
+        return tell(the)
