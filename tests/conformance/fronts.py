@@ -133,7 +133,7 @@ def no_image(front: Any) -> str:
     """Run it."""
     if isinstance(front, Classic):
         return ended(front, front.ask("noimage"))
-    changed = {"image": "ghcr.io/opensafely-core/r:v9", "image_sha": LACKING}
+    changed = {"image": "ghcr.io/opensafely-core/python:v9", "image_sha": LACKING}
     return ended(front, front.ask("good", **changed))
 
 

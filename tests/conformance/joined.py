@@ -216,7 +216,7 @@ def upstreams(folder: Path) -> Iterator[tuple[int, str, str]]:
     }
     actions["reads"]["needs"] = ["good"]
     actions["noimage"] = actions["good"] | {
-        "run": "r:v9 true",
+        "run": "python:v9 true",
         "outputs": {"moderately_sensitive": {"o": "output/noimage.csv"}},
     }
     study.publish(folder / "git", actions)

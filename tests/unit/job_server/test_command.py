@@ -46,7 +46,9 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, value in values.items():
         monkeypatch.setenv(f"{PREFIX}{name}", value)
-    optional = {"DATABASE_PASSWORD_FILE", "RELEASES_REDIRECT", "GIT_CREDENTIALS"}
+    optional = {
+        "DATABASE_PASSWORD_FILE", "RELEASES_REDIRECT", "GIT_CREDENTIALS", "ACTION_ORGANISATION",
+    }  # fmt: skip
     known = {f"{PREFIX}{name}" for name in values.keys() | optional}
     assert environment_names(Settings, PREFIX) == known
     return tmp_path

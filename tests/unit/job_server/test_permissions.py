@@ -132,6 +132,7 @@ BODIES: dict[str, dict[str, Any]] = {
 BACKENDS = """
 GET  /api/v2/job-requests/                        403 403 200 403 403 200 403
 GET  /api/v2/jobs/                                403 403 200 403 403 200 403
+GET  /api/v2/job-history/                         403 403 200 403 403 200 403
 POST /api/v2/jobs/                                403 403 200 403 403 200 403
 GET  /api/v2/users/rita/                          403 403 200 200 200 200 403
 GET  /api/v2/workspaces/heart/statuses/           403 403 200 200 200 200 200

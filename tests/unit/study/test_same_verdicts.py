@@ -16,8 +16,8 @@ from sallyport_proxy.models import ClientRequest, Refusal
 from sallyport_proxy.policy import GitPolicy, GitRule, Policy
 from sallyport_proxy.services.git_rules import authorise
 from sallyport_release_hatch.storage.workspaces import Workspaces
-from sallyport_runner.services.git import CodeError
-from sallyport_runner.services.git import check as runner_check
+from sallyport_runner.models import JobRequest
+from sallyport_runner.services.git import CodeError, code_of
 from sallyport_study import places
 from sallyport_study.places import InvalidNameError, Repository
 
@@ -39,8 +39,17 @@ def job_server(url: str, branch: str) -> str | None:
 
 def runner(url: str, branch: str) -> str | None:
     """Return the path that the runner fetches from the proxy, or None."""
+    request = JobRequest(
+        identifier="a" * 16,
+        payload_digest="",
+        workspace="heart",
+        repo=url,
+        branch=branch,
+        sha=SHA,
+        requested_actions=["make"],
+    )
     try:
-        return runner_check(url, branch, SHA, OWNERS).repository.path
+        return code_of(request, OWNERS).repository.path
     except CodeError:
         return None
 
