@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 from tests.bench.runner import image
 
-REGISTRY = "sallyport.invalid/local"
+REGISTRY = f"sallyport.invalid/local-{os.getpid()}"
+"""Of this process alone: another one that runs tests of local runs removes its own image."""
 PROGRAM = str(Path(sys.executable).with_name("sallyport"))
 
 

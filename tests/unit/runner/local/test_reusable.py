@@ -37,7 +37,7 @@ def write(study: Study, run: str = "join:v3 1 2", registry: str = "") -> None:
         {"a": shell("mkdir output; echo input >output/a.txt", a="output/a.txt"), "b": reusable}
     )
     if registry:
-        entry = "{name: python, repository: " + registry + "/local/python, tags: [v2]}"
+        entry = "{name: python, repository: " + registry + "/python, tags: [v2]}"
         (study.root / "site.yaml").write_text(f"{SITE}images: [{entry}]\n")
 
 
@@ -72,14 +72,14 @@ def test_an_image_of_the_site_is_pulled_from_its_own_registry(
     study: Study, join: ActionRepository, image: str
 ) -> None:
     assert join.path.exists()
-    write(study, registry=REGISTRY.partition("/")[0])
+    write(study, registry=REGISTRY)
     environment = {"SALLYPORT_REGISTRY": "other.invalid/none", "SALLYPORT_SITE": "site.yaml"}
     done = study.type("run-local", **environment)
     assert done.returncode == 0, done.stderr
     assert image.startswith(REGISTRY)
     without = study.type("run-local", "--only", "a", **environment | {"SALLYPORT_SITE": ""})
     assert "The image other.invalid/none/python:v2 is not on this machine" in without.stderr
-    write(study, "python:v1 x", registry=REGISTRY.partition("/")[0])
+    write(study, "python:v1 x", registry=REGISTRY)
     refused = study.type("run-local", **environment)
     assert refused.returncode == 2
     assert "which this backend allows other tags only: v2." in refused.stderr.replace("of ", "")
