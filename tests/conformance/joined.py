@@ -225,7 +225,7 @@ def upstreams(folder: Path) -> Iterator[tuple[int, str, str]]:
     sha = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
     digest = image.write(folder / "images", image.busybox(ROOT / "build/bench/busybox"))
     program = [sys.executable, "-m", "tests.bench.runner.upstreams"]
-    program += [str(folder / "git"), str(folder / "images"), digest]
+    program += [str(folder / "git"), str(folder / "images"), f"opensafely-core/python:v2={digest}"]
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

@@ -17,6 +17,7 @@ from sallyport_runner.services.running import engine
 from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.services.running.selftest import SelfTest
 from sallyport_runner.settings import Settings
+from sallyport_study.catalogue import Catalogue
 
 whole = engine._creation
 
@@ -47,7 +48,7 @@ WEAKER = {
 values = dict.fromkeys((field.name for field in dataclasses.fields(Settings)), None) | {
     "backend": "probe", "job_cpu_count": 1.0, "job_memory_limit": 2**30, "job_pids_limit": 100,
     "job_tmp_size": 2**24, "job_shm_size": 2**23, "job_disk_limit": 2**25, "job_time_limit": 60,
-    "container_runtime": sys.argv[1] or None,
+    "container_runtime": sys.argv[1] or None, "images": Catalogue.of([]),
 }
 sandbox, volumes = Sandbox(Settings(**values)), Volumes(pathlib.Path("/srv/high_privacy/volumes"))
 found = {}
