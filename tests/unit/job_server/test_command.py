@@ -40,15 +40,12 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "ALLOWED_ORGANISATIONS": "demo-org",
         "CA_FILE": "/etc/ssl/certs/ca-certificates.crt",
         "GIT_TIMEOUT": "5",
-        "SESSION_LIFETIME": "60",
-        "REQUEST_LIFETIME": "60",
-        "LOGIN_TOKEN_LIFETIME": "60",
+        "ACTION_ORGANISATION": "",
+        **dict.fromkeys(("SESSION_LIFETIME", "REQUEST_LIFETIME", "LOGIN_TOKEN_LIFETIME"), "60"),
     }
     for name, value in values.items():
         monkeypatch.setenv(f"{PREFIX}{name}", value)
-    optional = {
-        "DATABASE_PASSWORD_FILE", "RELEASES_REDIRECT", "GIT_CREDENTIALS", "ACTION_ORGANISATION",
-    }  # fmt: skip
+    optional = {"DATABASE_PASSWORD_FILE", "RELEASES_REDIRECT", "GIT_CREDENTIALS"}
     known = {f"{PREFIX}{name}" for name in values.keys() | optional}
     assert environment_names(Settings, PREFIX) == known
     return tmp_path
