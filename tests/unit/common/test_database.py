@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, update
 from sqlalchemy.engine import Engine
 
-from sallyport_common.database import create_engine, migrate, read, write
+from sallyport_common.database import create_engine, read, write
+from sallyport_common.revisions import migrate
 from sallyport_common.settings import Secret
 
 COUNTER = Table("counter", MetaData(), Column("value", Integer, nullable=False))

@@ -10,10 +10,9 @@ import pytest
 from sqlalchemy import text
 from tests.unit.runner.made import TIME, fill, job
 
-from sallyport_common.database import create_engine, migrate, write
 from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Job, JobChanges, Reason
-from sallyport_runner.storage.sql import MIGRATIONS, SqlStore, open_database
+from sallyport_runner.storage.sql import SqlStore, open_database
 from sallyport_runner.storage.tables import jobs
 
 
@@ -144,24 +143,6 @@ def test_a_damaged_database_is_put_aside(
         aside = list(tmp_path.glob("runner.sqlite3.damaged-*"))
         assert len(aside) == (kept == 0)
     assert "put aside" in caplog.text
-
-
-def test_a_database_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> None:
-    path = tmp_path / "runner.sqlite3"
-    engine = create_engine(f"sqlite:///{path}")
-    migrate(engine, "sallyport_runner", MIGRATIONS, "0001")
-    with write(engine) as connection:
-        connection.execute(
-            text(
-                "INSERT INTO job_requests VALUES (:a, '', 'ws', '', '', '', '[]', '[]', 0, '',"
-                " 1, '', '', 0, '[]', 1, '[]')"
-            ),
-            {"a": "a" * 16},
-        )
-    engine.dispose()
-    request = SqlStore(open_database(path)).request("a" * 16)
-    assert request
-    assert request.reported == []
 
 
 def test_every_change_is_of_a_field_of_jobs_with_its_type() -> None:

@@ -1,23 +1,18 @@
-"""SQL databases: engines with safe settings, transactions, migrations."""
+"""SQL databases: engines with safe settings, and transactions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
 
 from sallyport_common.settings import Secret
 
 BUSY_TIMEOUT_MS = 10_000
-ENVIRONMENT = Path(__file__).parent / "migrations"
-"""Holds what Alembic runs around the revisions of every component."""
 
 
 def create_engine(url: str, password: Secret | None = None) -> Engine:
@@ -62,15 +57,3 @@ def write(engine: Engine) -> Iterator[Connection]:
     """Give a connection in one transaction: kept on a normal end, undone on an exception."""
     with engine.connect().execution_options(sallyport_write=True) as connection, connection.begin():
         yield connection
-
-
-def migrate(engine: Engine, package: str, folder: Path, revision: str = "head") -> None:
-    """Bring a database up to a revision of `folder`, those of a package; the newest by default."""
-    configuration = Config()
-    configuration.set_main_option("script_location", str(ENVIRONMENT))
-    configuration.set_main_option("version_locations", str(folder / "versions"))
-    configuration.set_main_option("path_separator", "newline")  # no path is taken for several
-    configuration.set_main_option("version_table", f"{package}_version")
-    with write(engine) as connection:
-        configuration.attributes["connection"] = connection
-        command.upgrade(configuration, revision)

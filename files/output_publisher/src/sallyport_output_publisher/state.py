@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text, delete, insert, select
 
-from sallyport_common import database
+from sallyport_common import database, revisions
 from sallyport_common.protocol import utc_now_text
 from sallyport_output_publisher.models import Progress
 
@@ -57,7 +57,7 @@ class State:
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision."""
-        database.migrate(self._engine, "sallyport_output_publisher", MIGRATIONS)
+        revisions.migrate(self._engine, "sallyport_output_publisher", MIGRATIONS)
 
     def close(self) -> None:
         """Close every connection."""

@@ -6,7 +6,6 @@ import argparse
 import getpass
 import http.client
 import json
-import logging
 import os
 import time
 from collections.abc import Sequence
@@ -56,7 +55,6 @@ def ask(path: Path, method: str, url: str, timeout: float | None = None) -> dict
 
 def _daemon(_arguments: argparse.Namespace) -> int:
     structured.configure(NAME)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = Settings.from_env(os.environ)
     structured.configure(NAME, secrets=settings.secrets())
     Daemon(settings, StopSignal().install()).run()

@@ -1,4 +1,4 @@
-"""Runs revisions on the connection that `sallyport_common.database.migrate` hands over."""
+"""Runs revisions on the connection that `sallyport_common.revisions.migrate` hands over."""
 
 from alembic import context
 

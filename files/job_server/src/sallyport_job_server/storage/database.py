@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.sql import Select
 
-from sallyport_common import database
+from sallyport_common import database, revisions
 from sallyport_common.errors import SallyportError
 from sallyport_common.problems import Problem, UnavailableError
 from sallyport_common.settings import Secret
@@ -149,7 +149,7 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema to the newest revision; on PostgreSQL several servers may ask."""
         with _plain_errors(), self._writing() if self._is_postgresql else nullcontext():
-            database.migrate(self.engine, PACKAGE, MIGRATIONS)
+            revisions.migrate(self.engine, PACKAGE, MIGRATIONS)
 
     def check_revision(self) -> None:
         """Raise SallyportError unless the schema is at the newest revision."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Connection, Engine
 
-from sallyport_common import database
+from sallyport_common import database, revisions
 from sallyport_records.chain import Verdict
 from sallyport_release_hatch.storage import tables
 from sallyport_release_hatch.storage.requests import RequestTable
@@ -69,7 +69,7 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision."""
-        database.migrate(self.engine, "sallyport_release_hatch", MIGRATIONS)
+        revisions.migrate(self.engine, "sallyport_release_hatch", MIGRATIONS)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

@@ -15,14 +15,14 @@ from typing import Any, Unpack
 from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine
 
-from sallyport_common.database import create_engine, migrate, read, write
+from sallyport_common.database import create_engine, read, write
 from sallyport_common.protocol import StatusCode, state_of, utc_now_text
 from sallyport_runner.flags import Flag, Flags
 from sallyport_runner.models import Job, JobChanges, JobRequest, Phase, Reason, Stop
+from sallyport_runner.storage import schema
 from sallyport_runner.storage.tables import flags, job_requests, jobs
 
 log = logging.getLogger(__name__)
-MIGRATIONS = Path(__file__).parent / "migrations"
 HISTORY, RESUME = "history", "resume"
 """Rows of the flag table that are not flags: that the past is known and is not read again, and
 after which boot of the host jobs start again."""
@@ -47,7 +47,7 @@ def open_database(path: Path) -> Engine:
     if path.exists() and not _is_whole(path):
         _put_aside(path)
     engine = create_engine(f"sqlite:///{path}")
-    migrate(engine, "sallyport_runner", MIGRATIONS)
+    schema.bring_up_to_date(engine)
     return engine
 
 
