@@ -295,3 +295,13 @@ def test_of_two_moments_of_a_timer_the_earlier_counts() -> None:
     now[0] = 100.0
     assert timers.take() == {"a"}
     assert timers.rest(60) == 60
+
+
+def test_what_the_engine_said_of_a_job_is_forgotten_with_its_end(runner: Runner, sha: str) -> None:
+    request = runner.request("a", sha, "make")
+    known = []
+    while not known or runner.job("make", request).active:
+        runner.passes()
+        known.append(len(runner.loop._runs._attempts))
+    assert max(known) == 1
+    assert known[-1] == 0

@@ -135,6 +135,8 @@ class RunLoop:
                 if identifier in due:
                     job = self._runs.show_collecting(job)
                 self._guard.job(job, functools.partial(self._runs.running, job))
+                if identifier not in self._parts.roster.running:
+                    self._runs.forget(job)
 
     def _schedule(self, flags: Flags) -> None:
         """Judge the waiting jobs that have news, start those that may, and say what holds others.

@@ -93,6 +93,10 @@ class Runs:
         attempt = self._attempts[job.run_key]
         attempt.alive, attempt.dead = False, attempt.dead or dead
 
+    def forget(self, job: Job) -> None:
+        """Forget an attempt that is over: what the engine said about a container is large."""
+        self._attempts.pop(job.run_key, None)
+
     def prune(self, active: Collection[Job]) -> None:
         """Forget the attempts that are over."""
         keys = {job.run_key for job in active}
