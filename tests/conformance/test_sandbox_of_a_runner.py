@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.conformance.codes.claims import LONG, PROGRAMS
 from tests.conformance.codes.evidence import Story
+from tests.conformance.codes.seen import CLAIMS, Seen
 
 TAKEN = {
     "plain.txt": b"plain\n",
@@ -22,7 +23,6 @@ TAKEN = {
 """Outputs that are in the high tree as the job wrote them."""
 NOT_TAKEN = ("link.txt", "secret.txt", "code.txt", "twice.txt", "again.txt", "pipe.txt")
 SPARSE = 4 * 1024**2
-TEMPORARY = "/" + "tmp"
 
 
 def metadata(told: Story, case: str) -> dict[str, Any]:
@@ -74,49 +74,9 @@ def test_what_cannot_be_shown_is_withheld_with_advice(told: Story) -> None:
     assert "medium/workspaces/sandbox/output/odd/plain.txt" in told.files
 
 
-def test_the_environment_is_what_is_promised(told: Story) -> None:
-    lines = around(told, "environment").splitlines()
-    found = dict(line.split("=", 1) for line in lines)
-    of_shell_and_image = {"PATH", "PWD", "OLDPWD", "SHLVL", "HOSTNAME"}
-    assert {name: value for name, value in found.items() if name not in of_shell_and_image} == {
-        "HOME": TEMPORARY,
-        "USER": "sallyport-job",
-        "LOGNAME": "sallyport-job",
-        "OMP_NUM_THREADS": "1",
-        "OPENSAFELY_BACKEND": "codes",
-    }
-
-
-def test_a_job_knows_no_neighbour(told: Story) -> None:
-    hosts = {line.split()[1] for line in around(told, "hosts").splitlines() if line.strip()}
-    assert "localhost" in hosts
-    assert not {name for name in hosts if not re.fullmatch(r"localhost|ip6-\w+", name)}
-    assert re.fullmatch(r"[0-9a-f]{12}", around(told, "hostname").strip())
-
-
-def test_an_init_is_first_and_leaves_no_dead_process(told: Story) -> None:
-    assert "docker-init" in around(told, "first")
-    states = around(told, "processes")
-    assert "sleeping" in states
-    assert "zombie" not in states
-
-
-def test_the_root_is_read_only_and_the_rest_is_small(told: Story) -> None:
-    mounts = {
-        line.split()[4]: line.split()[5].split(",") for line in around(told, "mounts").splitlines()
-    }
-    assert "ro" in mounts["/"]
-    assert "rw" in mounts["/workspace"]
-    assert {"rw", "nosuid", "nodev"} <= set(mounts[TEMPORARY])
-    assert not any("docker.sock" in target for target in mounts)
-
-
-def test_files_of_a_job_belong_to_its_account(told: Story) -> None:
-    assert around(told, "umask").strip() == "0022"
-    lines = around(told, "workspace").splitlines()[1:]
-    assert {tuple(line.split()[2:4]) for line in lines if not line.endswith(" ..")} == {
-        ("10000", "10000")
-    }
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_job_finds_around_itself(told: Story, claim: str) -> None:
+    assert CLAIMS[claim](Seen(lambda name: around(told, name)))
 
 
 def test_a_job_that_spoils_its_inputs_spoils_nothing_else(told: Story) -> None:

@@ -19,8 +19,11 @@ REGISTRY = f"sallyport.invalid/local-{os.getpid()}"
 PROGRAM = str(Path(sys.executable).with_name("sallyport"))
 
 
-def build_image(scratch: Path) -> str:
-    """Build `python:v2` of a registry that does not exist: a shell that starts in /workspace."""
+def build_image(scratch: Path, registry: str = REGISTRY) -> str:
+    """Build `python:v2` of a registry that does not exist: a shell that starts in /workspace.
+
+    Who removes it needs a registry of its own: other tests of the process may use the first.
+    """
     root = scratch / "root"
     (root / "bin").mkdir(parents=True)
     (root / "bin/busybox").write_bytes(image.busybox(scratch))
@@ -29,7 +32,7 @@ def build_image(scratch: Path) -> str:
         (root / "bin" / applet).symlink_to("busybox")
     lines = ["FROM scratch", "COPY root /", "ENV PATH=/bin", "WORKDIR /workspace"]
     (scratch / "Dockerfile").write_text("\n".join(lines))
-    name = f"{REGISTRY}/python:v2"
+    name = f"{registry}/python:v2"
     command = ["docker", "build", "--quiet", "--label", image.LABEL, "--tag", name]
     subprocess.run([*command, str(scratch)], check=True, capture_output=True)
     return name
