@@ -66,7 +66,22 @@ def chaos(faults: int, seed: int) -> int:
     return code
 
 
-CAMPAIGNS = {"graphs": (graphs, 5_000), "locks": (locks, 900), "chaos": (chaos, 200)}
+def large(actions: int, seed: int) -> int:
+    """Ask for so many actions at once; nothing is random. Return 1 where a limit is missed."""
+    log = LOGS / f"campaign-large-{seed}.log"
+    words = [sys.executable, "-m", "tests.campaigns.large", str(actions)]
+    with log.open("w", encoding="utf-8") as stream:
+        code = subprocess.run(words, cwd=ROOT, stdout=stream, stderr=stream, check=False).returncode
+    print(f"{log.read_text(encoding='utf-8').strip()[-2000:]}; {log.relative_to(ROOT)}")
+    return code
+
+
+CAMPAIGNS = {
+    "graphs": (graphs, 5_000),
+    "locks": (locks, 900),
+    "chaos": (chaos, 200),
+    "large": (large, 2_500),
+}
 
 
 def main() -> int:
