@@ -100,7 +100,7 @@ def test_nothing_is_left_of_it(host: Host, faults: Faults) -> None:
     assert faults
     assert host.check_output("docker ps --all --quiet --filter=name=self-test") == ""
     assert host.check_output("docker images --quiet --filter=dangling=true") == ""
-    assert not host.file("/srv/high_privacy/volumes/self-test").exists
+    assert not host.file("/srv/high_privacy/volumes/self-test-probe").exists
     assert not host.file("/usr/sbin/docker-init").exists
 
 

@@ -103,6 +103,24 @@ def test_4_while_data_is_being_loaded(execute: Callable[..., int], study: Path) 
     assert execute() == 4
 
 
+@pytest.mark.usefixtures("execute")
+def test_whether_data_is_being_loaded_can_be_asked(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    change(study, "create table loading as select 1 as busy")
+    for mapped in (False, True):
+        if mapped:
+            remap(study, "[tables", '[maintenance]\nsql = "select busy from loading"\n[tables')
+        assert cli.main(["maintenance"]) == 0
+        told.append(capsys.readouterr().out)
+    change(study, "update loading set busy = 0")
+    assert cli.main(["maintenance"]) == 0
+    assert [*told, capsys.readouterr().out] == ["open\n", "db-maintenance\n", "open\n"]
+    change(study, "drop table loading")
+    assert cli.main(["maintenance"]) == 4
+
+
 def test_5_for_a_statement_that_the_database_refuses(
     execute: Callable[..., int],
     study: Path,

@@ -92,6 +92,9 @@ def environment(base: Path, **values: str) -> dict[str, str]:
         "database_backends": str(base / "backends"),
         "database_backend_class": "",
         "container_runtime": "",
+        "maintenance_image": "",
+        "maintenance_command": "data-builder maintenance",
+        "maintenance_poll_interval": "300",
         "dns_sink": "192.0.2.0",
         "output_policy": json.dumps(asdict(Policy())),
     }

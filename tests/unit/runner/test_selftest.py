@@ -21,7 +21,7 @@ from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.services.running import selftest
 from sallyport_runner.services.running.sandbox import Sandbox
-from sallyport_runner.services.running.selftest import EVERY, NAME, RETRY, SelfTest, archive
+from sallyport_runner.services.running.selftest import EVERY, RETRY, SelfTest, archive
 from sallyport_runner.services.running.verification import faults
 
 GIBIBYTE = 2**30
@@ -214,7 +214,7 @@ def stage(tmp_path: Path) -> Stage:
     """Return a self-test that passes."""
     now = [1000.0]
     executor = Inspecting(lambda: now[0])
-    executor.programs[NAME] = executor.answer
+    executor.programs["self-test-hospital"] = executor.answer
     known = settings(tmp_path)
     volumes = Volumes(known.volumes, (os.getuid(), os.getgid()))
 
@@ -267,7 +267,7 @@ def test_an_engine_that_is_away_is_a_fault(stage: Stage) -> None:
 
 
 def test_a_program_that_fails_is_a_fault(stage: Stage) -> None:
-    stage.executor.programs[NAME] = lambda _container: 1
+    stage.executor.programs["self-test-hospital"] = lambda _container: 1
     (fault,) = stage.test.run()
     assert "its program failed: no output" in fault
     assert stage.executor.containers == {}

@@ -48,6 +48,7 @@ def test_every_variable_is_asked_for(tmp_path: Path) -> None:
             "DATABASE_URL_FILE",
             "DATABASE_BACKEND_CLASS",
             "CONTAINER_RUNTIME",
+            "MAINTENANCE_IMAGE",
         )
     }
     names = environment_names(Settings, PREFIX)
@@ -87,6 +88,9 @@ def test_every_variable_is_asked_for(tmp_path: Path) -> None:
         ("JOB_TMP_SIZE", "0", "expected a number above 0"),
         ("JOB_DISK_LIMIT", "0", "expected a number above 0"),
         ("DISK_FREE_FLOOR", "-1", "expected 0 or more"),
+        ("MAINTENANCE_POLL_INTERVAL", "0", "expected a number above 0"),
+        ("MAINTENANCE_IMAGE", "databuilder",
+         "expected an image with its tag, such as databuilder:v1"),
         ("OUTPUT_POLICY", "7", "expected a JSON object of forbidden_columns, max_bytes, max_rows, "
          "rounding_base, suffixes, threshold"),
         ("IMAGE_DIGESTS", "[]", "expected a JSON object of strings"),
@@ -104,6 +108,17 @@ def test_a_value_that_makes_no_sense_is_named(
     given = environment(tmp_path)
     assert problems(given | {f"RUNNER_{name}": value}) == (f"RUNNER_{name}: {problem}",)
     assert Settings.from_env(given)
+
+
+def test_a_probe_of_the_database_needs_a_database_and_a_command(tmp_path: Path) -> None:
+    given = environment(tmp_path, RUNNER_MAINTENANCE_IMAGE="databuilder:v1")
+    assert Settings.from_env(given).maintenance_image == "databuilder:v1"
+    command = "RUNNER_MAINTENANCE_COMMAND"
+    for wrong in ("sh -c 'echo", "  "):
+        (problem,) = problems(given | {command: wrong})
+        assert problem == f"{command}: expected words, with every quotation mark closed"
+    (problem,) = problems(given | {"RUNNER_DATABASE_URL_FILE": ""})
+    assert problem == "RUNNER_MAINTENANCE_IMAGE: without a database there is nothing to ask"
 
 
 def test_several_values_are_named_at_once(tmp_path: Path) -> None:

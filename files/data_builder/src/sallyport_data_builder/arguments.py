@@ -20,6 +20,7 @@ HELP = {
     "dump-example-data": "write small example tables of the core schema",
     "assure": "check a definition against the patients and results of a test file",
     "test-connection": "connect to the database with a backend's settings",
+    "maintenance": "print db-maintenance while the backend's own query says that data is loaded",
     "isolation-report": "try what is forbidden to study code, and print what is stopped",
     "compile": "turn a definition into a plan, without a database",
     "execute": "run a plan on the database, without study code",
@@ -178,6 +179,7 @@ def _of_operators(commands: Commands) -> None:
     connecting = commands.add("test-connection")
     connecting.add_argument("--url", "-u", dest="dsn", metavar="URL", help="the database")
     backend(connecting)
+    database(commands.add("maintenance"))
     checking = commands.add("check-backend")
     checking.add_argument("slug", metavar="SLUG", help="the backend")
     level = checking.add_mutually_exclusive_group()

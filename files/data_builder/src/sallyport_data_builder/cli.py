@@ -91,6 +91,12 @@ def _connect(_given: Any, settings: Settings) -> None:
     operators.test_connection(settings)
 
 
+def _maintenance(_given: Any, settings: Settings) -> None:
+    from sallyport_data_builder import operators
+
+    print(operators.maintenance(settings))
+
+
 def _clean(given: Any, settings: Settings) -> None:
     from sallyport_data_builder import operators
 
@@ -128,6 +134,7 @@ COMMANDS: dict[str, Command] = {
     "explain": _explain,
     "check-backend": _check,
     "test-connection": _connect,
+    "maintenance": _maintenance,
     "clean-scratch": _clean,
     "isolation-report": _isolation,
     "schema": _schema,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from sallyport_data_builder import __version__, schemas
 from sallyport_data_builder.errors import ArgumentsError
 from sallyport_data_builder.model.plan import VERSION
 from sallyport_data_builder.settings import Settings, job_name
+
+if TYPE_CHECKING:
+    from sallyport_data_builder.sql.database import Database
 
 LOG = logging.getLogger("data_builder")
 SECONDS = {"m": 60, "h": 3600, "d": 86400}
@@ -45,32 +49,39 @@ def test_connection(settings: Settings) -> None:
     """Connect, with the backend's settings, and ask for one row."""
     import sqlalchemy as sa
 
-    from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.sql.connectors import dialect_of
-    from sallyport_data_builder.sql.run import connect
-
-    url = settings.database()
-    mapping = mappings.find(settings.backend, settings.backends)
-    dialect = dialect_of(url, settings.query_engine or mapping.dialect)
-    with connect(dialect, url, mapping, "test") as database:
+    with _connected(settings, "test") as database:
         database.execute("test", sa.select(sa.literal(1)))
     LOG.info("the database answers")
 
 
-def clean_scratch(settings: Settings, given: Any) -> None:
-    """Drop what interrupted jobs left: that of named jobs, of an age, or all of it."""
+def maintenance(settings: Settings) -> str:
+    """Return `db-maintenance` while data is being loaded, else `open`."""
+    with _connected(settings, "maintenance") as database:
+        return "db-maintenance" if database.in_maintenance() else "open"
+
+
+@contextmanager
+def _connected(settings: Settings, name: str) -> Iterator[Database]:
+    """Connect to the database with the backend's settings."""
     from sallyport_data_builder.backends import mapping as mappings
-    from sallyport_data_builder.sql import leftovers
     from sallyport_data_builder.sql.connectors import dialect_of
     from sallyport_data_builder.sql.run import connect
+
+    url = settings.database()
+    mapping = mappings.find(settings.backend, settings.backends)
+    dialect = dialect_of(url, settings.query_engine or mapping.dialect)
+    with connect(dialect, url, mapping, name) as database:
+        yield database
+
+
+def clean_scratch(settings: Settings, given: Any) -> None:
+    """Drop what interrupted jobs left: that of named jobs, of an age, or all of it."""
+    from sallyport_data_builder.sql import leftovers
 
     if [bool(given.job), bool(given.older_than), given.all].count(True) != 1:
         raise ArgumentsError("clean-scratch needs --job ID, --older-than AGE or --all.")
     age = seconds(given.older_than) if given.older_than else None
-    url = settings.database()
-    mapping = mappings.find(settings.backend, settings.backends)
-    dialect = dialect_of(url, settings.query_engine or mapping.dialect)
-    with connect(dialect, url, mapping, "clean") as database:
+    with _connected(settings, "clean") as database:
         if age is not None:
             names = leftovers.aged(database, age)
         else:

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 HEART_LIMIT = 300.0
 SWEEP_INTERVAL = 60.0
 SELF_TEST_INTERVAL = 10.0
+PROBE_INTERVAL = 10.0
 SHORTEST_POLL = 0.1
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 """Seconds between tries of a loop that failed for a reason of its own, as on a full disk."""
@@ -89,6 +90,7 @@ class Daemon:
         self._pruner = ImagePruner(settings.image_keep_days, self._store, executor, time.time)
         self._sweeper = Sweeper(settings, self._store, executor, volumes)
         self._self_test, self._retention = parts.self_test, parts.retention
+        self._maintenance = parts.maintenance
         self._control = Control(parts, self._sync, self._sweeper)
         metrics.count_jobs(self._store.counts)
 
@@ -101,6 +103,9 @@ class Daemon:
         self._start("engine", self._follow, 0.0, watched=False)
         self._start("self-test", self._test_sandbox, SELF_TEST_INTERVAL)
         self._start("sweep", self._sweep, SWEEP_INTERVAL)
+        self._maintenance.begin()
+        # Not watched: its image may take as long to fetch as that of a job.
+        self._start("maintenance", self._maintenance.step, PROBE_INTERVAL, watched=False)
         notify("READY=1")
         known = self._settings
         extra = {"backend": known.backend, "job_server": known.job_server.value}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ _POSITIVE = (
     "poll_interval", "stats_poll_interval", "image_pull_timeout",
     "image_keep_days", "leftover_keep_days", "max_workers", "max_db_workers", "job_cpu_count",
     "job_memory_limit", "job_time_limit", "job_pids_limit", "job_tmp_size", "job_shm_size",
-    "job_disk_limit",
+    "job_disk_limit", "maintenance_poll_interval",
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "long_poll", "disk_free_floor", "max_workers_per_workspace", "log_keep_days",
@@ -107,6 +108,9 @@ class Settings:
     database_backends: Path
     database_backend_class: str | None
     dns_sink: str
+    maintenance_image: str | None
+    maintenance_command: str
+    maintenance_poll_interval: float
     stata_license: Secret | None
 
     output_policy: Policy
@@ -134,6 +138,22 @@ class Settings:
         if not self.job_server_endpoint.startswith(("https://", "http://")):
             yield f"{PREFIX}JOB_SERVER_ENDPOINT: expected an address that starts with https://"
         yield from self._key_problems()
+        yield from self._probe_problems()
+
+    def _probe_problems(self) -> Iterator[str]:
+        if not self.maintenance_image:
+            return
+        if ":" not in self.maintenance_image:
+            example = "such as databuilder:v1"
+            yield f"{PREFIX}MAINTENANCE_IMAGE: expected an image with its tag, {example}"
+        if self.database_url is None:
+            yield f"{PREFIX}MAINTENANCE_IMAGE: without a database there is nothing to ask"
+        try:
+            words = shlex.split(self.maintenance_command)
+        except ValueError:
+            words = []
+        if not words:
+            yield f"{PREFIX}MAINTENANCE_COMMAND: expected words, with every quotation mark closed"
 
     def _key_problems(self) -> Iterator[str]:
         if self.job_server is Front.TASK_API and self.trusted_keys:

@@ -119,13 +119,17 @@ class Database:
             self.check_stopped()
             raise
 
+    def in_maintenance(self) -> bool:
+        """Return whether data is being loaded, by the backend's own query; False without one."""
+        if not self.mapping.maintenance:
+            return False
+        return bool(self.execute("maintenance", operator_text(self.mapping.maintenance)).scalar())
+
     def check_maintenance(self) -> None:
         """Refuse to run while data is being loaded."""
-        if self.mapping.maintenance:
-            busy = self.execute("maintenance", operator_text(self.mapping.maintenance)).scalar()
-            if busy:
-                text = "Data is being loaded now; retry later."
-                raise DatabaseFailure(text, ExitCode.NOT_AVAILABLE)
+        if self.in_maintenance():
+            text = "Data is being loaded now; retry later."
+            raise DatabaseFailure(text, ExitCode.NOT_AVAILABLE)
 
     def store(self, step: AnyStep) -> int:
         """Make the table of a step, and log how long it took; return its rows, -1 if unknown."""

@@ -37,7 +37,8 @@ class Control:
             "job_server": self._parts.settings.job_server.value,
             "paused": flags.paused,
             "reboot": self._parts.reboot.state().to_wire(),
-            "db_maintenance": flags.manual_maintenance,
+            "db_maintenance": flags.maintenance,
+            "maintenance_probe": self._parts.maintenance.to_wire(),
             "jobs": self._store.counts(),
             "short_of_disk_space": [
                 {"folder": str(short.folder), "free": short.free, "wanted": short.floor}

@@ -17,6 +17,9 @@ DISPATCH = Histogram(
 SELF_TEST_FAULTS = Gauge(
     "sallyport_runner_self_test_faults", "Faults that the last self-test of the sandbox found."
 )
+MAINTENANCE_FAULTS = Gauge(
+    "sallyport_runner_maintenance_probe_faults", "Whether the last probe of the database failed."
+)
 WAKES = Counter("sallyport_runner_wakes", "Times that the run loop was woken.")
 LAST_CONTACT = Gauge("sallyport_runner_last_contact_seconds", "When the job server last answered.")
 SYNC_FAILURES = Counter("sallyport_runner_sync_failures", "Failed calls, by loop.", ["loop"])

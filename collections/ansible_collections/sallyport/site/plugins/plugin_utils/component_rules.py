@@ -193,6 +193,39 @@ def task_api(site: Site) -> Iterator[Fault]:
             )
 
 
+def maintenance(site: Site) -> Iterator[Fault]:
+    """The probe of database maintenance has a database to ask, and an image that jobs may use."""
+    name = "runner_maintenance_image"
+    for host in site.members("runners"):
+        image = site.value(host, name, "")
+        if not image:
+            continue
+        if site.value(host, "runner_database_url", None) == "":
+            yield site.fault(
+                name,
+                f"{name} is {image}, but runner_database_url is empty, so there is no database to "
+                "ask; remove it, or set runner_database_url.",
+                host,
+            )
+        known = _image_names(site, host)
+        if known and image.partition(":")[0] not in known:
+            yield site.fault(
+                name,
+                f"{name} is {image}, which is not among the images of jobs; accepted is one of "
+                f"{listed(known)}, with its tag.",
+                host,
+            )
+
+
+def _image_names(site: Site, host: str) -> list[str]:
+    """Return the images of jobs by name; none where a value is not understood."""
+    plain = site.value(host, "runner_images", None)
+    further = site.value(host, "site_images", None)
+    if plain is None or further is None:
+        return []
+    return sorted({*plain, *(entry["name"] for entry in further)})
+
+
 def shared_values(site: Site) -> Iterator[Fault]:
     """What components on different hosts rely on is the same on all of them."""
     for name in SHARED:
@@ -303,6 +336,6 @@ def databases(site: Site) -> Iterator[Fault]:
 RULES = [
     *(one_backend, databases),
     *(zones, places, required_groups, idle_hosts, hatches, backends, mappings, job_server),
-    task_api,
+    *(task_api, maintenance),
     *(shared_values, production),
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 import sys
 import tomllib
 from collections.abc import Callable
@@ -188,6 +189,14 @@ def is_toml(text: str) -> bool:
         return False
 
 
+def is_command(text: str) -> bool:
+    """Return whether a string is words as a shell separates them, on one line."""
+    try:
+        return "\n" not in text and bool(shlex.split(text))
+    except ValueError:
+        return False
+
+
 def is_expression(text: str) -> bool:
     """Return whether a string is a regular expression."""
     try:
@@ -357,6 +366,7 @@ FORMATS = {
     "mode": pattern("an octal mode such as 0640, quoted", r"[0-7]{3,4}"),
     "path": pattern("an absolute path", r"/[^\0\n]*"),
     "text": pattern("one line of text", r"[^\x00-\x1f]*\S[^\x00-\x1f]*"),
+    "command": Format("words of a command, with every quotation mark closed", is_command),
     "toml": Format("the text of a TOML file", is_toml),
     "some_text": pattern("a string that is not empty", r"(?s).*\S.*"),
     "free": Format("any text", lambda _: True),

@@ -20,6 +20,7 @@ from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.services.running.background import Background
 from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.limits import Limits
+from sallyport_runner.services.running.maintenance import Maintenance
 from sallyport_runner.services.running.obstacles import Obstacles, SelfTest
 from sallyport_runner.services.running.queue import Queue
 from sallyport_runner.services.running.reboot import Reboot
@@ -64,6 +65,7 @@ class Parts(Outside):
     space: Space
     limits: Limits
     obstacles: Obstacles
+    maintenance: Maintenance
     reboot: Reboot
     roster: Roster
     timers: Timers
@@ -93,6 +95,7 @@ def build(outside: Outside) -> Parts:
         space=space,
         limits=Limits(settings, sandbox, outside.ticks),
         obstacles=Obstacles(space, outside.self_test),
+        maintenance=_maintenance(outside),
         reboot=Reboot(store, outside.boot),
         roster=roster,
         timers=Timers(outside.ticks),
@@ -111,4 +114,14 @@ def build(outside: Outside) -> Parts:
             outside.background,
             outside.ticks,
         ),
+    )
+
+
+def _maintenance(outside: Outside) -> Maintenance:
+    def changed() -> None:
+        outside.inbox.everything()
+        outside.changed(True)
+
+    return Maintenance(
+        outside.settings, outside.store, outside.executor, outside.volumes, changed, outside.clock
     )

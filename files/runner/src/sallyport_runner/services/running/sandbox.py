@@ -18,6 +18,8 @@ COMPILE_MEMORY = 2 * 1024**3
 COMPILE_CPUS = 2.0
 COMPILE_TIME = 600
 PLAN_LIMIT = 64 * 1024**2
+SELF_TEST, MAINTENANCE = PURPOSES = ("self-test", "maintenance")
+"""What the runner runs containers for beside jobs."""
 STATA = "stata-mp"
 """What the names of the images begin with that get the licence of Stata."""
 DATABASE_URL_FILE = "/run/secrets/database_url"
@@ -28,6 +30,10 @@ class Sandbox:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+
+    def own(self, purpose: str) -> str:
+        """Return the id of what the runner runs for itself: several runners may share an engine."""
+        return f"{purpose}-{self._settings.backend}"
 
     def uses_database(self, job: Job) -> bool:
         """Return whether the job reaches the database, on this backend."""

@@ -14,29 +14,22 @@ import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from sallyport_runner.models import ContainerSpec, Job, JobRequest, Mount
 from sallyport_runner.profile import INSIDE
 from sallyport_runner.services.executor import Executor, ImageError, TransientError
 from sallyport_runner.services.outputs.volumes import Volume, Volumes
-from sallyport_runner.services.running.sandbox import Sandbox
+from sallyport_runner.services.running.asking import NoAnswerError, answer
+from sallyport_runner.services.running.sandbox import SELF_TEST, Sandbox
 from sallyport_runner.services.running.verification import faults
 
 log = logging.getLogger(__name__)
-NAME = "self-test"
 EVERY = 86400.0
 RETRY = 60.0
-TIME_LIMIT = 60.0
-POLL = 0.1
 PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
 # A link named /sbin would have the engine make the mount point of its init in the /usr of the host.
 FOLDERS = ("etc", "sbin", "tmp", "usr", "workspace")
 LINKS = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64"}
-
-
-class SelfTestError(Exception):
-    """The container ended without a report."""
 
 
 class SelfTest:
@@ -72,7 +65,7 @@ class SelfTest:
         """Run the test, keep what it found and return it: no fault, or a sentence for each."""
         try:
             self.faults = self._run()
-        except (TransientError, ImageError, SelfTestError, OSError, ValueError) as error:
+        except (TransientError, ImageError, NoAnswerError, OSError, ValueError) as error:
             self.faults = [f"The self-test of the sandbox could not be completed: {error}."]
         now = self._clock()
         self._next = now + (EVERY if self.passed else RETRY)
@@ -84,16 +77,14 @@ class SelfTest:
         return self.faults
 
     def _run(self) -> list[str]:
-        volume = self._volumes.of(NAME)
+        volume = self._volumes.of(self._sandbox.own(SELF_TEST))
         image = self._executor.import_image(archive())
         spec = self._specification(image, volume)
         try:
             volume.make()
             volume.hand_over(volume.workspace)
-            self._executor.remove(spec.name)
-            self._executor.start(spec)
-            report = self._report(spec.name)
-            return faults(spec, report, self._executor.inspect(spec.name))
+            said = answer(self._executor, spec, self._clock, self._wait)
+            return faults(spec, json.loads(said), self._executor.inspect(spec.name))
         finally:
             self._executor.remove(spec.name)
             self._executor.remove_image(image)
@@ -101,7 +92,8 @@ class SelfTest:
 
     def _specification(self, image: str, volume: Volume) -> ContainerSpec:
         """Return a job's own specification, with another program and the folder that has it."""
-        job = Job(id=NAME, request_id=NAME, workspace=NAME, action=NAME, words=[NAME], image=image)
+        name = self._sandbox.own(SELF_TEST)
+        job = Job(id=name, request_id=name, workspace=name, action=name, words=[name], image=image)
         spec = self._sandbox.specification(job, _REQUEST, volume)
         return replace(
             spec,
@@ -111,27 +103,15 @@ class SelfTest:
             mounts=[*spec.mounts, Mount(source="/usr", target="/usr")],
         )
 
-    def _report(self, name: str) -> dict[str, Any]:
-        """Wait for the end of the container and return what it printed."""
-        deadline = self._clock() + TIME_LIMIT
-        while (status := self._executor.status(name)) is not None and status.running:
-            if self._clock() > deadline:
-                raise SelfTestError(f"its container did not end within {TIME_LIMIT:.0f} seconds")
-            self._wait(POLL)
-        lines = b"".join(self._executor.logs(name)).decode(errors="replace").splitlines()
-        if status is None or status.exit_code != 0 or not lines:
-            raise SelfTestError(f"its program failed: {lines[-1] if lines else 'no output'}")
-        return dict(json.loads(lines[-1].partition(" ")[2]))
-
 
 _REQUEST = JobRequest(
-    identifier=NAME,
+    identifier=SELF_TEST,
     payload_digest="",
-    workspace=NAME,
+    workspace=SELF_TEST,
     repo="",
     branch="",
     sha="",
-    requested_actions=[NAME],
+    requested_actions=[SELF_TEST],
 )
 
 

@@ -12,7 +12,7 @@ from sallyport_runner.models import Job, Phase, container_name
 from sallyport_runner.services import metrics
 from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.outputs.volumes import Leftover, Volumes
-from sallyport_runner.services.running.selftest import NAME as SELF_TEST
+from sallyport_runner.services.running.sandbox import PURPOSES, Sandbox
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
 
@@ -40,6 +40,7 @@ class Sweeper:
         self._store, self._executor = store, executor
         self._volumes, self._clock = volumes, clock
         self._named: set[str] = set()
+        self._own = {Sandbox(settings).own(purpose) for purpose in PURPOSES}
 
     def step(self) -> None:
         """Remove strays once."""
@@ -63,7 +64,7 @@ class Sweeper:
 
     def leftovers(self, before: float = math.inf) -> list[Leftover]:
         """Return the volumes of jobs that are not active, or the older ones, the oldest first."""
-        active = {*self._store.active_revisions(), SELF_TEST}
+        active = {*self._store.active_revisions(), *self._own}
         return self._volumes.leftovers(active, before)
 
     def remove_leftovers(self, before: float) -> list[Leftover]:
