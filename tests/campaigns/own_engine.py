@@ -20,6 +20,8 @@ from tests.bench.runner.moments import Late, until
 NETWORK = "chaos-db"
 SUBNET, GATEWAY, SINK = "10.213.77.0/24", "10.213.77.1", "10.213.77.254"
 BRIDGE = "spchaos0"
+DEFAULT, ADDRESS = "spchaos1", "10.213.78.1/24"
+"""The engine's own default bridge: one that has none removes that of the machine's engine."""
 PATIENCE = 120.0
 _CONTAINERD = """
 version = 2
@@ -58,12 +60,14 @@ class OwnEngine:
             until(
                 (self.run / "containerd.sock").exists, "containerd is there", PATIENCE, pause=0.05
             )
+        _ip("link", "add", DEFAULT, "type", "bridge")
+        _ip("address", "add", ADDRESS, "dev", DEFAULT)
         (self.run / "docker.pid").unlink(missing_ok=True)
         self._dockerd = self._popen(
             "dockerd", f"--config-file={self.folder}/daemon.json",
             f"--data-root={self.folder}/data",
             f"--exec-root={self.run}/docker", f"--pidfile={self.run}/docker.pid",
-            f"--host={self.url}", f"--containerd={self.run}/containerd.sock", "--bridge=none",
+            f"--host={self.url}", f"--containerd={self.run}/containerd.sock", f"--bridge={DEFAULT}",
             "--iptables=false", "--ip-masq=false", "--log-level=warn",
             f"--live-restore={str(live).lower()}",
         )  # fmt: skip
@@ -121,8 +125,14 @@ class OwnEngine:
     def close(self) -> None:
         """End everything and remove the folder."""
         self.power_cut()
-        subprocess.run(["ip", "link", "delete", BRIDGE], check=False, capture_output=True)
+        for name in (BRIDGE, DEFAULT):
+            _ip("link", "delete", name)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _ip(*words: str) -> None:
+    """Change the machine's network; what is there already, or gone, is no fault."""
+    subprocess.run(["ip", *words], check=False, capture_output=True)
 
 
 def _parents() -> dict[int, int]:
