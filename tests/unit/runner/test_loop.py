@@ -299,7 +299,7 @@ def test_of_two_moments_of_a_timer_the_earlier_counts() -> None:
 
 def test_what_the_engine_said_of_a_job_is_forgotten_with_its_end(runner: Runner, sha: str) -> None:
     request = runner.request("a", sha, "make")
-    known = []
+    known: list[int] = []
     while not known or runner.job("make", request).active:
         runner.passes()
         known.append(len(runner.loop._runs._attempts))
