@@ -131,7 +131,7 @@ class OwnEngine:
 
 
 def _ip(*words: str) -> None:
-    """Change the machine's network; what is there already, or gone, is no fault."""
+    """Change the network of the machine; what is there already, or gone, does no harm."""
     subprocess.run(["ip", *words], check=False, capture_output=True)
 
 
