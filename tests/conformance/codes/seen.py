@@ -61,6 +61,7 @@ CLAIMS: dict[str, Callable[[Seen], bool]] = {
     "an init as its first process": lambda seen: "docker-init" in seen.text("first"),
     "no dead processes": _processes,
     "a root that is read-only": lambda seen: "ro" in seen.mounts()["/"],
+    "a workspace to write to": lambda seen: "rw" in seen.mounts()["/workspace"],
     "a temporary folder without devices and other accounts": lambda seen: (
         {"rw", "nosuid", "nodev"} <= seen.mounts()[TEMPORARY]
     ),

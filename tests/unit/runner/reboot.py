@@ -8,7 +8,8 @@ from pathlib import Path
 from tests.unit.runner.rig import Container, Runner
 
 from sallyport_runner.services.running.loop import RunLoop
-from sallyport_runner.services.running.parts import Outside, build
+from sallyport_runner.services.running.outside import Outside
+from sallyport_runner.services.running.parts import build
 
 THREE = """
 version: '4'

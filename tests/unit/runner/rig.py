@@ -38,7 +38,8 @@ from sallyport_runner.services.requests.sync import Reporter, SyncState
 from sallyport_runner.services.running.background import Background, Step
 from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.loop import RunLoop
-from sallyport_runner.services.running.parts import Outside, build
+from sallyport_runner.services.running.outside import Outside
+from sallyport_runner.services.running.parts import build
 from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.storage.sql import SqlStore, open_database
 from sallyport_study.places import Repository
@@ -182,7 +183,8 @@ class MemoryExecutor:
             return {}
         return inspected(found.spec)
 
-    def logs(self, name: str) -> Iterator[bytes]:
+    def logs(self, name: str, *, errors: bool = True) -> Iterator[bytes]:
+        assert errors in {True, False}
         if name in self.containers:
             yield self.containers[name].output
 

@@ -18,7 +18,8 @@ from sallyport_runner.services.requests.server import ServerError
 from sallyport_runner.services.requests.sync import SyncState
 from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.loop import RunLoop
-from sallyport_runner.services.running.parts import Outside, build
+from sallyport_runner.services.running.outside import Outside
+from sallyport_runner.services.running.parts import build
 from sallyport_runner.services.running.sweeper import Sweeper
 from sallyport_runner.settings import Front, Settings
 from sallyport_runner.storage.tasks import TaskStore

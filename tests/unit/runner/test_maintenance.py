@@ -14,6 +14,8 @@ from sallyport_common.protocol import StatusCode
 from sallyport_common.settings import Secret
 from sallyport_runner import cli
 from sallyport_runner.flags import Flag
+from sallyport_runner.services.executor import EngineUnavailableError
+from sallyport_runner.services.requests.sync import Reporter
 from sallyport_runner.services.running.asking import TIME_LIMIT
 from sallyport_runner.services.running.maintenance import Maintenance
 
@@ -119,22 +121,30 @@ def test_a_closed_database_holds_its_jobs_and_no_others(
     assert runner.job("extract").started_at is not None
 
 
-def test_the_job_server_is_told(runner: Runner, database: Database) -> None:
+def test_job_server_and_loop_are_told_of_a_change(
+    runner: Runner, sha: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[bool] = []
-    parts = replace(runner.parts, changed=told.append)
-    made = Maintenance(
-        parts.settings, parts.store, parts.executor, parts.volumes,
-        lambda: told.append(True), parts.clock,
-    )  # fmt: skip
-    made.step()
-    assert told == []
+    monkeypatch.setattr(Reporter, "wake", lambda _reporter, urgent: told.append(urgent))
+    runner.settings = replace(runner.settings, maintenance_poll_interval=1.0)
+    runner.restart()
+    runner.executor.labels = {}
     database.lines = ["db-maintenance"]
-    runner.now += 300
-    made.step()
+    step(runner, 1)
     assert told == [True]
-    runner.now += 300
-    made.step()
+    runner.request("a", sha, "extract")
+    runner.passes(2, seconds=0)
+    assert runner.job("extract").code is StatusCode.WAITING_DB_MAINTENANCE
+    told.clear()
+    step(runner, 1)
+    assert told == []
+    runner.loop.step()
+    assert runner.job("extract").started_at is None
+    database.lines = ["open"]
+    step(runner, 1)
     assert told == [True]
+    runner.loop.step()
+    assert runner.job("extract").started_at is not None
 
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -168,23 +178,85 @@ def test_a_probe_that_hangs_is_ended(runner: Runner, database: Database) -> None
         waited.append(seconds)
         runner.now += seconds
 
-    parts = runner.parts
-    made = Maintenance(
-        parts.settings, parts.store, parts.executor, parts.volumes, lambda: None,
-        lambda: runner.now, wait,
-    )  # fmt: skip
+    made = Maintenance(runner.parts, lambda: None, wait)
     made.step()
     assert "did not end within 60 seconds" in made.to_wire()["fault"]
     assert sum(waited) == pytest.approx(TIME_LIMIT, abs=1)
     assert runner.executor.containers == {}
+    assert runner.volumes.all() == []
 
 
-@pytest.mark.parametrize("fault", ["engine", "registry", "image"])
+def test_after_a_fault_it_asks_again_soon(runner: Runner, database: Database) -> None:
+    database.exit_code = 1
+    step(runner)
+    step(runner, 59)
+    assert database.asked == 1
+    step(runner, 1)
+    assert database.asked == 2
+
+
+def test_a_fault_names_no_secret_and_is_short(runner: Runner, database: Database) -> None:
+    database.exit_code, database.lines = 1, [f"cannot connect to {URL} {'x' * 500}"]
+    step(runner)
+    fault = runner.parts.maintenance.to_wire()["fault"]
+    assert "cannot connect to [redacted]" in fault
+    assert "hidden" not in fault
+    assert len(fault) < 300
+
+
+def test_an_error_that_nobody_foresaw_is_a_fault(
+    runner: Runner, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_container: Container) -> None:
+        raise RuntimeError(URL)
+
+    database.at = broken
+    step(runner)
+    fault = runner.parts.maintenance.to_wire()["fault"]
+    assert fault == "The probe of the database failed: RuntimeError."
+    assert "internal error of the probe" in caplog.text
+    assert runner.volumes.all() == []
+
+
+def test_the_address_is_removed_although_the_engine_is_away(
+    runner: Runner, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_name: str) -> None:
+        raise EngineUnavailableError("away")
+
+    database.at = lambda _container: monkeypatch.setattr(runner.executor, "remove", away)
+    step(runner)
+    assert runner.parts.maintenance.to_wire()["fault"].endswith("failed: away.")
+    assert database.asked == 1
+    assert runner.volumes.all() == []
+
+
+def test_no_probe_while_the_sandbox_is_not_what_it_should_be(
+    runner: Runner, database: Database
+) -> None:
+    runner.self_test.faults = ["A job has capabilities."]
+    step(runner)
+    assert database.asked == 0
+    runner.self_test.faults = []
+    step(runner, 0)
+    assert database.asked == 1
+
+
+def test_the_image_of_the_probe_is_in_use(runner: Runner, database: Database) -> None:
+    assert database
+    assert runner.parts.maintenance.image == ""
+    step(runner)
+    assert runner.parts.maintenance.image == runner.executor.started[0].image
+
+
+@pytest.mark.parametrize("fault", ["engine", "registry", "image", "network"])
 def test_what_a_probe_needs_may_be_out_of_reach(
     runner: Runner, database: Database, fault: str
 ) -> None:
     if fault == "image":
         runner.executor.registry.remove("ehrql:v1")
+    elif fault == "network":
+        runner.executor.networks.clear()
     else:
         setattr(runner.executor, {"engine": "away", "registry": "unready"}[fault], True)
     step(runner)
@@ -192,6 +264,7 @@ def test_what_a_probe_needs_may_be_out_of_reach(
     assert runner.parts.maintenance.to_wire()["fault"]
     runner.executor.away = runner.executor.unready = False
     runner.executor.registry.add("ehrql:v1")
+    runner.executor.networks.add("jobrunner-db")
     step(runner)
     assert "fault" not in runner.parts.maintenance.to_wire()
     assert database.asked == 1
@@ -213,17 +286,20 @@ def test_it_asks_nothing_while_an_operator_has_closed_the_database(
 
 
 @pytest.mark.parametrize("backend", ["test", "hospital"])
-def test_a_backend_without_a_probe_opens_what_one_closed(
+def test_a_backend_without_a_probe_opens_and_removes_what_one_left(
     runner: Runner, database: Database, backend: str
 ) -> None:
     database.lines = ["db-maintenance"]
     step(runner)
-    runner.parts.maintenance.begin()
     assert closed(runner)
     image = "ehrql:v1" if backend == "test" else None
     runner.settings = replace(runner.settings, backend=backend, maintenance_image=image)
     runner.restart()
-    runner.parts.maintenance.begin()
+    left = runner.volumes.of(f"maintenance-{backend}")
+    left.make()
+    left.write_secret(URL)
+    step(runner)
     assert not closed(runner)
+    assert runner.volumes.all() == []
     step(runner)
     assert database.asked == 1

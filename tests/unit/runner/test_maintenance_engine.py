@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.unit.runner.local.machine import build_image
-from tests.unit.runner.rig import empty_store, settings
+from tests.unit.runner.rig import Immediate, SelfTested, empty_store, settings
 
 from sallyport_common.settings import Secret
 from sallyport_runner.flags import Flag
 from sallyport_runner.models import Image
 from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.services.running.engine import DockerExecutor
+from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.maintenance import Maintenance
+from sallyport_runner.services.running.outside import Outside
 
 pytestmark = pytest.mark.live
 
 NETWORK = f"sallyport-probe-{os.getpid()}"
-LOOK = """sh -c 'test "$DATABASE_URL" = sqlite:///x && ls /sys/class/net && echo {}'"""
+LOOK = (
+    """sh -c 'test "$DATABASE_URL" = sqlite:///x && grep -q eth0 /proc/net/dev """
+    """&& echo {} && echo noise >&2'"""
+)
 
 
 def docker(*words: str) -> str:
@@ -67,7 +71,12 @@ def test_what_its_container_prints_closes_and_opens(tmp_path: Path, image: str) 
             job_cpu_count=1.0,
         )
         volumes = Volumes(known.volumes, (os.getuid(), os.getgid()))
-        made = Maintenance(known, store, executor, volumes, lambda: None, time.time)
+        outside = Outside(
+            settings=known, store=store, executor=executor, volumes=volumes,
+            background=Immediate(), changed=lambda _urgent: None, inbox=Inbox(),
+            self_test=SelfTested(),
+        )  # fmt: skip
+        made = Maintenance(outside, lambda: None)
         made.step()
         assert "fault" not in made.to_wire()
         assert store.flags().on(Flag.MODE) is (said == "db-maintenance")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, text, update
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
 
-from sallyport_common.database import create_engine, write
+from sallyport_common.database import create_engine, read, write
 from sallyport_common.revisions import migrate
 from sallyport_runner.storage import schema, upgrade
 from sallyport_runner.storage.sql import SqlStore, open_database
+
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture
@@ -31,9 +35,18 @@ def outline(engine: Engine) -> dict[str, Any]:
             {one["name"]: (str(one["type"]), one["nullable"]) for one in looked.get_columns(table)},
             looked.get_pk_constraint(table)["constrained_columns"],
             sorted((one["name"], one["column_names"]) for one in looked.get_indexes(table)),
+            _conditions(engine, table),
         )
         for table in looked.get_table_names()
     }
+
+
+def _conditions(engine: Engine, table: str) -> list[str]:
+    """Return what SQL alone says of a table: the rows of an index, how rows are counted."""
+    query = text("SELECT sql FROM sqlite_master WHERE tbl_name = :table AND sql IS NOT NULL")
+    with read(engine) as connection:
+        found = connection.execute(query, {"table": table}).scalars()
+        return sorted(re.findall(r"WHERE .*|AUTOINCREMENT", "\n".join(found)))
 
 
 def test_a_new_database_is_what_all_revisions_make(engine: Engine, tmp_path: Path) -> None:
@@ -79,6 +92,23 @@ def test_a_database_of_a_newer_release_is_refused(engine: Engine) -> None:
     with pytest.raises(schema.SchemaError, match=r"runner.sqlite3 is not migrated: .*'9999'"):
         schema.bring_up_to_date(engine)
     assert schema.revision(engine) == "9999"
+
+
+def test_what_went_wrong_is_said_without_what_a_driver_adds(engine: Engine) -> None:
+    migrate(engine, schema.PACKAGE, schema.MIGRATIONS, "0003")
+    with write(engine) as connection:
+        connection.execute(text("CREATE TABLE tasks (id TEXT)"))
+    with pytest.raises(schema.SchemaError, match=r"not migrated: .*table tasks already exists"):
+        schema.bring_up_to_date(engine)
+    assert schema.revision(engine) == "0003"
+
+
+def test_tables_without_a_revision_are_not_taken_for_new_ones(engine: Engine) -> None:
+    with write(engine) as connection:
+        connection.execute(text("CREATE TABLE tasks (id TEXT)"))
+    with pytest.raises(OperationalError, match="table tasks already exists"):
+        schema.bring_up_to_date(engine)
+    assert not inspect(engine).has_table("jobs")
 
 
 def test_the_daemon_does_not_load_alembic(tmp_path: Path) -> None:

@@ -189,7 +189,8 @@ class Inspecting(MemoryExecutor):
         self.removed.append(reference)
         return True
 
-    def logs(self, name: str) -> Any:
+    def logs(self, name: str, *, errors: bool = True) -> Any:
+        assert errors in {True, False}
         yield self.containers[name].output
 
     def answer(self, container: Container) -> int:

@@ -27,7 +27,8 @@ from sallyport_runner.services.running.engine import DockerExecutor
 from sallyport_runner.services.running.images import ImagePruner
 from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.loop import LONGEST_REST, RunLoop
-from sallyport_runner.services.running.parts import Outside, build
+from sallyport_runner.services.running.outside import Outside
+from sallyport_runner.services.running.parts import build
 from sallyport_runner.services.running.sandbox import Sandbox
 from sallyport_runner.services.running.selftest import SelfTest
 from sallyport_runner.services.running.sweeper import Sweeper
@@ -87,7 +88,13 @@ class Daemon:
         )
         parts = build(outside)
         self._queue, self._loop = parts.queue, RunLoop(parts)
-        self._pruner = ImagePruner(settings.image_keep_days, self._store, executor, time.time)
+        self._pruner = ImagePruner(
+            settings.image_keep_days,
+            self._store,
+            executor,
+            time.time,
+            lambda: parts.maintenance.image,
+        )
         self._sweeper = Sweeper(settings, self._store, executor, volumes)
         self._self_test, self._retention = parts.self_test, parts.retention
         self._maintenance = parts.maintenance
@@ -103,7 +110,6 @@ class Daemon:
         self._start("engine", self._follow, 0.0, watched=False)
         self._start("self-test", self._test_sandbox, SELF_TEST_INTERVAL)
         self._start("sweep", self._sweep, SWEEP_INTERVAL)
-        self._maintenance.begin()
         # Not watched: its image may take as long to fetch as that of a job.
         self._start("maintenance", self._maintenance.step, PROBE_INTERVAL, watched=False)
         notify("READY=1")

@@ -87,5 +87,5 @@ class Executor(Protocol):
     def inspect(self, name: str) -> dict[str, Any]:
         """Return all that the engine knows of a container, {} when it is gone."""
 
-    def logs(self, name: str) -> Iterator[bytes]:
-        """Yield a container's output with a time on each line."""
+    def logs(self, name: str, *, errors: bool = True) -> Iterator[bytes]:
+        """Yield a container's output with a time on each line, with or without standard error."""

@@ -7,6 +7,8 @@ of a daemon that runs for months.
 
 from __future__ import annotations
 
+import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +20,10 @@ from sallyport_common.database import read, write
 from sallyport_common.errors import SallyportError
 from sallyport_runner.storage.tables import METADATA
 
+log = logging.getLogger(__name__)
 PACKAGE = "sallyport_runner"
 MIGRATIONS = Path(__file__).parent / "migrations"
+_EXCEPTION = re.compile(r"^[\w.]+(?:Error|Exception): .*", re.MULTILINE)
 UPGRADE = "sallyport_runner.storage.upgrade"
 VERSION = Table(
     f"{PACKAGE}_version", MetaData(), Column("version_num", String(32), primary_key=True)
@@ -55,7 +59,7 @@ def revision(engine: Engine) -> str | None:
 
 def _make(engine: Engine) -> None:
     with write(engine) as connection:
-        METADATA.create_all(connection)
+        METADATA.create_all(connection, checkfirst=False)
         VERSION.create(connection)
         connection.execute(insert(VERSION).values(version_num=newest()))
 
@@ -65,5 +69,12 @@ def _migrate_apart(engine: Engine) -> None:
     engine.dispose()
     finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if finished.returncode:
-        said = finished.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
-        raise SchemaError(f"The database {engine.url.database} is not migrated: {said[-1]}.")
+        told = finished.stderr.decode("utf-8", "replace")
+        log.error("the migration failed", extra={"told": told})
+        raise SchemaError(f"The database {engine.url.database} is not migrated: {_reason(told)}.")
+
+
+def _reason(told: str) -> str:
+    """Return the exception of a traceback; a driver's statement and advice may follow it."""
+    found = _EXCEPTION.findall(told) or told.splitlines() or ["nothing was printed"]
+    return str(found[-1])

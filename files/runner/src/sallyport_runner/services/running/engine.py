@@ -255,10 +255,12 @@ class DockerExecutor:
         found = self._container(name)
         return dict(found.attrs) if found is not None else {}
 
-    def logs(self, name: str) -> Iterator[bytes]:
+    def logs(self, name: str, *, errors: bool = True) -> Iterator[bytes]:
         """See Executor."""
         with contextlib.suppress(NotFound), _faults():
-            yield from self._client.api.logs(name, stream=True, timestamps=True, follow=False)
+            yield from self._client.api.logs(
+                name, stream=True, timestamps=True, follow=False, stderr=errors
+            )
 
 
 def _judge_pull(error: str) -> None:

@@ -21,10 +21,16 @@ class ImagePruner:
     """Prunes what the runner pulled by digest; an image with a tag or from elsewhere is kept."""
 
     def __init__(
-        self, keep_days: int, store: Store, executor: Executor, clock: Callable[[], float]
+        self,
+        keep_days: int,
+        store: Store,
+        executor: Executor,
+        clock: Callable[[], float],
+        also: Callable[[], str] = lambda: "",
     ) -> None:
+        """Count the image that `also` names as used now, beside those of jobs."""
         self._keep, self._store, self._executor = keep_days * DAY, store, executor
-        self._clock, self._due = clock, clock()
+        self._clock, self._due, self._also = clock, clock(), also
 
     def step(self) -> None:
         """Remove superseded images once an hour."""
@@ -36,6 +42,7 @@ class ImagePruner:
             reference: parse_utc(moment).timestamp()
             for reference, moment in self._store.image_uses().items()
         }
+        uses[self._also()] = now
         for reference in superseded(self._executor.images(), uses, now - self._keep):
             if self._executor.remove_image(reference):
                 metrics.PRUNED_IMAGES.inc()

@@ -8,6 +8,7 @@ access wait. A probe that fails says nothing: the flag stays as it was.
 from __future__ import annotations
 
 import logging
+import math
 import shlex
 import time
 from collections.abc import Callable
@@ -15,21 +16,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sallyport_common.protocol import utc_now_text
+from sallyport_common.redaction import Redactor
 from sallyport_runner.flags import Flag
-from sallyport_runner.models import ContainerSpec, Job, JobRequest, Phase
+from sallyport_runner.models import ContainerSpec, Job, JobRequest, Phase, container_name
 from sallyport_runner.services import metrics
-from sallyport_runner.services.executor import Executor, ImageError, TransientError
-from sallyport_runner.services.outputs.volumes import Volume, Volumes
+from sallyport_runner.services.executor import ImageError, TransientError
+from sallyport_runner.services.outputs.volumes import Volume
 from sallyport_runner.services.running.asking import NoAnswerError, answer
+from sallyport_runner.services.running.outside import Outside
 from sallyport_runner.services.running.registry import Images
 from sallyport_runner.services.running.sandbox import MAINTENANCE, Sandbox
-from sallyport_runner.settings import Settings
-from sallyport_runner.storage import Store
 
 log = logging.getLogger(__name__)
 CLOSED = "db-maintenance"
 """What the last line of a probe contains while the database is closed."""
 PLAN = "/plan"
+
+
+RETRY = 60.0
+LONGEST = 200
+"""Characters of a fault that are shown."""
 
 
 @dataclass
@@ -43,48 +49,68 @@ class Said:
 class Maintenance:
     """Runs the probe when it is due; `changed` is called after the flag was set.
 
-    `clock` returns seconds since 1970; `wait` sleeps for some seconds.
+    No probe runs while the sandbox is not what it should be: it would know the database's address.
+    `ticks` returns seconds that no change of the clock disturbs; `wait` sleeps for some.
     """
 
     def __init__(
         self,
-        settings: Settings,
-        store: Store,
-        executor: Executor,
-        volumes: Volumes,
+        outside: Outside,
         changed: Callable[[], None],
-        clock: Callable[[], float] = time.time,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._settings, self._store, self._executor = settings, store, executor
-        self._volumes, self._changed = volumes, changed
-        self._clock, self._wait = clock, wait
-        self._images = Images(executor, settings.image_digests)
-        self._sandbox, self._next, self._said = Sandbox(settings), 0.0, Said()
+        settings = outside.settings
+        self._settings, self._store, self._executor = settings, outside.store, outside.executor
+        self._volumes, self._self_test, self._ticks = (
+            outside.volumes, outside.self_test, outside.ticks
+        )  # fmt: skip
+        self._changed, self._wait = changed, wait
+        self._images = Images(outside.executor, settings.image_digests, outside.ticks)
+        self._redactor = Redactor(settings.secrets())
+        self._sandbox, self._next, self._said = Sandbox(settings), -math.inf, Said()
+        self._name, self._tidy = self._sandbox.own(MAINTENANCE), False
+        self.image = ""
 
     @property
     def on(self) -> bool:
         """Return whether this backend has a probe."""
         return self._settings.maintenance_image is not None and not self._settings.dummy_data
 
-    def begin(self) -> None:
-        """Open a database that a probe closed which the settings no longer have."""
-        if not self.on:
-            self._set(closed=False)
-
     def step(self) -> None:
-        """Run the probe if it is due, unless an operator has closed the database."""
-        flags = self._store.flags()
-        if not self.on or flags.manual_maintenance or self._clock() < self._next:
-            return
-        self._next = self._clock() + self._settings.maintenance_poll_interval
+        """Run the probe if it is due, unless an operator has closed the database.
+
+        Without a probe, what an earlier one closed is opened, and what it left is removed.
+        """
+        if not self.on:
+            self._end()
+        elif not (
+            self._self_test.faults
+            or self._store.flags().manual_maintenance
+            or self._ticks() < self._next
+        ):
+            self._probe()
+
+    def _end(self) -> None:
+        if not self._tidy:
+            self._remove()
+            self._set(closed=False)
+            self._tidy = True
+
+    def _probe(self) -> None:
+        interval, fault = self._settings.maintenance_poll_interval, ""
         try:
             self._set(closed=CLOSED in self._ask())
-            self._said = Said(utc_now_text())
-        except (TransientError, ImageError, NoAnswerError, OSError) as error:
-            self._said = Said(utc_now_text(), f"The probe of the database failed: {error}.")
-            log.warning("%s Whether jobs may use it stays as it was.", self._said.fault)
-        metrics.MAINTENANCE_FAULTS.set(bool(self._said.fault))
+        except (TransientError, ImageError, NoAnswerError) as error:
+            fault = self._redactor.text(str(error))[:LONGEST]
+        except Exception as error:  # what it is about must not keep the next probe from running
+            log.exception("internal error of the probe")
+            fault = type(error).__name__
+        if fault:
+            fault = f"The probe of the database failed: {fault}."
+            log.warning("%s Whether jobs may use it stays as it was.", fault)
+        self._next = self._ticks() + (min(RETRY, interval) if fault else interval)
+        self._said = Said(utc_now_text(), fault)
+        metrics.MAINTENANCE_FAULTS.set(bool(fault))
 
     def to_wire(self) -> dict[str, Any]:
         """Return what operators are shown."""
@@ -102,24 +128,32 @@ class Maintenance:
 
     def _ask(self) -> str:
         """Return the last line of a probe."""
-        name = self._sandbox.own(MAINTENANCE)
-        volume = self._volumes.of(name)
-        spec = self._specification(name, volume)
+        if not self._executor.network_exists(self._settings.database_access_network):
+            raise NoAnswerError("the network of database jobs is missing")
+        volume = self._volumes.of(self._name)
+        spec = self._specification(volume)
         try:
             volume.make()
             for folder in (volume.workspace, volume.execution):
                 volume.add(folder)
                 volume.hand_over(folder)
             volume.write_secret(self._sandbox.database_url())
-            return answer(self._executor, spec, self._clock, self._wait)
+            return answer(self._executor, spec, self._ticks, self._wait)
         finally:
-            self._executor.remove(spec.name)
-            volume.remove()
+            self._remove()
 
-    def _specification(self, name: str, volume: Volume) -> ContainerSpec:
+    def _remove(self) -> None:
+        """Remove what a probe needs: the volume, which has the database's address, in any case."""
+        try:
+            self._executor.remove(container_name(self._name, Phase.RUN))
+        finally:
+            self._volumes.of(self._name).remove()
+
+    def _specification(self, volume: Volume) -> ContainerSpec:
         """Return that of a job which reaches the database, with the probe's command and no plan."""
-        wanted = str(self._settings.maintenance_image)
+        name, wanted = self._name, str(self._settings.maintenance_image)
         image = self._images.get(wanted)
+        self.image = image.reference
         job = Job(
             id=name, request_id=name, workspace=name, action=name, words=[wanted],
             image=image.reference, requires_db=True,

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sallyport_runner.services.checkouts import Checkouts
-from sallyport_runner.services.executor import Executor
 from sallyport_runner.services.git import Git
 from sallyport_runner.services.keeping.archives import Archives
 from sallyport_runner.services.keeping.retention import Retention
 from sallyport_runner.services.outputs.archive import Archive
 from sallyport_runner.services.outputs.finalise import Finaliser
 from sallyport_runner.services.outputs.publish import PrivacyTrees
-from sallyport_runner.services.outputs.volumes import Volumes
 from sallyport_runner.services.requests.admission import Admission
 from sallyport_runner.services.requests.recovery import Recovery
-from sallyport_runner.services.running.background import Background
-from sallyport_runner.services.running.inbox import Inbox
 from sallyport_runner.services.running.limits import Limits
 from sallyport_runner.services.running.maintenance import Maintenance
-from sallyport_runner.services.running.obstacles import Obstacles, SelfTest
+from sallyport_runner.services.running.obstacles import Obstacles
+from sallyport_runner.services.running.outside import Outside
 from sallyport_runner.services.running.queue import Queue
 from sallyport_runner.services.running.reboot import Reboot
 from sallyport_runner.services.running.roster import Roster
@@ -30,31 +25,6 @@ from sallyport_runner.services.running.space import Space
 from sallyport_runner.services.running.stages import Stages
 from sallyport_runner.services.running.supervision import Supervision
 from sallyport_runner.services.running.timers import Timers
-from sallyport_runner.settings import Settings
-from sallyport_runner.storage import Store
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outside:
-    """What the run loop gets from outside; a test replaces the engine, the threads and the clock.
-
-    `boot` names the present boot of the host: it differs after a reboot, and only then.
-    `changed` is called whenever a job changes, with True where the server is to hear of it at
-    once; `clock` returns seconds since 1970, `ticks` seconds that no change of the clock disturbs;
-    `inbox` has what other threads tell the loop; `self_test` has to pass before a job starts.
-    """
-
-    settings: Settings
-    store: Store
-    executor: Executor
-    volumes: Volumes
-    background: Background
-    changed: Callable[[bool], None]
-    inbox: Inbox
-    self_test: SelfTest
-    clock: Callable[[], float] = time.time
-    ticks: Callable[[], float] = time.monotonic
-    boot: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +92,4 @@ def _maintenance(outside: Outside) -> Maintenance:
         outside.inbox.everything()
         outside.changed(True)
 
-    return Maintenance(
-        outside.settings, outside.store, outside.executor, outside.volumes, changed, outside.clock
-    )
+    return Maintenance(outside, changed)
