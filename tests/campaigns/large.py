@@ -89,7 +89,7 @@ def person(url: str) -> Iterator[Page]:
         )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{url}/login/")
-        page.get_by_label("User name or email").fill(PERSON)
+        page.get_by_label("User name").fill(PERSON)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         page.wait_for_load_state()
