@@ -7,14 +7,17 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
-from sallyport_client import cli
+from sallyport_client import api, cli
 from sallyport_client.api import ServerError
+from sallyport_client.settings import Settings
 from sallyport_common.errors import SettingsError
 
 TABLE = b"age,count\n50,10\n"
@@ -181,12 +184,67 @@ def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         cli.main(["status", "abc"])
 
 
+AWAY = {
+    "http://127.0.0.1:9": "127.0.0.1:9 cannot be reached: check SALLYPORT_SERVER and your network",
+    "jobs.example.org": "SALLYPORT_SERVER must be an address such as https://jobs.example.org",
+}
+
+
 @pytest.mark.usefixtures("server")
-def test_a_server_that_is_away_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("address", AWAY)
+def test_a_server_that_is_away_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
     assert cli.main(["status", "abc"]) == 0
-    monkeypatch.setenv("SALLYPORT_SERVER", "http://127.0.0.1:9")
-    with pytest.raises(ServerError, match="cannot be reached"):
+    monkeypatch.setenv("SALLYPORT_SERVER", address)
+    with pytest.raises(ServerError, match=AWAY[address]) as caught:
         cli.main(["status", "abc"])
+    assert "Error" not in str(caught.value)
+    assert "Schema" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (requests.exceptions.SSLError, "is not trusted on this machine.*SALLYPORT_CA_FILE"),
+        (requests.exceptions.ReadTimeout, "did not answer in time"),
+        (requests.exceptions.ConnectTimeout, "did not answer in time"),
+    ],
+)
+@pytest.mark.usefixtures("server")
+def test_each_way_to_be_away_has_advice(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception], said: str
+) -> None:
+    def refused(*_words: object, **_options: object) -> None:
+        raise error("of the library")
+
+    monkeypatch.setattr(requests.Session, "request", refused)
+    with pytest.raises(ServerError, match=said) as caught:
+        cli.main(["status", "abc"])
+    assert "library" not in str(caught.value)
+
+
+def test_the_authorities_of_the_machine_are_trusted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.crt"
+    monkeypatch.setattr(api, "SYSTEM", (tmp_path / "none.crt", bundle))
+    assert api.system_authorities() is None
+    bundle.write_text("", encoding="utf-8")
+    known = Settings.from_env({
+        "SALLYPORT_SERVER": "https://jobs.example.org", "SALLYPORT_USER": "ada",
+        "SALLYPORT_TOKEN_FILE": str(secret(tmp_path)),
+    })  # fmt: skip
+    assert api.JobServer(known)._session.verify == str(bundle)
+    given = replace(known, ca_file=tmp_path / "own.crt")
+    assert api.JobServer(given)._session.verify == str(tmp_path / "own.crt")
+
+
+def secret(folder: Path) -> Path:
+    """Return a file with a token."""
+    path = folder / "token"
+    path.write_text("f" * 40, encoding="utf-8")
+    return path
 
 
 @pytest.mark.parametrize("problem", ["", "The first.\nThe second."])

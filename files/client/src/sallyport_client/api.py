@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -11,6 +12,11 @@ from sallyport_common import http
 from sallyport_common.errors import SallyportError
 
 TIMEOUT = (10.0, 60.0)
+SYSTEM = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),  # Debian, Ubuntu
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),  # Fedora, Red Hat
+    Path("/etc/ssl/ca-bundle.pem"),  # openSUSE
+)
 
 
 class ServerError(SallyportError):
@@ -24,22 +30,46 @@ def _detail(answer: requests.Response) -> str:
         return answer.reason or "no reason given"
 
 
+def system_authorities() -> Path | None:
+    """Return the file with the authorities that this machine trusts, if it is in a known place.
+
+    `requests` has authorities of its own instead, and so does not know that of a site.
+    """
+    return next((path for path in SYSTEM if path.is_file()), None)
+
+
+def _unreachable(server: str, error: requests.RequestException) -> str:
+    """Say why a server did not answer, and what a person can do about it."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return (
+            f"the certificate of {server} is not trusted on this machine; if your site has an "
+            "authority of its own, set SALLYPORT_CA_FILE to the file with its certificate"
+        )
+    if isinstance(error, requests.Timeout):
+        return f"the job server {server} did not answer in time; try again later"
+    if isinstance(error, requests.ConnectionError):
+        return f"the job server {server} cannot be reached: check SALLYPORT_SERVER and your network"
+    return (
+        f"the job server {server or 'without an address'} cannot be reached: SALLYPORT_SERVER must "
+        "be an address such as https://jobs.example.org"
+    )
+
+
 class JobServer:
     """A person's access to a job server."""
 
     def __init__(self, settings: Settings, session: requests.Session | None = None) -> None:
         self._server = settings.server.rstrip("/")
-        self._session = session or http.session(settings.ca_file, TIMEOUT, "sallyport-client")
+        self._session = session or http.session(
+            settings.ca_file or system_authorities(), TIMEOUT, "sallyport-client"
+        )
         self._session.headers["Authorization"] = f"{settings.user}:{settings.token.reveal()}"
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
             answer = self._session.request(method, f"{self._server}{path}", json=body)
         except requests.RequestException as error:
-            kind = type(error).__name__
-            raise ServerError(
-                f"the job server {self._server} cannot be reached ({kind})"
-            ) from error
+            raise ServerError(_unreachable(self._server, error)) from error
         if not answer.ok:
             detail = _detail(answer)
             lines = f"\n{detail}" if "\n" in detail else f" {detail}"
