@@ -19,6 +19,7 @@ from sallyport_client import api, cli
 from sallyport_client.api import ServerError
 from sallyport_client.settings import Settings
 from sallyport_common.errors import SettingsError
+from sallyport_common.settings import Secret
 
 TABLE = b"age,count\n50,10\n"
 TOKEN = "a" * 64
@@ -224,7 +225,7 @@ def test_each_way_to_be_away_has_advice(
     assert "library" not in str(caught.value)
 
 
-def test_the_authorities_of_the_machine_are_trusted(
+def test_the_machines_authorities_and_both_forms_of_a_token_are_taken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle.crt"
@@ -236,6 +237,9 @@ def test_the_authorities_of_the_machine_are_trusted(
         "SALLYPORT_TOKEN_FILE": str(secret(tmp_path)),
     })  # fmt: skip
     assert api.JobServer(known)._session.verify == str(bundle)
+    shown = replace(known, token=Secret(f"ada:{'f' * 40}"))
+    for one in (known, shown):
+        assert api.JobServer(one)._session.headers["Authorization"] == f"ada:{'f' * 40}"
     given = replace(known, ca_file=tmp_path / "own.crt")
     assert api.JobServer(given)._session.verify == str(tmp_path / "own.crt")
 

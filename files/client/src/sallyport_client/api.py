@@ -63,7 +63,9 @@ class JobServer:
         self._session = session or http.session(
             settings.ca_file or system_authorities(), TIMEOUT, "sallyport-client"
         )
-        self._session.headers["Authorization"] = f"{settings.user}:{settings.token.reveal()}"
+        # The settings page shows name and token together, and people store what they see.
+        token = settings.token.reveal().rpartition(":")[2]
+        self._session.headers["Authorization"] = f"{settings.user}:{token}"
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
