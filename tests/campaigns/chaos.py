@@ -160,7 +160,7 @@ def _campaign(chaos: Chaos, count: int, seed: int) -> int:
     broken += _cleaned(judge)
     witness.close()
     chaos.over.set()
-    broken += [*witness.faults(), *judge.faults()]
+    broken += [*witness.faults(chaos.engine.running), *judge.faults()]
     _print(chaos, judge, done, seed, time.monotonic() - begin)
     if broken:
         _keep_logs(chaos, seed)

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,8 +104,12 @@ class Witness:
             for (job,) in rows.all(ENDS):
                 self.ends.setdefault(job, time.time())
 
-    def faults(self) -> Iterator[str]:
-        """Yield what must not have happened: starts at once, after a result, or after the end."""
+    def faults(self, running: Mapping[str, float]) -> Iterator[str]:
+        """Yield what must not have happened: starts at once, after a result, or after the end.
+
+        `running` are the moments at which the engine was killed and a container had not ended, as
+        its disk says: a result that it told of but did not keep before such a moment is not one.
+        """
         jobs = defaultdict(list)
         for one in self.containers.values():
             jobs[one.job].append(one)
@@ -114,7 +118,8 @@ class Witness:
             for before, after in itertools.pairwise(found):
                 if before.end > after.begin:
                     yield f"{job}: two containers at once ({before.begin}, {after.begin})"
-                if before.had_a_result and before.phase != "compile":
+                kept = before.end > running.get(before.identifier, 0)
+                if before.had_a_result and kept and before.phase != "compile":
                     yield f"{job}: started again after a result ({before.code})"
             end = self.ends.get(job)
             if end is not None and found[-1].begin > end + LATE:

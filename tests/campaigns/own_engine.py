@@ -6,11 +6,13 @@ the kernel with the engine of the machine. All processes are ended by their numb
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +40,8 @@ class OwnEngine:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.run = folder, folder / "run"
+        self.running: dict[str, float] = {}
+        """Until when a container had not ended, as the engine's disk says after it was killed."""
         self.run.mkdir()
         (folder / "containerd.toml").write_text(
             _CONTAINERD.format(folder=folder, run=self.run), encoding="utf-8"
@@ -90,6 +94,7 @@ class OwnEngine:
             self._dockerd.send_signal(number)
             self._dockerd.wait(PATIENCE)
             self._dockerd = None
+            self._read_states()
 
     def power_cut(self) -> None:
         """End engine and containers at once; what the host kept in `/run` is gone."""
@@ -98,10 +103,17 @@ class OwnEngine:
                 process.kill()
                 process.wait(PATIENCE)
         self._dockerd = self._containerd = None
+        self._read_states()
         until(self._no_shims, "the containers are gone", PATIENCE, pause=0.05)
         self._unmount(self.folder)
         shutil.rmtree(self.run)
         self.run.mkdir()
+
+    def _read_states(self) -> None:
+        """See which ends the engine did not keep: it tells of an end before it writes it down."""
+        for place in self.folder.glob("data/containers/*/config.v2.json"):
+            if json.loads(place.read_text(encoding="utf-8"))["State"]["Running"]:
+                self.running[place.parent.name] = time.time()
 
     def _no_shims(self) -> bool:
         """Kill the shims of this engine with all their children; return whether there were none."""
