@@ -191,7 +191,8 @@ def waiting_for_workers(story: Story) -> None:
         story.cancel(busy if cancelled == "slow" else after, cancelled)
         story.look(case, after.job("after_slow"))
     interrupted(story, busy, "slow2")
-    story.cancel(busy, "slow2", "slow3")
+    rebooting(story, busy)
+    story.cancel(busy, "slow2")
     for name in ("slow", "slow2", "slow3"):
         story.wait(busy.job(name))
 
@@ -210,6 +211,18 @@ def interrupted(story: Story, request: Accepted, action: str) -> None:
 
     until(again, "the interrupted job runs again", PATIENCE, 0.05)
     story.look("interrupted", job, StatusCode.EXECUTING)
+
+
+def rebooting(story: Story, request: Accepted) -> None:
+    """Prepare a reboot of the host while jobs run, and let them run again after it."""
+    runner = story.rig.runner
+    runner.ask("POST", "/prepare-reboot")
+    story.look("reboot", request.job("slow2"), StatusCode.WAITING_ON_REBOOT)
+    story.wait(request.job("slow3"), StatusCode.WAITING_ON_REBOOT)
+    story.cancel(request, "slow3")
+    story.look("cancelled: reboot", request.job("slow3"))
+    runner.ask("POST", "/unpause")
+    story.look("after the reboot", request.job("slow2"), StatusCode.EXECUTING)
 
 
 def waiting_for_the_database(story: Story) -> None:

@@ -67,6 +67,7 @@ def _cancelled(case: str, times: str = NEVER, *left: str) -> Row:
 
 FAILED = "The command ended with an error; read the log in the workspace"
 MAINTENANCE = "Waiting for database maintenance to end"
+REBOOT = "Interrupted by a restart of the backend; the job starts again by itself"
 EXECUTING = "Executing job on the backend"
 KILLED = (
     "The command was killed, most often because memory ran out; process the data in smaller "
@@ -84,6 +85,7 @@ ROWS = (
     _pending(CODE.PAUSED, "paused", "Waiting: the backend is paused"),
     _pending(CODE.WAITING_DB_MAINTENANCE, "closed", MAINTENANCE),
     _pending(CODE.WAITING_DB_MAINTENANCE, "still closed", MAINTENANCE, "volume"),
+    _pending(CODE.WAITING_ON_REBOOT, "reboot", REBOOT),
     _pending(CODE.WAITING_ON_DEPENDENCIES, "needs", "Waiting on dependencies: slow"),
     _pending(
         CODE.WAITING_ON_WORKERS,
@@ -98,6 +100,7 @@ ROWS = (
         "volume",
     ),
     _running(CODE.EXECUTING, EXECUTING, RUNS, "open again"),
+    _running(CODE.EXECUTING, EXECUTING, RUNS, "after the reboot"),
     # It waits for a moment alone: the runner's own log has the code, see the test.
     _running(CODE.EXECUTING, EXECUTING, RUNS, "interrupted"),
     _running(CODE.PREPARING, "Preparing code, inputs and image", NOTHING),
@@ -164,6 +167,7 @@ ROWS = (
     _cancelled("created", ENDED, "log"),
     _cancelled("paused"),
     _cancelled("closed"),
+    _cancelled("reboot"),
     _cancelled("needs"),
     _cancelled("no worker"),
     _cancelled("preparing", ENDED),
@@ -223,7 +227,3 @@ ROWS = (
         "This backend has no database; submit the action to a backend that has one",
     ),
 )
-ELSEWHERE = {
-    CODE.WAITING_ON_REBOOT: "test_an_interrupted_job_waits_for_its_restart",
-}
-"""Codes that a job has for a moment only, and the test that sees them in the runner's own log."""
