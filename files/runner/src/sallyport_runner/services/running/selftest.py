@@ -35,7 +35,7 @@ LINKS = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64"}
 class SelfTest:
     """Runs the test when it is due; jobs may start while `passed` is true.
 
-    `clock` returns seconds since 1970; `wait` sleeps for some seconds.
+    `clock` returns seconds, and is not set back like the time of day; `wait` sleeps for some.
     """
 
     def __init__(
@@ -43,13 +43,12 @@ class SelfTest:
         sandbox: Sandbox,
         executor: Executor,
         volumes: Volumes,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._sandbox, self._executor, self._volumes = sandbox, executor, volumes
         self._clock, self._wait = clock, wait
         self._next = 0.0
-        self.passed_at: float | None = None
         self.faults: list[str] = ["The self-test of the sandbox has not run yet."]
 
     @property
@@ -67,10 +66,8 @@ class SelfTest:
             self.faults = self._run()
         except (TransientError, ImageError, NoAnswerError, OSError, ValueError) as error:
             self.faults = [f"The self-test of the sandbox could not be completed: {error}."]
-        now = self._clock()
-        self._next = now + (EVERY if self.passed else RETRY)
+        self._next = self._clock() + (EVERY if self.passed else RETRY)
         if self.passed:
-            self.passed_at = now
             log.info("self-test passed")
         for fault in self.faults:
             log.error("self-test failed: %s", fault)
