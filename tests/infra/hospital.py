@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parents[2]
+LOCK = "begin; lock table hosp.prescription in access exclusive mode; select pg_sleep(600)"
+_LOCKERS = "from pg_stat_activity where query like '%lock table%' and pid <> pg_backend_pid()"
+LOCKERS = f"select count(*) {_LOCKERS}"
+WAITING = """
+select pid from pg_stat_activity
+where usename = 'sallyport_jobs' and wait_event_type = 'Lock'"""
 
 
 def query(database: Host, statement: str) -> str:
@@ -21,6 +29,27 @@ def query(database: Host, statement: str) -> str:
 def script(database: Host, text: str) -> None:
     """Run a script on the hospital's database as its administrator."""
     database.check_output(f"runuser -u postgres -- psql -d hospital -qAt <<'END'\n{text}\nEND")
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something is so."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, "it did not happen"
+        time.sleep(0.2)
+
+
+def hold(database: Host) -> None:
+    """Lock a table, so that a job's query on it waits."""
+    locker = f'nohup runuser -u postgres -- psql -d hospital -qc "{LOCK}" >/dev/null 2>&1 &'
+    database.check_output(locker)
+    until(lambda: query(database, LOCKERS) == "1")
+
+
+def release(database: Host) -> None:
+    """Unlock it."""
+    query(database, f"select pg_terminate_backend(pid) {_LOCKERS}")
+    until(lambda: query(database, LOCKERS) == "0")
 
 
 def playbook(*words: str) -> subprocess.CompletedProcess[str]:

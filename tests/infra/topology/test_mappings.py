@@ -6,14 +6,13 @@ import csv
 import io
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from testinfra.host import Host
 
-from hospital import ROOT, playbook, query, script
+from hospital import LOCKERS, ROOT, WAITING, hold, playbook, query, script, until
 from journey import BACKEND, Journey
 from places import Places
 
@@ -33,13 +32,6 @@ where p.dod > '2023-04-01' and p.gender in ('F', 'M')
   and exists (select from hosp.registration r where r.person_key = p.person_key
     and r.kind = 'regular' and r.reg_from <= '2023-04-01' and r.reg_to > '2023-04-01')
 group by p.gender"""
-LOCK = "begin; lock table hosp.prescription in access exclusive mode; select pg_sleep(600)"
-LOCKERS = """
-select count(*) from pg_stat_activity
-where query like '%lock table%' and pid <> pg_backend_pid()"""
-WAITING = """
-select pid from pg_stat_activity
-where usename = 'sallyport_jobs' and wait_event_type = 'Lock'"""
 SCRATCH = "select count(*) from pg_tables where schemaname = 'scratch'"
 Rig = Callable[[str], Host]
 
@@ -103,22 +95,12 @@ def test_one_study_on_two_mappings_publishes_the_same_tables(
     assert of_known_sex(of_cdm) == of_known_sex(measures)
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something is so."""
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.2)
-
-
 def test_a_database_that_dies_under_a_job_fails_it_and_keeps_nothing(
     journey: Journey, rig: Rig
 ) -> None:
     """A lock holds the job in mid-query; killing one process makes PostgreSQL restart."""
     database = rig("database")
-    locker = f'nohup runuser -u postgres -- psql -d hospital -qc "{LOCK}" >/dev/null 2>&1 &'
-    database.check_output(locker)
-    until(lambda: query(database, LOCKERS) == "1")
+    hold(database)
     rachel = journey.person("rachel")
     request = rachel.submit(journey.workspace, BACKEND, ["extract"])
     until(lambda: query(database, WAITING) != "")
