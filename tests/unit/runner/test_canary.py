@@ -58,7 +58,9 @@ class Site:
     def run(self, *jobs: str) -> None:
         """Run the daemon until some jobs have ended."""
         program = [str(Path(sys.executable).with_name("sallyport-runner")), "daemon"]
-        given = {"PATH": os.environ["PATH"], "HOME": str(self.base)} | self.variables
+        # The path is set where a copy of the tree is tested (`make mutants`).
+        given = {name: os.environ.get(name, "") for name in ("PATH", "PYTHONPATH")}
+        given |= {"HOME": str(self.base)} | self.variables
         with self.log.open("ab") as log, subprocess.Popen(
             program, env=given, cwd=self.base, stdout=log, stderr=log
         ) as process:  # fmt: skip
