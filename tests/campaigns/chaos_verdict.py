@@ -4,6 +4,7 @@ A job ends as its action says. Apart from that it may only end so:
 
 - `cancelled_by_user`, if its request was cancelled;
 - `dependency_failed`, if the job of a need did not succeed in the same workspace;
+- `job_error` with the sentence about needs, if that is so for a newer run of the need;
 - `nonzero_exit` with the exit code for "could not write", if its last container met a full disk;
 - `nonzero_exit` with the exit code for "lost the database", if that was restarted meanwhile;
 - `internal_error` after ten attempts, if engine or host went down during each of them.
@@ -23,13 +24,19 @@ from typing import NamedTuple
 from tests.bench.runner.rig import Rig
 from tests.campaigns.chaos_database import Hospital
 from tests.campaigns.chaos_faults import DATABASE, DISK, ENGINE, Chaos
-from tests.campaigns.chaos_study import ACTIONS, NO_DATABASE, NO_SPACE
+from tests.campaigns.chaos_study import ACTIONS, NO_DATABASE, NO_SPACE, Action
 from tests.campaigns.chaos_witness import LABEL, Witness
 
+from sallyport_common.protocol import StatusCode
+from sallyport_runner.models import Reason
 from sallyport_runner.services.running.transitions import MAX_INTERRUPTIONS
+from sallyport_runner.services.sentences import sentence
 
 NOTHING = "All actions have already completed or are in progress"
 """The message of a row without a job: the request asked for nothing that was not under way."""
+NO_INPUT = sentence(StatusCode.JOB_ERROR, Reason.NO_INPUT)
+RAN = frozenset({"succeeded", "nonzero_exit", "unmatched_patterns"})
+"""Codes of jobs that replaced the outputs of earlier ones."""
 SHORT = 12
 """Digits of a container's identifier that are its host name."""
 _JOBS = (
@@ -94,15 +101,21 @@ class Judge:
 
     def _rule(self, row: Row, failed: set[tuple[str, str]]) -> str:
         """Return the rule that allows an end; empty where none does."""
-        action, containers = ACTIONS.get(row.action), self.witness.of(row.job)
+        action = ACTIONS.get(row.action)
         if action is None:
             return ""
+        hit = any((row.workspace, need) in failed for need in action.needs)
         if row.code == "cancelled_by_user" and row.request in self.cancelled:
             return "cancelled"
-        if row.code == "dependency_failed":
-            hit = any((row.workspace, need) in failed for need in action.needs)
-            return "a need had failed" if hit else ""
-        spans = self.chaos.spans
+        if row.code == "dependency_failed" and hit:
+            return "a need had failed"
+        if row.code == "job_error" and row.message.startswith(NO_INPUT) and hit:
+            return "a newer run of a need had failed"
+        return self._fault(row, action)
+
+    def _fault(self, row: Row, action: Action) -> str:
+        """Return which fault ended a job; empty where none did."""
+        containers, spans = self.witness.of(row.job), self.chaos.spans
         if row.code == "nonzero_exit" and containers:
             code, last = containers[-1].code, containers[-1]
             if code in {NO_SPACE, None} and last.met(spans[DISK]):
@@ -126,7 +139,7 @@ class Judge:
         asked = hospital.queries()
         for row in rows:
             started = [one for one in self.witness.of(row.job) if one.phase == "execute"]
-            if asked[row.job] > len(started):
+            if asked[row.job] > len(started) + self.chaos.engine.unstarted[row.job]:
                 yield f"{row.action} ({row.job}): {asked[row.job]} queries of {len(started)} starts"
             extraction = row.action in ACTIONS and ACTIONS[row.action].database
             if extraction and row.status == "succeeded" and not asked[row.job]:
@@ -136,12 +149,12 @@ class Judge:
         """Yield files that are not what the last run of their action wrote, in both trees."""
         high = self.chaos.side.folder / "high/workspaces" / medium.name
         outputs = json.loads((medium / "metadata/manifest.json").read_text())["outputs"]
-        done = [row for row in rows if row.workspace == medium.name and row.status == "succeeded"]
-        good = {row.job for row in done}
+        done = [row for row in rows if row.workspace == medium.name and row.code in RAN]
+        good = {row.job for row in done if row.status == "succeeded"}
         latest = {row.action: row.job for row in sorted(done, key=lambda row: row.order)}
         made = Counter(entry["job_id"] for entry in outputs.values())
         for action, job in latest.items():
-            if made[job] != ACTIONS[action].outputs:
+            if job in good and made[job] != ACTIONS[action].outputs:
                 yield f"{medium.name}: {made[job]} outputs of the last {action} ({job})"
         for path, entry in outputs.items():
             places = [high / path]

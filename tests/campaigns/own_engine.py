@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ BRIDGE = "spchaos0"
 DEFAULT, ADDRESS = "spchaos1", "10.213.78.1/24"
 """The engine's own default bridge: one that has none removes that of the machine's engine."""
 PATIENCE = 120.0
+NEVER = "0001-"
+"""How a time begins that the engine does not know."""
 _CONTAINERD = """
 version = 2
 root = "{folder}/containerd"
@@ -42,6 +45,8 @@ class OwnEngine:
         self.folder, self.run = folder, folder / "run"
         self.running: dict[str, float] = {}
         """Until when a container had not ended, as the engine's disk says after it was killed."""
+        self.unstarted: Counter[str] = Counter()
+        """How often the container of a job was there and not started, as that disk says."""
         self.run.mkdir()
         (folder / "containerd.toml").write_text(
             _CONTAINERD.format(folder=folder, run=self.run), encoding="utf-8"
@@ -110,10 +115,16 @@ class OwnEngine:
         self.run.mkdir()
 
     def _read_states(self) -> None:
-        """See which ends the engine did not keep: it tells of an end before it writes it down."""
+        """See which ends and starts the killed engine had not written down.
+
+        It tells of an end before it does that, and of a start when the program already runs.
+        """
         for place in self.folder.glob("data/containers/*/config.v2.json"):
-            if json.loads(place.read_text(encoding="utf-8"))["State"]["Running"]:
+            found = json.loads(place.read_text(encoding="utf-8"))
+            if found["State"]["Running"]:
                 self.running[place.parent.name] = time.time()
+            elif found["State"]["StartedAt"].startswith(NEVER):
+                self.unstarted[found["Config"]["Labels"].get("org.sallyport.job", "")] += 1
 
     def _no_shims(self) -> bool:
         """Kill the shims of this engine with all their children; return whether there were none."""
