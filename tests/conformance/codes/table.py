@@ -220,7 +220,8 @@ ROWS = (
     _error("plan", f"The compiled query plan was rejected; {ADMINISTRATORS}, who can see why"),
     _error(
         "no input",
-        "An output of a needed action is missing; run that action again: 'first'",
+        "An output of a needed action is missing, or its last run failed; run that action again: "
+        "'first'",
     ),
     _error(
         "no database",

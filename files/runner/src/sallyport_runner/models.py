@@ -68,6 +68,7 @@ class Reason(enum.StrEnum):
     NO_DATABASE = "no_database"
     NO_NETWORK = "no_network"
     NO_INPUT = "no_input"
+    CHANGED_INPUT = "changed_input"
     NO_IMAGE = "no_image"
     NO_CODE = "no_code"
     BAD_PLAN = "bad_plan"

@@ -112,7 +112,12 @@ REASONS = {
     Reason.NO_NETWORK: (
         "The database network of the backend is missing; ask the backend's administrators"
     ),
-    Reason.NO_INPUT: "An output of a needed action is missing; run that action again",
+    Reason.NO_INPUT: (
+        "An output of a needed action is missing, or its last run failed; run that action again"
+    ),
+    Reason.CHANGED_INPUT: (
+        "An output of a needed action is not what its run left; run that action again"
+    ),
     Reason.NO_IMAGE: (
         "The registry does not have the image that the action names; check its name and tag in "
         "project.yaml"

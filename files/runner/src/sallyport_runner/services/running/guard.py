@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 NOT_BEGUN = frozenset({StatusCode.PREPARING, StatusCode.PREPARED})
 """Codes of jobs that lose nothing when they end; work that is done is worth any number of tries."""
 OF_THE_STUDY = frozenset({
-    Reason.NO_DATABASE, Reason.NO_INPUT, Reason.NO_IMAGE, Reason.NO_CODE, Reason.BAD_PLAN,
+    Reason.NO_DATABASE, Reason.NO_INPUT, Reason.CHANGED_INPUT, Reason.NO_IMAGE, Reason.NO_CODE,
+    Reason.BAD_PLAN,
 })  # fmt: skip
 """Reasons that the author can remove; all others are faults of the backend."""
 UNAVAILABLE = (

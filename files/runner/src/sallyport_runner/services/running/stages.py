@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from sallyport_common.paths import UnsafePathError, open_beneath
+from sallyport_common.protocol import StatusCode
 from sallyport_runner.models import Image, Job, JobRequest, Phase, Reason
 from sallyport_runner.services.checkouts import Checkouts
-from sallyport_runner.services.executor import Executor, ImageError
+from sallyport_runner.services.executor import Executor, ImageError, TransientError
 from sallyport_runner.services.git import Code, CodeError, code_of, code_of_job
 from sallyport_runner.services.outputs import inputs, trees
 from sallyport_runner.services.outputs.archive import Archive
@@ -32,6 +33,12 @@ class StageError(Exception):
     def __init__(self, reason: Reason, detail: str = "", problem: str = "") -> None:
         super().__init__(detail or problem or reason.value)
         self.reason, self.problem = reason, problem
+
+
+class InputChangedError(TransientError):
+    """An input is not what the manifest says: a newer run is just published, or it was altered."""
+
+    gave_up = Reason.CHANGED_INPUT
 
 
 class Stages:
@@ -113,16 +120,26 @@ class Stages:
                         digests[path] = trees.write_beneath(volume.workspace, path, stream).sha256
                 except (UnsafePathError, FileNotFoundError, NotADirectoryError) as error:
                     raise StageError(Reason.NO_INPUT, f"{need}: {error}", need) from error
+        self._check(job.workspace, digests)
         inputs.keep(volume, digests)
+
+    def _check(self, workspace: str, digests: Mapping[str, str]) -> None:
+        """Compare what was copied with one state of the manifest, so that it is of one run."""
+        recorded = self._archive.manifest(workspace) if digests else {}
+        for path, digest in digests.items():
+            if path in recorded and recorded[path].content_hash != digest:
+                raise InputChangedError(f"{path} is not what the manifest says")
 
     def _needed(self, job: Job) -> Iterator[tuple[str, Collection[str]]]:
         """Yield needs with their files: of an action's latest job, else what the manifest has.
 
+        What a job left that failed is nobody's input, also where the need had succeeded before.
         A task names jobs, and may name files; both count only as this backend has recorded them.
         """
         latest = self._store.latest_jobs(job.workspace, job.needs) if job.needs else {}
         for need in job.needs:
-            recorded = latest[need].files if need in latest else {}
+            last = latest.get(need)
+            recorded = last.files if last and last.code is StatusCode.SUCCEEDED else {}
             yield need, recorded or self._archive.outputs(job.workspace, need)
         for identifier in job.terms.get("input_job_ids", []):
             yield identifier, self._archive.outputs_of(job.workspace, identifier)
