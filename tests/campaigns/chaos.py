@@ -71,8 +71,8 @@ class People:
             request = self.choose.choice(self.requests[-4:])
             if self.the.server.ended(request.identifier) or request.identifier in self.cancelled:
                 return
-            self.cancelled.add(request.identifier)
-            self.the.server.cancelled(request)
+            if self.the.server.withdrawn(request):
+                self.cancelled.add(request.identifier)
 
 
 @contextmanager

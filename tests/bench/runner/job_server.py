@@ -116,6 +116,11 @@ class JobServer(Server):
             raise RuntimeError(f"the job server refused to cancel: {answer.result().text}")
         return moment
 
+    def withdrawn(self, request: Accepted) -> bool:
+        """Cancel a request that may end meanwhile; return whether there was something to cancel."""
+        self._post(f"/api/v1/job-requests/{request.identifier}/cancel", {}).raise_for_status()
+        return self._rows.first(_CANCELLED, request.identifier) is not None
+
     def final(self, request: Accepted, action: str, seconds: float = PATIENCE) -> float:
         """Return when the final state of a job was stored by the server."""
         job = request.job(action)
