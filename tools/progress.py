@@ -92,9 +92,11 @@ def watch(command: Words, advice: str, log: Path, env: Mapping[str, str]) -> Non
     ) as process:
         reader = threading.Thread(target=copy, args=(process.stdout or (), log, progress))
         reader.start()
-        while reader.is_alive():
+        shown = False
+        while reader.is_alive() or not shown:  # how far a short one came is shown too
             reader.join(EVERY[sys.stdout.isatty()])
             show(progress.line(time.monotonic() - started), sys.stdout)
+            shown = True
         code = process.wait()
     if sys.stdout.isatty():
         print()
