@@ -164,8 +164,9 @@ def test_iso_06_nothing_of_the_study_runs_when_a_needed_layer_is_missing(version
     program += "landlock.version = lambda: 0\n" if not version else ""
     program += "child.main()"
     words = ["1", "always", "any", DATASET]
+    # Unbuffered, because the child closes the descriptor on which the study prints here.
     found = subprocess.run(
-        [sys.executable, "-c", program, *words], capture_output=True, check=True, text=True
+        [sys.executable, "-u", "-c", program, *words], capture_output=True, check=True, text=True
     )
     assert ("ran" in found.stdout) is bool(version)
     assert ("plan" in found.stdout) is bool(version)

@@ -25,10 +25,11 @@ DATABASE_COMMANDS = {
     "cohortextractor": frozenset({"generate_cohort", "generate_codelist_report"}),
     "cohortextractor-v2": frozenset({"generate_cohort", "generate_dataset"}),
 }
-_PART = r"""[^\ \t\r\n'"\\]+ | '[^']*' | "(?:[^"\\]|\\.)*+" | \\."""
-_WORD = re.compile(rf"[ \t\r\n]*+((?:{_PART})++)(?![^ \t\r\n])", re.DOTALL | re.VERBOSE)
+_PART = re.compile(
+    r"""([ \t\r\n]+)|([^ \t\r\n'"\\]+)|'([^']*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|\\(.)""", re.DOTALL
+)
+_BETWEEN, _PLAIN, _DOUBLE = 1, 2, 4
 _PLAIN_WORD = re.compile(r"[^ \t\r\n]+")
-_PARTS = re.compile(_PART, re.DOTALL | re.VERBOSE)
 _QUOTING = re.compile(r"""['"\\]""")
 _IN_QUOTES = re.compile(r"""\\(["\\])""")
 _TAG = re.compile(r"(v[\d.]+(-pre)?)|dev|latest")
@@ -46,29 +47,25 @@ def split_run(run: str) -> list[str]:
 def _split(run: str) -> tuple[str, ...]:
     if _QUOTING.search(run) is None:
         return tuple(_PLAIN_WORD.findall(run))
-    words, end = [], 0
-    for match in _WORD.finditer(run):
+    words: list[str] = []
+    end, begins = 0, True
+    for match in _PART.finditer(run):
         if match.start() != end:
             break
-        words.append(_unquoted(match[1]))
-        end = match.end()
-    if run[end:].strip(" \t\r\n"):
+        end, kind = match.end(), match.lastindex
+        if kind == _BETWEEN:
+            begins = True
+            continue
+        part = match[kind or _PLAIN]
+        plain = _IN_QUOTES.sub(r"\1", part) if kind == _DOUBLE else part
+        if begins:
+            words.append(plain)
+        else:
+            words[-1] += plain
+        begins = False
+    if end != len(run):
         raise ValueError("No closing quotation")
     return tuple(words)
-
-
-def _unquoted(word: str) -> str:
-    if _QUOTING.search(word) is None:
-        return word
-    return "".join(_plain(part) for part in _PARTS.findall(word))
-
-
-def _plain(part: str) -> str:
-    if part[0] == "'":
-        return part[1:-1]
-    if part[0] == '"':
-        return _IN_QUOTES.sub(r"\1", part[1:-1])
-    return part.removeprefix("\\") if part[0] == "\\" else part
 
 
 def unknown_image(action: str, image: str, names: Iterable[str] = DOCKER_IMAGES) -> str:
