@@ -91,6 +91,7 @@ class Server:
             "CA_FILE": "/etc/ssl/certs/ca-certificates.crt",
             "GIT_TIMEOUT": "20",
             "SESSION_LIFETIME": "3600",
+            "SESSION_IDLE": "3600",
             "REQUEST_LIFETIME": "3600",
             "LOGIN_TOKEN_LIFETIME": "3600",
         }

@@ -64,7 +64,7 @@ class JobServer(Server):
         (folder / "signing").write_bytes(private)
         self.public_key.write_bytes(public)
         day = str(86_400)
-        names = ("SESSION_LIFETIME", "REQUEST_LIFETIME")
+        names = ("SESSION_LIFETIME", "SESSION_IDLE", "REQUEST_LIFETIME")
         return environment | {f"JOB_SERVER_{name}": day for name in names}
 
     def _set_up(self) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import re
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ SITE = "https://jobs.example"
 REPO = "https://github.com/demo-org/study"
 PASSWORD = "correct horse battery"
 CSRF = "c" * 43
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 PRIVATE_PEM, PUBLIC_PEM = keys.generate()
 TOKENS = {scope: hashlib.sha256(scope.encode()).hexdigest()[:40] for scope in
           ("jobs", "review", "publish", "classic")}  # fmt: skip
@@ -64,6 +64,7 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
         "ca_file": Path("/etc/ssl/certs/ca-certificates.crt"),
         "git_timeout": 20,
         "session_lifetime": 3600,
+        "session_idle": 1800,
         "request_lifetime": 86400,
         "login_token_lifetime": 3600,
     }
@@ -125,6 +126,7 @@ class Browser:
 
     def __init__(self, app: Flask) -> None:
         self._client: FlaskClient = app.test_client()
+        self._services: Services = app.extensions["sallyport"]
         self._page = "/login/"
 
     def get(self, path: str, **more: Any) -> TestResponse:
@@ -148,8 +150,8 @@ class Browser:
     def log_in(self, user: User) -> Browser:
         """Put a person's session into the browser, as the log-in page does."""
         with self._client.session_transaction(base_url=SITE) as session:
-            session["user"], session["epoch"] = user.id, user.session_epoch
-            session["csrf"], session["since"] = CSRF, int(time.time())
+            session["secret"] = self._services.sessions.start(user, "192.0.2.7", AGENT)
+            session["user"], session["csrf"] = user.id, CSRF
             session.permanent = True
         self._page = "/settings/"
         return self

@@ -27,7 +27,10 @@ EXEMPT = {
     "access_tokens.revoke": "a person's own tokens only; others look like missing ones",
     "accounts.change_password": "a person's own account; the present password decides",
     "accounts.set_totp": "a person's own account; the code decides",
-    "accounts.session_user": "reads",
+    "sessions.start": "a person's own account; the log-in before it decides",
+    "sessions.user": "notes that a person's own session was used",
+    "sessions.log_out": "whoever has the secret of the session",
+    "sessions.end": "a person's own sessions only; others look like missing ones",
     "login_tokens.redeem": "a backend, whose token's scope the caller checked",
     "backends.seen": "a backend, about itself",
     "job_queue.receive": "a backend, about its own requests; rows of others are not kept",
@@ -57,8 +60,8 @@ def _changes(method: Callable[..., object]) -> bool:
 
 
 SERVICES = (
-    "accounts", "access_tokens", "login_tokens", "hatch_tokens", "backends", "directory",
-    "job_requests", "job_queue", "releases", "snapshots", "audit",
+    "accounts", "sessions", "access_tokens", "login_tokens", "hatch_tokens", "backends",
+    "directory", "job_requests", "job_queue", "releases", "snapshots", "audit",
 )  # fmt: skip
 
 
@@ -93,6 +96,10 @@ CALLS: dict[str, tuple[str, Callable[[Rig, Any], object]]] = {
         rig.services.accounts.add_to_backend(who, "hospital", "cora")),
     "accounts.reset_password": ("ada", lambda rig, who:
         rig.services.accounts.reset_password(who, "cora", PASSWORD)),
+    "sessions.end_of_account": ("ada", lambda rig, who:
+        rig.services.sessions.end_of_account(who, "cora", _session(rig))),
+    "access_tokens.revoke_of_account": ("ada", lambda rig, who:
+        rig.services.access_tokens.revoke_of_account(who, "cora", _token(rig))),
     "backends.ensure": ("ada", lambda rig, who:
         rig.services.backends.ensure(who, "clinic", "Clinic", "", {})),
     "backends.create": ("ada", lambda rig, who:
@@ -132,6 +139,18 @@ ELSEWHERE = {
     "snapshots.publish": "test_permissions.py",
 }
 """Calls that need uploaded files; the matrix of test_permissions.py makes them as every person."""
+
+
+def _session(rig: Rig) -> int:
+    cora = rig.people["cora"]
+    rig.services.sessions.start(cora, "local", "")
+    return rig.services.sessions.of(cora)[0].id
+
+
+def _token(rig: Rig) -> int:
+    cora = rig.people["cora"]
+    rig.services.access_tokens.create(cora, "script")
+    return rig.services.access_tokens.of(cora)[0].id
 
 
 def _release(rig: Rig, who: User) -> str:

@@ -38,7 +38,6 @@ def create_app(settings: Settings, hasher: PasswordHasher | None = None) -> Flas
     configure_sessions(app, "sallyport", settings.secret_key, lifetime)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY,
-        SESSION_SECONDS=settings.session_lifetime,
         RELEASES_REDIRECT=settings.releases_redirect,
         PUBLIC_URL=settings.url.rstrip("/"),
     )

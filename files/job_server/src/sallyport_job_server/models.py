@@ -35,8 +35,20 @@ class User:
     totp_step: int
     roles: list[str]
     is_active: bool
-    session_epoch: int
     created_at: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """A browser in which a person is logged in, without its secret."""
+
+    id: int
+    user_id: int
+    address: str
+    agent: str
+    created_at: str
+    seen_at: str
+    expires_at: str
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class Settings:
     ca_file: Path
     git_timeout: int
     session_lifetime: int
+    session_idle: int
     request_lifetime: int
     login_token_lifetime: int
 

@@ -7,9 +7,10 @@ import secrets
 from sallyport_common import tokens
 from sallyport_common.problems import NotFoundError, UnauthenticatedError
 from sallyport_job_server.models import AccessToken, User
-from sallyport_job_server.services import checks, clock
+from sallyport_job_server.roles import Permission
+from sallyport_job_server.services import access, checks, clock
 from sallyport_job_server.storage import tables, users
-from sallyport_job_server.storage.database import Database, add, put
+from sallyport_job_server.storage.database import Change, Database, add, put
 
 DAYS = 90
 
@@ -40,11 +41,19 @@ class AccessTokens:
     def revoke(self, user: User, number: int) -> None:
         """End one of a person's own tokens."""
         with self._database.change(user.username) as change:
-            own = [token.id for token in users.access_tokens(change.connection, user.id)]
-            if number not in own:
-                raise NotFoundError("There is no such token.")
-            put(change.connection, tables.access_tokens, number, revoked_at=clock.now())
-            change.record("token.revoke", user.username, token=number)
+            _revoke(change, user, number)
+
+    def revoke_of_account(self, actor: User, username: str, number: int) -> None:
+        """End one of somebody's tokens, as one who manages accounts."""
+        with self._database.change(actor.username) as change:
+            access.require(change.connection, actor, Permission.USER_MANAGE)
+            _revoke(change, users.required(change.connection, username), number)
+
+    def of_account(self, actor: User, username: str) -> list[AccessToken]:
+        """Return somebody's tokens, for those who manage accounts."""
+        with self._database.read() as connection:
+            access.require(connection, actor, Permission.USER_MANAGE)
+            return users.access_tokens(connection, users.required(connection, username).id)
 
     def of(self, user: User) -> list[AccessToken]:
         """Return a person's tokens."""
@@ -63,3 +72,11 @@ class AccessTokens:
         if matching[0].expires_at <= clock.now():
             raise UnauthenticatedError("The access token has expired. Create a new one.")
         return user
+
+
+def _revoke(change: Change, user: User, number: int) -> None:
+    own = [token.id for token in users.access_tokens(change.connection, user.id)]
+    if number not in own:
+        raise NotFoundError("There is no such token.")
+    put(change.connection, tables.access_tokens, number, revoked_at=clock.now())
+    change.record("token.revoke", user.username, token=number)

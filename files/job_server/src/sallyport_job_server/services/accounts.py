@@ -15,7 +15,7 @@ from sallyport_common.problems import ConflictError, NotFoundError, Problem, Una
 from sallyport_job_server.models import Backend, Operator, User
 from sallyport_job_server.roles import GLOBAL_ROLES, Permission, Role
 from sallyport_job_server.services import access, checks, clock, one_time_codes
-from sallyport_job_server.storage import backends, projects, tables, users
+from sallyport_job_server.storage import backends, projects, sessions, tables, users
 from sallyport_job_server.storage.database import Change, Database, add, put
 
 REFUSED = "The user name, the password or the code is wrong."
@@ -64,12 +64,6 @@ class Accounts:
         with self._database.change(user.username) as change:
             return users.claim_totp_step(change.connection, user.id, step)
 
-    def session_user(self, number: int, epoch: int) -> User | None:
-        """Return the account of a session, unless it was ended or the account closed."""
-        with self._database.read() as connection:
-            user = users.by_id(connection, number)
-        return user if user and user.is_active and user.session_epoch == epoch else None
-
     def create(
         self,
         actor: User | Operator,
@@ -97,7 +91,7 @@ class Accounts:
                 raise ConflictError(f"The user name {name} is already taken.")
             add(change.connection, tables.users, created_at=clock.now(), **values)
             change.record("user.create", name, roles=values["roles"])
-            return _required(users.by_name(change.connection, name), username)
+            return users.required(change.connection, name)
 
     def ensure_administrators(
         self, actor: User | Operator, people: Sequence[dict[str, Any]]
@@ -132,13 +126,13 @@ class Accounts:
         """Return an account and its backends, for those who manage accounts."""
         with self._database.read() as connection:
             access.require(connection, user, Permission.USER_MANAGE)
-            account = _required(users.by_name(connection, username), username)
+            account = users.required(connection, username)
             return account, backends.of_user(connection, account.id)
 
     def roles_of(self, username: str) -> tuple[User, dict[str, list[str]]]:
         """Return an account and its roles by project, for backends."""
         with self._database.read() as connection:
-            account = _required(users.by_name(connection, username), username)
+            account = users.required(connection, username)
             roles = projects.memberships(connection, account.id)
             every = projects.every_project(connection)
             return account, {one.slug: roles[one.id] for one in every if one.id in roles}
@@ -152,22 +146,17 @@ class Accounts:
         backend_slugs: Iterable[str],
         is_active: bool,
     ) -> None:
-        """Set an account's roles, backends and whether it is open; a closed one is logged out."""
+        """Set an account's roles, backends and whether it is open; a closed one lets nobody in."""
         new_roles = checks.roles(roles, GLOBAL_ROLES)
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.USER_MANAGE)
-            account = _required(users.by_name(change.connection, username), username)
+            account = users.required(change.connection, username)
             if account.id == user.id and (not is_active or Role.ADMIN not in new_roles):
                 raise Problem("You cannot close your own account or give up your own role admin.")
-            epoch = account.session_epoch + (0 if is_active else 1)
-            put(
-                change.connection,
-                tables.users,
-                account.id,
-                roles=new_roles,
-                is_active=is_active,
-                session_epoch=epoch,
-            )
+            values = {"roles": new_roles, "is_active": is_active}
+            put(change.connection, tables.users, account.id, **values)
+            if not is_active:
+                _end_access(change, account)
             slugs = _set_backends(change, account, backend_slugs)
             change.record(
                 "user.update", username, roles=new_roles, backends=slugs, active=is_active
@@ -177,13 +166,13 @@ class Accounts:
         """Let a person use a backend, beside those they may use already."""
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.BACKEND_MANAGE)
-            account = _required(users.by_name(change.connection, username), username)
+            account = users.required(change.connection, username)
             current = [backend.slug for backend in backends.of_user(change.connection, account.id)]
             slugs = _set_backends(change, account, {*current, slug})
             change.record("backend.member", slug, user=username, backends=slugs)
 
     def change_password(self, user: User, current: str, new: str, address: str) -> None:
-        """Set a new password; every session of the account ends."""
+        """Set a new password; whatever else lets in as this person ends."""
         subjects = (throttle.account(user.username, "password"), throttle.address(address))
         self._throttle.check(*subjects)
         if not self._matches(user, current):
@@ -199,13 +188,8 @@ class Accounts:
     def _set_password(self, actor: str, user: User, new: str) -> None:
         hashed = self._hasher.hash(checks.password(new))
         with self._database.change(actor) as change:
-            put(
-                change.connection,
-                tables.users,
-                user.id,
-                password_hash=hashed,
-                session_epoch=user.session_epoch + 1,
-            )
+            put(change.connection, tables.users, user.id, password_hash=hashed)
+            _end_access(change, user)
             change.record("user.password", user.username)
 
     def set_totp(self, user: User, secret: str | None, code: str) -> None:
@@ -223,6 +207,13 @@ class Accounts:
             change.record("user.totp", user.username, enabled=secret is not None)
 
 
+def _end_access(change: Change, user: User) -> None:
+    """End sessions, access tokens and one-use log-ins: whoever has one may not be the person."""
+    sessions.end_all(change.connection, user.id)
+    users.revoke_access_tokens(change.connection, user.id, clock.now())
+    users.drop_login_tokens(change.connection, user.id)
+
+
 def _set_backends(change: Change, user: User, slugs: Iterable[str]) -> list[str]:
     numbers = []
     for slug in sorted(set(slugs)):
@@ -232,9 +223,3 @@ def _set_backends(change: Change, user: User, slugs: Iterable[str]) -> list[str]
         numbers.append(backend.id)
     backends.set_members_backends(change.connection, user.id, numbers)
     return sorted(set(slugs))
-
-
-def _required(user: User | None, username: str) -> User:
-    if user is None:
-        raise NotFoundError(f"There is no user '{username}'.")
-    return user

@@ -19,6 +19,7 @@ from sallyport_job_server.services.job_requests import JobRequests
 from sallyport_job_server.services.login_tokens import LoginTokens
 from sallyport_job_server.services.releases import Releases
 from sallyport_job_server.services.repositories import Repositories
+from sallyport_job_server.services.sessions import Sessions
 from sallyport_job_server.services.signer import Signer
 from sallyport_job_server.services.snapshots import Snapshots
 from sallyport_job_server.services.watcher import Watcher
@@ -35,6 +36,7 @@ class Services:
     database: Database
     watcher: Watcher
     accounts: Accounts
+    sessions: Sessions
     access_tokens: AccessTokens
     login_tokens: LoginTokens
     hatch_tokens: HatchTokens
@@ -64,6 +66,7 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
         database=database,
         watcher=watcher,
         accounts=Accounts(database, hasher or PasswordHasher(), throttle),
+        sessions=Sessions(database, settings.session_lifetime, settings.session_idle),
         access_tokens=AccessTokens(database),
         login_tokens=LoginTokens(
             database, settings.secret_key, settings.login_token_lifetime, throttle

@@ -5,7 +5,7 @@
   const every = 2000;
   async function renew() {
     try {
-      const answer = await fetch(state.dataset.source, { credentials: "same-origin", redirect: "error" });
+      const answer = await fetch(state.dataset.source, { credentials: "same-origin", redirect: "error", headers: { "X-Renews": "1" } });
       if (!answer.ok) throw new Error(String(answer.status));
       const news = await answer.json();
       if (news.html !== state.dataset.shown && !state.contains(document.activeElement)) {

@@ -53,8 +53,20 @@ users = Table(
     Column("totp_step", Integer, nullable=False, default=0),
     Column("roles", JSON, nullable=False),
     Column("is_active", Boolean, nullable=False, default=True),
-    Column("session_epoch", Integer, nullable=False, default=0),
     _time("created_at"),
+)
+
+sessions = Table(
+    "sessions",
+    METADATA,
+    _id(),
+    _of("users", "user_id"),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("address", String(60), nullable=False),
+    Column("agent", String(200), nullable=False),
+    _time("created_at"),
+    _time("seen_at"),
+    _time("expires_at"),
 )
 
 access_tokens = Table(

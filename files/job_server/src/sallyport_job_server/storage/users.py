@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
 
+from sallyport_common.problems import NotFoundError
 from sallyport_common.protocol import parse_utc, utc_text
 from sallyport_common.throttle import WINDOW
 from sallyport_job_server.models import AccessToken, User
@@ -20,6 +21,14 @@ _failures = tables.failures
 def by_name(connection: Connection, username: str) -> User | None:
     """Return an account by its name."""
     return fetch_one(connection, select(_users).where(_users.c.username == username), User)
+
+
+def required(connection: Connection, username: str) -> User:
+    """Return an account by its name; raise NotFoundError."""
+    user = by_name(connection, username)
+    if user is None:
+        raise NotFoundError(f"There is no user '{username}'.")
+    return user
 
 
 def by_name_or_email(connection: Connection, text: str) -> User | None:
@@ -83,6 +92,13 @@ def use_login_token(connection: Connection, number: int, now: str) -> bool:
         update(table).where(table.c.id == number, table.c.used_at.is_(None)).values(used_at=now)
     )
     return result.rowcount == 1
+
+
+def revoke_access_tokens(connection: Connection, user_id: int, now: str) -> None:
+    """End every access token of a person."""
+    table = tables.access_tokens
+    mine = table.c.user_id == user_id, table.c.revoked_at.is_(None)
+    connection.execute(update(table).where(*mine).values(revoked_at=now))
 
 
 def drop_login_tokens(connection: Connection, user_id: int) -> None:

@@ -12,6 +12,7 @@ from sallyport_job_server.services import one_time_codes
 from sallyport_job_server.views.context import (
     me,
     services,
+    session_secret,
     session_user,
     start_session,
 )
@@ -58,6 +59,7 @@ def log_in_now() -> ResponseReturnValue:
 @blueprint.post("/logout/")
 def log_out() -> ResponseReturnValue:
     """End this session."""
+    services().sessions.log_out(session_secret())
     session.clear()
     return redirect(url_for(".log_in"))
 
@@ -67,6 +69,8 @@ def _page(**more: object) -> str:
     return render_template(
         "settings.html",
         tokens=services().access_tokens.of(user),
+        sessions=services().sessions.of(user),
+        here=services().sessions.number(session_secret()),
         backends=services().backends.of(user),
         has_totp=user.totp_secret is not None,
         **more,
@@ -95,6 +99,14 @@ def revoke_token(number: int) -> ResponseReturnValue:
     return redirect(url_for(".settings"))
 
 
+@blueprint.post("/settings/sessions/<int:number>/end/")
+def end_session(number: int) -> ResponseReturnValue:
+    """End one of one's own sessions."""
+    services().sessions.end(me(), number)
+    flash("The session was ended.")
+    return redirect(url_for(".settings"))
+
+
 @blueprint.post("/settings/login-token/")
 def create_login_token() -> ResponseReturnValue:
     """Create a one-use log-in for the hatch and show it, this once."""
@@ -104,7 +116,7 @@ def create_login_token() -> ResponseReturnValue:
 
 @blueprint.post("/settings/password/")
 def change_password() -> ResponseReturnValue:
-    """Set a new password; other sessions end."""
+    """Set a new password; every session and access token ends."""
     user, form = me(), request.form
     services().accounts.change_password(
         user, form.get("current", ""), form.get("new", ""), client_address()

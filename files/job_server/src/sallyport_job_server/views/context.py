@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
-import time
 from typing import Any, cast
 
-from flask import abort, current_app, g, make_response, redirect, session, url_for
+from flask import abort, current_app, g, make_response, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from sallyport_common.kept_forms import kept_forms
-from sallyport_common.web import requested_path
+from sallyport_common.web import client_address, requested_path
 from sallyport_job_server.models import User
 from sallyport_job_server.services.bundle import Services
+
+RENEWS = "X-Renews"
+"""Header of a page that renews itself: nobody need sit before it."""
 
 
 def services() -> Services:
@@ -23,26 +25,24 @@ def services() -> Services:
 def start_session(user: User) -> None:
     """Log a person in; nothing of an earlier session is kept."""
     session.clear()
-    session["user"], session["epoch"] = user.id, user.session_epoch
+    agent = request.user_agent.string
+    session["secret"] = services().sessions.start(user, client_address(), agent)
+    session["user"] = user.id  # whose a form is that was open when the session ended
     session["csrf"] = secrets.token_urlsafe(32)
-    session["since"] = int(time.time())
     session.permanent = True
+
+
+def session_secret() -> str:
+    """Return what proves the session of this browser; empty where there is none."""
+    return str(session.get("secret", ""))
 
 
 def session_user() -> User | None:
     """Return who is logged in, or None; looked up once for each request."""
     if "user" not in g:
-        number, epoch = session.get("user"), session.get("epoch")
-        user = None
-        if isinstance(number, int) and isinstance(epoch, int) and not _too_old():
-            user = services().accounts.session_user(number, epoch)
-        g.user = user
+        secret, used = session_secret(), RENEWS not in request.headers
+        g.user = services().sessions.user(secret, used=used) if secret else None
     return cast("User | None", g.user)
-
-
-def _too_old() -> bool:
-    # The cookie is signed again whenever something is put into it, so its own age says too little.
-    return time.time() - int(session.get("since", 0)) > int(current_app.config["SESSION_SECONDS"])
 
 
 def absolute(endpoint: str, **values: Any) -> str:

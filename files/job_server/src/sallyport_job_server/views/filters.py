@@ -42,6 +42,19 @@ def size(number: int) -> str:
     return f"{number / 1024 / 1024:.1f} MiB"
 
 
+SYSTEMS = {"Windows": "Windows", "Android": "Android", "iPhone": "iPhone", "iPad": "iPad",
+           "Mac OS X": "macOS", "Linux": "Linux"}  # fmt: skip
+BROWSERS = {"Edg/": "Edge", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+"""Parts of what browsers say of themselves; of several, a browser comes before its ancestors."""
+
+
+def browser(agent: str) -> str:
+    """Return what a browser says it is for people: `Firefox on Linux`."""
+    name = next((shown for part, shown in BROWSERS.items() if part in agent), "A program")
+    system = next((shown for part, shown in SYSTEMS.items() if part in agent), "")
+    return f"{name} on {system}" if system else name
+
+
 def words(name: str) -> str:
     """Return a name of ours as words: `output_checker` is `output checker`."""
     return str(name).replace("_", " ")
@@ -54,7 +67,7 @@ def _is_staff() -> bool:
 
 def install(app: Flask) -> None:
     """Hand these to the templates of an application."""
-    app.jinja_env.filters.update(moment=moment, size=size, words=words)
+    app.jinja_env.filters.update(browser=browser, moment=moment, size=size, words=words)
     app.jinja_env.globals.update(
         session_user=session_user,
         is_staff=_is_staff,

@@ -56,7 +56,25 @@ def user(username: str) -> ResponseReturnValue:
         mine=[backend.slug for backend in mine],
         backends=services().backends.all(),
         roles=GLOBAL_ROLES,
+        tokens=services().access_tokens.of_account(me(), username),
+        sessions=services().sessions.of_account(me(), username),
     )
+
+
+@blueprint.post("/users/<username>/tokens/<int:number>/revoke/")
+def revoke_token(username: str, number: int) -> ResponseReturnValue:
+    """End an access token of somebody."""
+    services().access_tokens.revoke_of_account(me(), username, number)
+    flash("The access token was revoked.")
+    return redirect(url_for(".user", username=username))
+
+
+@blueprint.post("/users/<username>/sessions/<int:number>/end/")
+def end_session(username: str, number: int) -> ResponseReturnValue:
+    """End a session of somebody."""
+    services().sessions.end_of_account(me(), username, number)
+    flash("The session was ended.")
+    return redirect(url_for(".user", username=username))
 
 
 @blueprint.post("/users/<username>/")
@@ -77,7 +95,7 @@ def update_user(username: str) -> ResponseReturnValue:
 def reset_password(username: str) -> ResponseReturnValue:
     """Set an account's password."""
     services().accounts.reset_password(me(), username, request.form.get("new", ""))
-    flash("The password was set; the person's sessions ended.")
+    flash("The password was set; the person's sessions and access tokens ended.")
     return redirect(url_for(".user", username=username))
 
 

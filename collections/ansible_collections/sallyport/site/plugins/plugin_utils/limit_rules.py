@@ -15,6 +15,7 @@ PAIRS = [
     ("runner_job_shm_size", "runner_job_memory_limit"),
     ("runner_job_tmp_size", "runner_job_memory_limit"),
     ("runner_stats_poll_interval", "runner_job_time_limit"),
+    ("job_server_session_idle", "job_server_session_lifetime"),
     ("release_hatch_session_idle", "release_hatch_session_lifetime"),
     ("release_hatch_authorise_interval", "release_hatch_session_lifetime"),
     ("proxy_upstream_timeout", "proxy_transfer_timeout"),
