@@ -1,62 +1,98 @@
-"""Guessing is slowed down for an account and for an address, each with a limit of its own."""
+"""Guessing is slowed down for a name at an address and for an address, each with its own limit."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import pytest
 
 from sallyport_common.problems import TooManyError
-from sallyport_common.throttle import PER_ACCOUNT, PER_ADDRESS, WINDOW, Throttle, account, address
+from sallyport_common.throttle import (
+    PER_ACCOUNT,
+    PER_ADDRESS,
+    WINDOW,
+    Throttle,
+    account,
+    address,
+    browser,
+    guess,
+)
+
+HERE = "2001:db8::1"
 
 
 class Memory:
-    """Counts failures in a dictionary."""
+    """Counts attempts in a dictionary."""
 
     def __init__(self) -> None:
         self.moments: defaultdict[str, list[float]] = defaultdict(list)
 
-    def count(self, subject: str, since: float) -> int:
-        """Return how often a subject failed after a moment."""
-        return sum(moment > since for moment in self.moments[subject])
+    def take(self, limits: Mapping[str, int], moment: float) -> bool:
+        """Count an attempt of each subject, unless one is at its limit."""
+        for subject, limit in limits.items():
+            if sum(one > moment - WINDOW for one in self.moments[subject]) >= limit:
+                return False
+        for subject in limits:
+            self.moments[subject].append(moment)
+        return True
 
-    def add(self, subject: str, moment: float) -> None:
-        """Count a failure."""
-        self.moments[subject].append(moment)
+    def give_back(self, subject: str) -> None:
+        """Count one attempt less."""
+        self.moments[subject].pop()
 
     def forget(self, subject: str) -> None:
-        """Drop the failures of a subject."""
+        """Drop the attempts of a subject."""
         del self.moments[subject]
 
 
 @pytest.mark.parametrize(
-    ("subject", "limit"), [(account("rita"), PER_ACCOUNT), (address("2001:db8::1"), PER_ADDRESS)]
+    ("subject", "limit"),
+    [
+        (account("rita"), PER_ACCOUNT),
+        (guess("rita", HERE), PER_ACCOUNT),
+        (browser("b"), PER_ACCOUNT),
+        (address(HERE), PER_ADDRESS),
+    ],
 )
-def test_the_attempt_at_the_limit_is_refused_until_the_window_is_over(
+def test_the_attempt_beyond_the_limit_is_refused_until_the_window_is_over(
     subject: str, limit: int
 ) -> None:
     now = [1000.0]
     throttle = Throttle(Memory(), lambda: now[0])
     for _ in range(limit):
-        throttle.check(subject)
-        throttle.failed(subject)
+        throttle.attempt(subject)
     with pytest.raises(TooManyError, match="15 minutes"):
-        throttle.check(subject)
-    throttle.check(account("somebody else"))
+        throttle.attempt(subject)
+    throttle.attempt(account("somebody else"))
     now[0] += WINDOW + 1
-    throttle.check(subject)
+    throttle.attempt(subject)
 
 
-def test_a_success_forgets_the_failures_of_the_account_alone() -> None:
+def test_a_success_forgets_the_name_and_one_attempt_of_the_address() -> None:
     throttle = Throttle(Memory())
-    subjects = (account("rita"), address("2001:db8::1"))
     for _ in range(PER_ADDRESS):
-        throttle.failed(*subjects)
+        throttle.attempt(address(HERE))
+    throttle.succeeded(address(HERE))
+    subjects = (guess("rita", HERE), address(HERE))
+    throttle.attempt(*subjects)
     throttle.succeeded(subjects[0])
-    throttle.check(subjects[0])
+    for _ in range(PER_ACCOUNT):
+        throttle.attempt(subjects[0])
     with pytest.raises(TooManyError):
-        throttle.check(*subjects)
+        throttle.attempt(address(HERE))
+
+
+def test_a_refused_attempt_is_counted_nowhere() -> None:
+    memory = Memory()
+    throttle = Throttle(memory)
+    for _ in range(PER_ACCOUNT):
+        throttle.attempt(guess("rita", HERE))
+    with pytest.raises(TooManyError):
+        throttle.attempt(guess("rita", HERE), address(HERE))
+    assert memory.moments[address(HERE)] == []
 
 
 def test_the_case_of_a_name_does_not_give_more_attempts() -> None:
     assert account("Rita") == account("rita") != account("rita", "totp")
+    assert guess("Rita", HERE) == guess("rita", HERE) != guess("rita", "2001:db8::2")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyotp
@@ -10,10 +12,10 @@ import pytest
 from tests.unit.job_server.rig import BOTH, PASSWORD, Rig
 
 from sallyport_common.problems import Problem, TooManyError, UnauthenticatedError
-from sallyport_common.throttle import PER_ACCOUNT, WINDOW, Throttle
+from sallyport_common.throttle import PER_ACCOUNT, PER_ADDRESS, WINDOW, Throttle
 from sallyport_job_server.models import Operator
 from sallyport_job_server.services import clock, one_time_codes
-from sallyport_job_server.storage.users import FailedAttempts
+from sallyport_job_server.storage.users import Attempts
 
 ENGINES = BOTH
 
@@ -26,25 +28,80 @@ def test_a_password_lets_in_and_another_does_not(rig: Rig) -> None:
             accounts.log_in(name, password, "", "192.0.2.1")
 
 
-def test_guessing_is_slowed_down_for_the_name_alone(rig: Rig) -> None:
+def test_guessing_is_slowed_down_for_name_and_address_together(rig: Rig) -> None:
+    """A stranger who guesses at somebody's password locks out nobody but themselves."""
     accounts = rig.services.accounts
-    for number in range(PER_ACCOUNT):
+    for _ in range(PER_ACCOUNT):
         with pytest.raises(UnauthenticatedError):
-            accounts.log_in("rita", "wrong", "", f"192.0.2.{number}")
+            accounts.log_in("ada", "wrong", "", "192.0.2.1")
     with pytest.raises(TooManyError):
-        accounts.log_in("rita", PASSWORD, "", "192.0.2.99")
-    assert accounts.log_in("cora", PASSWORD, "", "192.0.2.99").username == "cora"
+        accounts.log_in("ada", PASSWORD, "", "192.0.2.1")
+    assert accounts.log_in("ada", PASSWORD, "", "192.0.2.2").username == "ada"
+    assert accounts.log_in("cora", PASSWORD, "", "192.0.2.1").username == "cora"
+
+
+def test_of_many_guesses_at_once_no_more_than_the_limit_are_judged(rig: Rig) -> None:
+    def guess(_number: int) -> type[Exception]:
+        with pytest.raises((UnauthenticatedError, TooManyError)) as caught:
+            rig.services.accounts.log_in("rita", "wrong", "", "192.0.2.1")
+        return caught.type
+
+    with ThreadPoolExecutor(12) as pool:
+        kinds = Counter(pool.map(guess, range(40)))
+    assert kinds == {UnauthenticatedError: PER_ACCOUNT, TooManyError: 40 - PER_ACCOUNT}
+
+
+def test_a_browser_that_is_known_is_not_locked_out_by_its_neighbours(rig: Rig) -> None:
+    """Everybody behind one address is locked out, but not where a person has logged in before."""
+    accounts = rig.services.accounts
+    known = accounts.browsers.value("ada")
+    for number in range(PER_ADDRESS):
+        with pytest.raises(UnauthenticatedError):
+            accounts.log_in(f"name{number}", "wrong", "", "192.0.2.1")
+    with pytest.raises(TooManyError):
+        accounts.log_in("ada", PASSWORD, "", "192.0.2.1")
+    assert accounts.log_in("ada", PASSWORD, "", "192.0.2.1", known).username == "ada"
+    with pytest.raises(TooManyError):  # it is known for one person
+        accounts.log_in("rita", PASSWORD, "", "192.0.2.1", known)
+    for _ in range(PER_ACCOUNT):
+        with pytest.raises(UnauthenticatedError):
+            accounts.log_in("ada", "wrong", "", "192.0.2.9", known)
+    with pytest.raises(TooManyError):
+        accounts.log_in("ada", PASSWORD, "", "192.0.2.9", known)
+
+
+@pytest.mark.parametrize("value", ["", "x", "WyJhZGEiLDFd.aaaa", "\0", "é"])
+def test_a_browser_cannot_say_by_itself_that_it_is_known(rig: Rig, value: str) -> None:
+    assert rig.services.accounts.browsers.number(value, "ada") is None
+    assert rig.services.accounts.browsers.number(rig.services.accounts.browsers.value("ada"), "ADA")
+
+
+def test_a_refused_log_in_is_in_the_audit_without_what_was_typed(rig: Rig) -> None:
+    for name in ("rita", "my password by mistake"):
+        with pytest.raises(UnauthenticatedError):
+            rig.services.accounts.log_in(name, "wrong", "", "192.0.2.1")
+    rows = rig.services.audit.page(rig.people["ada"], "user.log_in_refused", None)
+    assert [(row.object, row.data) for row in rows] == [
+        ("", {"address": "192.0.2.1"}),
+        ("rita", {"address": "192.0.2.1"}),
+    ]
 
 
 def test_attempts_are_accepted_again_after_the_window(rig: Rig) -> None:
     now = [1_800_000_000.0]
-    limits = Throttle(FailedAttempts(rig.services.database), lambda: now[0])
+    limits = Throttle(Attempts(rig.services.database), lambda: now[0])
+    for _round in range(2):
+        for _ in range(PER_ACCOUNT):
+            limits.attempt("user:x", "user:y")
+        with pytest.raises(TooManyError):
+            limits.attempt("user:x")
+        now[0] += WINDOW + 1
+    limits.attempt("user:x")
+    limits.undone("user:x", "user:nobody")
     for _ in range(PER_ACCOUNT):
-        limits.failed("user:x")
+        limits.attempt("user:x")
     with pytest.raises(TooManyError):
-        limits.check("user:x")
-    now[0] += WINDOW + 1
-    limits.check("user:x")
+        limits.attempt("user:x")
 
 
 def test_one_time_codes_are_asked_for_and_count_once(rig: Rig) -> None:

@@ -74,12 +74,13 @@ def test_pages_carry_a_closed_policy_and_no_inline_code(rig: Rig) -> None:
         assert " onclick" not in answer.text
 
 
-def test_the_session_cookie_is_kept_from_scripts_and_other_sites(browser: Browser) -> None:
-    cookie = browser.post("/login/", {"username": "rita", "password": PASSWORD}).headers[
-        "Set-Cookie"
-    ]
-    assert cookie.startswith("__Host-sallyport=")
-    assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
+def test_cookies_are_kept_from_scripts_and_other_sites(browser: Browser) -> None:
+    answer = browser.post("/login/", {"username": "rita", "password": PASSWORD})
+    cookies = answer.headers.getlist("Set-Cookie")
+    names = {cookie.partition("=")[0] for cookie in cookies}
+    assert names == {"__Host-sallyport", "__Host-sallyport-browser"}
+    for cookie in cookies:
+        assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
 
 
 def test_logging_out_and_a_new_password_end_sessions(rig: Rig) -> None:

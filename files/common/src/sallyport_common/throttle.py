@@ -1,37 +1,51 @@
-"""Slows guessing down: after some failures an account, or an address, has to wait."""
+"""Slows guessing down: an attempt is counted before it is judged, and given back if it was right.
+
+Attempts at once are each counted, so none is judged beyond the limit. A name is counted together
+with the address it is tried from: who guesses at somebody's password locks out nobody but
+themselves. Everybody behind one address shares a higher limit; a browser in which a person has
+logged in before is counted for itself.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from sallyport_common.problems import TooManyError
 
 WINDOW = 900.0
-"""Seconds for which a failure counts."""
+"""Seconds for which an attempt counts."""
 PER_ACCOUNT = 10
 PER_ADDRESS = 30
 """Higher than for an account: everybody behind one address shares it."""
 MESSAGE = "Too many failed attempts. Wait 15 minutes and try again."
 
 
-class FailureLog(Protocol):
-    """Where failures are counted: a table, so that all worker processes count together."""
+class Attempts(Protocol):
+    """Where attempts are counted: a table, so that all worker processes count together."""
 
-    def count(self, subject: str, since: float) -> int:
-        """Return how often a subject failed after a moment (seconds since the epoch)."""
+    def take(self, limits: Mapping[str, int], moment: float) -> bool:
+        """Count an attempt of each subject, unless one is at its limit; return whether counted.
 
-    def add(self, subject: str, moment: float) -> None:
-        """Count a failure of a subject."""
+        An attempt before `moment - WINDOW` counts no more. All is one step.
+        """
+
+    def give_back(self, subject: str) -> None:
+        """Count one attempt less."""
 
     def forget(self, subject: str) -> None:
-        """Drop the failures of a subject."""
+        """Drop the attempts of a subject."""
 
 
 def account(name: str, purpose: str = "user") -> str:
     """Return the subject for an account's name, whatever its case; `purpose` keeps counts apart."""
-    return f"{purpose}:{name[:150].lower()}"
+    return f"{purpose}:{name[:100].lower()}"
+
+
+def guess(name: str, text: str) -> str:
+    """Return the subject for an account's name that is tried from an address."""
+    return f"{account(name)}@{text[:60]}"
 
 
 def address(text: str) -> str:
@@ -39,26 +53,35 @@ def address(text: str) -> str:
     return f"address:{text[:60]}"
 
 
+def browser(number: str) -> str:
+    """Return the subject for a browser in which the person has logged in before."""
+    return f"browser:{number[:60]}"
+
+
 class Throttle:
-    """The one rule for failed log-ins, passwords, codes and one-use tokens."""
+    """The one rule for log-ins, passwords, codes and one-use tokens."""
 
-    def __init__(self, log: FailureLog, clock: Callable[[], float] = time.time) -> None:
-        self._log, self._clock = log, clock
+    def __init__(self, attempts: Attempts, clock: Callable[[], float] = time.time) -> None:
+        self._attempts, self._clock = attempts, clock
 
-    def check(self, *subjects: str) -> None:
-        """Raise TooManyError if one of the subjects has failed too often within the window."""
-        since = self._clock() - WINDOW
+    def attempt(self, *subjects: str) -> None:
+        """Count an attempt; raise TooManyError if a subject had too many within the window."""
+        limits = {
+            subject: PER_ADDRESS if subject.startswith("address:") else PER_ACCOUNT
+            for subject in subjects
+        }
+        if not self._attempts.take(limits, self._clock()):
+            raise TooManyError(MESSAGE)
+
+    def undone(self, *subjects: str) -> None:
+        """Count an attempt less that could not be judged."""
         for subject in subjects:
-            limit = PER_ADDRESS if subject.startswith("address:") else PER_ACCOUNT
-            if self._log.count(subject, since) >= limit:
-                raise TooManyError(MESSAGE)
+            self._attempts.give_back(subject)
 
-    def failed(self, *subjects: str) -> None:
-        """Count a failure of each subject."""
-        moment = self._clock()
+    def succeeded(self, *subjects: str) -> None:
+        """Forget the attempts of those subjects that are one person, and one of each address."""
         for subject in subjects:
-            self._log.add(subject, moment)
-
-    def succeeded(self, subject: str) -> None:
-        """Forget the failures of a subject."""
-        self._log.forget(subject)
+            if subject.startswith("address:"):
+                self._attempts.give_back(subject)
+            else:
+                self._attempts.forget(subject)

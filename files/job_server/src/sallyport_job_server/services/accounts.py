@@ -15,6 +15,7 @@ from sallyport_common.problems import ConflictError, NotFoundError, Problem, Una
 from sallyport_job_server.models import Backend, Operator, User
 from sallyport_job_server.roles import GLOBAL_ROLES, Permission, Role
 from sallyport_job_server.services import access, checks, clock, one_time_codes
+from sallyport_job_server.services.browsers import KnownBrowsers
 from sallyport_job_server.storage import backends, projects, sessions, tables, users
 from sallyport_job_server.storage.database import Change, Database, add, put
 
@@ -25,24 +26,45 @@ class Accounts:
     """The use cases around people's accounts."""
 
     def __init__(
-        self, database: Database, hasher: PasswordHasher, brake: throttle.Throttle
+        self,
+        database: Database,
+        hasher: PasswordHasher,
+        brake: throttle.Throttle,
+        browsers: KnownBrowsers,
     ) -> None:
         self._database, self._hasher, self._throttle = database, hasher, brake
+        self.browsers = browsers
 
-    def log_in(self, username: str, password: str, code: str, address: str) -> User:
-        """Return the account; raise UnauthenticatedError, the same for every reason."""
-        subjects = (throttle.account(username), throttle.address(address))
-        self._throttle.check(*subjects)
+    def log_in(
+        self, username: str, password: str, code: str, address: str, browser: str = ""
+    ) -> User:
+        """Return the account; raise UnauthenticatedError, the same for every reason.
+
+        `browser` is what `browsers` gave the browser at an earlier log-in.
+        """
+        subjects = self._subjects(username, address, browser)
+        self._throttle.attempt(*subjects)
         with self._database.read() as connection:
             user = users.by_name(connection, username)
         matches = self._matches(user, password)
         if user is None or not matches or not user.is_active or not self._code_is_right(user, code):
-            self._throttle.failed(*subjects)
+            self._note_refusal(user, address)
             raise UnauthenticatedError(REFUSED)
-        self._throttle.succeeded(subjects[0])
+        self._throttle.succeeded(*subjects)
         with self._database.change(user.username) as change:
             change.record("user.log_in", user.username, address=address)
         return user
+
+    def _subjects(self, username: str, address: str, browser: str) -> tuple[str, ...]:
+        known = self.browsers.number(browser, username)
+        if known:
+            return (throttle.browser(known),)
+        return throttle.guess(username, address), throttle.address(address)
+
+    def _note_refusal(self, user: User | None, address: str) -> None:
+        # What was typed as a name that nobody has may be a password.
+        with self._database.change("nobody") as change:
+            change.record("user.log_in_refused", user.username if user else "", address=address)
 
     @cached_property
     def _nobody(self) -> str:
@@ -171,13 +193,13 @@ class Accounts:
             slugs = _set_backends(change, account, {*current, slug})
             change.record("backend.member", slug, user=username, backends=slugs)
 
-    def change_password(self, user: User, current: str, new: str, address: str) -> None:
+    def change_password(self, user: User, current: str, new: str) -> None:
         """Set a new password; whatever else lets in as this person ends."""
-        subjects = (throttle.account(user.username, "password"), throttle.address(address))
-        self._throttle.check(*subjects)
+        subject = throttle.account(user.username, "password")
+        self._throttle.attempt(subject)
         if not self._matches(user, current):
-            self._throttle.failed(*subjects)
             raise Problem("The current password is wrong.")
+        self._throttle.succeeded(subject)
         self._set_password(user.username, user, new)
 
     def reset_password(self, user: User, username: str, new: str) -> None:
@@ -195,13 +217,13 @@ class Accounts:
     def set_totp(self, user: User, secret: str | None, code: str) -> None:
         """Turn one-time codes on (with a code of the new secret) or off (with one of the old)."""
         subject = throttle.account(user.username, "totp")
-        self._throttle.check(subject)
+        self._throttle.attempt(subject)
         if secret and user.totp_secret:
             raise Problem("One-time codes are on already; turn them off first.")
         step = one_time_codes.matching_step(secret or user.totp_secret or "", code)
         if step is None or (not secret and not self._code_is_right(user, code)):
-            self._throttle.failed(subject)
             raise Problem("The code is wrong, or was used already; it changes every 30 seconds.")
+        self._throttle.succeeded(subject)
         with self._database.change(user.username) as change:
             put(change.connection, tables.users, user.id, totp_secret=secret, totp_step=step)
             change.record("user.totp", user.username, enabled=secret is not None)

@@ -12,6 +12,7 @@ from sallyport_job_server.services.access_tokens import AccessTokens
 from sallyport_job_server.services.accounts import Accounts
 from sallyport_job_server.services.audit import Audit
 from sallyport_job_server.services.backend_access import Backends
+from sallyport_job_server.services.browsers import KnownBrowsers
 from sallyport_job_server.services.directory import Directory
 from sallyport_job_server.services.hatch_tokens import HatchTokens
 from sallyport_job_server.services.job_queue import JobQueue
@@ -53,7 +54,7 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     """Build the services; tests pass a hasher that is fast."""
     database = Database(settings.database_url, settings.database_password, settings.ca_file)
     watcher = Watcher(database)
-    throttle = Throttle(users.FailedAttempts(database))
+    throttle = Throttle(users.Attempts(database))
     repositories = Repositories(
         settings.forges,
         settings.allowed_organisations,
@@ -65,7 +66,9 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     return Services(
         database=database,
         watcher=watcher,
-        accounts=Accounts(database, hasher or PasswordHasher(), throttle),
+        accounts=Accounts(
+            database, hasher or PasswordHasher(), throttle, KnownBrowsers(settings.secret_key)
+        ),
         sessions=Sessions(database, settings.session_lifetime, settings.session_idle),
         access_tokens=AccessTokens(database),
         login_tokens=LoginTokens(

@@ -68,14 +68,16 @@ class LoginTokens:
     def redeem(self, backend: Backend, name: str, token: str) -> Person:
         """Use a token up and return the person; raise ForbiddenError, the same for every fault."""
         subject = account(name, "hatch")
-        self._throttle.check(subject)
+        self._throttle.attempt(subject)
         with self._database.change(f"backend:{backend.slug}") as change:
             user = users.by_name_or_email(change.connection, name)
             if user and self._use(change.connection, user, token):
                 change.record("login_token.use", user.username, backend=backend.slug)
-                return self._person(change.connection, backend, user)
-        self._throttle.failed(subject)
-        raise ForbiddenError(REFUSED)
+                person = self._person(change.connection, backend, user)
+            else:
+                raise ForbiddenError(REFUSED)
+        self._throttle.succeeded(subject)
+        return person
 
     def _use(self, connection: Connection, user: User, token: str) -> bool:
         stored = users.unused_login_digest(connection, user.id, clock.now())

@@ -1,7 +1,8 @@
-"""Accounts, personal access tokens, log-in tokens, and counted failures."""
+"""Accounts, personal access tokens, log-in tokens, and counted attempts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, select, update
@@ -106,41 +107,47 @@ def drop_login_tokens(connection: Connection, user_id: int) -> None:
     connection.execute(delete(tables.login_tokens).where(tables.login_tokens.c.user_id == user_id))
 
 
-class FailedAttempts:
-    """Counts failed attempts by subject, in one row each; see `sallyport_common.throttle`."""
+class Attempts:
+    """Counts attempts by subject, in one row each; see `sallyport_common.throttle`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def count(self, subject: str, since: float) -> int:
-        """Return how often a subject failed, if its first failure was after `since`."""
-        with self._database.read() as connection:
-            return self._current(connection, subject, since)[0]
+    def take(self, limits: Mapping[str, int], moment: float) -> bool:
+        """Count an attempt of each subject, unless one is at its limit; return whether counted.
 
-    def add(self, subject: str, moment: float) -> None:
-        """Count a failure; the window starts with the first."""
+        The window starts with the first attempt.
+        """
         with self._database.change("system") as change:
-            number, start = self._current(change.connection, subject, moment - WINDOW)
-            values = {"count": number + 1, "since": start or utc_text(_utc(moment))}
-            self._drop(change.connection, subject)
-            change.connection.execute(insert(_failures).values(name=subject, **values))
+            query = select(_failures).where(_failures.c.name.in_(limits))
+            rows = [row for row in change.connection.execute(query) if _counts(row.since, moment)]
+            known = {str(row.name): (int(row.count), str(row.since)) for row in rows}
+            if any(known.get(name, (0, ""))[0] >= limit for name, limit in limits.items()):
+                return False
+            now = utc_text(_utc(moment))
+            counted = [
+                {"name": name, "count": count + 1, "since": since}
+                for name, (count, since) in ((name, known.get(name, (0, now))) for name in limits)
+            ]
+            change.connection.execute(delete(_failures).where(_failures.c.name.in_(limits)))
+            change.connection.execute(insert(_failures), counted)
+        return True
+
+    def give_back(self, subject: str) -> None:
+        """Count one attempt less."""
+        with self._database.change("system") as change:
+            less = _failures.c.count - 1
+            mine = _failures.c.name == subject, _failures.c.count > 0
+            change.connection.execute(update(_failures).where(*mine).values(count=less))
 
     def forget(self, subject: str) -> None:
-        """Drop the failures of a subject."""
+        """Drop the attempts of a subject."""
         with self._database.change("system") as change:
-            self._drop(change.connection, subject)
+            change.connection.execute(delete(_failures).where(_failures.c.name == subject))
 
-    @staticmethod
-    def _drop(connection: Connection, subject: str) -> None:
-        connection.execute(delete(_failures).where(_failures.c.name == subject))
 
-    @staticmethod
-    def _current(connection: Connection, subject: str, since: float) -> tuple[int, str]:
-        query = select(_failures.c.count, _failures.c.since).where(_failures.c.name == subject)
-        row = connection.execute(query).first()
-        if row is None or parse_utc(row[1]) <= _utc(since):
-            return 0, ""
-        return int(row[0]), str(row[1])
+def _counts(since: str, moment: float) -> bool:
+    return parse_utc(since) > _utc(moment - WINDOW)
 
 
 def _utc(moment: float) -> datetime:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from sallyport_common.kept_forms import kept_forms
 from sallyport_common.problems import Problem, UnauthenticatedError
 from sallyport_common.web import check_csrf, client_address, local_path
+from sallyport_job_server.models import User
 from sallyport_job_server.services import one_time_codes
+from sallyport_job_server.services.browsers import LIFETIME
 from sallyport_job_server.views.context import (
     me,
     services,
@@ -21,6 +33,8 @@ blueprint = Blueprint("account", __name__)
 blueprint.before_request(check_csrf)
 
 ISSUER = "Sallyport"
+KNOWN_BROWSER = "__Host-sallyport-browser"
+"""The cookie by which a browser is known at the next log-in."""
 
 
 @blueprint.get("/login/")
@@ -45,7 +59,11 @@ def log_in_now() -> ResponseReturnValue:
     kept = form.get("kept", "")
     try:
         user = services().accounts.log_in(
-            username, form.get("password", ""), form.get("totp", ""), client_address()
+            username,
+            form.get("password", ""),
+            form.get("totp", ""),
+            client_address(),
+            request.cookies.get(KNOWN_BROWSER, ""),
         )
     except Problem as problem:
         page = render_template(
@@ -53,7 +71,18 @@ def log_in_now() -> ResponseReturnValue:
         )
         return page, 403 if isinstance(problem, UnauthenticatedError) else problem.status
     start_session(user)
-    return kept_forms().show(kept, str(user.id)) or redirect(target)
+    answer = make_response(kept_forms().show(kept, str(user.id)) or redirect(target))
+    _know_browser(answer, user)
+    return answer
+
+
+def _know_browser(answer: Response, user: User) -> None:
+    browsers = services().accounts.browsers
+    if browsers.number(request.cookies.get(KNOWN_BROWSER, ""), user.username) is None:
+        value = browsers.value(user.username)
+        answer.set_cookie(
+            KNOWN_BROWSER, value, max_age=LIFETIME, secure=True, httponly=True, samesite="Lax"
+        )
 
 
 @blueprint.post("/logout/")
@@ -118,9 +147,7 @@ def create_login_token() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Set a new password; every session and access token ends."""
     user, form = me(), request.form
-    services().accounts.change_password(
-        user, form.get("current", ""), form.get("new", ""), client_address()
-    )
+    services().accounts.change_password(user, form.get("current", ""), form.get("new", ""))
     session.clear()
     flash("The password was changed; log in with the new one.")
     return redirect(url_for(".log_in"))

@@ -12,7 +12,7 @@ from sallyport_common.problems import ForbiddenError
 from sallyport_common.tokens import digest
 from sallyport_release_hatch.models import Identity
 from sallyport_release_hatch.services.job_server import JobServer, JobServerUnreachableError
-from sallyport_release_hatch.storage.database import Database, FailedLogins, SessionRow
+from sallyport_release_hatch.storage.database import Database, LogInAttempts, SessionRow
 
 
 @dataclass(frozen=True)
@@ -37,21 +37,24 @@ class Access:
     ) -> None:
         self._database, self._job_server = database, job_server
         self._limits, self._clock = limits, clock
-        self._throttle = throttle.Throttle(FailedLogins(database), clock)
+        self._throttle = throttle.Throttle(LogInAttempts(database), clock)
 
     def log_in(self, user: str, token: str, address: str) -> str:
         """Return a new session's secret; raise ForbiddenError, TooManyError or Unreachable."""
-        now, subjects = self._clock(), (throttle.account(user), throttle.address(address))
-        self._throttle.check(*subjects)
-        body = self._job_server.authenticate(user, token)
+        now, subjects = self._clock(), (throttle.guess(user, address), throttle.address(address))
+        self._throttle.attempt(*subjects)
+        try:
+            body = self._job_server.authenticate(user, token)
+        except JobServerUnreachableError:
+            self._throttle.undone(*subjects)
+            raise
         if body is None:
-            self._throttle.failed(*subjects)
             with self._database.write() as transaction:
-                transaction.record("-", "login_refused", subjects[0])
+                transaction.record("-", "login_refused", throttle.account(user))
             raise ForbiddenError("That name and log-in token were not accepted.")
         secret = secrets.token_urlsafe(32)
         username = Identity.from_wire(body).username
-        self._throttle.succeeded(subjects[0])
+        self._throttle.succeeded(*subjects)
         with self._database.write() as transaction:
             transaction.sessions.remove_created_before(now - self._limits.lifetime)
             transaction.sessions.add(digest(secret), username, body, now)

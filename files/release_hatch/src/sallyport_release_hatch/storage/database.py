@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Connection, Engine
 
 from sallyport_common import database, revisions
+from sallyport_common.throttle import WINDOW
 from sallyport_records.chain import Verdict
 from sallyport_release_hatch.storage import tables
 from sallyport_release_hatch.storage.requests import RequestTable
@@ -140,21 +141,26 @@ class SessionTable:
         """Forget log-ins that are too old to be used."""
         self._connection.execute(delete(tables.sessions).where(tables.sessions.c.created < moment))
 
-    def add_failure(self, subject: str, now: float) -> None:
-        """Count a failed attempt."""
-        self._connection.execute(insert(tables.login_failures).values(subject=subject, time=now))
+    def take_attempt(self, limits: Mapping[str, int], now: float) -> bool:
+        """Count an attempt of each subject unless one is at its limit; return whether counted."""
+        table = tables.login_failures
+        self._connection.execute(delete(table).where(table.c.time < now - WINDOW))
+        for subject, limit in limits.items():
+            query = select(func.count()).select_from(table).where(table.c.subject == subject)
+            if self._connection.execute(query).scalar_one() >= limit:
+                return False
+        rows = [{"subject": subject, "time": now} for subject in limits]
+        self._connection.execute(insert(table), rows)
+        return True
 
-    def failures_since(self, subject: str, moment: float) -> int:
-        """Return how often a subject failed since a moment; forgets what is older."""
-        column = tables.login_failures.c
-        self._connection.execute(delete(tables.login_failures).where(column.time < moment))
-        query = (
-            select(func.count()).select_from(tables.login_failures).where(column.subject == subject)
-        )
-        return int(self._connection.execute(query).scalar_one())
+    def give_attempt_back(self, subject: str) -> None:
+        """Count one attempt of a subject less."""
+        table = tables.login_failures
+        newest = select(func.max(table.c.id)).where(table.c.subject == subject).scalar_subquery()
+        self._connection.execute(delete(table).where(table.c.id == newest))
 
-    def forget_failures(self, subject: str) -> None:
-        """Drop the failed attempts of a subject."""
+    def forget_attempts(self, subject: str) -> None:
+        """Drop the attempts of a subject."""
         column = tables.login_failures.c
         self._connection.execute(delete(tables.login_failures).where(column.subject == subject))
 
@@ -205,23 +211,23 @@ class EventTable:
         self._connection.execute(query.values(attempts=tables.events.c.attempts + 1, due=due))
 
 
-class FailedLogins:
-    """Counts failed log-ins, a row each; see `sallyport_common.throttle`."""
+class LogInAttempts:
+    """Counts attempts to log in, a row each; see `sallyport_common.throttle`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def count(self, subject: str, since: float) -> int:
-        """Return how often a subject failed after a moment."""
+    def take(self, limits: Mapping[str, int], moment: float) -> bool:
+        """Count an attempt of each subject, unless one is at its limit; return whether counted."""
         with self._database.write() as transaction:
-            return transaction.sessions.failures_since(subject, since)
+            return transaction.sessions.take_attempt(limits, moment)
 
-    def add(self, subject: str, moment: float) -> None:
-        """Count a failure."""
+    def give_back(self, subject: str) -> None:
+        """Count one attempt less."""
         with self._database.write() as transaction:
-            transaction.sessions.add_failure(subject, moment)
+            transaction.sessions.give_attempt_back(subject)
 
     def forget(self, subject: str) -> None:
-        """Drop the failures of a subject."""
+        """Drop the attempts of a subject."""
         with self._database.write() as transaction:
-            transaction.sessions.forget_failures(subject)
+            transaction.sessions.forget_attempts(subject)
