@@ -18,7 +18,8 @@ from sallyport_common.settings import Secret
 from sallyport_job_server.models import User
 from sallyport_job_server.services.bundle import Services
 from sallyport_job_server.settings import Settings
-from sallyport_job_server.storage import users
+from sallyport_job_server.storage import tables, users
+from sallyport_job_server.storage.database import add
 from sallyport_job_server.storage.tables import METADATA
 from sallyport_records import keys
 from sallyport_study.reusable import Home
@@ -178,9 +179,9 @@ class Rig:
     def dump(self) -> str:
         """Return everything that the database holds, as text."""
         with self.services.database.read() as connection:
-            tables = METADATA.sorted_tables
+            every = METADATA.sorted_tables
             return "\n".join(
-                repr(tuple(row)) for t in tables for row in connection.execute(t.select())
+                repr(tuple(row)) for t in every for row in connection.execute(t.select())
             )
 
     def call(
@@ -216,6 +217,19 @@ class Rig:
             actions=actions or ("summarise",),
         )
         return made.identifier
+
+    def has_run(self) -> None:
+        """Let the backend have run something in the workspace, without the work of a request."""
+        moment = "2026-11-23T06:16:47Z"
+        values = {
+            "identifier": "earlier", "workspace_id": 1, "backend_id": 1, "created_by_id": 1,
+            "sha": "a" * 40, "branch": "main", "requested_actions": ["make"],
+            "cancelled_actions": [], "force_run_dependencies": False, "codelists_ok": True,
+            "database_name": "default", "project_yaml": "", "envelope": "{}",
+            "created_at": moment, "expires_at": moment,
+        }  # fmt: skip
+        with self.services.database.change("test") as change:
+            add(change.connection, tables.job_requests, **values)
 
     def report(self, request: str, action: str, status: str, **changes: Any) -> TestResponse:
         """Post one job as a runner does."""

@@ -127,7 +127,7 @@ CALLS: dict[str, tuple[str, Callable[[Rig, Any], object]]] = {
         rig.services.backends.by_slug("hospital"), who,
         _release(rig, rig.people["carl"]), "a.csv", DATA)),
     "releases.review": ("carl", lambda rig, who: rig.services.releases.review(
-        who, _release(rig, rig.people["carl"]), [FILE])),
+        rig.services.backends.by_slug("hospital"), who, _release(rig, rig.people["carl"]), [FILE])),
     "login_tokens.create": ("rita", lambda rig, who: rig.services.login_tokens.create(who)),
     "hatch_tokens.create": ("rita", lambda rig, who:
         rig.services.hatch_tokens.create(who, "heart", "hospital")),
@@ -172,6 +172,7 @@ def test_every_changing_method_takes_who_acts_or_has_its_reason(rig: Rig) -> Non
 @pytest.mark.parametrize("name", CALLS)
 def test_a_changing_method_refuses_who_may_not_and_serves_who_may(rig: Rig, name: str) -> None:
     allowed, call = CALLS[name]
+    rig.has_run()
     nobody = rig.services.accounts.create(
         Operator(), username="nobody", fullname="Nobody", email="", password=PASSWORD
     )

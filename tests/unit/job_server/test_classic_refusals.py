@@ -94,6 +94,13 @@ def test_a_report_that_is_no_list_of_jobs(rig: Rig, body: Any, answered: Any) ->
     [
         ("{", "The header Flags is not valid JSON."),
         ("[" * 5000, "The header Flags is not valid JSON."),
+        ('{"a": {"v": "\\ud800"}}', "The header Flags is not valid JSON."),
+        ('{"a": {"v": NaN}}', "The header Flags is not valid JSON."),
+        ('{"a": {"v": 1e999}}', "The header Flags is not valid JSON."),
+        (
+            '{"a": {"v": "\\u0000"}}',
+            "The header Flags contains the character NUL, which cannot be stored.",
+        ),
         ("[]", "The header Flags must be an object of objects."),
         ('{"paused": "true"}', "The header Flags must be an object of objects."),
     ],

@@ -20,6 +20,13 @@ ENGINES = BOTH
 OTHER = b"name\nyoung\n"
 
 
+@pytest.fixture(autouse=True)
+def _has_run(request: pytest.FixtureRequest) -> None:
+    """The backend has run something in the workspace, as each that releases from it has."""
+    if "rig" in request.fixturenames:
+        request.getfixturevalue("rig").has_run()
+
+
 def announce(rig: Rig, *files: dict[str, Any], user: str = "carl", **metadata: Any) -> TestResponse:
     """Announce a release."""
     body = file_list(*files, **metadata)
@@ -219,6 +226,29 @@ def test_the_same_set_is_one_snapshot_published_once(rig: Rig) -> None:
     assert names == [
         ("rita", "snapshot.create"), ("rita", "snapshot.create"), ("paul", "snapshot.publish"),
     ]  # fmt: skip
+
+
+def test_nobody_publishes_what_they_proposed(rig: Rig) -> None:
+    """One person may hold both roles, and is then one of two who are needed."""
+    identifier = upload(rig, worlds.announce(rig)).headers["File-Id"]
+    rig.services.directory.set_member(rig.people["ada"], "cardiology", "paul", [Role.RESEARCHER])
+    page, path = "/workspaces/heart/releases/", "/workspaces/heart/snapshots/1/publish/"
+    paul = rig.browser("paul")
+    assert paul.post("/workspaces/heart/snapshots/", {"file_ids": [identifier]}).status_code == 302
+    shown = paul.get(page).text
+    assert "You proposed it, so somebody else has to publish it." in shown
+    assert ">Publish<" not in shown
+    answer = paul.post(path)
+    assert answer.status_code == 403
+    assert "Somebody else has to publish what you proposed." in answer.text
+    public = f"/cardiology/heart/published/{identifier}/"
+    assert rig.browser().get(public).status_code == 404
+    rig.services.accounts.update(
+        rig.people["ada"], "carl", roles=[Role.PUBLICATION_APPROVER, Role.OUTPUT_CHECKER],
+        backend_slugs=["hospital"], is_active=True,
+    )  # fmt: skip
+    assert rig.browser("carl").post(path).status_code == 302
+    assert rig.browser().get(public).status_code == 200
 
 
 def test_the_pages_show_the_way_of_a_file_to_the_public(rig: Rig) -> None:

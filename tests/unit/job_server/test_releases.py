@@ -16,6 +16,13 @@ NAME = "output/table.csv"
 LIMIT = 16 * 1024 * 1024  # said once more: the interface fixes it
 
 
+@pytest.fixture(autouse=True)
+def _has_run(request: pytest.FixtureRequest) -> None:
+    """The backend has run something in the workspace, as each that releases from it has."""
+    if "rig" in request.fixturenames:
+        request.getfixturevalue("rig").has_run()
+
+
 def create(rig: Rig, body: Any, *, user: str = "carl", scope: str = "publish") -> TestResponse:
     """Announce a release."""
     return rig.call("POST", "/releases/workspace/heart", scope, json=body, OS_User=user)
@@ -95,6 +102,16 @@ def test_a_bad_list_is_refused(rig: Rig) -> None:
     assert create(rig, file_list(entry)).status_code == 201
 
 
+@pytest.mark.parametrize("names", [("d", "d/x.txt"), ("a/b/c.txt", "a/x", "a/b")])
+def test_a_file_cannot_be_the_folder_of_another(rig: Rig, names: tuple[str, ...]) -> None:
+    answer = create(rig, file_list(*(file_entry(name, TABLE) for name in names)))
+    assert answer.status_code == 400
+    assert "is listed as a file and as the folder of" in detail(answer)
+    good = ("d/y.txt", "d/x.txt", "d.txt", "a/bc.txt", "a/b.txt")
+    answer = create(rig, file_list(*(file_entry(name, TABLE) for name in good)))
+    assert answer.status_code == 201
+
+
 def test_only_checkers_of_the_backend_release(rig: Rig) -> None:
     body = file_list(file_entry(NAME, TABLE))
     for user in ("rita", "ada", "nobody", ""):
@@ -147,6 +164,35 @@ def test_an_upload_from_another_backend_is_refused(rig: Rig) -> None:
     answer = client.post(path, data=TABLE, headers=headers)
     assert detail(answer) == "Release is from backend hospital not clinic"
     assert upload(rig, release, NAME, TABLE).status_code == 201
+
+
+@pytest.fixture
+def clinic(rig: Rig) -> str:
+    """Return the token of another backend, of which carl is a member too."""
+    token = "e" * 40
+    rig.services.backends.ensure(Operator("test"), "clinic", "Clinic", "", {"classic": token})
+    rig.services.accounts.add_to_backend(rig.people["ada"], "clinic", "carl")
+    return token
+
+
+def test_a_backend_reviews_its_own_releases_only(rig: Rig, clinic: str) -> None:
+    release = create(rig, file_list(file_entry(NAME, TABLE))).headers["Release-Id"]
+    body = file_list(file_entry(NAME, TABLE, review={"status": "APPROVED"}))
+    path = f"/releases/release/{release}/reviews"
+    answer = rig.call("POST", path, clinic, json=body, OS_User="carl")
+    assert answer.status_code == 400
+    assert detail(answer) == "Release is from backend hospital not clinic"
+    assert rig.call("POST", path, "review", json=body, OS_User="carl").status_code == 200
+
+
+def test_a_backend_releases_from_workspaces_in_which_it_ran_something(
+    rig: Rig, clinic: str
+) -> None:
+    body = file_list(file_entry(NAME, TABLE))
+    answer = create(rig, body, scope=clinic)
+    assert answer.status_code == 403
+    assert detail(answer) == "The backend clinic has run nothing in the workspace heart."
+    assert create(rig, body).status_code == 201
 
 
 def test_members_read_a_file_and_strangers_do_not(rig: Rig) -> None:

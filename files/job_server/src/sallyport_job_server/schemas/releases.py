@@ -73,9 +73,15 @@ class FileList(msgspec.Struct, frozen=True):
     review: Any
 
     def __post_init__(self) -> None:
-        """Refuse a file that is listed twice."""
-        if len({file.name for file in self.files}) != len(self.files):
+        """Refuse a file that is listed twice, or that is the folder of another."""
+        names = {file.name for file in self.files}
+        if len(names) != len(self.files):
             raise ValueError("A file is listed more than once.")
+        for name in sorted(names):
+            parts = name.split("/")
+            folders = ("/".join(parts[:number]) for number in range(1, len(parts)))
+            if folder := next((one for one in folders if one in names), None):
+                raise ValueError(f"{folder} is listed as a file and as the folder of {name}.")
 
 
 class LogInBody(Body):

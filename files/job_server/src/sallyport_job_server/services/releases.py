@@ -15,7 +15,7 @@ from sallyport_job_server.models import AlreadyUploadedError, Backend, Release, 
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.schemas.releases import TOO_LARGE, FileList, ListedFile
 from sallyport_job_server.services import access, clock
-from sallyport_job_server.storage import projects, releases, tables
+from sallyport_job_server.storage import projects, releases, requests, tables
 from sallyport_job_server.storage.database import Database, add, put
 from sallyport_job_server.storage.files import ReleaseStore
 
@@ -43,6 +43,10 @@ class Releases:
             workspace = projects.workspace(change.connection, workspace_name)
             if workspace is None:
                 raise NotFoundError(f"There is no workspace '{workspace_name}'.")
+            if not requests.ran_on(change.connection, workspace.id, backend.id):
+                raise ForbiddenError(
+                    f"The backend {backend.slug} has run nothing in the workspace {workspace_name}."
+                )
             existing = releases.by_id(change.connection, identifier)
             if existing:
                 return _same(change.connection, existing, backend, workspace_name, files)
@@ -82,8 +86,7 @@ class Releases:
         expected = next((file for file in listed if file.name == name), None)
         if expected is None:
             raise Problem(f"File {name} not requested in release {release_id}")
-        if release.backend != backend.slug:
-            raise Problem(f"Release is from backend {release.backend} not {backend.slug}")
+        _check_origin(release, backend)
         if len(data) > MAX_FILE_BYTES:
             raise Problem(TOO_LARGE)
         if hashlib.sha256(data).hexdigest() != expected.sha256:
@@ -115,11 +118,14 @@ class Releases:
             )
             change.record("release.upload", file.id, release=file.release_id, sha256=file.sha256)
 
-    def review(self, user: User, release_id: str, files: Sequence[ListedFile]) -> None:
-        """Keep reviews; each file must be in the release with the same hash."""
+    def review(
+        self, backend: Backend, user: User, release_id: str, files: Sequence[ListedFile]
+    ) -> None:
+        """Keep reviews; each file must be in the backend's own release with the same hash."""
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.RELEASE_FILE_UPLOAD)
-            _required(releases.by_id(change.connection, release_id), release_id)
+            release = _required(releases.by_id(change.connection, release_id), release_id)
+            _check_origin(release, backend)
             listed = {f.name: f for f in releases.files_of_release(change.connection, release_id)}
             for file in files:
                 announced = listed.get(file.name)
@@ -198,6 +204,11 @@ class Releases:
             change.record("release.delete", file_id, release=file.release_id, sha256=file.sha256)
         self._store.remove(_address(file))
         return file
+
+
+def _check_origin(release: Release, backend: Backend) -> None:
+    if release.backend != backend.slug:
+        raise Problem(f"Release is from backend {release.backend} not {backend.slug}")
 
 
 def _columns(file: ListedFile, release_id: str) -> dict[str, object]:

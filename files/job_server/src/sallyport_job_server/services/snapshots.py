@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from sallyport_common.problems import NotFoundError, Problem
+from sallyport_common.problems import ForbiddenError, NotFoundError, Problem
 from sallyport_job_server.models import ReleaseFile, Snapshot, User
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, clock
@@ -59,6 +59,8 @@ class Snapshots:
             )
             snapshot = _required(releases.snapshot(change.connection, workspace.id, number))
             if snapshot.published_at is None:
+                if snapshot.created_by == user.username:
+                    raise ForbiddenError("Somebody else has to publish what you proposed.")
                 put(
                     change.connection,
                     tables.snapshots,

@@ -51,6 +51,12 @@ def listed(connection: Connection, backend_id: int) -> list[JobRequest]:
     return fetch_all(connection, query, JobRequest)
 
 
+def ran_on(connection: Connection, workspace_id: int, backend_id: int) -> bool:
+    """Return whether a workspace has a request for a backend."""
+    mine = _requests.c.workspace_id == workspace_id, _requests.c.backend_id == backend_id
+    return connection.execute(select(_requests.c.id).where(*mine).limit(1)).first() is not None
+
+
 def of_workspace(
     connection: Connection, workspace_id: int, *, search: str = "", limit: int = 25, offset: int = 0
 ) -> list[JobRequest]:

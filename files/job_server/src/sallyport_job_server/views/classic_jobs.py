@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
@@ -15,7 +13,7 @@ from sallyport_job_server.roles import PROJECT_ROLES, classic, permissions_of
 from sallyport_job_server.schemas import jobs as schemas
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.views.context import services, session_user
-from sallyport_job_server.views.operations import BodyError, Caller, operation
+from sallyport_job_server.views.operations import BodyError, Caller, operation, read_json
 
 blueprint = Blueprint("classic_jobs", __name__)
 
@@ -50,10 +48,7 @@ def _flags() -> dict[str, object] | None:
     text = request.headers.get("Flags")
     if text is None:
         return None
-    try:
-        flags = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Problem("The header Flags is not valid JSON.") from None
+    flags = read_json(text.encode(errors="surrogateescape"), "The header Flags")
     if not isinstance(flags, dict) or not all(isinstance(one, dict) for one in flags.values()):
         raise Problem("The header Flags must be an object of objects.")
     return flags

@@ -155,7 +155,7 @@ def release_index(reader: User, release_id: str) -> object:
 @operation(None, by=REVIEWER, body=schemas.FileList)
 def reviews(checker: Checker, reviewed: schemas.FileList, release_id: str) -> object:
     """Store the reviews of a release's files."""
-    services().releases.review(checker.user, release_id, reviewed.files)
+    services().releases.review(*checker, release_id, reviewed.files)
     return None
 
 

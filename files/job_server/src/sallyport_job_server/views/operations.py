@@ -111,7 +111,7 @@ def read_body(kind: type[schemas.T]) -> schemas.T:
     """Return the body of this request as its type; raise Problem naming its faults."""
     data = request.get_data()
     is_ours = isinstance(kind, type) and issubclass(kind, Body)
-    value = {} if is_ours and not data else _json(data)
+    value = {} if is_ours and not data else read_json(data, "The body")
     if is_ours and isinstance(value, dict):
         value = {name: item for name, item in value.items() if item is not None}
     try:
@@ -134,13 +134,14 @@ def sentence(fault: Fault) -> str:
     return f"The field '{fault.where}' is not valid; expected: {fault.text}."
 
 
-def _json(data: bytes) -> Any:
+def read_json(data: bytes, what: str) -> Any:
+    """Return a value that every database keeps; raise Problem, which names `what` it came in."""
     try:
         value = msgspec.json.decode(data)
     except (ValueError, RecursionError):
-        raise Problem("The body is not valid JSON.") from None
+        raise Problem(f"{what} is not valid JSON.") from None
     if any("\0" in text for text in _strings(value)):
-        raise Problem("The body contains the character NUL, which cannot be stored.")
+        raise Problem(f"{what} contains the character NUL, which cannot be stored.")
     return value
 
 
