@@ -1,0 +1,97 @@
+"""The page of a job request renews itself in a real browser, whoever sits before it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.unit.job_server.rig import PASSWORD, Rig
+from werkzeug.serving import make_server
+
+from sallyport_job_server.storage import tables
+
+pytestmark = pytest.mark.live
+CHROMIUM = "/usr/bin/chromium"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Start a browser; a container's root has no sandbox of chromium's, and all pages are ours."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def site(rig: Rig) -> Iterator[str]:
+    """Serve the job server and return its address; a browser trusts cookies of this machine."""
+    server = make_server("127.0.0.1", 0, rig.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture
+def opened(chromium: Browser, site: str) -> Iterator[Callable[[str], Page]]:
+    """Return what opens a page as rita, who logs in."""
+    context = chromium.new_context()
+
+    def open_page(path: str) -> Page:
+        page = context.new_page()
+        page.goto(f"{site}/login/?next={path}")
+        page.get_by_label("User name").fill("rita")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Job request")).to_be_visible()
+        return page
+
+    yield open_page
+    context.close()
+
+
+@pytest.fixture
+def page(rig: Rig, opened: Callable[[str], Page]) -> tuple[str, Page]:
+    """Return a request of two jobs that wait, and its page."""
+    request = rig.submit()
+    for action in ("make", "summarise"):
+        rig.report(request, action, "pending")
+    return request, opened(f"/job-requests/{request}/")
+
+
+def test_it_is_renewed_while_something_in_it_has_the_focus(
+    rig: Rig, page: tuple[str, Page]
+) -> None:
+    request, shown = page
+    kept = shown.get_by_role("button", name="Cancel summarise")
+    kept.focus()
+    rig.report(request, "make", "running")
+    expect(shown.locator(".badge.running").first).to_be_visible()
+    rig.report(request, "make", "succeeded")
+    expect(shown.locator("tr", has_text="make").locator(".badge.succeeded")).to_be_visible()
+    expect(kept).to_be_focused()
+    expect(shown.locator("#renewal")).to_be_hidden()
+
+
+def test_it_says_that_the_session_has_ended(rig: Rig, page: tuple[str, Page]) -> None:
+    request, shown = page
+    with rig.services.database.change("test") as change:
+        change.connection.execute(tables.sessions.delete())
+    expect(shown.locator("#renewal")).to_contain_text("Your session has ended")
+    shown.locator("#renewal").get_by_role("link", name="Log in").click()
+    shown.get_by_label("User name").fill("rita")
+    shown.get_by_label("Password").fill(PASSWORD)
+    shown.get_by_role("button", name="Log in").click()
+    expect(shown.get_by_role("heading", name=request)).to_be_visible()
+
+
+def test_it_says_that_the_server_is_away_until_it_is_back(page: tuple[str, Page]) -> None:
+    _request, shown = page
+    shown.route("**/status.json", lambda route: route.abort())
+    expect(shown.locator("#renewal")).to_contain_text("does not answer", timeout=15_000)
+    shown.unroute("**/status.json")
+    expect(shown.locator("#renewal")).to_be_hidden(timeout=15_000)
