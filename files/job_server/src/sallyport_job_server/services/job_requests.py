@@ -23,6 +23,7 @@ from sallyport_job_server.services import access, checks, clock, runnable
 from sallyport_job_server.services.job_queue import latest_statuses
 from sallyport_job_server.services.repositories import Repositories
 from sallyport_job_server.services.signer import Signer
+from sallyport_job_server.services.submissions import Submission
 from sallyport_job_server.storage import backends, requests, tables
 from sallyport_job_server.storage.database import Change, Database, add, put
 from sallyport_study import Action, Project, ProjectError, parse_project
@@ -155,13 +156,21 @@ class JobRequests:
         force: bool = False,
         branch: str = "",
         sha: str = "",
+        key: str = "",
     ) -> JobRequest:
         """Accept, sign and keep a request; raise Problem, or ProjectError for its project.yaml.
 
         `sha` is the commit that the person looked at; one that is no longer the branch's head is
-        refused, so that nobody runs what they have not seen.
+        refused, so that nobody runs what they have not seen. What comes again under the same
+        `key` is the same request.
         """
+        requested = list(dict.fromkeys(actions))
+        content = [workspace_name, backend_slug, requested, force, branch, sha]
+        submission = Submission(user, key, content)
         workspace, offered = self._runnable(user, workspace_name)
+        with self._database.read() as connection:
+            if earlier := submission.earlier(connection):
+                return earlier
         chosen = [backend for backend in offered if backend.slug == backend_slug]
         if not chosen:
             names = ", ".join(backend.slug for backend in offered) or "none"
@@ -175,7 +184,6 @@ class JobRequests:
                 f"The branch {branch} moved from {sha[:7]} to {source.sha[:7]} in the meantime; "
                 "check the actions and submit again."
             )
-        requested = list(dict.fromkeys(actions))
         if not requested:
             raise Problem("Select at least one action.")
         project_yaml = source.project_yaml
@@ -195,13 +203,17 @@ class JobRequests:
             "expires_at": clock.until(self._lifetime),
         }
         with self._database.change(user.username) as change:
+            if earlier := submission.earlier(change.connection):  # sent twice at once
+                return earlier
             study: dict[str, object] = {
                 "project_yaml": project_yaml,
                 "planned_actions": planned,
             }
             self._keep(change, user, workspace, chosen[0], request, study)
-            stored = requests.by_identifier(change.connection, str(request["identifier"]))
-        return _required(stored, str(request["identifier"]))
+            identifier = str(request["identifier"])
+            stored = _required(requests.by_identifier(change.connection, identifier), identifier)
+            submission.keep(change.connection, stored)
+        return stored
 
     def _check_runnable(
         self,
@@ -323,7 +335,7 @@ class JobRequests:
                 change.record("job_request.cancel", identifier, actions=sorted(selected))
         return self.look(user, identifier)
 
-    def rerun(self, user: User, identifier: str) -> JobRequest:
+    def rerun(self, user: User, identifier: str, key: str = "") -> JobRequest:
         """Ask for the same actions again, of what is now at the head of the branch."""
         request = self.look(user, identifier).request
         return self.create(
@@ -333,6 +345,7 @@ class JobRequests:
             actions=request.requested_actions,
             force=request.force_run_dependencies,
             branch=request.branch,
+            key=key,
         )
 
     def warnings(self, request: JobRequest) -> Sequence[str]:

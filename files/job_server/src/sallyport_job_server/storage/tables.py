@@ -27,6 +27,8 @@ METADATA = MetaData(
     }
 )
 AUDIT = Chain(METADATA)
+LONGEST_KEY = 200
+"""Characters of the key by which a person's submission is known."""
 
 
 def _id() -> Column[int]:
@@ -182,6 +184,16 @@ job_requests = Table(
     _of("users", "created_by_id"),
     _time("created_at"),
     _time("expires_at"),
+)
+
+submissions = Table(
+    "submissions",
+    METADATA,
+    Column("user_id", Integer, ForeignKey("users.id"), primary_key=True),
+    Column("key", String(LONGEST_KEY), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    _of("job_requests", "job_request_id"),
+    _time("created_at"),
 )
 
 jobs = Table(

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from sallyport_common.schemas import fill
 from sallyport_common.web import client_address
-from sallyport_job_server.models import JobRequest, ReleaseFile, User
+from sallyport_job_server.models import ReleaseFile, User
 from sallyport_job_server.schemas import people
 from sallyport_job_server.services.job_requests import RequestView
 from sallyport_job_server.views.context import absolute, services
@@ -143,17 +143,21 @@ def add_backend_member(user: User, body: people.BackendMemberBody, slug: str) ->
 @blueprint.post("/job-requests")
 @operation(people.SubmittedRequest, by=PERSON, body=people.JobRequestBody, status=201)
 def create_job_request(user: User, body: people.JobRequestBody) -> object:
-    """Submit a job request; `warnings` are sentences about its project.yaml."""
-    request: JobRequest = services().job_requests.create(
+    """Submit a job request; `warnings` are sentences about its project.yaml.
+
+    What comes again within a day with the same header `Idempotency-Key` is the same request.
+    """
+    accepted = services().job_requests.create(
         user,
         workspace_name=body.workspace,
         backend_slug=body.backend,
         actions=body.requested_actions,
         force=body.force_run_dependencies,
         branch=body.branch,
+        key=request.headers.get("Idempotency-Key", ""),
     )
-    warnings = services().job_requests.warnings(request)
-    return _request(RequestView(request, []), people.SubmittedRequest, warnings=warnings)
+    warnings = services().job_requests.warnings(accepted)
+    return _request(RequestView(accepted, []), people.SubmittedRequest, warnings=warnings)
 
 
 @blueprint.get("/job-requests/<identifier>")

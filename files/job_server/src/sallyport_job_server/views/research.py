@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from http import HTTPStatus
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -11,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from sallyport_common.problems import Problem
 from sallyport_common.web import check_csrf
 from sallyport_job_server.roles import PROJECT_ROLES
+from sallyport_job_server.services.submissions import digest
 from sallyport_job_server.views.context import me, services
 from sallyport_study import ProjectError
 
@@ -99,7 +101,9 @@ def run_page(name: str, form: MultiDict[str, str], problem: object = None) -> st
     """Return the page with the form as somebody filled it in."""
     offer = services().job_requests.offer(me(), name)
     chosen = set(form.getlist("actions"))
-    return render_template("run.html", offer=offer, chosen=chosen, form=form, problem=problem)
+    return render_template(
+        "run.html", offer=offer, chosen=chosen, form=form, problem=problem, key=_new_key()
+    )
 
 
 @blueprint.post("/workspaces/<name>/run/")
@@ -114,10 +118,22 @@ def submit(name: str) -> ResponseReturnValue:
             actions=form.getlist("actions"),
             force=form.get("force") == "true",
             sha=form.get("sha", ""),
+            key=_key(form),
         )
     except (Problem, ProjectError) as problem:
         return run_page(name, form, problem), HTTPStatus.BAD_REQUEST
     return redirect(url_for(".job_request", identifier=job_request.identifier))
+
+
+def _new_key() -> str:
+    """Return the key of a form, by which it counts once however often it is sent."""
+    return secrets.token_urlsafe(16)
+
+
+def _key(form: MultiDict[str, str]) -> str:
+    """Return the key of a form: it is sent twice where page and choices are the same."""
+    chosen = [form.getlist(name) for name in ("actions", "backend", "force")]
+    return f"page {form['key'][:100]} {digest(chosen)}" if form.get("key") else ""
 
 
 @blueprint.get("/job-requests/<identifier>/")
@@ -125,7 +141,7 @@ def job_request(identifier: str) -> ResponseReturnValue:
     """Show a job request and its jobs; the page renews itself until all have ended."""
     view = services().job_requests.look(me(), identifier)
     project_yaml = services().job_requests.project_yaml(view.request)
-    return render_template("job_request.html", view=view, project_yaml=project_yaml)
+    return render_template("job_request.html", view=view, project_yaml=project_yaml, key=_new_key())
 
 
 @blueprint.get("/job-requests/<identifier>/status.json")
@@ -151,5 +167,5 @@ def cancel(identifier: str) -> ResponseReturnValue:
 @blueprint.post("/job-requests/<identifier>/rerun/")
 def rerun(identifier: str) -> ResponseReturnValue:
     """Ask for the same actions again."""
-    job_request = services().job_requests.rerun(me(), identifier)
+    job_request = services().job_requests.rerun(me(), identifier, _key(request.form))
     return redirect(url_for(".job_request", identifier=job_request.identifier))
