@@ -45,19 +45,24 @@ def identifier(answer: TestResponse) -> str:
     return str((answer.json or {})["identifier"])
 
 
+def listed(rig: Rig) -> int:
+    """Return how many requests the runner sees."""
+    return len((rig.call("GET", "/job-requests/").json or {})["results"])
+
+
 def test_a_key_gives_one_request_and_none_gives_one_each(rig: Rig, token: str) -> None:
     first = identifier(send(rig, token, "k"))
     assert identifier(send(rig, token, "k")) == first
     others = {identifier(send(rig, token, key)) for key in ("another", None, None, "")}
     assert len(others | {first}) == 5
-    assert len(rig.call("GET", "/job-requests/").json["results"]) == 5
+    assert listed(rig) == 5
 
 
 def test_sent_many_times_at_once_it_is_one_request(rig: Rig, token: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(lambda _number: identifier(send(rig, token, "k")), range(8)))
     assert len(found) == 1
-    assert len(rig.call("GET", "/job-requests/").json["results"]) == 1
+    assert listed(rig) == 1
 
 
 def test_a_key_is_for_one_content_and_one_person(rig: Rig, token: str) -> None:
@@ -76,7 +81,7 @@ def test_a_key_is_for_one_content_and_one_person(rig: Rig, token: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["x" * 201, "a\tb"])
-def test_a_key_that_cannot_be_kept_is_refused(rig: Rig, token: str, key: str) -> None:
+def test_a_key_that_cannot_be_stored_is_refused(rig: Rig, token: str, key: str) -> None:
     answer = send(rig, token, key)
     assert answer.status_code == 400
     assert "at most 200 characters, all printable" in answer.text

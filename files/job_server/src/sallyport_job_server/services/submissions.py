@@ -37,7 +37,7 @@ class Submission:
     content: Any
 
     def __post_init__(self) -> None:
-        """Raise Problem for a key that cannot be kept."""
+        """Raise Problem for a key that cannot be stored."""
         if len(self.key) > LONGEST_KEY or not self.key.isprintable():
             raise Problem(
                 f"The Idempotency-Key may have at most {LONGEST_KEY} characters, all printable."

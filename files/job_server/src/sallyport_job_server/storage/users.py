@@ -119,9 +119,10 @@ class Attempts:
         The window starts with the first attempt.
         """
         with self._database.change("system") as change:
-            query = select(_failures).where(_failures.c.name.in_(limits))
-            rows = [row for row in change.connection.execute(query) if _counts(row.since, moment)]
-            known = {str(row.name): (int(row.count), str(row.since)) for row in rows}
+            column = _failures.c
+            query = select(column.name, column.count, column.since).where(column.name.in_(limits))
+            rows = change.connection.execute(query).all()
+            known = {name: (n, since) for name, n, since in rows if _counts(since, moment)}
             if any(known.get(name, (0, ""))[0] >= limit for name, limit in limits.items()):
                 return False
             now = utc_text(_utc(moment))

@@ -33,7 +33,7 @@ def start_session(user: User) -> None:
 
 
 def session_secret() -> str:
-    """Return what proves the session of this browser; empty where there is none."""
+    """Return what proves the session of this browser; empty without a session."""
     return str(session.get("secret", ""))
 
 
