@@ -66,7 +66,7 @@ mutants: ## remove each control of docs/threats.md and check that its test fails
 	$(TOOLS)/bootstrap.py test
 	$(PYTHON) tools/suite.py --only mutants
 
-bench: ## measure against peers: make bench PART=data_builder, or PART=runner
+bench: ## measure against peers: make bench PART=data_builder, runner or job_server
 	$(TOOLS)/bootstrap.py tools
 	$(PYTHON) -m tests.bench.$(PART)
 

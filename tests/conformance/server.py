@@ -24,6 +24,7 @@ from sallyport_records import keys
 
 PASSWORD = "correct horse battery"
 TOKEN = tokens.new_backend_token()
+WORKER = "sallyport_job_server.worker.Worker"
 
 
 def free_port() -> int:
@@ -46,7 +47,8 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
 class Server:
     """A running job server with the backend `test` and the researcher `rita`."""
 
-    def __init__(self, folder: Path, gitroot: Path) -> None:
+    def __init__(self, folder: Path, gitroot: Path, workers: int = 1) -> None:
+        self._workers = workers
         self.url = f"http://127.0.0.1:{free_port()}"
         environment = self._environment(folder, gitroot)
         self.services: Services = build(Settings.from_env(environment))
@@ -61,10 +63,11 @@ class Server:
         """Start the process, which goes on with the database as it is."""
         program = str(Path(sys.executable).with_name("gunicorn"))
         bind = self.url.removeprefix("http://")
-        words = ["--worker-class=gthread", "--threads=8", "--no-control-socket", f"--bind={bind}"]
+        words = [f"--worker-class={WORKER}", "--no-control-socket", f"--bind={bind}"]
+        words.append(f"--workers={self._workers}")
         with (self._folder / "server.log").open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
-                [program, *words, "sallyport_job_server.wsgi:application"],
+                [program, *words, "sallyport_job_server.asgi:application"],
                 env={"PATH": os.environ["PATH"]} | self._variables,
                 cwd=self._folder,
                 stderr=log,
@@ -90,6 +93,7 @@ class Server:
             "ALLOWED_ORGANISATIONS": "opensafely,other",
             "CA_FILE": "/etc/ssl/certs/ca-certificates.crt",
             "GIT_TIMEOUT": "20",
+            "THREADS": "8",
             "SESSION_LIFETIME": "3600",
             "SESSION_IDLE": "3600",
             "REQUEST_LIFETIME": "3600",

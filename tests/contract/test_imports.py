@@ -30,7 +30,7 @@ WEB = {"cryptography", "flask", "werkzeug", "jinja2", "prometheus_client"}
 
 @pytest.mark.parametrize(
     ("component", "module", "framework"),
-    [("client", "cli", False), ("output_publisher", "cli", False), ("job_server", "wsgi", True)],
+    [("client", "cli", False), ("output_publisher", "cli", False), ("job_server", "asgi", True)],
 )
 def test_only_services_with_pages_install_and_import_a_web_framework(
     component: str, module: str, framework: bool

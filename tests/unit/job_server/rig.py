@@ -64,6 +64,7 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
         "git_credentials": {},
         "ca_file": Path("/etc/ssl/certs/ca-certificates.crt"),
         "git_timeout": 20,
+        "threads": 8,
         "session_lifetime": 3600,
         "session_idle": 1800,
         "request_lifetime": 86400,

@@ -41,7 +41,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "CA_FILE": "/etc/ssl/certs/ca-certificates.crt",
         "GIT_TIMEOUT": "5",
         "ACTION_ORGANISATION": "",
-        **dict.fromkeys(("SESSION_LIFETIME", "SESSION_IDLE"), "60"),
+        **dict.fromkeys(("THREADS", "SESSION_LIFETIME", "SESSION_IDLE"), "60"),
         **dict.fromkeys(("REQUEST_LIFETIME", "LOGIN_TOKEN_LIFETIME"), "60"),
     }
     for name, value in values.items():

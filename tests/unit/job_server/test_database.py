@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from sallyport_common.problems import ConflictError, Problem, UnavailableError
 from sallyport_common.settings import Secret
 from sallyport_job_server.schemas.releases import Person
 from sallyport_job_server.services.bundle import Services, build
+from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.storage import address, notices, tables
 from sallyport_job_server.storage.database import WRITER, Database
 
@@ -205,31 +207,42 @@ def test_a_one_time_log_in_counts_once_for_two_processes(rig: Rig, second: Servi
     assert len([one for one in results if isinstance(one, Person)]) == 1
 
 
-def test_a_held_request_hears_at_once_of_what_another_process_does(
-    rig: Rig, second: Services, monkeypatch: pytest.MonkeyPatch
+@dataclass
+class Told:
+    """What a watcher tells, and when."""
+
+    watcher: Watcher
+    counters: SimpleQueue[dict[int, int]] = field(default_factory=SimpleQueue)
+
+    def of(self, backend_id: int, seconds: float) -> int:
+        """Return the next counter of a backend."""
+        return self.counters.get(timeout=seconds)[backend_id]
+
+
+@pytest.fixture
+def told(rig: Rig) -> Told:
+    """Return what is told of changes, first of the counters at the start."""
+    made = Told(rig.services.watcher)
+    rig.services.watcher.start(lambda counters: made.counters.put(dict(counters)))
+    return made
+
+
+def test_the_watcher_hears_at_once_of_what_another_process_does(
+    rig: Rig, second: Services, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worlds.without_git(rig, monkeypatch)
-    # PostgreSQL tells; without its notice this would last until the next look of its own.
-    monkeypatch.setattr(notices, "LISTEN_FOR", 15.0)
     backend = rig.services.backends.by_slug("hospital")
-    held: list[tuple[bool, float]] = []
-
-    def hold() -> None:
-        begin = time.monotonic()
-        risen = rig.services.watcher.wait(backend.id, backend.changes, 12)
-        held.append((risen, time.monotonic() - begin))
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    time.sleep(0.5)
+    before = told.of(backend.id, 10)
+    # Without being told, the next look would be this late.
+    monkeypatch.setattr(notices, "LISTEN_FOR", 15.0)
+    time.sleep(1.5)
+    begin = time.monotonic()
     second.job_requests.create(
         rig.people["rita"], workspace_name="heart", backend_slug="hospital", actions=["make"]
     )
-    thread.join(20)
+    assert told.of(backend.id, 12) > before
+    assert time.monotonic() - begin < 8
     monkeypatch.undo()
-    assert held[0][0] is True
-    assert held[0][1] < 8
-    rig.services.watcher.stop()
     second.job_requests.cancel(rig.people["rita"], _newest(second, rig), None)  # ends the listening
 
 
@@ -239,11 +252,12 @@ def _newest(services: Services, rig: Rig) -> str:
 
 
 def test_the_watcher_comes_back_after_a_lost_connection(
-    rig: Rig, caplog: pytest.LogCaptureFixture
+    rig: Rig, told: Told, caplog: pytest.LogCaptureFixture
 ) -> None:
     backend = rig.services.backends.by_slug("hospital")
-    assert rig.services.watcher.wait(backend.id, backend.changes, 0.3) is False
-    if rig.services.database.engine.dialect.name == POSTGRESQL:
+    before = told.of(backend.id, 10)
+    postgresql = rig.services.database.engine.dialect.name == POSTGRESQL
+    if postgresql:
         with rig.services.database.change("x") as change:
             kill = (
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'"
@@ -251,9 +265,9 @@ def test_the_watcher_comes_back_after_a_lost_connection(
             change.connection.execute(text(kill))
     with rig.services.database.change("x") as change:
         change.touch(backend.id)
-    assert rig.services.watcher.wait(backend.id, backend.changes, 10) is True
-    lost = "the change counters cannot be read" in caplog.text
-    assert lost is (rig.services.database.engine.dialect.name == POSTGRESQL)
+    while told.of(backend.id, 10) == before:
+        pass
+    assert ("the change counters cannot be read" in caplog.text) is postgresql
 
 
 def test_a_writer_that_waits_too_long_is_503_and_says_so(

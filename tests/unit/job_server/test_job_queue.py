@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
@@ -10,11 +9,11 @@ import pytest
 from sqlalchemy import event
 from tests.unit.job_server.rig import BOTH, TOKENS, Rig, job
 from tests.unit.job_server.worlds import without_git
-from werkzeug.test import TestResponse
 
 from sallyport_common import tokens
 from sallyport_job_server.models import Operator
 from sallyport_job_server.storage import requests
+from sallyport_job_server.views.classic_jobs import HOLD
 
 ENGINES = BOTH
 
@@ -291,54 +290,16 @@ def test_the_tag_stays_while_the_same_requests_are_listed(rig: Rig) -> None:
     assert (etag(rig) == tag, listed(rig)) == (False, [identifier])
 
 
-def hold(rig: Rig, tag: str, wait: str) -> tuple[TestResponse, float]:
-    """Ask with a tag and return the answer and how long it took."""
-    begin = time.monotonic()
-    answer = rig.call("GET", f"/job-requests/?wait={wait}", If_None_Match=tag)
-    return answer, time.monotonic() - begin
-
-
-def test_a_request_with_the_present_tag_is_held_until_time_is_up(rig: Rig) -> None:
-    answer, took = hold(rig, etag(rig), "0.4")
-    assert answer.status_code == 304
-    assert answer.data == b""
-    assert took >= 0.4
-    answer, took = hold(rig, '"999"', "30")
-    assert answer.status_code == 200
-    assert took < 5
-
-
-def test_without_a_tag_or_a_wait_the_answer_is_immediate(rig: Rig) -> None:
+def test_the_view_never_waits(rig: Rig) -> None:
+    """It says that a request may wait; who holds it is tested in `test_front.py`."""
     begin = time.monotonic()
     assert rig.call("GET", "/job-requests/?wait=30").status_code == 200
-    assert rig.call("GET", "/job-requests/", If_None_Match=etag(rig)).status_code == 304
-    assert time.monotonic() - begin < 5
-    odd = rig.call("GET", "/job-requests/?wait=soon", If_None_Match=etag(rig))
+    tag = etag(rig)
+    for wait, held in (("", False), ("?wait=0", False), ("?wait=30", True)):
+        answer = rig.call("GET", f"/job-requests/{wait}", If_None_Match=tag)
+        assert (answer.status_code, answer.data) == (304, b"")
+        assert (HOLD in answer.headers) is held
+    assert rig.call("GET", "/job-requests/?wait=30", If_None_Match='"999"').status_code == 200
+    odd = rig.call("GET", "/job-requests/?wait=soon", If_None_Match=tag)
     assert odd.status_code == 400
-
-
-def test_a_held_request_is_answered_when_something_is_asked_for(rig: Rig) -> None:
-    found: list[tuple[TestResponse, float]] = []
-    tag = etag(rig)
-    thread = threading.Thread(target=lambda: found.append(hold(rig, tag, "20")))
-    thread.start()
-    time.sleep(0.3)
-    identifier = rig.submit()
-    thread.join(10)
-    answer, took = found[0]
-    assert took < 5
-    assert answer.status_code == 200
-    assert (answer.json or {})["results"][0]["identifier"] == identifier
-    assert answer.headers["ETag"] != tag
-
-
-def test_held_requests_are_let_go_when_the_service_stops(rig: Rig) -> None:
-    found: list[tuple[TestResponse, float]] = []
-    tag = etag(rig)
-    thread = threading.Thread(target=lambda: found.append(hold(rig, tag, "20")))
-    thread.start()
-    time.sleep(0.3)
-    rig.services.watcher.stop()
-    thread.join(10)
-    assert found[0][0].status_code == 304
-    assert found[0][1] < 5
+    assert time.monotonic() - begin < 5

@@ -14,7 +14,10 @@ PREFIX = "JOB_SERVER_"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything the job server can be told from outside; lifetimes and limits in seconds."""
+    """Everything the job server can be told from outside; lifetimes and limits in seconds.
+
+    `threads` is the number of requests that a process works on at the same time.
+    """
 
     url: str
     database_url: str
@@ -30,6 +33,7 @@ class Settings:
     git_credentials: dict[str, str] | None
     ca_file: Path
     git_timeout: int
+    threads: int
     session_lifetime: int
     session_idle: int
     request_lifetime: int

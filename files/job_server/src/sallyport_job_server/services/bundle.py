@@ -53,7 +53,6 @@ class Services:
 def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     """Build the services; tests pass a hasher that is fast."""
     database = Database(settings.database_url, settings.database_password, settings.ca_file)
-    watcher = Watcher(database)
     throttle = Throttle(users.Attempts(database))
     repositories = Repositories(
         settings.forges,
@@ -65,7 +64,7 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     )
     return Services(
         database=database,
-        watcher=watcher,
+        watcher=Watcher(database),
         accounts=Accounts(
             database, hasher or PasswordHasher(), throttle, KnownBrowsers(settings.secret_key)
         ),
@@ -84,7 +83,7 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
             settings.request_lifetime,
             tokens.new_request_identifier,
         ),
-        job_queue=JobQueue(database, watcher),
+        job_queue=JobQueue(database),
         releases=Releases(database, ReleaseStore(settings.release_storage)),
         snapshots=Snapshots(database),
         audit=Audit(database),

@@ -21,7 +21,6 @@ from sallyport_job_server.schemas.jobs import (
     ListedWorkspace,
     PastJob,
 )
-from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.storage import backends, projects, requests, tables
 from sallyport_job_server.storage.database import Database, add_all, put_all
 
@@ -55,16 +54,13 @@ class _Received:
 class JobQueue:
     """The use cases of runners."""
 
-    def __init__(self, database: Database, watcher: Watcher) -> None:
-        self._database, self._watcher = database, watcher
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def wait(self, backend: Backend, etag: str, seconds: float) -> bool:
-        """Wait until the counter is not `etag`, or time is up; return whether it differs."""
+    def differs(self, backend: Backend, etag: str) -> bool:
+        """Return whether the counter is not `etag`."""
         with self._database.read() as connection:
-            current = backends.counter(connection, backend.id)
-        if str(current) != etag or seconds <= 0:
-            return str(current) != etag
-        return self._watcher.wait(backend.id, current, seconds)
+            return str(backends.counter(connection, backend.id)) != etag
 
     def listing(self, backend: Backend) -> tuple[int, list[ListedRequest]]:
         """Return the change counter and the requests that have not ended."""

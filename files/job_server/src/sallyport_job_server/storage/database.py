@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,8 +80,6 @@ class Change:
 
     connection: Connection
     actor: str
-    touched: set[int] = field(default_factory=set)
-    """The backends whose counters are raised."""
 
     def record(self, event: str, object: str, **data: Any) -> None:
         """Add a row to the audit chain, in this transaction."""
@@ -96,7 +93,6 @@ class Change:
 
     def touch(self, backend_id: int) -> None:
         """Raise a backend's change counter, in this transaction."""
-        self.touched.add(backend_id)
         table = tables.backends
         self.connection.execute(
             update(table).where(table.c.id == backend_id).values(changes=table.c.changes + 1)
@@ -112,8 +108,6 @@ class Database:
     """Gives connections for reading and transactions for changes."""
 
     def __init__(self, url: str, password: Secret | None, ca_file: Path) -> None:
-        self.touched = threading.Event()
-        """Set when a change of this process raised a counter, for whoever waits for one."""
         self.engine: Engine = database.create_engine(address.checked(url, ca_file), password)
 
     @contextmanager
@@ -126,10 +120,7 @@ class Database:
     def change(self, actor: str) -> Iterator[Change]:
         """Give a transaction, one at a time: kept on a normal end, undone on an exception."""
         with _plain_errors(), self._writing() as connection:
-            change = Change(connection, actor)
-            yield change
-        if change.touched:
-            self.touched.set()
+            yield Change(connection, actor)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -17,6 +17,8 @@ from sallyport_job_server.views.operations import BodyError, Caller, operation, 
 
 blueprint = Blueprint("classic_jobs", __name__)
 
+HOLD = "X-Sallyport-Hold"
+"""Backend, counter and seconds of a request that may wait; it does not leave this server."""
 LONGEST_NUMBER = 18
 """Digits of a job's number that a database can compare."""
 
@@ -64,10 +66,17 @@ def _wait() -> float:
 @blueprint.get("/job-requests/")
 @operation(schemas.Listing, by=RUNNER)
 def job_requests(backend: Backend) -> object:
-    """Return what is to run; with `wait` and If-None-Match, once it differs or time is up."""
+    """Return what is to run; with `wait` and If-None-Match, once it differs or time is up.
+
+    Whoever holds requests (`front`) is told by a header that this one may wait.
+    """
     etag = request.headers.get("If-None-Match", "").strip().removeprefix("W/").strip('"')
-    if etag and not services().job_queue.wait(backend, etag, _wait()):
-        return Response(status=304, headers={"ETag": f'"{etag}"'})
+    wait = _wait()
+    if etag and not services().job_queue.differs(backend, etag):
+        headers = {"ETag": f'"{etag}"'}
+        if wait:
+            headers[HOLD] = f"{backend.id} {etag} {wait}"
+        return Response(status=304, headers=headers)
     counter, rows = services().job_queue.listing(backend)
     return schemas.Listing(len(rows), rows), {"ETag": f'"{counter}"'}
 

@@ -1,0 +1,17 @@
+"""The bench of the job server at a small size: every figure is measured, and runners hear."""
+
+from __future__ import annotations
+
+from tests.bench.job_server.__main__ import measured
+
+NAMES = [
+    "idle_cpu_pct", "dispatch_p50_ms", "dispatch_p99_ms", "submit_p50_ms", "healthz_p95_ms",
+    "dropped_dispatch_p50_ms", "dropped_healthz_p95_ms", "rss_mb",
+]  # fmt: skip
+
+
+def test_every_figure_is_measured() -> None:
+    found = {one.name: one for one in measured(10, 12, 1.0)}
+    assert list(found) == [f"{name}_10" for name in NAMES]
+    assert all(one.value > 0 for one in found.values() if not one.name.startswith("idle"))
+    assert found["dispatch_p50_ms_10"].value < 1000  # a look in vain would be as late
