@@ -93,7 +93,7 @@ class Server:
             "ALLOWED_ORGANISATIONS": "opensafely,other",
             "CA_FILE": "/etc/ssl/certs/ca-certificates.crt",
             "GIT_TIMEOUT": "20",
-            "THREADS": "8",
+            "THREADS": "32",
             "SESSION_LIFETIME": "3600",
             "SESSION_IDLE": "3600",
             "REQUEST_LIFETIME": "3600",

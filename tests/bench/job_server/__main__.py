@@ -1,6 +1,6 @@
 """`make bench PART=job_server`: how soon runners hear of a request, and what a crowd costs others.
 
-The job server runs on its shipped settings: two processes, each with eight threads, on SQLite.
+The job server runs on its shipped settings: two processes, each with 32 threads, on SQLite.
 Prints a table; ends with 1 if a figure misses its bar. The peer polls at intervals and has no
 figure of its own here: `PART=runner` compares both runners against one server.
 """
