@@ -32,11 +32,16 @@ print(json.dumps({"status": answer.status, "headers": dict(answer.headers), "tex
 def ask(
     host: Host, path: str, method: str = "GET", body: Any = None, **headers: str
 ) -> dict[str, Any]:
-    """Call the site from its own host, by its name and with the system's trust."""
+    """Call the site from its own host, by its name and with the system's trust.
+
+    The names of headers are in lower case: HTTP lets a server choose, and ours writes them so.
+    """
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     text = json.dumps(body) if body is not None else ""
     words = (CALL, method, SITE + path, json.dumps(sent), text)
-    return dict(json.loads(host.check_output("python3 -c %s %s %s %s %s", *words)))
+    answer = dict(json.loads(host.check_output("python3 -c %s %s %s %s %s", *words)))
+    lowered = {name.lower(): value for name, value in answer["headers"].items()}
+    return answer | {"headers": lowered}
 
 
 def secret(host: Host, name: str) -> str:
@@ -56,7 +61,7 @@ class TestJobServer(ServiceClaims):
     def test_its_front_door_is_https(self, host: Host) -> None:
         answer = ask(host, "/login/")
         assert answer["status"] == 200
-        assert "default-src 'none'" in answer["headers"]["Content-Security-Policy"]
+        assert "default-src 'none'" in answer["headers"]["content-security-policy"]
         assert ask(host, "/")["status"] == 302
         assert json.loads(ask(host, "/healthz")["text"])["status"] == "ok"
 
@@ -78,11 +83,11 @@ class TestJobServer(ServiceClaims):
 
     def test_a_runner_is_held_through_nginx(self, host: Host) -> None:
         token = secret(host, "token_hospital_jobs")
-        tag = ask(host, "/api/v2/job-requests/", Authorization=token)["headers"]["ETag"]
+        tag = ask(host, "/api/v2/job-requests/", Authorization=token)["headers"]["etag"]
         path = "/api/v2/job-requests/?wait=1"
         held = ask(host, path, Authorization=token, If_None_Match=tag)
         assert held["status"] == 304
-        assert held["headers"]["ETag"] == tag
+        assert held["headers"]["etag"] == tag
 
     def test_the_administrator_logs_in_and_sets_up_a_project(self, host: Host) -> None:
         person = json.loads(secret(host, "administrators"))[0]
