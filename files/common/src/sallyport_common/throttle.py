@@ -1,9 +1,9 @@
 """Slows guessing down: an attempt is counted before it is judged, and given back if it was right.
 
 Attempts at once are each counted, so none is judged beyond the limit. A name is counted together
-with the address it is tried from: who guesses at somebody's password locks out nobody but
-themselves. Everybody behind one address shares a higher limit; a browser in which a person has
-logged in before is counted for itself.
+with the address it is tried from, so that nobody is locked out from elsewhere. Everybody behind
+one address shares a higher limit; a browser in which a person has logged in before is counted for
+itself.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from sallyport_job_server.models import (
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, checks, clock, runnable
 from sallyport_job_server.services.job_queue import latest_statuses
-from sallyport_job_server.services.repositories import Repositories
+from sallyport_job_server.services.repositories import Repositories, Source
 from sallyport_job_server.services.signer import Signer
 from sallyport_job_server.services.submissions import Submission
 from sallyport_job_server.storage import backends, requests, tables
@@ -171,26 +171,15 @@ class JobRequests:
         with self._database.read() as connection:
             if earlier := submission.earlier(connection):
                 return earlier
-        chosen = [backend for backend in offered if backend.slug == backend_slug]
-        if not chosen:
-            names = ", ".join(backend.slug for backend in offered) or "none"
-            raise Problem(
-                f"You do not have access to the backend '{backend_slug}'. You can use: {names}."
-            )
+        backend = _chosen(offered, backend_slug)
         branch = checks.branch(branch) if branch else workspace.branch
-        source = self._repositories.head(workspace.repo, branch)
-        if sha and sha != source.sha:
-            raise Problem(
-                f"The branch {branch} moved from {sha[:7]} to {source.sha[:7]} in the meantime; "
-                "check the actions and submit again."
-            )
+        source = self._head(workspace, branch, sha)
         if not requested:
             raise Problem("Select at least one action.")
-        project_yaml = source.project_yaml
-        project = parse_project(project_yaml)
+        project = parse_project(source.project_yaml)
         planned = project.order(requested)
         again = planned if force else project.expand(requested)
-        self._check_runnable(workspace, chosen[0], project, planned, again)
+        self._check_runnable(workspace, backend, project, planned, again)
         request = {
             "identifier": self._new_identifier(),
             "sha": source.sha,
@@ -206,14 +195,24 @@ class JobRequests:
             if earlier := submission.earlier(change.connection):  # sent twice at once
                 return earlier
             study: dict[str, object] = {
-                "project_yaml": project_yaml,
+                "project_yaml": source.project_yaml,
                 "planned_actions": planned,
             }
-            self._keep(change, user, workspace, chosen[0], request, study)
+            self._keep(change, user, workspace, backend, request, study)
             identifier = str(request["identifier"])
             stored = _required(requests.by_identifier(change.connection, identifier), identifier)
             submission.keep(change.connection, stored)
         return stored
+
+    def _head(self, workspace: Workspace, branch: str, sha: str) -> Source:
+        """Return the head of a branch; raise Problem if it is not the commit `sha`, if given."""
+        source = self._repositories.head(workspace.repo, branch)
+        if sha and sha != source.sha:
+            raise Problem(
+                f"The branch {branch} moved from {sha[:7]} to {source.sha[:7]} in the meantime; "
+                "check the actions and submit again."
+            )
+        return source
 
     def _check_runnable(
         self,
@@ -371,6 +370,14 @@ class JobRequests:
 def _lines(connection: Connection, rows: Sequence[JobRequest]) -> list[RequestLine]:
     outcomes = requests.outcomes(connection, [request.id for request in rows])
     return [RequestLine(request, shown_status(outcomes.get(request.id, ()))) for request in rows]
+
+
+def _chosen(offered: Sequence[Backend], slug: str) -> Backend:
+    for backend in offered:
+        if backend.slug == slug:
+            return backend
+    names = ", ".join(backend.slug for backend in offered) or "none"
+    raise Problem(f"You do not have access to the backend '{slug}'. You can use: {names}.")
 
 
 def _required(request: JobRequest | None, identifier: str) -> JobRequest:
