@@ -18,9 +18,10 @@ from sallyport_runner.services.requests.policy import RequestError
 from sallyport_runner.services.requests.recovery import Recovery
 from sallyport_runner.settings import Settings
 from sallyport_runner.storage import Store
-from sallyport_study import RUN_ALL, Action, Project, decode_project, parse_project
+from sallyport_study import Action, Project, decode_project, parse_project
 from sallyport_study.places import check_workspace
 from sallyport_study.reusable import Command, commands
+from sallyport_study.selection import to_run
 
 log = logging.getLogger(__name__)
 
@@ -126,31 +127,13 @@ class Admission:
         self, request: JobRequest, project: Project, latest: dict[str, Job]
     ) -> Sequence[str]:
         """Return the actions to run, each after those it needs."""
-        wanted = project.expand(request.requested_actions)
-        by_name = set() if RUN_ALL in request.requested_actions else set(wanted)
-        chosen: dict[str, None] = {}
-        for name in project.order(wanted):
-            before = latest.get(name)
-            if before is not None and before.active:
-                continue
-            done = before is not None and before.state is State.SUCCEEDED
-            if done and name not in by_name and not request.force_run_dependencies:
-                continue
-            chosen[name] = None
-        return self._reached(project, wanted, chosen)
-
-    def _reached(
-        self, project: Project, wanted: Sequence[str], chosen: dict[str, None]
-    ) -> Sequence[str]:
-        """Leave out what is needed only by actions that do not run themselves."""
-        reached: set[str] = set()
-        pending = [name for name in wanted if name in chosen]
-        while pending:
-            name = pending.pop()
-            if name not in reached:
-                reached.add(name)
-                pending += [need for need in project.actions[name].needs if need in chosen]
-        return [name for name in chosen if name in reached]
+        return to_run(
+            project,
+            request.requested_actions,
+            succeeded={name for name, job in latest.items() if job.state is State.SUCCEEDED},
+            active={name for name, job in latest.items() if job.active},
+            force=request.force_run_dependencies,
+        )
 
 
 def _ended(
