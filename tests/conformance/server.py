@@ -98,6 +98,7 @@ class Server:
             "SESSION_IDLE": "3600",
             "REQUEST_LIFETIME": "3600",
             "LOGIN_TOKEN_LIFETIME": "3600",
+            "SECOND_FACTOR_ROLES": "",
         }
         return {f"{PREFIX}{name}": value for name, value in values.items()}
 

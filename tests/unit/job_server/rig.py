@@ -15,7 +15,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from sallyport_common.settings import Secret
-from sallyport_job_server.models import User
+from sallyport_job_server.models import AuditRow, User
+from sallyport_job_server.services.audit import AuditFilters
 from sallyport_job_server.services.bundle import Services
 from sallyport_job_server.settings import Settings
 from sallyport_job_server.storage import tables, users
@@ -69,6 +70,7 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
         "session_idle": 1800,
         "request_lifetime": 86400,
         "login_token_lifetime": 3600,
+        "second_factor_roles": (),
     }
     return Settings(**(values | changes))
 
@@ -176,6 +178,10 @@ class Rig:
             with self.services.database.read() as connection:
                 made.log_in(users.by_name(connection, username) or self.people[username])
         return made
+
+    def audit(self, event: str = "") -> list[AuditRow]:
+        """Return rows of the audit whose event starts so, newest first."""
+        return self.services.audit.page(self.people["ada"], AuditFilters(event), None)
 
     def dump(self) -> str:
         """Return everything that the database holds, as text."""

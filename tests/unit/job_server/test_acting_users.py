@@ -20,13 +20,21 @@ from sallyport_job_server.schemas import Moment
 from sallyport_job_server.schemas import releases as schemas
 from sallyport_job_server.services.bundle import Services
 from sallyport_job_server.storage import audit
+from sallyport_job_server.storage.audit import AuditFilters
 
 EXEMPT = {
     "accounts.log_in": "who logs in is not known yet; the password decides",
     "access_tokens.create": "everybody has tokens of their own account",
     "access_tokens.revoke": "a person's own tokens only; others look like missing ones",
     "accounts.change_password": "a person's own account; the present password decides",
-    "accounts.set_totp": "a person's own account; the code decides",
+    "second_factor.accepts": "a person's own account; the password before it decides",
+    "second_factor.turn_on": "a person's own account; the code decides",
+    "second_factor.turn_off": "a person's own account; the code decides",
+    "second_factor.renew_codes": "a person's own account; the code decides",
+    "password_links.use": "whoever has the secret of the link",
+    "tidying.run": "the clock, or an operator on the host",
+    "chores.look": "the clock",
+    "chores.start": "the clock",
     "sessions.start": "a person's own account; the log-in before it decides",
     "sessions.user": "notes that a person's own session was used",
     "sessions.log_out": "whoever has the secret of the session",
@@ -34,6 +42,7 @@ EXEMPT = {
     "login_tokens.redeem": "a backend, whose token's scope the caller checked",
     "backends.seen": "a backend, about itself",
     "job_queue.receive": "a backend, about its own requests; rows of others are not kept",
+    "releases.note_reading": "who was allowed to read a file before",
     "audit.hatch_event": "a backend, whose token's scope the caller checked",
 }
 """Methods that change something and check no permission of a person, with the reason."""
@@ -61,7 +70,8 @@ def _changes(method: Callable[..., object]) -> bool:
 
 SERVICES = (
     "accounts", "sessions", "access_tokens", "login_tokens", "hatch_tokens", "backends",
-    "directory", "job_requests", "job_queue", "releases", "snapshots", "audit",
+    "directory", "job_requests", "job_queue", "releases", "snapshots", "audit", "second_factor",
+    "password_links", "tidying", "chores", "history",
 )  # fmt: skip
 
 
@@ -104,6 +114,12 @@ CALLS: dict[str, tuple[str, Callable[[Rig, Any], object]]] = {
         rig.services.backends.ensure(who, "clinic", "Clinic", "", {})),
     "backends.create": ("ada", lambda rig, who:
         rig.services.backends.create(who, "clinic", "Clinic", "")),
+    "password_links.create": ("ada", lambda rig, who:
+        rig.services.password_links.create(who, "cora")),
+    "backends.end_token": ("ada", lambda rig, who:
+        rig.services.backends.end_token(who, "hospital", _backend_token(rig))),
+    "audit.export": ("ada", lambda rig, who:
+        rig.services.audit.export(who, AuditFilters())),
     "backends.new_token": ("ada", lambda rig, who:
         rig.services.backends.new_token(who, "hospital", "jobs")),
     "directory.create_project": ("ada", lambda rig, who:
@@ -120,6 +136,8 @@ CALLS: dict[str, tuple[str, Callable[[Rig, Any], object]]] = {
         who, workspace_name="heart", backend_slug="hospital", actions=["make"])),
     "job_requests.cancel": ("rita", lambda rig, who:
         rig.services.job_requests.cancel(who, rig.submit(), None)),
+    "job_requests.rerun_job": ("rita", lambda rig, who:
+        rig.services.job_requests.rerun_job(who, _job(rig))),
     "job_requests.rerun": ("rita", lambda rig, who:
         rig.services.job_requests.rerun(who, rig.submit())),
     "releases.create": ("carl", lambda rig, who: _release(rig, who)),
@@ -137,6 +155,9 @@ ELSEWHERE = {
     "releases.delete": "test_permissions.py",
     "snapshots.create": "test_permissions.py",
     "snapshots.publish": "test_permissions.py",
+    "snapshots.reject": "test_permissions.py",
+    "snapshots.comment": "test_permissions.py",
+    "second_factor.end_of_account": "test_second_factor.py",
 }
 """Calls that need uploaded files; the matrix of test_permissions.py makes them as every person."""
 
@@ -151,6 +172,16 @@ def _token(rig: Rig) -> int:
     cora = rig.people["cora"]
     rig.services.access_tokens.create(cora, "script")
     return rig.services.access_tokens.of(cora)[0].id
+
+
+def _job(rig: Rig) -> str:
+    request = rig.submit("make")
+    rig.report(request, "make", "failed")
+    return f"{request}-make"
+
+
+def _backend_token(rig: Rig) -> int:
+    return rig.services.backends.tokens(rig.people["ada"])[1][0].id
 
 
 def _release(rig: Rig, who: User) -> str:
@@ -179,6 +210,6 @@ def test_a_changing_method_refuses_who_may_not_and_serves_who_may(rig: Rig, name
     with pytest.raises((ForbiddenError, NotFoundError)):
         call(rig, nobody)
     with rig.services.database.read() as connection:
-        rows = audit.page(connection, event="", limit=1000, before=None)
+        rows = audit.page(connection, AuditFilters(), limit=1000, before=None)
     assert [row.event for row in rows if row.actor == "nobody"] == []
     call(rig, rig.people[allowed])

@@ -43,7 +43,7 @@ def test_jobs_of_runners(world: World, changes: dict[str, Any], field: str, sent
     first, second = answer.json or [None, {}]
     assert first == {}
     assert second == {field: [f"This field must be {sentence}."]}
-    kept = world.rig.services.job_requests.look(world.rig.people["rita"], world.request).jobs
+    kept = world.rig.services.history.look(world.rig.people["rita"], world.request).jobs
     assert [one.action for one in kept] == ["make"]
 
 
@@ -209,7 +209,7 @@ def test_every_event_of_the_review_workflow_is_kept(rig: Rig, kind: str) -> None
         "request_author": "rita", "user": "carl", "updates": [{"update": "x"}], "org": "o",
     }  # fmt: skip
     assert rig.call("POST", "/airlock/events/", "review", json=event).json == {"status": "ok"}
-    row = rig.services.audit.page(rig.people["ada"], "hatch.", None)[0]
+    row = rig.audit("hatch.")[0]
     assert (row.actor, row.event, row.object) == (
         "backend:hospital",
         f"hatch.request_{kind}",

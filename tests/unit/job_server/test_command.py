@@ -40,7 +40,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "ALLOWED_ORGANISATIONS": "demo-org",
         "CA_FILE": "/etc/ssl/certs/ca-certificates.crt",
         "GIT_TIMEOUT": "5",
-        "ACTION_ORGANISATION": "",
+        **dict.fromkeys(("ACTION_ORGANISATION", "SECOND_FACTOR_ROLES"), ""),
         **dict.fromkeys(("THREADS", "SESSION_LIFETIME", "SESSION_IDLE"), "60"),
         **dict.fromkeys(("REQUEST_LIFETIME", "LOGIN_TOKEN_LIFETIME"), "60"),
     }
@@ -126,7 +126,7 @@ def test_the_verbs_are_those_of_the_reference_page() -> None:
     leaves = {name for name, one in COMMANDS.items() if not any(map(_is_group, one._actions))}
     assert leaves == {
         "check-config", "migrate", "user create", "backend ensure", "administrators ensure",
-        "audit verify",
+        "audit verify", "audit export", "user link", "user end-codes", "tidy",
     }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from sallyport_common.problems import ConflictError, Problem, UnavailableError
 from sallyport_common.settings import Secret
 from sallyport_job_server.schemas.releases import Person
 from sallyport_job_server.services.bundle import Services, build
+from sallyport_job_server.services.history import Filters
 from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.storage import address, notices, tables
 from sallyport_job_server.storage.database import WRITER, Database
@@ -247,8 +248,7 @@ def test_the_watcher_hears_at_once_of_what_another_process_does(
 
 
 def _newest(services: Services, rig: Rig) -> str:
-    history = services.job_requests.history(rig.people["rita"], "heart", "", 1, 1)
-    return history[0].request.identifier
+    return services.history.mine(rig.people["rita"], 1)[0].request.identifier
 
 
 def test_the_watcher_comes_back_after_a_lost_connection(
@@ -353,7 +353,6 @@ def test_what_a_database_cannot_keep_is_refused_alike(
 @pytest.mark.parametrize(
     "path",
     [
-        "/workspaces/heart/?page=99999999999999999999",
         "/workspaces/heart/?search=%00",
         "/projects/%00/",
         "/staff/audit/?before=99999999999999999999",
@@ -373,11 +372,9 @@ def test_searching_takes_no_notice_of_capitals_or_wildcards(
     worlds.without_git(rig, monkeypatch)
     identifier = rig.submit("make")
     rig.report(identifier, "make", "running")
-    search = rig.services.job_requests.history
-    rita = rig.people["rita"]
-    assert [len(search(rita, "heart", word, 1, 5)) for word in ("MAK", "make", "m%", "_ake")] == [
-        1, 1, 0, 0,
-    ]  # fmt: skip
-    audit = rig.services.audit.page
-    assert len(audit(rig.people["ada"], "JOB_REQUEST.", None)) == 1
-    assert len(audit(rig.people["ada"], "job%", None)) == 0
+    rita, found = rig.people["rita"], []
+    for word in ("MAK", "make", "m%", "_ake"):
+        found.append(rig.services.history.of_workspace(rita, "heart", Filters(word), 1, 5)[1])
+    assert found == [1, 1, 0, 0]
+    assert len(rig.audit("JOB_REQUEST.")) == 1
+    assert len(rig.audit("job%")) == 0

@@ -98,9 +98,9 @@ def test_a_backend_sees_and_changes_its_own_requests_only(rig: Rig) -> None:
     assert (rig.call("GET", "/job-requests/", other).json or {})["count"] == 0
     posted = [job(identifier, "make", "failed")]
     assert rig.call("POST", "/jobs/", other, json=posted).status_code == 200
-    assert rig.services.job_requests.look(rig.people["rita"], identifier).jobs == []
+    assert rig.services.history.look(rig.people["rita"], identifier).jobs == []
     assert rig.call("POST", "/jobs/", json=posted).status_code == 200
-    assert len(rig.services.job_requests.look(rig.people["rita"], identifier).jobs) == 1
+    assert len(rig.services.history.look(rig.people["rita"], identifier).jobs) == 1
 
 
 def test_a_runner_that_lost_its_database_reads_its_history_page_by_page(
@@ -131,8 +131,8 @@ def test_a_job_cannot_be_moved_to_another_request(rig: Rig) -> None:
     first, second = rig.submit(), rig.submit()
     rig.report(first, "make", "running")
     rig.report(second, "make", "failed", identifier=f"{first}-make")
-    assert rig.services.job_requests.look(rig.people["rita"], second).jobs == []
-    kept = rig.services.job_requests.look(rig.people["rita"], first).jobs
+    assert rig.services.history.look(rig.people["rita"], second).jobs == []
+    kept = rig.services.history.look(rig.people["rita"], first).jobs
     assert [one.status for one in kept] == ["running"]
 
 
@@ -140,7 +140,7 @@ def test_jobs_that_a_report_leaves_out_are_kept(rig: Rig) -> None:
     identifier = rig.submit()
     rig.report(identifier, "make", "succeeded")
     rig.report(identifier, "summarise", "running")
-    kept = rig.services.job_requests.look(rig.people["rita"], identifier).jobs
+    kept = rig.services.history.look(rig.people["rita"], identifier).jobs
     assert [one.action for one in kept] == ["make", "summarise"]
 
 
@@ -148,7 +148,7 @@ def test_of_two_rows_for_one_job_the_last_counts(rig: Rig) -> None:
     identifier = rig.submit()
     rows = [job(identifier, "make", status) for status in ("running", "succeeded")]
     assert rig.call("POST", "/jobs/", json=rows).status_code == 200
-    (kept,) = rig.services.job_requests.look(rig.people["rita"], identifier).jobs
+    (kept,) = rig.services.history.look(rig.people["rita"], identifier).jobs
     assert kept.status == "succeeded"
 
 
@@ -184,7 +184,7 @@ def test_the_work_of_a_report_does_not_grow_with_its_request(rig: Rig) -> None:
     first = statements(many)
     moved = [row | {"status": "failed", "metrics": {"cpu_mean": 2.0}} for row in many]
     assert max(first, statements(moved)) <= statements(moved[:1]) + 20
-    kept = rig.services.job_requests.look(rig.people["rita"], identifier).jobs
+    kept = rig.services.history.look(rig.people["rita"], identifier).jobs
     assert {(one.status, str(one.metrics)) for one in kept} == {("failed", "{'cpu_mean': 2.0}")}
     assert len(kept) == len(many)
     assert rig.services.audit.verify().intact
@@ -202,7 +202,7 @@ def test_old_and_new_runners_forms_are_accepted(rig: Rig) -> None:
     )  # fmt: skip
     answer = rig.call("POST", "/jobs/", json=[old, new])
     assert (answer.status_code, answer.json) == (200, {"status": "success"})
-    kept = rig.services.job_requests.look(rig.people["rita"], identifier).jobs
+    kept = rig.services.history.look(rig.people["rita"], identifier).jobs
     assert [(one.run_command, one.requires_db) for one in kept] == [("", False), ("", True)]
     assert kept[1].metrics == {"cpu_mean": 0.5}
     rows = (rig.call("GET", f"/jobs/?job_request_id={identifier}").json or {})["results"]
@@ -229,7 +229,7 @@ def test_a_malformed_job_is_400_by_field(rig: Rig, changes: dict[str, Any], fiel
     assert isinstance(answer.json, list)
     assert answer.json[0] == {}
     assert list(answer.json[1]) == [field]
-    assert rig.services.job_requests.look(rig.people["rita"], identifier).jobs == []
+    assert rig.services.history.look(rig.people["rita"], identifier).jobs == []
     assert rig.call("POST", "/jobs/", json=[good]).status_code == 200
 
 
@@ -248,7 +248,7 @@ def test_flags_are_kept_and_shown(rig: Rig) -> None:
     assert rig.call("GET", "/job-requests/", Flags="no json").status_code == 400
     assert rig.call("GET", "/job-requests/", Flags=flags).status_code == 200
     assert rig.services.backends.by_slug("hospital").flags["paused"]["v"] == "true"
-    assert "Paused" in rig.browser("rita").get("/status/").text
+    assert "It is paused" in rig.browser("rita").get("/status/").text
 
 
 def test_last_seen_and_the_probe(rig: Rig) -> None:

@@ -185,7 +185,7 @@ def test_run_again_asks_for_the_same_of_what_is_there_now(rig: Rig) -> None:
     sha = rig.study.commit(PROJECT + "# changed\n")
     browser, page = rig.browser("rita"), f"/job-requests/{identifier}/"
     answer = browser.post(f"{page}rerun/", {}, page)
-    again = rig.services.job_requests.look(
+    again = rig.services.history.look(
         rig.people["rita"], answer.headers["Location"].split("/")[2]
     ).request
     assert (again.requested_actions, again.sha) == (["make"], sha)

@@ -12,8 +12,9 @@ from sqlalchemy import event, insert
 from tests.unit.job_server.rig import Rig
 
 from sallyport_common import tokens
-from sallyport_job_server.models import User
-from sallyport_job_server.storage import requests, tables
+from sallyport_job_server.models import SetState, User
+from sallyport_job_server.services.history import Filters
+from sallyport_job_server.storage import history, tables
 
 MOMENT = "2026-11-23T06:15:04Z"
 
@@ -107,8 +108,12 @@ def lists(rig: Rig, user: User) -> dict[str, Callable[[], object]]:
         "projects": lambda: services.directory.projects_of(user),
         "workspaces": lambda: services.directory.workspaces_of(user),
         "project": lambda: services.directory.project(user, "cardiology"),
-        "latest": lambda: services.job_requests.latest(services.directory.workspaces_of(user), 100),
-        "history": lambda: services.job_requests.history(user, "heart", "", 1, 100),
+        "latest": lambda: services.history.latest(services.directory.workspaces_of(user), 100),
+        "history": lambda: services.history.of_workspace(user, "heart", Filters(), 1, 100),
+        "mine": lambda: services.history.mine(user, 100),
+        "publications": lambda: services.snapshots.queue(rig.people["paul"], SetState.WAITING, 1),
+        "accounts": lambda: services.accounts.find(rig.people["ada"], "", 1),
+        "backend": lambda: services.backends.look(user, "hospital"),
         "releases": lambda: services.releases.of_workspace(user, "heart"),
         "snapshots": lambda: services.snapshots.of_workspace(user, "heart"),
         "listing": lambda: services.job_queue.listing(services.backends.by_slug("hospital")),
@@ -131,7 +136,7 @@ def test_a_list_costs_as_many_statements_for_fifty_rows_as_for_five(rig: Rig) ->
             cost[name] = len(statements)
         costs.append(cost)
     assert costs[0] == costs[1]
-    assert len(rig.services.job_requests.history(rita, "heart", "", 1, 100)) == 50
+    assert rig.services.history.of_workspace(rita, "heart", Filters(), 1, 100)[1] == 50
     assert all(cost > 0 for cost in costs[1].values())
 
 
@@ -142,7 +147,7 @@ def test_no_list_reads_a_project_file(rig: Rig) -> None:
             show()
         assert not [text for text in statements if "project_yaml" in text], name
     with counted(rig) as statements, rig.services.database.read() as connection:
-        requests.project_yaml(connection, 1)
+        history.project_yaml(connection, 1)
     assert any("project_yaml" in text for text in statements)  # the control
 
 

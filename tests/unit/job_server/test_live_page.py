@@ -1,13 +1,15 @@
-"""The page of a job request renews itself in a real browser, whoever sits before it."""
+"""Pages with a script, in a real browser: a request renews itself, choices say what they run."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.unit.job_server.rig import PASSWORD, Rig
+from tests.unit.job_server.test_work_pages import CHAIN
 from werkzeug.serving import make_server
 
 from sallyport_job_server.storage import tables
@@ -47,7 +49,7 @@ def opened(chromium: Browser, site: str) -> Iterator[Callable[[str], Page]]:
         page.get_by_label("User name").fill("rita")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
-        expect(page.get_by_role("heading", name="Job request")).to_be_visible()
+        expect(page.get_by_role("button", name="Log out")).to_be_visible()
         return page
 
     yield open_page
@@ -95,3 +97,27 @@ def test_it_says_that_the_server_is_away_until_it_is_back(page: tuple[str, Page]
     expect(shown.locator("#renewal")).to_contain_text("does not answer", timeout=15_000)
     shown.unroute("**/status.json")
     expect(shown.locator("#renewal")).to_be_hidden(timeout=15_000)
+
+
+def test_the_run_page_finds_actions_and_says_what_will_run(
+    rig: Rig, opened: Callable[[str], Page]
+) -> None:
+    rig.study.commit(CHAIN)
+    page = opened("/workspaces/heart/run/")
+    plan, find = page.locator("#plan"), page.get_by_label("Find")
+    expect(plan).to_contain_text("Select actions to see what will run.")
+    page.get_by_role("checkbox", name="figure").check()
+    expect(plan).to_contain_text("3 actions run, in this order: make, model, figure.")
+    find.fill("MODEL.py")
+    expect(page.get_by_role("checkbox", name="model")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="make.py")).to_be_hidden()
+    expect(page.locator("#filter-count")).to_have_text("1 of 3 shown")
+    find.press("Enter")
+    expect(page).to_have_url(re.compile("/run/$"))
+    find.fill("")
+    page.get_by_role("group", name="Stage 1 needs nothing").get_by_role("button").click()
+    expect(page.get_by_role("checkbox", name="make.py")).to_be_checked()
+    page.get_by_label("Note").fill("For Ann")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", name="Job request")).to_be_visible()
+    expect(page.get_by_text("For Ann")).to_be_visible()

@@ -21,7 +21,7 @@ LATER = {"run_record": "storage/migrations/versions/r0003_run_records.py"}
 # Names that other things have too, and fields that the queue itself judges or converts.
 ELSEWHERE = {
     "identifier", "action", "status", "status_code", "job_request_id", "created_at", "updated_at",
-    "requires_db",
+    "requires_db", "started_at", "completed_at",
 }  # fmt: skip
 REPORTED = {field.name for field in msgspec.structs.fields(JobReport)}
 

@@ -41,6 +41,12 @@ GET  /workspaces/heart/run/              302 404 200 403 403 403 403
 GET  /workspaces/heart/releases/         302 404 200 200 200 200 403
 GET  /job-requests/{request}/            302 404 200 200 200 200 200
 GET  /job-requests/{request}/status.json 302 404 200 200 200 200 200
+GET  /jobs/{job}/                        302 404 200 200 200 200 200
+GET  /backends/hospital/                 302 200 200 200 200 200 200
+GET  /publications/                      302 403 403 403 403 200 403
+GET  /workspaces/heart/snapshots/{snapshot}/ 302 404 200 200 200 200 403
+GET  /published/                         200 200 200 200 200 200 200
+GET  /published/cardiology/              404 404 404 404 404 404 404
 GET  /releases/{release}/                302 404 302 302 302 302 403
 GET  /files/{file}/                      302 404 200 200 200 200 403
 GET  /files/{file}/raw                   302 404 200 200 200 200 403
@@ -51,26 +57,36 @@ GET  /staff/users/rita/                  302 404 404 404 404 404 200
 GET  /staff/projects/                    302 404 404 404 404 404 200
 GET  /staff/backends/                    302 404 404 404 404 404 200
 GET  /staff/audit/                       302 404 404 404 404 404 200
+GET  /staff/audit/export/                302 404 404 404 404 404 200
 POST /settings/tokens/                   302 200 200 200 200 200 200
 POST /settings/tokens/1/revoke/          302 404 404 404 404 404 404
 POST /settings/sessions/99/end/          302 404 404 404 404 404 404
 POST /settings/login-token/              302 403 200 200 200 403 403
 POST /settings/password/                 302 302 302 302 302 302 302
 POST /settings/totp/                     302 200 200 200 200 200 200
-POST /settings/totp/confirm/             302 400 400 400 400 400 400
+POST /settings/totp/on/                  302 400 400 400 400 400 400
+POST /settings/totp/off/                 302 403 403 403 403 403 403
+POST /settings/recovery-codes/           302 403 403 403 403 403 403
 POST /logout/                            302 302 302 302 302 302 302
 POST /projects/cardiology/members/       302 403 403 403 403 403 302
 POST /projects/cardiology/workspaces/    302 404 302 403 403 403 302
 POST /workspaces/heart/archive/          302 404 302 403 403 403 302
 POST /workspaces/heart/run/              302 404 302 403 403 403 403
+POST /workspaces/heart/run/plan/         302 404 200 403 403 403 403
 POST /job-requests/{request}/cancel/     302 404 302 403 403 403 302
 POST /job-requests/{request}/rerun/      302 404 302 403 403 403 403
+POST /jobs/{job}/rerun/                  302 404 302 403 403 403 403
 POST /workspaces/heart/snapshots/        302 404 302 403 403 403 403
+POST /workspaces/heart/snapshots/{snapshot}/comments/ 302 404 302 302 302 302 403
+POST /workspaces/heart/snapshots/{snapshot}/reject/  302 404 403 403 403 302 403
 POST /workspaces/heart/snapshots/{snapshot}/publish/ 302 404 403 403 403 302 403
 POST /files/{file}/delete/               302 404 403 403 302 403 403
 POST /staff/users/                       302 404 404 404 404 404 302
 POST /staff/users/cora/                  302 404 404 404 404 404 302
 POST /staff/users/cora/password/         302 404 404 404 404 404 302
+POST /staff/users/cora/link/             302 404 404 404 404 404 200
+POST /staff/users/cora/totp/end/         302 404 404 404 404 404 403
+POST /staff/backends/hospital/tokens/99/end/ 302 404 404 404 404 404 404
 POST /staff/users/cora/tokens/99/revoke/ 302 404 404 404 404 404 404
 POST /staff/users/cora/sessions/99/end/  302 404 404 404 404 404 404
 POST /staff/projects/                    302 404 404 404 404 404 302
@@ -80,7 +96,12 @@ POST /staff/backends/hospital/tokens/    302 404 404 404 404 404 200
 FORMS: dict[str, dict[str, Any]] = {
     "/settings/tokens/": {"label": "script"},
     "/settings/password/": {"current": PASSWORD, "new": "another long password"},
-    "/settings/totp/confirm/": {"code": "000000"},
+    "/settings/totp/on/": {"code": "000000"},
+    "/settings/totp/off/": {"code": "000000"},
+    "/settings/recovery-codes/": {"code": "000000"},
+    "/workspaces/heart/run/plan/": {"actions": ["make"], "backend": "hospital"},
+    "/workspaces/heart/snapshots/{snapshot}/comments/": {"text": "Good."},
+    "/workspaces/heart/snapshots/{snapshot}/reject/": {"reason": "Too few."},
     "/projects/cardiology/members/": {"username": "cora", "roles": ["collaborator"]},
     "/projects/cardiology/workspaces/": {"name": "w{number}", "repo": REPO, "branch": "main"},
     "/workspaces/heart/archive/": {"archived": "true"},
@@ -95,6 +116,16 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 # The same callers, with access tokens.
 PEOPLE = """
+GET  /api/v1/me                              401 200 200 200 200 200 200
+GET  /api/v1/users                           401 403 403 403 403 403 200
+GET  /api/v1/projects                        401 200 200 200 200 200 200
+GET  /api/v1/projects/cardiology             401 404 200 200 200 200 200
+GET  /api/v1/workspaces                      401 200 200 200 200 200 200
+GET  /api/v1/job-requests                    401 200 200 200 200 200 200
+GET  /api/v1/jobs                            401 200 200 200 200 200 200
+GET  /api/v1/jobs/{job}                      401 404 200 200 200 200 200
+GET  /api/v1/publications                    401 403 403 403 403 200 403
+GET  /api/v1/audit                           401 403 403 403 403 403 200
 GET  /api/v1/workspaces/heart                401 404 200 200 200 200 200
 GET  /api/v1/workspaces/heart/releases       401 404 200 200 200 200 403
 GET  /api/v1/backends                        401 200 200 200 200 200 200
@@ -148,7 +179,8 @@ POST /api/v2/releases/release/{release}/reviews   403 403 403 200 200 200 403
 # Answers of single tests, or of none that depends on the caller.
 ELSEWHERE = {
     "GET /static/<path:filename>", "GET /healthz", "GET /metrics", "GET /status/<slug>/",
-    "GET /health-check/", "POST /login/", "GET /api/v1/openapi.json", "POST /api/v1/tokens",
+    "GET /health-check/", "POST /login/", "GET /password/", "POST /password/",
+    "GET /api/v1/openapi.json", "POST /api/v1/tokens",
     "GET /api/v2/workspaces/<name>/status", "POST /api/v2/releases/authenticate",
 }  # fmt: skip
 
@@ -173,7 +205,11 @@ def filled(world: World, values: dict[str, Any], number: int) -> dict[str, Any]:
     def fill(value: Any) -> Any:
         if isinstance(value, list):
             return [fill(item) for item in value]
-        return value.format(**vars(world), number=number) if isinstance(value, str) else value
+        return (
+            value.format(**vars(world), job=world.job, number=number)
+            if isinstance(value, str)
+            else value
+        )
 
     return {name: fill(value) for name, value in values.items()}
 

@@ -26,8 +26,8 @@ from sallyport_job_server.roles import (
 )
 from sallyport_job_server.schemas.jobs import JobReport
 from sallyport_job_server.services import checks, clock
-from sallyport_job_server.services.job_requests import RequestView, shown_status, status_of
 from sallyport_job_server.services.previews import MOST_ROWS, MOST_TEXT, preview
+from sallyport_job_server.services.request_views import RequestView, shown_status, status_of
 from sallyport_job_server.views import filters
 from sallyport_job_server.views.classic_releases import _plain, media_type
 
@@ -283,7 +283,7 @@ def test_the_status_page_says_how_a_backend_is(
         monkeypatch.setattr(clock, "seconds_since", lambda _moment: 301.0)
     page = rig.browser().get("/status/").text
     assert ("no contact" in page) is (status == "lost")
-    assert ("Paused: pending jobs wait." in page) is (status == "paused")
+    assert ("It is paused: pending jobs wait." in page) is (status == "paused")
     assert ("The database is under maintenance" in page) is (status == "maintenance")
     probe = rig.browser().get("/status/hospital/")
     assert probe.status_code == (503 if status == "lost" else 200)

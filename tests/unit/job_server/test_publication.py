@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 from tests.unit.job_server import worlds
-from tests.unit.job_server.rig import BOTH, CSRF, SITE, TOKENS, Rig, file_entry, file_list
+from tests.unit.job_server.rig import (
+    BOTH,
+    CSRF,
+    PASSWORD,
+    SITE,
+    TOKENS,
+    Rig,
+    file_entry,
+    file_list,
+)
 from tests.unit.job_server.worlds import NAME, TABLE, upload
 from werkzeug.test import TestResponse
 
@@ -40,7 +49,7 @@ def kept(rig: Rig) -> list[tuple[Release, list[ReleaseFile]]]:
 
 def events(rig: Rig, prefix: str) -> list[tuple[str, str, str]]:
     """Return actor, event and object of the audit's rows, oldest first."""
-    rows = rig.services.audit.page(rig.people["ada"], prefix, None)
+    rows = rig.audit(prefix)
     return [(row.actor, row.event, row.object) for row in reversed(rows)]
 
 
@@ -67,7 +76,7 @@ def test_an_interrupted_release_goes_on_where_it_stopped(rig: Rig) -> None:
 
 def test_a_repeated_announcement_keeps_who_made_it_first(rig: Rig) -> None:
     rig.services.accounts.create(
-        Operator("test"), username="cleo", fullname="Cleo", email="", password="x" * 12,
+        Operator("test"), username="cleo", fullname="Cleo", email="", password=PASSWORD,
         roles=[Role.OUTPUT_CHECKER],
     )  # fmt: skip
     rig.services.accounts.add_to_backend(rig.people["ada"], "hospital", "cleo")
@@ -232,7 +241,7 @@ def test_nobody_publishes_what_they_proposed(rig: Rig) -> None:
     """One person may hold both roles, and is then one of two who are needed."""
     identifier = upload(rig, worlds.announce(rig)).headers["File-Id"]
     rig.services.directory.set_member(rig.people["ada"], "cardiology", "paul", [Role.RESEARCHER])
-    page, path = "/workspaces/heart/releases/", "/workspaces/heart/snapshots/1/publish/"
+    page, path = "/workspaces/heart/snapshots/1/", "/workspaces/heart/snapshots/1/publish/"
     paul = rig.browser("paul")
     assert paul.post("/workspaces/heart/snapshots/", {"file_ids": [identifier]}).status_code == 302
     shown = paul.get(page).text
@@ -262,13 +271,15 @@ def test_the_pages_show_the_way_of_a_file_to_the_public(rig: Rig) -> None:
     assert "Propose the chosen files for publication" in rita.get(page).text
     assert "Propose the chosen files" not in paul.get(page).text
     rita.post("/workspaces/heart/snapshots/", {"file_ids": [identifier]})
-    assert ">Publish<" in paul.get(page).text
-    assert ">Publish<" not in rita.get(page).text
-    paul.post("/workspaces/heart/snapshots/1/publish/")
+    proposal = "/workspaces/heart/snapshots/1/"
+    assert proposal in paul.get(page).text
+    assert ">Publish<" in paul.get(proposal).text
+    assert ">Publish<" not in rita.get(proposal).text
+    paul.post(f"{proposal}publish/")
     shown = paul.get(page).text
     assert "published by paul" in shown
     assert f"/cardiology/heart/published/{identifier}/" in shown
-    assert ">Publish<" not in shown
+    assert ">Publish<" not in paul.get(proposal).text
 
 
 def test_every_change_of_a_life_of_a_study_is_in_the_chain(

@@ -273,7 +273,8 @@ def test_a_removed_file_is_gone_and_its_row_stays(rig: Rig) -> None:
     assert rita.post(f"{page}delete/", {}, "/settings/").status_code == 403
     assert rita.get(page).status_code == 200
     assert carl.post(f"{page}delete/", {}, page).status_code == 302
-    assert rita.get(page).status_code == 404
+    assert rita.get(page).status_code == 410
+    assert rita.get(f"{page}raw").status_code == 404
     assert rita.get(f"/api/v2/releases/file/{identifier}").status_code == 404
     files = (rita.get("/api/v2/releases/workspace/heart").json or {})["files"]
     assert files[0]["is_deleted"] is True

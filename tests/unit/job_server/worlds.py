@@ -31,9 +31,14 @@ class World:
     file: str
     snapshot: str
 
+    @property
+    def job(self) -> str:
+        """The identifier of the job."""
+        return f"{self.request}-make"
+
     def fill(self, text: str) -> str:
         """Put the names of what there is into a path or a value."""
-        return text.format(**vars(self))
+        return text.format(**vars(self), job=self.job)
 
 
 def without_git(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,19 +15,26 @@ from sallyport_job_server.services.bundle import build
 from sallyport_job_server.settings import Settings
 from sallyport_job_server.views import (
     account,
-    api,
     classic_jobs,
     classic_releases,
     filters,
+    jobs,
     kept,
+    lists,
+    password_links,
+    publication,
     releases,
     research,
+    second_factor,
     security,
     staff,
     status,
 )
 from sallyport_job_server.views.context import services
 
+PAGES = (
+    account, second_factor, password_links, research, jobs, releases, publication, staff, status,
+)  # fmt: skip
 LARGEST_BODY = 17 * 1024 * 1024
 
 
@@ -39,7 +46,6 @@ def create_app(settings: Settings, hasher: PasswordHasher | None = None) -> Flas
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         RELEASES_REDIRECT=settings.releases_redirect,
-        PUBLIC_URL=settings.url.rstrip("/"),
     )
     app.extensions["sallyport"] = build(settings, hasher)
     seal = Seal(settings.secret_key.reveal(), settings.session_lifetime)
@@ -56,10 +62,10 @@ def _register(app: Flask) -> None:
     checks = {"database": _check_database}
     version = package_version("sallyport-job-server")
     app.register_blueprint(health.blueprint("job_server", version, checks))
-    for module in (account, research, releases, staff, status):
+    for module in PAGES:
         app.register_blueprint(module.blueprint)
     app.register_blueprint(classic_jobs.blueprint, url_prefix="/api/v2")
     app.register_blueprint(classic_releases.blueprint, url_prefix="/api/v2")
-    app.register_blueprint(api.blueprint, url_prefix="/api/v1")
+    app.register_blueprint(lists.blueprint, url_prefix="/api/v1")
     filters.install(app)
     security.SHELL.install(app)

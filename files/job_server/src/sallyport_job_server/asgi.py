@@ -14,6 +14,7 @@ from sallyport_job_server.settings import Settings
 logging.configure("job_server")
 _settings = Settings.from_env(os.environ)
 _app = create_app(_settings)
+_app.extensions["sallyport"].chores.start()
 # Only the reverse proxy reaches the socket, so what it says about the client is true.
 application = Front(
     ProxyFix(_app, x_for=1, x_proto=1, x_host=1),

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,8 +18,10 @@ from sallyport_common.errors import SallyportError, run_cli
 from sallyport_common.problems import UnavailableError
 from sallyport_job_server.models import Operator
 from sallyport_job_server.roles import GLOBAL_ROLES
+from sallyport_job_server.services.audit import AuditFilters
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.services.bundle import Services, build
+from sallyport_job_server.services.password_links import address as link_address
 from sallyport_job_server.settings import Settings
 
 ACTOR = Operator()
@@ -58,8 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command", help="what to do")
     _add(commands, "check-config", "read the settings and say that they are complete", _check)
     _add(commands, "migrate", "bring the database to the newest revision", _migrate)
-    user = _group(commands, "user", "make accounts")
-    _user_options(_add(user, "create", "make an account; asks for its password", _create_user))
+    _user_commands(_group(commands, "user", "make accounts, and help people back in"))
     backend = _group(commands, "backend", "make backends and register their tokens")
     _backend_options(
         _add(backend, "ensure", "make a backend, or bring it to this state", _ensure_backend)
@@ -69,9 +71,26 @@ def _parser() -> argparse.ArgumentParser:
     one = _add(staff, "ensure", text, _ensure_administrators)
     text = "JSON list of objects with username, fullname, password and, if wanted, email"
     one.add_argument("--file", type=Path, required=True, metavar="PATH", help=text)
+    _add(commands, "tidy", "forget what is over, as the service does once a day", _tidy)
     audit = _group(commands, "audit", "look at the audit chain")
     _add(audit, "verify", "read the whole chain and name the first bad row", _verify)
+    export = _add(audit, "export", "print rows as lines of JSON, oldest first", _export)
+    export.add_argument("--event", default="", help="how the name of the event starts")
+    export.add_argument("--actor", default="", help="part of who did it")
+    export.add_argument("--object", default="", help="part of what it was done to")
+    export.add_argument("--since", default="", type=_day, help="the first day, as 2026-11-30")
+    export.add_argument("--until", default="", type=_day, help="the last day")
     return parser
+
+
+def _user_commands(commands: Commands) -> None:
+    _user_options(_add(commands, "create", "make an account; asks for its password", _create_user))
+    text = "make a link by which a person sets a password, once, and print it"
+    link = _add(commands, "link", text, _link)
+    text = "turn off the one-time codes of somebody who lost the phone"
+    codes = _add(commands, "end-codes", text, _end_codes)
+    for parser in (link, codes):
+        parser.add_argument("username", help="whose account it is")
 
 
 def _user_options(parser: argparse.ArgumentParser) -> None:
@@ -82,10 +101,13 @@ def _user_options(parser: argparse.ArgumentParser) -> None:
         "--role", action="append", default=[], choices=[str(role) for role in GLOBAL_ROLES],
         help="a role that the person has everywhere; may be given more than once",
     )  # fmt: skip
-    parser.add_argument(
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument(
         "--password-file", type=Path, metavar="PATH",
         help="read the password from this file instead of asking for it",
     )  # fmt: skip
+    text = "print a link by which the person sets the password"
+    given.add_argument("--invite", action="store_true", help=text)
 
 
 def _backend_options(parser: argparse.ArgumentParser) -> None:
@@ -117,6 +139,13 @@ def _token_file(text: str) -> tuple[str, Path]:
     if scope not in set(Scope) or not path:
         raise argparse.ArgumentTypeError(f"expected SCOPE=PATH with {', '.join(Scope)}")
     return scope, Path(path)
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError("expected a day, as in 2026-11-30") from None
 
 
 def _text(path: Path) -> str:
@@ -165,10 +194,26 @@ def _create_user(services: Services, options: argparse.Namespace) -> None:
         username=options.username,
         fullname=options.fullname,
         email=options.email,
-        password=_password(options.password_file),
+        password="" if options.invite else _password(options.password_file),
         roles=options.role,
     )
     print(f"{account.username}: created")
+    if options.invite:
+        _link(services, options)
+
+
+def _link(services: Services, options: argparse.Namespace) -> None:
+    secret, expires_at = services.password_links.create(ACTOR, options.username)
+    print(f"{link_address(services.url, secret)} until {expires_at}")
+
+
+def _end_codes(services: Services, options: argparse.Namespace) -> None:
+    services.second_factor.end_of_account(ACTOR, options.username)
+    print(f"{options.username}: one-time codes are off")
+
+
+def _tidy(services: Services, _options: argparse.Namespace) -> None:
+    print(f"{services.tidying.run()} announced releases were given up")
 
 
 def _ensure_backend(services: Services, options: argparse.Namespace) -> None:
@@ -192,3 +237,10 @@ def _verify(services: Services, _options: argparse.Namespace) -> None:
     print(f"{verdict.rows} rows, {verdict.fault or 'intact'}")
     if not verdict.intact:
         raise SallyportError("the audit chain was changed; see the first bad row above")
+
+
+def _export(services: Services, options: argparse.Namespace) -> None:
+    names = ("event", "actor", "object", "since", "until")
+    filters = AuditFilters(**{name: getattr(options, name) for name in names})
+    for line in services.audit.export(ACTOR, filters):
+        sys.stdout.write(line)

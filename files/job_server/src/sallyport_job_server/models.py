@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -166,6 +167,7 @@ class JobRequest:
     codelists_ok: bool
     database_name: str
     planned_actions: list[str] | None
+    note: str
     envelope: str
     created_at: str
     expires_at: str
@@ -251,6 +253,7 @@ class ReleaseFile:
     uploaded_at: str | None
     deleted_by: str | None
     deleted_at: str | None
+    deleted_reason: str
     workspace: str
     project: str
     backend: str
@@ -261,9 +264,37 @@ class ReleaseFile:
         return self.uploaded_at is not None and self.deleted_at is None
 
 
+class JobState(enum.StrEnum):
+    """The states of a job as people are shown them."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = CANCELLED
+
+
+class RequestState(enum.StrEnum):
+    """The states by which people look for job requests."""
+
+    OPEN = "open"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = CANCELLED
+
+
+class SetState(enum.StrEnum):
+    """What was decided about a set of files."""
+
+    WAITING = "waiting"
+    PUBLISHED = "published"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
 @dataclass(frozen=True)
 class Snapshot:
-    """A frozen set of released files; public once `published_at` is set."""
+    """A frozen set of released files that somebody proposed for publication."""
 
     id: int
     workspace_id: int
@@ -272,6 +303,36 @@ class Snapshot:
     created_at: str
     published_by: str | None
     published_at: str | None
+    rejected_by: str | None
+    rejected_at: str | None
+    project_id: int
+    workspace: str
+    project: str
+    project_name: str
+
+    @property
+    def state(self) -> SetState:
+        """Return the state; what was public and was rejected afterwards is withdrawn."""
+        if self.rejected_at:
+            return SetState.WITHDRAWN if self.published_at else SetState.REJECTED
+        return SetState.PUBLISHED if self.published_at else SetState.WAITING
+
+    @property
+    def is_public(self) -> bool:
+        """Return whether everybody may read its files."""
+        return self.state is SetState.PUBLISHED
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What a person said about a set of files; `kind` is `comment` or what they did with it."""
+
+    id: int
+    snapshot_id: int
+    kind: str
+    text: str
+    created_by: str
+    created_at: str
 
 
 @dataclass(frozen=True)

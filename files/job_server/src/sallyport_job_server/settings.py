@@ -16,7 +16,8 @@ PREFIX = "JOB_SERVER_"
 class Settings:
     """Everything the job server can be told from outside; lifetimes and limits in seconds.
 
-    `threads` is the number of requests that a process works on at the same time.
+    `threads` is the number of requests that a process works on at the same time; who has one of
+    `second_factor_roles` must have one-time codes.
     """
 
     url: str
@@ -38,6 +39,7 @@ class Settings:
     session_idle: int
     request_lifetime: int
     login_token_lifetime: int
+    second_factor_roles: tuple[str, ...]
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Settings:

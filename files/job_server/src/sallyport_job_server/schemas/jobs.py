@@ -13,6 +13,7 @@ from sallyport_common.protocol import (
     LONGEST_STATUS_CODE,
     State,
 )
+from sallyport_job_server.models import JobState
 from sallyport_job_server.schemas import Answer, Moment
 
 
@@ -79,13 +80,24 @@ class Job(Answer):
     identifier: str
     action: str
     run_command: str
-    status: State
+    status: JobState
     status_code: str
     status_message: str
     created_at: str
     updated_at: str | None
     started_at: str | None
     completed_at: str | None
+
+
+class ListedJob(Job):
+    """A job by itself: with its request, what it used, and the digest of its record."""
+
+    job_request: str
+    workspace: str
+    backend: str
+    requires_db: bool
+    run_record: str | None
+    metrics: dict[str, Any] | None
 
 
 class Reported(Answer):

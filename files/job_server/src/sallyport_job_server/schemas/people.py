@@ -34,7 +34,9 @@ class UserBody(Body):
 
     username: Annotated[str, Meta(description="letters, digits, '.', '-' and '_'")]
     fullname: Annotated[str, Meta(description="the name that others see")]
-    password: Annotated[str, Meta(description="at least 12 characters")]
+    password: Annotated[
+        str, Meta(description="at least 12 characters; without one the answer has an invitation")
+    ] = ""
     email: Annotated[str, Meta(description="the mail address")] = ""
     roles: Annotated[list[str], Meta(description=", ".join(GLOBAL_ROLES))] = field(
         default_factory=list
@@ -92,6 +94,7 @@ class JobRequestBody(Body):
         Meta(description="true to run what the actions need again, even if it succeeded before"),
     ] = False
     branch: Annotated[str, Meta(description="another branch of the workspace's repository")] = ""
+    note: Annotated[str, Meta(description="what this is for, at most 500 characters")] = ""
 
 
 class CancelBody(Body):
@@ -109,11 +112,12 @@ class Token(Answer):
 
 
 class User(Answer):
-    """An account."""
+    """An account; `invitation` is where the person sets a password, null if one was given."""
 
     username: str
     fullname: str
     roles: list[str]
+    invitation: str | None
 
 
 class Project(Answer):
@@ -195,6 +199,7 @@ class JobRequest(Answer):
     requested_actions: list[str]
     cancelled_actions: list[str]
     force_run_dependencies: bool
+    note: str
     created_by: str
     created_at: str
     url: str

@@ -37,11 +37,17 @@ def require(
         raise ForbiddenError(f"{user.username} does not have the permission {permission}.")
 
 
+def visible_projects(connection: Connection, user: User) -> frozenset[int] | None:
+    """Return the numbers of the projects that are shown to a person; None for all."""
+    if _SEES_ALL & permissions_of(user.roles):
+        return None
+    return frozenset(projects.memberships(connection, user.id))
+
+
 def visibility(connection: Connection, user: User) -> Callable[[int], bool]:
     """Return a function that says whether a project is shown to a person, after one look-up."""
-    if _SEES_ALL & permissions_of(user.roles):
-        return lambda _project_id: True
-    return projects.memberships(connection, user.id).__contains__
+    shown = visible_projects(connection, user)
+    return (lambda _project_id: True) if shown is None else shown.__contains__
 
 
 def sees(connection: Connection, user: User, project_id: int) -> bool:

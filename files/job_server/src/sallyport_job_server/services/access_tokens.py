@@ -9,6 +9,7 @@ from sallyport_common.problems import NotFoundError, UnauthenticatedError
 from sallyport_job_server.models import AccessToken, User
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, checks, clock
+from sallyport_job_server.services.second_factor import SecondFactor
 from sallyport_job_server.storage import tables, users
 from sallyport_job_server.storage.database import Change, Database, add, put
 
@@ -18,8 +19,8 @@ DAYS = 90
 class AccessTokens:
     """The use cases around personal access tokens."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, second_factor: SecondFactor) -> None:
+        self._database, self._second = database, second_factor
 
     def create(self, user: User, label: str) -> str:
         """Create a token and return it; it is not kept and cannot be shown again."""
@@ -71,6 +72,7 @@ class AccessTokens:
             raise UnauthenticatedError("The access token is unknown; send 'username:token'.")
         if matching[0].expires_at <= clock.now():
             raise UnauthenticatedError("The access token has expired. Create a new one.")
+        self._second.check(user)
         return user
 
 

@@ -14,12 +14,16 @@ from sallyport_common import throttle
 from sallyport_common.problems import ConflictError, NotFoundError, Problem, UnauthenticatedError
 from sallyport_job_server.models import Backend, Operator, User
 from sallyport_job_server.roles import GLOBAL_ROLES, Permission, Role
-from sallyport_job_server.services import access, checks, clock, one_time_codes
+from sallyport_job_server.services import access, checks, clock, ways_in
 from sallyport_job_server.services.browsers import KnownBrowsers
-from sallyport_job_server.storage import backends, projects, sessions, tables, users
+from sallyport_job_server.services.pages import Page
+from sallyport_job_server.services.second_factor import SecondFactor
+from sallyport_job_server.storage import backends, projects, tables, users
 from sallyport_job_server.storage.database import Change, Database, add, put
 
 REFUSED = "The user name, the password or the code is wrong."
+INVITED = ""
+"""The hash of an account without a password yet, which no password matches."""
 
 
 class Accounts:
@@ -31,9 +35,10 @@ class Accounts:
         hasher: PasswordHasher,
         brake: throttle.Throttle,
         browsers: KnownBrowsers,
+        second_factor: SecondFactor,
     ) -> None:
         self._database, self._hasher, self._throttle = database, hasher, brake
-        self.browsers = browsers
+        self.browsers, self._second = browsers, second_factor
 
     def log_in(
         self, username: str, password: str, code: str, address: str, browser: str = ""
@@ -47,7 +52,12 @@ class Accounts:
         with self._database.read() as connection:
             user = users.by_name(connection, username)
         matches = self._matches(user, password)
-        if user is None or not matches or not user.is_active or not self._code_is_right(user, code):
+        if (
+            user is None
+            or not matches
+            or not user.is_active
+            or not self._second.accepts(user, code)
+        ):
             self._note_refusal(user, address)
             raise UnauthenticatedError(REFUSED)
         self._throttle.succeeded(*subjects)
@@ -71,20 +81,12 @@ class Accounts:
         return self._hasher.hash(secrets.token_hex(16))
 
     def _matches(self, user: User | None, password: str) -> bool:
-        # An unknown name costs as much time as a wrong password.
+        # An unknown name, or one without a password yet, costs as much time as a wrong password.
+        stored = user.password_hash if user else INVITED
         try:
-            return self._hasher.verify(user.password_hash if user else self._nobody, password)
+            return self._hasher.verify(stored or self._nobody, password)
         except VerificationError:
             return False
-
-    def _code_is_right(self, user: User, code: str) -> bool:
-        if user.totp_secret is None:
-            return True
-        step = one_time_codes.matching_step(user.totp_secret, code)
-        if step is None:
-            return False
-        with self._database.change(user.username) as change:
-            return users.claim_totp_step(change.connection, user.id, step)
 
     def create(
         self,
@@ -96,24 +98,40 @@ class Accounts:
         password: str,
         roles: Iterable[str] = (),
     ) -> User:
-        """Create an account; raise ConflictError when the name is taken."""
+        """Create an account; raise ConflictError when the name or the mail address is taken.
+
+        Without a password nobody can log in until one is set by a link.
+        """
         with self._database.read() as connection:  # before the password costs anything
             access.require(connection, actor, Permission.USER_MANAGE)
-        name = checks.username(username)
-        values = {
-            "username": name,
-            "fullname": checks.text("full name", fullname),
-            "email": checks.optional_text("mail address", email),
-            "password_hash": self._hasher.hash(checks.password(password)),
-            "roles": checks.roles(roles, GLOBAL_ROLES),
-        }
+        name, mail = checks.username(username), checks.mail_address(email)
+        fullname = checks.text("full name", fullname)
+        new_roles = checks.roles(roles, GLOBAL_ROLES)
+        hashed = self.hashed(password, name, fullname, mail) if password else INVITED
         with self._database.change(actor.username) as change:
             access.require(change.connection, actor, Permission.USER_MANAGE)
             if users.by_name(change.connection, name):
                 raise ConflictError(f"The user name {name} is already taken.")
-            add(change.connection, tables.users, created_at=clock.now(), **values)
-            change.record("user.create", name, roles=values["roles"])
+            add(
+                change.connection,
+                tables.users,
+                username=name,
+                name_key=users.key(name),
+                fullname=fullname,
+                password_hash=hashed,
+                roles=new_roles,
+                created_at=clock.now(),
+                **_mail(change, mail),
+            )
+            change.record("user.create", name, roles=new_roles)
             return users.required(change.connection, name)
+
+    def hashed(self, password: str, *known: str) -> str:
+        """Return the hash of a new password; raise Problem for one that is easy to guess.
+
+        `known` is what others know of the person.
+        """
+        return self._hasher.hash(checks.password(password, *known))
 
     def ensure_administrators(
         self, actor: User | Operator, people: Sequence[dict[str, Any]]
@@ -138,11 +156,11 @@ class Accounts:
             result[name] = "unchanged" if account else "created"
         return result
 
-    def everyone(self, user: User) -> list[User]:
-        """Return all accounts, for those who manage them."""
+    def find(self, user: User, search: str, number: int) -> Page[User]:
+        """Return a page of accounts, for those who manage them."""
         with self._database.read() as connection:
             access.require(connection, user, Permission.USER_MANAGE)
-            return users.everyone(connection)
+            return Page.of(number, lambda *part: users.found(connection, search, *part))
 
     def details(self, user: User, username: str) -> tuple[User, list[Backend]]:
         """Return an account and its backends, for those who manage accounts."""
@@ -167,22 +185,33 @@ class Accounts:
         roles: Iterable[str],
         backend_slugs: Iterable[str],
         is_active: bool,
+        fullname: str = "",
+        email: str | None = None,
     ) -> None:
-        """Set an account's roles, backends and whether it is open; a closed one lets nobody in."""
+        """Set an account's roles, backends and whether it is open; a closed one lets nobody in.
+
+        The full name and the mail address are kept unless others are given.
+        """
         new_roles = checks.roles(roles, GLOBAL_ROLES)
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.USER_MANAGE)
             account = users.required(change.connection, username)
             if account.id == user.id and (not is_active or Role.ADMIN not in new_roles):
                 raise Problem("You cannot close your own account or give up your own role admin.")
-            values = {"roles": new_roles, "is_active": is_active}
+            person = {
+                "fullname": checks.text("full name", fullname or account.fullname),
+                "email": account.email if email is None else checks.mail_address(email),
+            }
+            values = {"roles": new_roles, "is_active": is_active, "fullname": person["fullname"]}
+            values |= _mail(change, person["email"], account)
             put(change.connection, tables.users, account.id, **values)
             if not is_active:
-                _end_access(change, account)
+                ways_in.end(change, account)
             slugs = _set_backends(change, account, backend_slugs)
             change.record(
-                "user.update", username, roles=new_roles, backends=slugs, active=is_active
-            )
+                "user.update", account.username, roles=new_roles, backends=slugs,
+                active=is_active, **person,
+            )  # fmt: skip
 
     def add_to_backend(self, user: User, slug: str, username: str) -> None:
         """Let a person use a backend, beside those they may use already."""
@@ -191,7 +220,7 @@ class Accounts:
             account = users.required(change.connection, username)
             current = [backend.slug for backend in backends.of_user(change.connection, account.id)]
             slugs = _set_backends(change, account, {*current, slug})
-            change.record("backend.member", slug, user=username, backends=slugs)
+            change.record("backend.member", slug, user=account.username, backends=slugs)
 
     def change_password(self, user: User, current: str, new: str) -> None:
         """Set a new password; whatever else lets in as this person ends."""
@@ -208,32 +237,19 @@ class Accounts:
         self._set_password(user.username, account, new)
 
     def _set_password(self, actor: str, user: User, new: str) -> None:
-        hashed = self._hasher.hash(checks.password(new))
+        hashed = self.hashed(new, user.username, user.fullname, user.email)
         with self._database.change(actor) as change:
             put(change.connection, tables.users, user.id, password_hash=hashed)
-            _end_access(change, user)
+            ways_in.end(change, user)
             change.record("user.password", user.username)
 
-    def set_totp(self, user: User, secret: str | None, code: str) -> None:
-        """Turn one-time codes on (with a code of the new secret) or off (with one of the old)."""
-        subject = throttle.account(user.username, "totp")
-        self._throttle.attempt(subject)
-        if secret and user.totp_secret:
-            raise Problem("One-time codes are on already; turn them off first.")
-        step = one_time_codes.matching_step(secret or user.totp_secret or "", code)
-        if step is None or (not secret and not self._code_is_right(user, code)):
-            raise Problem("The code is wrong, or was used already; it changes every 30 seconds.")
-        self._throttle.succeeded(subject)
-        with self._database.change(user.username) as change:
-            put(change.connection, tables.users, user.id, totp_secret=secret, totp_step=step)
-            change.record("user.totp", user.username, enabled=secret is not None)
 
-
-def _end_access(change: Change, user: User) -> None:
-    """End sessions, access tokens and one-use log-ins: whoever has one may not be the person."""
-    sessions.end_all(change.connection, user.id)
-    users.revoke_access_tokens(change.connection, user.id, clock.now())
-    users.drop_login_tokens(change.connection, user.id)
+def _mail(change: Change, mail: str, account: User | None = None) -> dict[str, str | None]:
+    """Return the columns of a mail address; raise ConflictError where it is another account's."""
+    owner = users.by_email(change.connection, mail) if mail else None
+    if owner and (account is None or owner.id != account.id):
+        raise ConflictError(f"The mail address {mail} is that of another account.")
+    return {"email": mail, "mail_key": users.key(mail) or None}
 
 
 def _set_backends(change: Change, user: User, slugs: Iterable[str]) -> list[str]:

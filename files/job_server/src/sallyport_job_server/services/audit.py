@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from sallyport_job_server.models import AuditRow, Backend, User
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from sallyport_job_server.models import AuditRow, Backend, Operator, User
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.schemas.releases import Event
 from sallyport_job_server.services import access
 from sallyport_job_server.storage import audit
+from sallyport_job_server.storage.audit import AuditFilters
 from sallyport_job_server.storage.database import Database
 from sallyport_records.chain import Verdict
 
+__all__ = ["PAGE", "Audit", "AuditFilters"]
 PAGE = 50
 
 
@@ -19,11 +25,31 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, user: User, event: str, before: int | None) -> list[AuditRow]:
+    def page(
+        self, user: User, filters: AuditFilters, before: int | None, limit: int = PAGE
+    ) -> list[AuditRow]:
         """Return rows, newest first, for those who may see the staff area."""
         with self._database.read() as connection:
             access.require(connection, user, Permission.STAFF_AREA_ACCESS)
-            return audit.page(connection, event=event, limit=PAGE, before=before)
+            return audit.page(connection, filters, limit=limit, before=before)
+
+    def export(self, actor: User | Operator, filters: AuditFilters) -> Iterator[str]:
+        """Yield rows as lines of JSON, oldest first; that they were exported is a row itself."""
+        with self._database.change(actor.username) as change:
+            access.require(change.connection, actor, Permission.STAFF_AREA_ACCESS)
+            change.record("audit.export", "", looked_for=asdict(filters))
+        return self._lines(filters)
+
+    def _lines(self, filters: AuditFilters) -> Iterator[str]:
+        last = 0
+        while True:
+            with self._database.read() as connection:
+                rows = audit.portion(connection, filters, last)
+            for row in rows:
+                yield json.dumps(asdict(row), ensure_ascii=False) + "\n"
+            if not rows:
+                return
+            last = rows[-1].seq
 
     def verify(self) -> Verdict:
         """Read the whole chain."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sallyport_common import tokens
 from sallyport_common.problems import ForbiddenError, NotFoundError, Problem
-from sallyport_job_server.models import Backend, Operator, User
+from sallyport_job_server.models import Backend, BackendToken, Operator, User
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, checks, clock
-from sallyport_job_server.storage import backends, tables, users
+from sallyport_job_server.storage import backends, queue, tables, users
 from sallyport_job_server.storage.database import Change, Database, add, put
 
 KEPT = 2
@@ -26,6 +27,15 @@ class Scope(enum.StrEnum):
     REVIEW = "review"
     PUBLISH = "publish"
     CLASSIC = "classic"
+
+
+@dataclass(frozen=True)
+class BackendView:
+    """A backend as one person sees it: how many jobs are in each open state, and which run."""
+
+    backend: Backend
+    counts: dict[str, int]
+    running: list[queue.RunningJob]
 
 
 class Backends:
@@ -85,11 +95,43 @@ class Backends:
         token = tokens.new_backend_token()
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.BACKEND_MANAGE)
-            backend = backends.by_slug(change.connection, slug)
-            if backend is None:
-                raise NotFoundError(f"There is no backend '{slug}'.")
+            backend = _required(backends.by_slug(change.connection, slug), slug)
             _ensure_token(change, backend.id, slug, Scope(scope), token)
         return token
+
+    def end_token(self, user: User, slug: str, number: int) -> None:
+        """End one of a backend's tokens now."""
+        with self._database.change(user.username) as change:
+            access.require(change.connection, user, Permission.BACKEND_MANAGE)
+            backend = _required(backends.by_slug(change.connection, slug), slug)
+            token = next(
+                (t for t in backends.every_token(change.connection) if t.id == number), None
+            )
+            if token is None or token.backend_id != backend.id:
+                raise NotFoundError("There is no such token.")
+            backends.drop_token(change.connection, number)
+            change.record("backend.token_end", slug, scope=token.scope)
+
+    def tokens(self, user: User) -> dict[int, list[BackendToken]]:
+        """Return the tokens of every backend by its number, for those who manage backends."""
+        with self._database.read() as connection:
+            access.require(connection, user, Permission.BACKEND_MANAGE)
+            found: dict[int, list[BackendToken]] = {}
+            for token in backends.every_token(connection):
+                found.setdefault(token.backend_id, []).append(token)
+            return found
+
+    def look(self, user: User, slug: str) -> BackendView:
+        """Return a backend with its queue; jobs of projects that are not shown are counted only."""
+        with self._database.read() as connection:
+            backend = _required(backends.by_slug(connection, slug), slug)
+            shown = access.visibility(connection, user)
+            running = queue.running(connection, backend.id)
+            return BackendView(
+                backend,
+                queue.counts(connection, backend.id),
+                [job for job in running if shown(job.project_id)],
+            )
 
     def all(self) -> list[Backend]:
         """Return all backends; their names are not secret."""
@@ -104,10 +146,7 @@ class Backends:
     def by_slug(self, slug: str) -> Backend:
         """Return a backend; raise NotFoundError."""
         with self._database.read() as connection:
-            backend = backends.by_slug(connection, slug)
-        if backend is None:
-            raise NotFoundError(f"There is no backend '{slug}'.")
-        return backend
+            return _required(backends.by_slug(connection, slug), slug)
 
     def caller(self, header: str | None, *scopes: Scope) -> Backend:
         """Return whose token this is; raise ForbiddenError, with a sentence for each fault."""
@@ -148,6 +187,12 @@ class Backends:
                 put(change.connection, tables.backends, backend.id, flags=flags)
                 change.touch(backend.id)
                 change.record("backend.flags", backend.slug, flags=flags)
+
+
+def _required(backend: Backend | None, slug: str) -> Backend:
+    if backend is None:
+        raise NotFoundError(f"There is no backend '{slug}'.")
+    return backend
 
 
 def _ensure_token(change: Change, backend_id: int, slug: str, scope: Scope, token: str) -> bool:

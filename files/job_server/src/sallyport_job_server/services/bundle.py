@@ -13,47 +13,66 @@ from sallyport_job_server.services.accounts import Accounts
 from sallyport_job_server.services.audit import Audit
 from sallyport_job_server.services.backend_access import Backends
 from sallyport_job_server.services.browsers import KnownBrowsers
+from sallyport_job_server.services.chores import Chore, Chores
 from sallyport_job_server.services.directory import Directory
 from sallyport_job_server.services.hatch_tokens import HatchTokens
+from sallyport_job_server.services.history import History
 from sallyport_job_server.services.job_queue import JobQueue
 from sallyport_job_server.services.job_requests import JobRequests
+from sallyport_job_server.services.lists import Lists
 from sallyport_job_server.services.login_tokens import LoginTokens
+from sallyport_job_server.services.password_links import PasswordLinks
 from sallyport_job_server.services.releases import Releases
 from sallyport_job_server.services.repositories import Repositories
+from sallyport_job_server.services.second_factor import SecondFactor
 from sallyport_job_server.services.sessions import Sessions
 from sallyport_job_server.services.signer import Signer
 from sallyport_job_server.services.snapshots import Snapshots
+from sallyport_job_server.services.tidying import Tidying
 from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.settings import Settings
 from sallyport_job_server.storage import users
 from sallyport_job_server.storage.database import Database
 from sallyport_job_server.storage.files import ReleaseStore
 
+DAY = 86400
+"""Seconds."""
+
 
 @dataclass(frozen=True)
 class Services:
-    """What views and commands call."""
+    """What views and commands call; `url` is where people reach this site, without a last slash."""
 
+    url: str
     database: Database
     watcher: Watcher
+    second_factor: SecondFactor
     accounts: Accounts
+    password_links: PasswordLinks
     sessions: Sessions
     access_tokens: AccessTokens
     login_tokens: LoginTokens
     hatch_tokens: HatchTokens
     backends: Backends
     directory: Directory
+    history: History
     job_requests: JobRequests
     job_queue: JobQueue
     releases: Releases
     snapshots: Snapshots
     audit: Audit
+    lists: Lists
+    tidying: Tidying
+    chores: Chores
 
 
 def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     """Build the services; tests pass a hasher that is fast."""
     database = Database(settings.database_url, settings.database_password, settings.ca_file)
     throttle = Throttle(users.Attempts(database))
+    second_factor = SecondFactor(database, throttle, settings.second_factor_roles)
+    browsers = KnownBrowsers(settings.secret_key)
+    accounts = Accounts(database, hasher or PasswordHasher(), throttle, browsers, second_factor)
     repositories = Repositories(
         settings.forges,
         settings.allowed_organisations,
@@ -62,24 +81,29 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
         settings.git_credentials,
         settings.action_organisation,
     )
+    history = History(database)
+    tidying = Tidying(database, settings.session_idle)
     return Services(
+        url=settings.url.rstrip("/"),
         database=database,
         watcher=Watcher(database),
-        accounts=Accounts(
-            database, hasher or PasswordHasher(), throttle, KnownBrowsers(settings.secret_key)
-        ),
+        second_factor=second_factor,
+        accounts=accounts,
+        password_links=PasswordLinks(database, accounts),
         sessions=Sessions(database, settings.session_lifetime, settings.session_idle),
-        access_tokens=AccessTokens(database),
+        access_tokens=AccessTokens(database, second_factor),
         login_tokens=LoginTokens(
             database, settings.secret_key, settings.login_token_lifetime, throttle
         ),
         hatch_tokens=HatchTokens(database, settings.hatch_signing_key),
         backends=Backends(database),
         directory=Directory(database, repositories),
+        history=history,
         job_requests=JobRequests(
             database,
             repositories,
             Signer(settings.signing_key),
+            history,
             settings.request_lifetime,
             tokens.new_request_identifier,
         ),
@@ -87,4 +111,7 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
         releases=Releases(database, ReleaseStore(settings.release_storage)),
         snapshots=Snapshots(database),
         audit=Audit(database),
+        lists=Lists(database),
+        tidying=tidying,
+        chores=Chores(database, {"tidy": Chore(DAY, tidying.run)}),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from zxcvbn import zxcvbn
+
 from sallyport_common.names import SLUG
 from sallyport_common.problems import Problem
 from sallyport_job_server.roles import Role
@@ -12,7 +14,13 @@ from sallyport_study import places
 from sallyport_study.places import InvalidNameError
 
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_MAIL = re.compile(r"[^\s@\"<>,;]+@[^\s@\"<>,;]+")
+_PART = re.compile(r"[^\w]+")
 SHORTEST_PASSWORD = 12
+LONGEST_JUDGED = 72
+"""Characters of a password that are judged, as that takes longer the longer it is."""
+SAFE = 3
+"""The score, of 0 to 4, from which more than a hundred million guesses are needed."""
 
 
 def slug(kind: str, text: str) -> str:
@@ -69,10 +77,27 @@ def branch(value: str) -> str:
         raise Problem(f"'{value}' is not the name of a branch. {error}") from None
 
 
-def password(value: str) -> str:
-    """Return a password that is long enough."""
+def mail_address(value: str) -> str:
+    """Return a mail address without outer spaces, or nothing; raise Problem for other text."""
+    plain = optional_text("mail address", value)
+    if plain and not _MAIL.fullmatch(plain):
+        raise Problem("A mail address looks like name@example.org.")
+    return plain
+
+
+def password(value: str, *known: str) -> str:
+    """Return a password; raise Problem for one that is short or easy to guess.
+
+    zxcvbn, a maintained estimator, judges it; `known` is what others know of the person.
+    """
     if len(value) < SHORTEST_PASSWORD:
         raise Problem(f"A password needs at least {SHORTEST_PASSWORD} characters.")
+    words = [part for text in (*known, "sallyport") for part in _PART.split(text)]
+    found = zxcvbn(value[:LONGEST_JUDGED], words)
+    if found["score"] < SAFE:
+        advice = found["feedback"]
+        said = " ".join(filter(None, [advice["warning"], *advice["suggestions"]]))
+        raise Problem(f"This password is easy to guess. {said}".strip())
     return value
 
 

@@ -11,6 +11,7 @@ from sallyport_common.problems import ConflictError, NotFoundError
 from sallyport_job_server.models import Member, Project, User, Workspace
 from sallyport_job_server.roles import PROJECT_ROLES, Permission
 from sallyport_job_server.services import access, checks, clock
+from sallyport_job_server.services.pages import Page
 from sallyport_job_server.services.repositories import Repositories
 from sallyport_job_server.storage import projects, tables, users
 from sallyport_job_server.storage.database import Database, add, put
@@ -54,7 +55,7 @@ class Directory:
             if member is None:
                 raise NotFoundError(f"There is no user '{username}'.")
             projects.set_member(change.connection, member.id, project.id, new_roles)
-            change.record("project.member", slug, user=username, roles=new_roles)
+            change.record("project.member", slug, user=member.username, roles=new_roles)
 
     def create_workspace(
         self, user: User, *, name: str, project: str, repo: str, branch: str
@@ -108,6 +109,12 @@ class Directory:
         with self._database.read() as connection:
             shown = access.visibility(connection, user)
             return [p for p in projects.every_project(connection) if shown(p.id)]
+
+    def find_projects(self, user: User, search: str, number: int) -> Page[Project]:
+        """Return a page of all projects, for those who manage them."""
+        with self._database.read() as connection:
+            access.require(connection, user, Permission.PROJECT_MANAGE)
+            return Page.of(number, lambda *part: projects.found(connection, search, *part))
 
     def workspaces_of(self, user: User) -> list[Workspace]:
         """Return the workspaces that a person may see."""

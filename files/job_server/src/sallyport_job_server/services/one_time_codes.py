@@ -23,9 +23,14 @@ def address(secret: str, username: str, issuer: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=issuer)
 
 
+def is_secret(text: str) -> bool:
+    """Return whether a string has the form of a secret of ours."""
+    return _SECRET.fullmatch(text) is not None
+
+
 def matching_step(secret: str, code: str) -> int | None:
     """Return the number of the time step that a code belongs to, or None for a wrong code."""
-    if not _SECRET.fullmatch(secret):
+    if not is_secret(secret):
         return None
     current = int(time.time()) // STEP
     for step in range(current - DRIFT, current + DRIFT + 1):

@@ -32,7 +32,7 @@ def shown_kind(name: str) -> Kind | None:
     return None if kind is None or kind.packed or kind.media_type == "text/html" else kind
 
 
-def preview(name: str, data: bytes) -> Preview:
+def preview(name: str, data: bytes, most_rows: int = MOST_ROWS) -> Preview:
     """Return how a file is shown, by its suffix."""
     kind = shown_kind(name)
     if kind is None:
@@ -42,20 +42,20 @@ def preview(name: str, data: bytes) -> Preview:
     try:
         text = decode(data)
         if kind.view is View.TABLE:
-            return _table(read_table(text, MOST_ROWS + 1))
+            return _table(read_table(text, most_rows + 1), most_rows)
     except (KindError, TableError) as error:
         return Preview("none", note=f"This file is not shown: {error}.")
     return Preview("text", text=text[:MOST_TEXT], note=BEGINNING if text[MOST_TEXT:] else "")
 
 
-def _table(table: Table) -> Preview:
+def _table(table: Table, most: int) -> Preview:
     if not table.width:
         return Preview("none", note="The table is empty.")
-    rows = _filled_up(table.rows[:MOST_ROWS], table.width)
+    rows = _filled_up(table.rows[:most], table.width)
     shown = Table(table.titles, _filled_up(table.headers, table.width), rows)
     columns = zip(*rows, strict=True)
     numeric = [all(classify(cell).form < Form.TEXT for cell in column) for column in columns]
-    return Preview("table", shown, numeric, note=BEGINNING if table.rows[MOST_ROWS:] else "")
+    return Preview("table", shown, numeric, note=BEGINNING if table.rows[most:] else "")
 
 
 def _filled_up(lines: list[Row], width: int) -> list[Row]:

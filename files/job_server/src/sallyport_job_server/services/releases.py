@@ -11,15 +11,23 @@ from sallyport_common.outputs import MAX_FILE_BYTES
 from sallyport_common.paths import UnsafePathError
 from sallyport_common.problems import ConflictError, ForbiddenError, NotFoundError, Problem
 from sallyport_common.tokens import is_ulid, new_ulid
-from sallyport_job_server.models import AlreadyUploadedError, Backend, Release, ReleaseFile, User
+from sallyport_job_server.models import (
+    AlreadyUploadedError,
+    Backend,
+    Release,
+    ReleaseFile,
+    Snapshot,
+    User,
+)
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.schemas.releases import TOO_LARGE, FileList, ListedFile
-from sallyport_job_server.services import access, clock
-from sallyport_job_server.storage import projects, releases, requests, tables
+from sallyport_job_server.services import access, checks, clock
+from sallyport_job_server.storage import projects, releases, requests, snapshots, tables
 from sallyport_job_server.storage.database import Database, add, put
 from sallyport_job_server.storage.files import ReleaseStore
 
 STATUSES = ("APPROVED", "REJECTED")
+MISSING = "There is no such file, or it was removed."
 
 
 class Releases:
@@ -169,17 +177,41 @@ class Releases:
 
     def file(self, user: User | None, file_id: str) -> ReleaseFile:
         """Return a file that a person, or with None the public, may read."""
+        file = self.look(user, file_id)
+        if file.deleted_at:
+            raise NotFoundError(MISSING)
+        return file
+
+    def look(self, user: User | None, file_id: str) -> ReleaseFile:
+        """Return a file that a person, or the public, may or might read before it was removed."""
         with self._database.read() as connection:
             file = releases.file(connection, file_id)
-            if file is None or file.deleted_at:
-                raise NotFoundError("There is no such file, or it was removed.")
-            if releases.is_public(connection, file_id):
+            if file is None:
+                raise NotFoundError(MISSING)
+            publication = snapshots.publication(connection, file_id)
+            if publication and publication.is_public:
                 return file
             if user is None:
-                raise NotFoundError("There is no such file, or it was removed.")
+                raise NotFoundError(MISSING)
             workspace = access.visible_workspace(connection, user, file.workspace)
             _may_view(connection, user, workspace.project_id)
             return file
+
+    def published(self, file_id: str) -> tuple[ReleaseFile, Snapshot]:
+        """Return a file that is or was public, and by which set; raise NotFoundError for others."""
+        with self._database.read() as connection:
+            file = releases.file(connection, file_id)
+            publication = snapshots.publication(connection, file_id)
+            if file is None or publication is None:
+                raise NotFoundError(MISSING)
+            return file, publication
+
+    def note_reading(self, reader: User | None, files: Sequence[ReleaseFile], how: str) -> None:
+        """Note in the audit that a person was shown or sent files; the public is not noted."""
+        if reader is None or not files:
+            return
+        with self._database.change(reader.username) as change:
+            change.record_all("release.read", [(file.id, {"how": how}) for file in files])
 
     def content(self, file: ReleaseFile) -> bytes:
         """Return the bytes of an uploaded file."""
@@ -187,11 +219,11 @@ class Releases:
             with self._store.open(_address(file)) as stream:
                 return stream.read()
         except (FileNotFoundError, UnsafePathError):
-            raise NotFoundError("There is no such file, or it was removed.") from None
+            raise NotFoundError(MISSING) from None
 
-    def delete(self, user: User, file_id: str) -> ReleaseFile:
-        """Remove a file's bytes; its row stays, with who removed it and when."""
-        file = self.file(user, file_id)
+    def delete(self, user: User, file_id: str, reason: str = "") -> ReleaseFile:
+        """Remove a file's bytes; its row stays, with who removed it, when and why."""
+        file, reason = self.file(user, file_id), checks.optional_text("reason", reason, 500)
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.RELEASE_FILE_DELETE)
             put(
@@ -200,8 +232,12 @@ class Releases:
                 file_id,
                 deleted_by=user.username,
                 deleted_at=clock.now(),
+                deleted_reason=reason,
             )
-            change.record("release.delete", file_id, release=file.release_id, sha256=file.sha256)
+            change.record(
+                "release.delete", file_id, release=file.release_id, sha256=file.sha256,
+                reason=reason,
+            )  # fmt: skip
         self._store.remove(_address(file))
         return file
 

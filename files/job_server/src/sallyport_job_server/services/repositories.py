@@ -20,6 +20,8 @@ from sallyport_study.places import InvalidNameError, Repository
 from sallyport_study.reusable import Home
 
 PROJECT_FILE = "project.yaml"
+MOST_SEEN = 8
+"""Commits that are kept, so that a person who chooses actions asks the forge once."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Repositories:
         self._forges = {host: upstream.rstrip("/") for host, upstream in forges.items()}
         self._organisations, self._credentials = organisations, dict(credentials or {})
         self._ca_file, self._timeout, self._actions = ca_file, timeout, actions
+        self._seen: dict[tuple[str, str], Source] = {}
 
     def check(self, repo: str) -> str:
         """Return the URL in canonical form; raise Problem unless it is allowed."""
@@ -77,9 +80,17 @@ class Repositories:
         repository = self._allowed(repo)
         with tempfile.TemporaryDirectory(prefix="study-") as folder:
             try:
-                return self._fetch(repository, branch, Path(folder) / "study.git")
+                source = self._fetch(repository, branch, Path(folder) / "study.git")
             except GitError as error:
                 raise self._problem(repository, branch, error.fault) from None
+        self._seen[repository.url, source.sha] = source
+        while len(self._seen) > MOST_SEEN:
+            self._seen.pop(next(iter(self._seen)), None)
+        return source
+
+    def seen(self, repo: str, sha: str) -> Source | None:
+        """Return what was read lately at a commit that was a head."""
+        return self._seen.get((self._allowed(repo).url, sha))
 
     @contextlib.contextmanager
     def actions(self, home: str, branch: str) -> Iterator[ActionGit | None]:

@@ -56,6 +56,12 @@ def tokens(connection: Connection, backend_id: int, scope: str) -> list[BackendT
     return fetch_all(connection, query, BackendToken)
 
 
+def every_token(connection: Connection) -> list[BackendToken]:
+    """Return the tokens of all backends, by scope, newest first."""
+    query = select(_tokens).order_by(_tokens.c.scope, _tokens.c.id.desc())
+    return fetch_all(connection, query, BackendToken)
+
+
 def drop_token(connection: Connection, number: int) -> None:
     """Forget a token."""
     connection.execute(delete(_tokens).where(_tokens.c.id == number))

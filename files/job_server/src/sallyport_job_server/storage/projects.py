@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, or_, select
 from sqlalchemy.engine import Connection
 
 from sallyport_job_server.models import Member, Project, Workspace
@@ -11,7 +11,7 @@ from sallyport_job_server.storage.database import fetch_all, fetch_one
 
 _members, _projects, _workspaces = tables.members, tables.projects, tables.workspaces
 
-_WORKSPACES = (
+WORKSPACES = (
     select(
         _workspaces.c.id,
         _workspaces.c.name,
@@ -40,6 +40,15 @@ def by_slug(connection: Connection, slug: str) -> Project | None:
 def every_project(connection: Connection) -> list[Project]:
     """Return all projects by slug."""
     return fetch_all(connection, select(_projects).order_by(_projects.c.slug), Project)
+
+
+def found(connection: Connection, search: str, limit: int, offset: int) -> list[Project]:
+    """Return projects by slug; `search` is a part of slug or name."""
+    query = select(_projects).order_by(_projects.c.slug).limit(limit).offset(offset)
+    if search:
+        columns = (_projects.c.slug, _projects.c.name)
+        query = query.where(or_(*(one.icontains(search, autoescape=True) for one in columns)))
+    return fetch_all(connection, query, Project)
 
 
 def members(connection: Connection, project_id: int) -> list[Member]:
@@ -72,9 +81,9 @@ def set_member(connection: Connection, user_id: int, project_id: int, roles: lis
 
 def workspace(connection: Connection, name: str) -> Workspace | None:
     """Return a workspace by its name."""
-    return fetch_one(connection, _WORKSPACES.where(_workspaces.c.name == name), Workspace)
+    return fetch_one(connection, WORKSPACES.where(_workspaces.c.name == name), Workspace)
 
 
 def every_workspace(connection: Connection) -> list[Workspace]:
     """Return all workspaces by name."""
-    return fetch_all(connection, _WORKSPACES, Workspace)
+    return fetch_all(connection, WORKSPACES, Workspace)

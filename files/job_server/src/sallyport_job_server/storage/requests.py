@@ -14,9 +14,12 @@ from sallyport_job_server.storage.database import fetch_all, fetch_one
 
 _jobs, _requests, _workspaces = tables.jobs, tables.job_requests, tables.workspaces
 
-_REQUESTS = (
+LARGE = frozenset({"project_yaml", "planned_needs"})
+"""Columns of up to megabytes, which no list has."""
+
+REQUESTS = (
     select(
-        *(column for column in _requests.c if column.name != "project_yaml"),
+        *(column for column in _requests.c if column.name not in LARGE),
         _workspaces.c.name.label("workspace"),
         _workspaces.c.created_at.label("workspace_created_at"),
         _workspaces.c.repo,
@@ -38,7 +41,7 @@ PORTION = 500
 
 def by_identifier(connection: Connection, identifier: str) -> JobRequest | None:
     """Return a request by its identifier."""
-    query = _REQUESTS.where(_requests.c.identifier == identifier)
+    query = REQUESTS.where(_requests.c.identifier == identifier)
     return fetch_one(connection, query, JobRequest)
 
 
@@ -47,7 +50,7 @@ def listed(connection: Connection, backend_id: int) -> list[JobRequest]:
     own = _jobs.c.job_request_id == _requests.c.id
     started = exists().where(own)
     active = exists().where(and_(own, _jobs.c.status.in_(OPEN_STATES)))
-    query = _REQUESTS.where(_requests.c.backend_id == backend_id, or_(~started, active))
+    query = REQUESTS.where(_requests.c.backend_id == backend_id, or_(~started, active))
     return fetch_all(connection, query, JobRequest)
 
 
@@ -55,26 +58,6 @@ def ran_on(connection: Connection, workspace_id: int, backend_id: int) -> bool:
     """Return whether a workspace has a request for a backend."""
     mine = _requests.c.workspace_id == workspace_id, _requests.c.backend_id == backend_id
     return connection.execute(select(_requests.c.id).where(*mine).limit(1)).first() is not None
-
-
-def of_workspace(
-    connection: Connection, workspace_id: int, *, search: str = "", limit: int = 25, offset: int = 0
-) -> list[JobRequest]:
-    """Return a workspace's requests, newest first; `search` is part of an action or identifier."""
-    query = _REQUESTS.where(_requests.c.workspace_id == workspace_id)
-    if search:
-        has_job = exists().where(
-            _jobs.c.job_request_id == _requests.c.id,
-            or_(_jobs.c.action.icontains(search, autoescape=True), _jobs.c.identifier == search),
-        )
-        query = query.where(or_(has_job, _requests.c.identifier == search))
-    return fetch_all(connection, query.limit(limit).offset(offset), JobRequest)
-
-
-def latest(connection: Connection, workspace_ids: Sequence[int], limit: int) -> list[JobRequest]:
-    """Return the newest requests of several workspaces."""
-    query = _REQUESTS.where(_requests.c.workspace_id.in_(workspace_ids)).limit(limit)
-    return fetch_all(connection, query, JobRequest)
 
 
 def numbers(connection: Connection, identifiers: Sequence[str], backend_id: int) -> dict[str, int]:
@@ -166,9 +149,3 @@ def outcomes(connection: Connection, request_ids: Sequence[int]) -> dict[int, se
     for row in connection.execute(query):
         by_request.setdefault(row.job_request_id, set()).add(Outcome(row.status, row.status_code))
     return by_request
-
-
-def project_yaml(connection: Connection, request_id: int) -> str:
-    """Return the project.yaml of a request's commit; up to megabytes, so that no list has it."""
-    query = select(_requests.c.project_yaml).where(_requests.c.id == request_id)
-    return str(connection.execute(query).scalar_one())

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Connection
 
 from sallyport_job_server.models import Session, User
-from sallyport_job_server.storage import tables
+from sallyport_job_server.storage import tables, users
 from sallyport_job_server.storage.database import fetch_all
 
 _table = tables.sessions
@@ -26,7 +26,7 @@ class Found(NamedTuple):
 def owner(connection: Connection, digest: str, now: str, seen_after: str) -> Found | None:
     """Return a session that has neither expired nor been idle since before a moment."""
     query = (
-        select(tables.users, _table.c.id.label("session"), _table.c.seen_at)
+        select(*users.SHOWN, _table.c.id.label("session"), _table.c.seen_at)
         .join(_table, _table.c.user_id == tables.users.c.id)
         .where(_table.c.digest == digest, _table.c.expires_at > now, _table.c.seen_at > seen_after)
     )

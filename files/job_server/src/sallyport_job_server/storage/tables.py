@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -27,6 +28,8 @@ METADATA = MetaData(
     }
 )
 AUDIT = Chain(METADATA)
+LONGEST_NOTE = 500
+"""Characters of the note that a person leaves with a job request."""
 LONGEST_KEY = 200
 """Characters of the key by which a person's submission is known."""
 
@@ -48,8 +51,10 @@ users = Table(
     METADATA,
     _id(),
     Column("username", String(100), nullable=False, unique=True),
+    Column("name_key", String(100), nullable=False, server_default="", index=True, unique=True),
     Column("fullname", String(200), nullable=False),
     Column("email", String(200), nullable=False),
+    Column("mail_key", String(400), index=True, unique=True),
     Column("password_hash", String(200), nullable=False),
     Column("totp_secret", String(64)),
     Column("totp_step", Integer, nullable=False, default=0),
@@ -68,6 +73,22 @@ sessions = Table(
     Column("agent", String(200), nullable=False),
     _time("created_at"),
     _time("seen_at"),
+    _time("expires_at"),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    METADATA,
+    Column("user_id", Integer, ForeignKey("users.id"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+)
+
+password_links = Table(
+    "password_links",
+    METADATA,
+    Column("user_id", Integer, ForeignKey("users.id"), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    _time("created_at"),
     _time("expires_at"),
 )
 
@@ -100,6 +121,13 @@ failures = Table(
     Column("name", String(250), primary_key=True),
     Column("count", Integer, nullable=False),
     _time("since"),
+)
+
+chores = Table(
+    "chores",
+    METADATA,
+    Column("name", String(50), primary_key=True),
+    _time("due_at"),
 )
 
 projects = Table(
@@ -180,6 +208,8 @@ job_requests = Table(
     Column("database_name", String(100), nullable=False),
     Column("project_yaml", Text, nullable=False),
     Column("planned_actions", JSON(none_as_null=True)),
+    Column("planned_needs", JSON(none_as_null=True)),
+    Column("note", String(LONGEST_NOTE), nullable=False, server_default=""),
     Column("envelope", Text, nullable=False),
     _of("users", "created_by_id"),
     _time("created_at"),
@@ -201,7 +231,7 @@ jobs = Table(
     METADATA,
     _id(),
     Column("identifier", String(LONGEST_IDENTIFIER), nullable=False, unique=True),
-    _of("job_requests", "job_request_id"),
+    Column("job_request_id", Integer, ForeignKey("job_requests.id"), nullable=False),
     Column("action", String(LONGEST_ACTION), nullable=False),
     Column("run_command", Text, nullable=False),
     Column("status", String(20), nullable=False, index=True),
@@ -215,6 +245,11 @@ jobs = Table(
     Column("trace_context", JSON(none_as_null=True)),
     Column("metrics", JSON(none_as_null=True)),
     Column("run_record", String(64)),
+    # The latest job of each action, the state of a request, and the runs of an action are read
+    # from these alone, whatever a workspace has seen in years.
+    Index("ix_jobs_request_action", "job_request_id", "action", "id"),
+    Index("ix_jobs_request_status", "job_request_id", "status", "status_code"),
+    Index("ix_jobs_action", "action", "id"),
 )
 
 releases = Table(
@@ -243,6 +278,7 @@ release_files = Table(
     _time("uploaded_at", optional=True),
     Column("deleted_by", String(100)),
     _time("deleted_at", optional=True),
+    Column("deleted_reason", String(500), nullable=False, server_default=""),
     UniqueConstraint("release_id", "name"),
 )
 
@@ -256,7 +292,20 @@ snapshots = Table(
     _time("created_at"),
     Column("published_by", String(100)),
     _time("published_at", optional=True),
+    Column("rejected_by", String(100)),
+    _time("rejected_at", optional=True),
     UniqueConstraint("workspace_id", "key"),
+)
+
+snapshot_comments = Table(
+    "snapshot_comments",
+    METADATA,
+    _id(),
+    _of("snapshots", "snapshot_id"),
+    Column("kind", String(20), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_by", String(100), nullable=False),
+    _time("created_at"),
 )
 
 snapshot_files = Table(

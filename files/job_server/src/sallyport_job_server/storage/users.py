@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
 from sallyport_common.problems import NotFoundError
@@ -17,11 +17,19 @@ from sallyport_job_server.storage.database import Database, fetch_all, fetch_one
 
 _users = tables.users
 _failures = tables.failures
+SHOWN = [column for column in _users.c if column.name not in {"name_key", "mail_key"}]
+"""The columns of an account; the others only keep names and mail addresses unique."""
+_USERS = select(*SHOWN)
+
+
+def key(text: str) -> str:
+    """Return what is the same for names or mail addresses that differ in case only."""
+    return text.strip().casefold()
 
 
 def by_name(connection: Connection, username: str) -> User | None:
-    """Return an account by its name."""
-    return fetch_one(connection, select(_users).where(_users.c.username == username), User)
+    """Return an account by its name, in whatever case."""
+    return fetch_one(connection, _USERS.where(_users.c.name_key == key(username)), User)
 
 
 def required(connection: Connection, username: str) -> User:
@@ -32,25 +40,28 @@ def required(connection: Connection, username: str) -> User:
     return user
 
 
+def by_email(connection: Connection, text: str) -> User | None:
+    """Return an account by its mail address, in whatever case."""
+    return fetch_one(connection, _USERS.where(_users.c.mail_key == key(text)), User)
+
+
 def by_name_or_email(connection: Connection, text: str) -> User | None:
-    """Return an account by name, or by mail address where it has only one owner."""
-    if not text:
-        return None
-    user = by_name(connection, text)
-    if user:
-        return user
-    owners = fetch_all(connection, select(_users).where(_users.c.email == text), User)
-    return owners[0] if len(owners) == 1 else None
+    """Return an account by its name or its mail address."""
+    return by_name(connection, text) or by_email(connection, text)
 
 
 def by_id(connection: Connection, number: int) -> User | None:
     """Return an account by its number."""
-    return fetch_one(connection, select(_users).where(_users.c.id == number), User)
+    return fetch_one(connection, _USERS.where(_users.c.id == number), User)
 
 
-def everyone(connection: Connection) -> list[User]:
-    """Return all accounts by name."""
-    return fetch_all(connection, select(_users).order_by(_users.c.username), User)
+def found(connection: Connection, search: str, limit: int, offset: int) -> list[User]:
+    """Return accounts by name; `search` is a part of name, full name or mail address."""
+    query = _USERS.order_by(_users.c.name_key).limit(limit).offset(offset)
+    if search:
+        columns = (_users.c.username, _users.c.fullname, _users.c.email)
+        query = query.where(or_(*(one.icontains(search, autoescape=True) for one in columns)))
+    return fetch_all(connection, query, User)
 
 
 def claim_totp_step(connection: Connection, user_id: int, step: int) -> bool:

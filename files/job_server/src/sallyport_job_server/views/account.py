@@ -19,7 +19,6 @@ from sallyport_common.kept_forms import kept_forms
 from sallyport_common.problems import Problem, UnauthenticatedError
 from sallyport_common.web import check_csrf, client_address, local_path
 from sallyport_job_server.models import User
-from sallyport_job_server.services import one_time_codes
 from sallyport_job_server.services.browsers import LIFETIME
 from sallyport_job_server.views.context import (
     me,
@@ -32,7 +31,6 @@ from sallyport_job_server.views.context import (
 blueprint = Blueprint("account", __name__)
 blueprint.before_request(check_csrf)
 
-ISSUER = "Sallyport"
 KNOWN_BROWSER = "__Host-sallyport-browser"
 """The cookie by which a browser is known at the next log-in."""
 
@@ -43,7 +41,7 @@ def log_in() -> ResponseReturnValue:
     target = local_path(request.args.get("next", "/"))
     if session_user():
         return redirect(target)
-    return render_template("login.html", target=target, username="")
+    return render_template("login.html", target=target, username=request.args.get("username", ""))
 
 
 def log_in_again(problem: str, sealed: str) -> str:
@@ -93,8 +91,10 @@ def log_out() -> ResponseReturnValue:
     return redirect(url_for(".log_in"))
 
 
-def _page(**more: object) -> str:
+def settings_page(**more: object) -> str:
+    """Return the page of one's own account; `more` is what it shows this once."""
     user = me()
+    second_factor = services().second_factor
     return render_template(
         "settings.html",
         tokens=services().access_tokens.of(user),
@@ -102,6 +102,8 @@ def _page(**more: object) -> str:
         here=services().sessions.number(session_secret()),
         backends=services().backends.of(user),
         has_totp=user.totp_secret is not None,
+        codes_left=second_factor.codes_left(user),
+        needs_codes=second_factor.is_missing(user),
         **more,
     )
 
@@ -109,7 +111,7 @@ def _page(**more: object) -> str:
 @blueprint.get("/settings/")
 def settings() -> ResponseReturnValue:
     """Show one's own account."""
-    return _page()
+    return settings_page()
 
 
 @blueprint.post("/settings/tokens/")
@@ -117,7 +119,7 @@ def create_token() -> ResponseReturnValue:
     """Create an access token and show it, this once."""
     user = me()
     token = services().access_tokens.create(user, request.form.get("label", ""))
-    return _page(new_token=f"{user.username}:{token}")
+    return settings_page(new_token=f"{user.username}:{token}")
 
 
 @blueprint.post("/settings/tokens/<int:number>/revoke/")
@@ -140,7 +142,7 @@ def end_session(number: int) -> ResponseReturnValue:
 def create_login_token() -> ResponseReturnValue:
     """Create a one-use log-in for the hatch and show it, this once."""
     words, expires_at = services().login_tokens.create(me())
-    return _page(login_token=words, login_token_expires_at=expires_at)
+    return settings_page(login_token=words, login_token_expires_at=expires_at)
 
 
 @blueprint.post("/settings/password/")
@@ -151,20 +153,3 @@ def change_password() -> ResponseReturnValue:
     session.clear()
     flash("The password was changed; log in with the new one.")
     return redirect(url_for(".log_in"))
-
-
-@blueprint.post("/settings/totp/")
-def start_totp() -> ResponseReturnValue:
-    """Show the secret of one-time codes, to be confirmed with a code."""
-    user, secret = me(), one_time_codes.new_secret()
-    link = one_time_codes.address(secret, user.username, ISSUER)
-    return _page(totp_secret=secret, totp_link=link)
-
-
-@blueprint.post("/settings/totp/confirm/")
-def confirm_totp() -> ResponseReturnValue:
-    """Turn one-time codes on, or off when no secret is sent."""
-    secret = request.form.get("secret") or None
-    services().accounts.set_totp(me(), secret, request.form.get("code", ""))
-    flash("One-time codes are on." if secret else "One-time codes are off.")
-    return redirect(url_for(".settings"))

@@ -9,7 +9,9 @@ from sallyport_common.schemas import fill
 from sallyport_common.web import client_address
 from sallyport_job_server.models import ReleaseFile, User
 from sallyport_job_server.schemas import people
-from sallyport_job_server.services.job_requests import RequestView
+from sallyport_job_server.schemas.jobs import Job as JobAnswer
+from sallyport_job_server.services import password_links
+from sallyport_job_server.services.request_views import RequestView
 from sallyport_job_server.views.context import absolute, services
 from sallyport_job_server.views.openapi import document
 from sallyport_job_server.views.operations import Caller, operation
@@ -32,10 +34,10 @@ def _request(
         kind,
         view.request,
         url=page,
-        status=view.status,
+        status=view.shown,
         final=view.final,
         problem=view.problem,
-        jobs=view.actions,
+        jobs=[fill(JobAnswer, job, status=job.shown) for job in view.actions],
         **more,
     )
 
@@ -63,7 +65,7 @@ def create_token(body: people.TokenBody) -> object:
 @operation(people.User, by=PERSON, body=people.UserBody, status=201)
 def create_user(user: User, body: people.UserBody) -> object:
     """Create an account."""
-    return services().accounts.create(
+    account = services().accounts.create(
         user,
         username=body.username,
         fullname=body.fullname,
@@ -71,6 +73,11 @@ def create_user(user: User, body: people.UserBody) -> object:
         password=body.password,
         roles=body.roles,
     )
+    invitation = None
+    if not body.password:
+        secret, _expires_at = services().password_links.create(user, account.username)
+        invitation = password_links.address(services().url, secret)
+    return fill(people.User, account, invitation=invitation)
 
 
 @blueprint.post("/projects")
@@ -154,6 +161,7 @@ def create_job_request(user: User, body: people.JobRequestBody) -> object:
         actions=body.requested_actions,
         force=body.force_run_dependencies,
         branch=body.branch,
+        note=body.note,
         key=request.headers.get("Idempotency-Key", ""),
     )
     warnings = services().job_requests.warnings(accepted)
@@ -164,7 +172,7 @@ def create_job_request(user: User, body: people.JobRequestBody) -> object:
 @operation(people.JobRequest, by=PERSON)
 def job_request(user: User, identifier: str) -> object:
     """Return a job request with its jobs."""
-    return _request(services().job_requests.look(user, identifier))
+    return _request(services().history.look(user, identifier))
 
 
 @blueprint.post("/job-requests/<identifier>/cancel")

@@ -131,7 +131,7 @@ def statuses(reader: Backend | User, name: str) -> object:
     """Return the latest status of each action, to a person, or to a backend of its own jobs."""
     if isinstance(reader, Backend):
         return services().job_queue.statuses(reader, name)
-    return services().job_requests.statuses(services().directory.workspace(reader, name))
+    return services().history.statuses(services().directory.workspace(reader, name))
 
 
 @blueprint.get("/workspaces/<name>/status")

@@ -166,6 +166,7 @@ def released_file(reader: User, file_id: str) -> object:
     file = services().releases.file(reader, file_id)
     if file.uploaded_at is None:
         return Response('"File not yet uploaded"', mimetype="application/json")
+    services().releases.note_reading(reader, [file], "api")
     return send(file, "inline")
 
 

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 
 from flask import Flask
 
-from sallyport_common.protocol import OPEN_STATES, parse_utc
+from sallyport_common.protocol import LONGEST_SILENCE, OPEN_STATES, parse_utc
+from sallyport_job_server.models import Backend, Job
 from sallyport_job_server.roles import Permission, permissions_of
-from sallyport_job_server.views.context import session_user
+from sallyport_job_server.services import clock, notices
+from sallyport_job_server.services.tidying import PATIENCE
+from sallyport_job_server.views.context import services, session_user
 
 NOTHING = "-"
 
@@ -55,6 +58,16 @@ def browser(agent: str) -> str:
     return f"{name} on {system}" if system else name
 
 
+def is_late(moment_text: str) -> bool:
+    """Return whether what was announced then should have arrived by now."""
+    return clock.seconds_since(moment_text) > PATIENCE
+
+
+def anchored(action: str) -> tuple[str, str]:
+    """Return an action and the place on the page of its choice."""
+    return action, f"#action-{action}"
+
+
 def words(name: str) -> str:
     """Return a name of ours as words: `output_checker` is `output checker`."""
     return str(name).replace("_", " ")
@@ -65,12 +78,46 @@ def _is_staff() -> bool:
     return user is not None and Permission.STAFF_AREA_ACCESS in permissions_of(user.roles)
 
 
+def _backend_notices() -> list[tuple[Backend, list[str]]]:
+    """Return what makes jobs wait at the backends of the person who is logged in."""
+    user = session_user()
+    mine = services().backends.of(user) if user else []
+    return [(backend, said) for backend in mine if (said := notices.of(backend))]
+
+
+def silence(job: Job) -> str:
+    """Return for how long nothing was heard of a job that is open, if that is too long."""
+    heard = job.updated_at or job.created_at
+    if job.status not in OPEN_STATES or clock.seconds_since(heard) < LONGEST_SILENCE:
+        return ""
+    return duration(heard, None)
+
+
+def _publications_waiting() -> int | None:
+    """Return how many sets wait for the person who is logged in; None for who cannot decide."""
+    user = session_user()
+    if user is None or Permission.SNAPSHOT_PUBLISH not in permissions_of(user.roles):
+        return None
+    return services().snapshots.waiting(user)
+
+
 def install(app: Flask) -> None:
     """Hand these to the templates of an application."""
-    app.jinja_env.filters.update(browser=browser, moment=moment, size=size, words=words)
+    app.jinja_env.filters.update(
+        anchored=anchored,
+        browser=browser,
+        is_late=is_late,
+        moment=moment,
+        notices=notices.of,
+        size=size,
+        words=words,
+    )
     app.jinja_env.globals.update(
         session_user=session_user,
         is_staff=_is_staff,
+        publications_waiting=_publications_waiting,
+        backend_notices=_backend_notices,
+        silence=silence,
         duration=duration,
         open_states=OPEN_STATES,
     )

@@ -48,7 +48,7 @@ def document(app: Flask) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Sallyport job server", "version": "1"},
-        "servers": [{"url": app.config["PUBLIC_URL"]}],
+        "servers": [{"url": app.extensions["sallyport"].url}],
         "components": {
             "schemas": components,
             "securitySchemes": {
@@ -71,14 +71,37 @@ def _described(path: str, call: Operation, schema_of: dict[Any, Any]) -> dict[st
         "summary": call.summary,
         "security": [{call.caller.scheme: []}] if call.caller.scheme else [],
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in re.findall(r"{(\w+)}", path)
+            *(
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in re.findall(r"{(\w+)}", path)
+            ),
+            *_query(call),
         ],
         "responses": {str(call.status): answer} | refusals,
     }
     if call.body is not None:
         description["requestBody"] = {"required": True, "content": _json(schema_of[call.body])}
     return description
+
+
+def _query(call: Operation) -> Iterator[dict[str, Any]]:
+    """Yield the parameters of a call's query; each may be left out."""
+    if call.query is None:
+        return
+    _schemas, named = schemas.components([call.query])
+    (whole,) = (one for name, one in named.items() if name == call.query.__name__)
+    for name, schema in whole["properties"].items():
+        yield {"name": name, "in": "query", "required": False, "schema": _inlined(schema, named)}
+
+
+def _inlined(schema: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that refers to no other, as a parameter has it."""
+    options = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    found = dict(options[0])
+    target = found.pop("$ref", "")
+    if target:
+        found |= named[target.rpartition("/")[2]]
+    return found | {name: schema[name] for name in ("description",) if name in schema}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Operation:
     answer: Any
     body: Any
     status: int
+    query: Any
 
 
 class BodyError(Problem):
@@ -68,10 +69,11 @@ def operation(
     *,
     by: Caller = ANYBODY,
     body: Any = None,
+    query: Any = None,
     status: int = 200,
     refuse: Callable[[Problem], ResponseReturnValue] | None = None,
 ) -> Callable[[View], Callable[..., ResponseReturnValue]]:
-    """Declare a call; its view takes caller, body and the parts of the path.
+    """Declare a call; its view takes caller, query, body and the parts of the path.
 
     The view returns what its answer is made from, alone or with headers, or a whole response.
     `refuse` answers problems of the body and of the view in a form of its own.
@@ -82,6 +84,8 @@ def operation(
         def call(**path: Any) -> ResponseReturnValue:
             arguments = [by.identify()] if by.identify else []
             try:
+                if query is not None:
+                    arguments.append(read_query(query))
                 if body is not None:
                     arguments.append(read_body(body))
                 return _respond(view(*arguments, **path), answer, status)
@@ -91,7 +95,7 @@ def operation(
                 return refuse(problem)
 
         summary = (view.__doc__ or "").partition("\n")[0].rstrip(".")
-        OPERATIONS[call] = Operation(summary, by, answer, body, status)
+        OPERATIONS[call] = Operation(summary, by, answer, body, status, query)
         return call
 
     return decorate
@@ -105,6 +109,19 @@ def _respond(result: object, answer: Any, status: int) -> Response:
         return Response(status=status, headers=headers)
     data = schemas.encode(schemas.convert(value, answer))
     return Response(data, status, headers, mimetype="application/json")
+
+
+def read_query(kind: type[schemas.S]) -> schemas.S:
+    """Return the query of this request as its type; raise Problem naming its faults."""
+    numbers = {one.name for one in msgspec.structs.fields(kind) if isinstance(one.default, int)}
+    value = {
+        name: int(text) if name in numbers and text.isdecimal() and len(text) < 10 else text
+        for name, text in request.args.items()
+    }
+    try:
+        return schemas.read(kind, value)
+    except FaultsError as error:
+        raise BodyError(error.faults, value) from None
 
 
 def read_body(kind: type[schemas.T]) -> schemas.T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -11,27 +12,37 @@ from werkzeug.datastructures import MultiDict
 
 from sallyport_common.problems import Problem
 from sallyport_common.web import check_csrf
+from sallyport_job_server.models import RequestState
 from sallyport_job_server.roles import PROJECT_ROLES
+from sallyport_job_server.services.drawing import draw, stages
+from sallyport_job_server.services.history import Filters
+from sallyport_job_server.services.job_requests import Offer, Plan
 from sallyport_job_server.services.submissions import digest
-from sallyport_job_server.views.context import me, services
+from sallyport_job_server.views.context import day, me, page_number, services
 from sallyport_study import ProjectError
 
 blueprint = Blueprint("research", __name__)
 blueprint.before_request(check_csrf)
 
 PAGE = 25
+LATEST = 10
+MOST_STAGES = 20
+FILTERS = ("search", "state", "backend", "person", "since", "until")
 
 
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
-    """Show one's workspaces and what ran in them lately."""
+    """Show what one asked for, what waits for one, and one's workspaces with their latest."""
     user = me()
     workspaces = services().directory.workspaces_of(user)
+    latest = services().history.latest(workspaces, LATEST)
     return render_template(
         "home.html",
         workspaces=workspaces,
         projects=services().directory.projects_of(user),
-        latest=services().job_requests.latest(workspaces, 10),
+        mine=services().history.mine(user, LATEST),
+        others=[line for line in latest if line.request.created_by_id != user.id],
+        rejected=services().snapshots.rejected_of(user),
     )
 
 
@@ -69,19 +80,29 @@ def create_workspace(slug: str) -> ResponseReturnValue:
 @blueprint.get("/workspaces/<name>/")
 def workspace(name: str) -> ResponseReturnValue:
     """Show a workspace and the history of its job requests."""
-    user = me()
-    page = max(1, request.args.get("page", 1, type=int))
-    search = request.args.get("search", "").strip()
+    user, filters = me(), looked_for()
     shown = services().directory.workspace(user, name)
+    page, count = services().history.of_workspace(user, name, filters, page_number(), PAGE)
     return render_template(
         "workspace.html",
         workspace=shown,
         permissions=services().directory.permissions(user, shown.project_id),
-        history=services().job_requests.history(user, name, search, page, PAGE),
         page=page,
-        size=PAGE,
-        search=search,
+        count=count,
+        filters=filters,
+        states=list(RequestState),
+        backends=services().backends.all(),
     )
+
+
+def looked_for() -> Filters:
+    """Return what somebody looks for; raise Problem for an unknown state or a wrong day."""
+    given = {name: request.args.get(name, "").strip() for name in FILTERS}
+    state = given.pop("state")
+    if state and state not in set(RequestState):
+        raise Problem(f"'{state}' is not a state; the states are {', '.join(RequestState)}.")
+    given |= {name: day(given[name]) for name in ("since", "until")}
+    return Filters(state=RequestState(state) if state else None, **given)
 
 
 @blueprint.post("/workspaces/<name>/archive/")
@@ -97,13 +118,42 @@ def run(name: str) -> ResponseReturnValue:
     return run_page(name, request.form)
 
 
-def run_page(name: str, form: MultiDict[str, str], problem: object = None) -> str:
-    """Return the page with the form as somebody filled it in."""
-    offer = services().job_requests.offer(me(), name)
-    chosen = set(form.getlist("actions"))
+def run_page(
+    name: str, form: MultiDict[str, str], problem: object = None, *, planned: bool = False
+) -> str:
+    """Return the page with the form as somebody filled it in, `planned` with what would run."""
+    offer = services().job_requests.offer(me(), name, form.get("sha", "") if planned else "")
+    needs = offer.project.needs if offer.project else {}
     return render_template(
-        "run.html", offer=offer, chosen=chosen, form=form, problem=problem, key=_new_key()
+        "run.html",
+        offer=offer,
+        stages=_groups(needs),
+        drawing=draw(needs),
+        plan=_plan(offer, form) if planned else None,
+        chosen=set(form.getlist("actions")),
+        form=form,
+        problem=problem,
+        key=new_key(),
     )
+
+
+def _groups(needs: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Return the actions by stage, or all together where there are too many stages to help."""
+    found = stages(needs)
+    return found if len(found) <= MOST_STAGES else [list(needs)]
+
+
+def _plan(offer: Offer, form: MultiDict[str, str]) -> Plan:
+    return services().job_requests.plan(
+        offer, form.get("backend", ""), form.getlist("actions"), force=form.get("force") == "true"
+    )
+
+
+@blueprint.post("/workspaces/<name>/run/plan/")
+def plan(name: str) -> ResponseReturnValue:
+    """Answer the part of the page that says what would run, for the script that renews it."""
+    offer = services().job_requests.offer(me(), name, request.form.get("sha", ""))
+    return render_template("_plan.html", plan=_plan(offer, request.form))
 
 
 @blueprint.post("/workspaces/<name>/run/")
@@ -111,6 +161,8 @@ def submit(name: str) -> ResponseReturnValue:
     """Ask for the chosen actions; what is wrong is shown on the same page."""
     form = request.form
     try:
+        if "look" in form:
+            return run_page(name, form, planned=True)
         job_request = services().job_requests.create(
             me(),
             workspace_name=name,
@@ -118,19 +170,20 @@ def submit(name: str) -> ResponseReturnValue:
             actions=form.getlist("actions"),
             force=form.get("force") == "true",
             sha=form.get("sha", ""),
-            key=_key(form),
+            key=form_key(form),
+            note=form.get("note", ""),
         )
     except (Problem, ProjectError) as problem:
         return run_page(name, form, problem), HTTPStatus.BAD_REQUEST
     return redirect(url_for(".job_request", identifier=job_request.identifier))
 
 
-def _new_key() -> str:
+def new_key() -> str:
     """Return the key of a form, by which it counts once however often it is sent."""
     return secrets.token_urlsafe(16)
 
 
-def _key(form: MultiDict[str, str]) -> str:
+def form_key(form: MultiDict[str, str]) -> str:
     """Return the key of a form: it is sent twice where page and choices are the same."""
     chosen = [form.getlist(name) for name in ("actions", "backend", "force")]
     return f"page {form['key'][:100]} {digest(chosen)}" if form.get("key") else ""
@@ -139,15 +192,15 @@ def _key(form: MultiDict[str, str]) -> str:
 @blueprint.get("/job-requests/<identifier>/")
 def job_request(identifier: str) -> ResponseReturnValue:
     """Show a job request and its jobs; the page renews itself until all have ended."""
-    view = services().job_requests.look(me(), identifier)
-    project_yaml = services().job_requests.project_yaml(view.request)
-    return render_template("job_request.html", view=view, project_yaml=project_yaml, key=_new_key())
+    view = services().history.page(me(), identifier)
+    project_yaml = services().history.project_yaml(view.request)
+    return render_template("job_request.html", view=view, project_yaml=project_yaml, key=new_key())
 
 
 @blueprint.get("/job-requests/<identifier>/status.json")
 def job_request_status(identifier: str) -> ResponseReturnValue:
     """Answer the part of the page that changes, for the script that renews it."""
-    view = services().job_requests.look(me(), identifier)
+    view = services().history.page(me(), identifier)
     return {
         "status": view.status,
         "final": view.final,
@@ -167,5 +220,5 @@ def cancel(identifier: str) -> ResponseReturnValue:
 @blueprint.post("/job-requests/<identifier>/rerun/")
 def rerun(identifier: str) -> ResponseReturnValue:
     """Ask for the same actions again."""
-    job_request = services().job_requests.rerun(me(), identifier, _key(request.form))
+    job_request = services().job_requests.rerun(me(), identifier, form_key(request.form))
     return redirect(url_for(".job_request", identifier=job_request.identifier))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from dataclasses import asdict, fields
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from sallyport_common.problems import NotFoundError
 from sallyport_common.web import check_csrf
 from sallyport_job_server.roles import GLOBAL_ROLES, Permission, permissions_of
-from sallyport_job_server.services.audit import PAGE
+from sallyport_job_server.services import password_links
+from sallyport_job_server.services.audit import PAGE, AuditFilters
 from sallyport_job_server.services.backend_access import Scope
-from sallyport_job_server.views.context import me, services
+from sallyport_job_server.views.context import day, me, page_number, services
 
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 blueprint.before_request(check_csrf)
@@ -26,13 +29,14 @@ def only_staff() -> None:
 @blueprint.get("/")
 def users() -> ResponseReturnValue:
     """Show all accounts, and the form for a new one."""
-    people = services().accounts.everyone(me())
-    return render_template("staff_users.html", people=people, roles=GLOBAL_ROLES)
+    search = request.args.get("search", "").strip()
+    people = services().accounts.find(me(), search, page_number())
+    return render_template("staff_users.html", people=people, search=search, roles=GLOBAL_ROLES)
 
 
 @blueprint.post("/users/")
 def create_user() -> ResponseReturnValue:
-    """Create an account."""
+    """Create an account; without a password its page shows a link for the invitation, this once."""
     form = request.form
     account = services().accounts.create(
         me(),
@@ -42,13 +46,25 @@ def create_user() -> ResponseReturnValue:
         password=form.get("password", ""),
         roles=form.getlist("roles"),
     )
+    if not form.get("password"):
+        return _user_page(account.username, link=_new_link(account.username))
     flash(f"The account {account.username} was created.")
     return redirect(url_for(".user", username=account.username))
+
+
+def _new_link(username: str) -> tuple[str, str]:
+    """Return the address of a new link and when it expires."""
+    secret, expires_at = services().password_links.create(me(), username)
+    return password_links.address(services().url, secret), expires_at
 
 
 @blueprint.get("/users/<username>/")
 def user(username: str) -> ResponseReturnValue:
     """Show an account."""
+    return _user_page(username)
+
+
+def _user_page(username: str, **more: object) -> str:
     person, mine = services().accounts.details(me(), username)
     return render_template(
         "staff_user.html",
@@ -58,6 +74,7 @@ def user(username: str) -> ResponseReturnValue:
         roles=GLOBAL_ROLES,
         tokens=services().access_tokens.of_account(me(), username),
         sessions=services().sessions.of_account(me(), username),
+        **more,
     )
 
 
@@ -86,6 +103,8 @@ def update_user(username: str) -> ResponseReturnValue:
         roles=request.form.getlist("roles"),
         backend_slugs=request.form.getlist("backends"),
         is_active=request.form.get("is_active") == "true",
+        fullname=request.form.get("fullname", ""),
+        email=request.form.get("email"),
     )
     flash("The account was changed.")
     return redirect(url_for(".user", username=username))
@@ -99,10 +118,27 @@ def reset_password(username: str) -> ResponseReturnValue:
     return redirect(url_for(".user", username=username))
 
 
+@blueprint.post("/users/<username>/link/")
+def new_link(username: str) -> ResponseReturnValue:
+    """Show a link by which a person sets a password, this once."""
+    return _user_page(username, link=_new_link(username))
+
+
+@blueprint.post("/users/<username>/totp/end/")
+def end_totp(username: str) -> ResponseReturnValue:
+    """Turn off the one-time codes of somebody who lost the phone."""
+    code = request.form.get("code", "")
+    services().second_factor.end_of_account(me(), username, code)
+    flash("One-time codes are off; the person's sessions and access tokens ended.")
+    return redirect(url_for(".user", username=username))
+
+
 @blueprint.get("/projects/")
 def projects() -> ResponseReturnValue:
-    """Show all projects, and the form for a new one."""
-    return render_template("staff_projects.html", projects=services().directory.projects_of(me()))
+    """Show projects, and the form for a new one."""
+    search = request.args.get("search", "").strip()
+    found = services().directory.find_projects(me(), search, page_number())
+    return render_template("staff_projects.html", projects=found, search=search)
 
 
 @blueprint.post("/projects/")
@@ -120,8 +156,13 @@ def backends() -> ResponseReturnValue:
 
 
 def _backends_page(**more: str) -> str:
-    backends = services().backends.all()
-    return render_template("staff_backends.html", backends=backends, scopes=list(Scope), **more)
+    return render_template(
+        "staff_backends.html",
+        backends=services().backends.all(),
+        tokens=services().backends.tokens(me()),
+        scopes=list(Scope),
+        **more,
+    )
 
 
 @blueprint.post("/backends/")
@@ -142,9 +183,32 @@ def new_backend_token(slug: str) -> ResponseReturnValue:
     return _backends_page(new_token=token, new_token_backend=slug)
 
 
+@blueprint.post("/backends/<slug>/tokens/<int:number>/end/")
+def end_backend_token(slug: str, number: int) -> ResponseReturnValue:
+    """End one of a backend's tokens now."""
+    services().backends.end_token(me(), slug, number)
+    flash("The token was ended. What used it is refused from now on.")
+    return redirect(url_for(".backends"))
+
+
 @blueprint.get("/audit/")
 def audit() -> ResponseReturnValue:
     """Show the audit chain, newest rows first."""
-    event = request.args.get("event", "").strip()
-    rows = services().audit.page(me(), event, request.args.get("before", type=int))
-    return render_template("staff_audit.html", rows=rows, event=event, size=PAGE)
+    filters = audit_filters()
+    given = {name: value for name, value in asdict(filters).items() if value}
+    rows = services().audit.page(me(), filters, request.args.get("before", type=int))
+    return render_template("staff_audit.html", rows=rows, given=given, size=PAGE)
+
+
+@blueprint.get("/audit/export/")
+def export_audit() -> ResponseReturnValue:
+    """Answer the rows that match as lines of JSON, oldest first, to be kept in a file."""
+    lines = services().audit.export(me(), audit_filters())
+    headers = {"Content-Disposition": 'attachment; filename="audit.jsonl"'}
+    return Response(lines, headers=headers, mimetype="application/jsonl")
+
+
+def audit_filters() -> AuditFilters:
+    """Return what somebody looks for in the audit; raise Problem for a wrong day."""
+    given = {one.name: request.args.get(one.name, "").strip() for one in fields(AuditFilters)}
+    return AuditFilters(**given | {name: day(given[name]) for name in ("since", "until")})

@@ -302,6 +302,11 @@ FORMATS = {
     "name_pattern": pattern(
         "a name without spaces and commas, in which * stands for any text", r"[^\s,?\[\]]+"
     ),
+    # As in files/job_server (roles.py), which a controller does not have.
+    "person_role": pattern(
+        "a role of people: researcher, collaborator, output_checker, publication_approver or admin",
+        r"researcher|collaborator|output_checker|publication_approver|admin",
+    ),
     "repository": pattern("organisation/name", REPOSITORY),
     "image_namespace": pattern("a lower-case image namespace", IMAGE_PATH),
     "image_pattern": pattern(
