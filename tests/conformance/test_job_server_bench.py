@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.bench.job_server import pages
 from tests.bench.job_server.__main__ import measured
 
 NAMES = [
@@ -15,3 +16,9 @@ def test_every_figure_is_measured() -> None:
     assert list(found) == [f"{name}_10" for name in NAMES]
     assert all(one.value > 0 for one in found.values() if not one.name.startswith("idle"))
     assert found["dispatch_p50_ms_10"].value < 1000  # a look in vain would be as late
+
+
+def test_every_page_and_list_is_timed() -> None:
+    found = {one.name: one.value for one in pages.measured(pages.Size(30, 3, 2))}
+    assert len(found) == 12
+    assert all(0 < value < 10_000 for value in found.values())

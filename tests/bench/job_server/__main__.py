@@ -1,4 +1,4 @@
-"""`make bench PART=job_server`: how soon runners hear of a request, and what a crowd costs others.
+"""`make bench PART=job_server`: how soon runners hear of a request, what a crowd costs, and pages.
 
 The job server runs on its shipped settings: two processes, each with 32 threads, on SQLite.
 Prints a table; ends with 1 if a figure misses its bar. The peer polls at intervals and has no
@@ -15,11 +15,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import requests
+from tests.bench.job_server import pages
 from tests.bench.job_server.crowd import Crowd
+from tests.bench.job_server.figures import Figure, quantile
 from tests.bench.runner import study
 from tests.conformance.server import Server
 
@@ -28,16 +30,6 @@ from sallyport_job_server.models import Operator
 
 WORKERS = 2
 WORKSPACE = "bench"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure and what it must not exceed."""
-
-    name: str
-    value: float
-    bar: float
-    unit: str
 
 
 class Crowded(Server):
@@ -68,11 +60,6 @@ class Crowded(Server):
         parent = self._process.pid
         words = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
         return [parent, *map(int, words.split())]
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value below which a share of all values is, in milliseconds."""
-    return 1000 * sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def cpu(processes: Sequence[int]) -> float:
@@ -164,14 +151,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     options = parser.parse_args(arguments)
     number, seconds = (30, 3.0) if options.quick else (300, 20.0)
+    crowds = [measured(idle, number, seconds) for idle in ((20,) if options.quick else (100, 500))]
+    size = pages.Size(100, 20, 20) if options.quick else pages.Size()
     met = True
-    for idle in (20,) if options.quick else (100, 500):
-        for one in measured(idle, number, seconds):
-            good = one.value <= one.bar
-            met = met and good
-            verdict = "ok" if good else "MISSED"
-            print(f"{one.name:28} {one.value:9.1f} {one.unit:3} of {one.bar:6.0f}  {verdict}",
-                  flush=True)  # fmt: skip
+    for one in chain(*crowds, pages.measured(size)):
+        good = one.value <= one.bar
+        met = met and good
+        verdict = "ok" if good else "MISSED"
+        line = f"{one.name:28} {one.value:9.1f} {one.unit:3} of {one.bar:6.0f}  {verdict}"
+        print(line, flush=True)
     return 0 if met else 1
 
 
