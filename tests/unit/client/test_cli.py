@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ class Server(ThreadingHTTPServer):
         self.warnings: list[str] = []
         self.detail = "The token is not valid."
         self.problem = ""
+        self.sha = "c0ffee"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -60,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers["Authorization"] != f"alice:{TOKEN}":
             self._answer(403, json.dumps({"detail": self.server.detail}).encode())
         else:
-            answer = {"identifier": "abc", "warnings": self.server.warnings}
+            answer = {"identifier": "abc", "sha": self.server.sha, "warnings": self.server.warnings}
             self._answer(201, json.dumps(answer).encode())
 
     def do_GET(self) -> None:
@@ -112,6 +114,38 @@ def test_submit_prints_the_identifier(
         "force_run_dependencies": False,
     }
     assert server.asked == [("POST", "/api/v1/job-requests", expected)]
+
+
+def test_submit_says_that_another_commit_runs_than_the_one_of_the_folder(
+    server: Server,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def git(*words: str) -> str:
+        command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words]
+        done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def submitted() -> str:
+        assert cli.main(["submit", "ws", "describe", "--backend", "hospital"]) == 0
+        return capsys.readouterr().err
+
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "pushed")
+    server.sha = git("rev-parse", "HEAD")
+    assert submitted() == ""
+    git("commit", "-q", "--allow-empty", "-m", "not pushed")
+    head = git("rev-parse", "HEAD")
+    assert submitted() == (
+        f"warning: commit {server.sha[:10]} runs, not {head[:10]} of this folder; push that one to "
+        "run it\n"
+    )
+    server.sha = "a" * 40  # of another repository, or pushed by somebody else
+    assert submitted() == ""
+    monkeypatch.setenv("PATH", "")
+    assert submitted() == ""
 
 
 def test_submit_prints_warnings_beside_the_identifier(

@@ -60,6 +60,23 @@ def test_a_link_works_once_and_looking_does_not_use_it_up(rig: Rig) -> None:
     assert rig.services.accounts.log_in("rita", NEW, "", "local")
 
 
+def test_of_two_who_use_a_link_at_once_one_sets_the_password(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links, hashed = rig.services.password_links, rig.services.accounts.hashed
+    secret, _until = links.create(rig.people["ada"], "rita")
+
+    def meanwhile(*words: str) -> str:
+        monkeypatch.undo()
+        links.use(secret, NEW)
+        return hashed(*words)
+
+    monkeypatch.setattr(rig.services.accounts, "hashed", meanwhile)
+    with pytest.raises(NotFoundError, match="used already"):
+        links.use(secret, "another fine password")
+    assert rig.services.accounts.log_in("rita", NEW, "", "local")
+
+
 def test_a_password_that_is_refused_does_not_use_the_link_up(rig: Rig) -> None:
     secret, _until = rig.services.password_links.create(rig.people["ada"], "rita")
     path, visitor = f"/password/?link={secret}", rig.browser()

@@ -113,7 +113,7 @@ def test_a_body_that_is_no_json_object_is_refused(rig: Rig, data: str) -> None:
 @pytest.mark.parametrize(
     ("header", "sentence"),
     [
-        ("", "The access token is unknown; send 'username:token'."),
+        ("", "on the page Settings, and send 'username:token'."),
         ("rita", "The access token is unknown"),
         (":", "The access token is unknown"),
         ("Bearer rita:x", "The access token is unknown"),

@@ -80,10 +80,10 @@ class JobServer:
 
     def submit(
         self, workspace: str, backend: str, actions: list[str], *, force: bool
-    ) -> tuple[str, list[str]]:
+    ) -> tuple[str, str, list[str]]:
         """Ask for actions at the head of the workspace's branch.
 
-        Return the identifier, and what the author of project.yaml should look at.
+        Return the identifier, the commit, and what the author of project.yaml should look at.
         """
         body = {
             "workspace": workspace,
@@ -92,7 +92,7 @@ class JobServer:
             "force_run_dependencies": force,
         }
         answer = self._call("POST", "/api/v1/job-requests", body).json()
-        return str(answer["identifier"]), list(answer.get("warnings", []))
+        return str(answer["identifier"]), answer.get("sha", ""), list(answer.get("warnings", []))
 
     def job_request(self, identifier: str) -> dict[str, Any]:
         """Return a job request: `status`, `sha` and one entry per job in `jobs`."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from sallyport_client import offered
 from sallyport_client.api import JobServer, ServerError
+from sallyport_client.folder import other_commit
 from sallyport_client.settings import Settings
 from sallyport_common.errors import run_cli
 from sallyport_common.paths import check_relative
@@ -129,12 +130,7 @@ def ask(options: argparse.Namespace) -> int:
     """Run a command that talks to the job server."""
     server = JobServer(Settings.from_env(os.environ))
     if options.command == "submit":
-        identifier, warnings = server.submit(
-            options.workspace, options.backend, options.actions, force=options.force_dependencies
-        )
-        for warning in warnings:
-            print(f"warning: project.yaml, {warning}", file=sys.stderr)
-        print(identifier)
+        identifier = submit(server, options)
         return watch(server, identifier) if options.watch else 0
     if options.command == "watch":
         return watch(server, options.job_request)
@@ -148,6 +144,20 @@ def ask(options: argparse.Namespace) -> int:
     else:
         download(server, options.workspace, options.into)
     return 0
+
+
+def submit(server: JobServer, options: argparse.Namespace) -> str:
+    """Ask for actions, print what their author should look at, and return the identifier."""
+    identifier, sha, warnings = server.submit(
+        options.workspace, options.backend, options.actions, force=options.force_dependencies
+    )
+    for warning in warnings:
+        print(f"warning: project.yaml, {warning}", file=sys.stderr)
+    if here := other_commit(Path.cwd(), sha):
+        text = f"commit {sha[:10]} runs, not {here[:10]} of this folder; push that one to run it"
+        print(f"warning: {text}", file=sys.stderr)
+    print(identifier)
+    return identifier
 
 
 def show(job_request: dict[str, Any]) -> None:

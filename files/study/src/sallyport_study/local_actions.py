@@ -78,7 +78,12 @@ def _offline(repository: Repository, error: GitError) -> str:
 
 
 def _run(_repository: Repository, folder: Path | None, words: tuple[str, ...]) -> bytes:
-    command = ["git", *([f"--git-dir={folder}"] if folder else []), *words]
+    return user_git(*([f"--git-dir={folder}"] if folder else []), *words)
+
+
+def user_git(*words: str) -> bytes:
+    """Return what git prints for its user, who is never asked; raise GitError or OfflineError."""
+    command = ["git", *words]
     environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(

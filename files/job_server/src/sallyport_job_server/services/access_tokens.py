@@ -14,6 +14,10 @@ from sallyport_job_server.storage import tables, users
 from sallyport_job_server.storage.database import Change, Database, add, put
 
 DAYS = 90
+UNKNOWN = (
+    "The access token is unknown: it was ended, or is another person's. Make a new one on the page "
+    "Settings, and send 'username:token'."
+)
 
 
 class AccessTokens:
@@ -69,7 +73,7 @@ class AccessTokens:
             stored = users.access_tokens(connection, user.id) if user else []
         matching = [one for one in stored if tokens.matches(token, one.digest)]
         if user is None or not user.is_active or not matching:
-            raise UnauthenticatedError("The access token is unknown; send 'username:token'.")
+            raise UnauthenticatedError(UNKNOWN)
         if matching[0].expires_at <= clock.now():
             raise UnauthenticatedError("The access token has expired. Create a new one.")
         self._second.check(user)
