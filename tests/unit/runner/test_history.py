@@ -17,9 +17,12 @@ from sallyport_common.protocol import StatusCode
 from sallyport_common.settings import Secret
 from sallyport_common.tokens import job_identifier
 from sallyport_records import keys
-from sallyport_runner.models import Job, Reason
+from sallyport_runner.models import Job, JobRequest, Reason
 from sallyport_runner.services.outputs.archive import Archive
+from sallyport_runner.services.requests.history import History
+from sallyport_runner.services.requests.reader import RefusedRequestError, RequestReader
 from sallyport_runner.services.requests.server import ServerError
+from sallyport_runner.services.requests.sync import Listener, SyncState
 
 pytestmark = pytest.mark.live
 C = "c" * 16
@@ -103,6 +106,63 @@ def test_a_request_that_the_server_lists_again_is_taken_up_and_not_run(
     runner.reporter.step()
     assert started(runner) == ["make", "table"]
     assert {row["status"] for row in server.rows.values()} == {"succeeded"}
+    assert len(server.rows) == 2
+
+
+class Doubting(RequestReader):
+    """Refuses everything for a while, as a runner does whose clock is an hour slow."""
+
+    doubts = True
+
+    def read(self, row: dict[str, Any]) -> JobRequest:
+        """Return the request of a row."""
+        if self.doubts:
+            raise RefusedRequestError("future", "the request was signed in the future")
+        return super().read(row)
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_a_request_that_is_refused_when_the_database_is_lost_is_taken_up_later(
+    runner: Runner, server: Server, sha: str, looks: int
+) -> None:
+    ended(runner, server, sha)
+    lose(runner)
+    server.rows.clear()
+    server.listed = [listed(sha, "table")]
+    reader = Doubting("hospital", [])
+    history = History(Archive(runner.settings), runner.store, runner.server)
+    state, news = SyncState(), runner.inbox
+    listener = Listener(runner.server, runner.store, reader, state, news, history.restore)
+    for _look in range(looks):
+        listener.step()
+        assert runner.store.request(A) is None
+    reader.doubts = False
+    listener.step()
+    runner.passes(5)
+    runner.reporter.step()
+    assert started(runner) == ["make", "table"]
+    assert {row["status"] for row in server.rows.values()} == {"succeeded"}
+    assert len(server.rows) == 2
+
+
+def test_a_request_that_was_restored_is_looked_at_again_when_it_is_listed(
+    runner: Runner, server: Server, sha: str
+) -> None:
+    ended(runner, server, sha)
+    lose(runner)
+    reader = Doubting("hospital", [])
+    history = History(Archive(runner.settings), runner.store, runner.server)
+    state, news = SyncState(), runner.inbox
+    listener = Listener(runner.server, runner.store, reader, state, news, history.restore)
+    listener.step()  # nothing is listed, so that all is past
+    server.rows.clear()
+    server.listed = [listed(sha, "table")]
+    listener.step()
+    reader.doubts = False
+    listener.step()
+    runner.passes(5)
+    runner.reporter.step()
+    assert started(runner) == ["make", "table"]
     assert len(server.rows) == 2
 
 

@@ -74,9 +74,10 @@ class Listener:
         news: News,
         restore: Callable[[Collection[str]], None] = lambda _open: None,
     ) -> None:
-        """Call `restore` with the requests that are new before they are kept.
+        """Call `restore` with the requests that are listed before new ones are kept.
 
-        It restores the past of all others where a database was lost.
+        It restores the past of all others where a database was lost. One that is refused now is
+        not over: it may be accepted later, with the jobs that the server has of it.
         """
         self._server, self._store, self._reader = server, store, reader
         self._state, self._news, self._restore = state, news, restore
@@ -114,7 +115,8 @@ class Listener:
                 self._cancel(row)
             else:
                 new[request.identifier] = request, row
-        self._restore(new)
+        listed = {str(row.get("identifier")) for row in rows}
+        self._restore(listed)
         jobs = self._server.jobs(list(new)) if new else []
         for identifier, (request, row) in new.items():
             reported = [job for job in jobs if job["job_request_id"] == identifier]
@@ -124,9 +126,9 @@ class Listener:
             self._news.requests()
         for row in changed:
             identifier = str(row.get("identifier"))
-            if self._store.request(identifier) is not None:
+            known = self._store.request(identifier)
+            if known is not None and not known.restored:
                 self._seen[identifier] = row
-        listed = {str(row.get("identifier")) for row in rows}
         self._seen = {name: row for name, row in self._seen.items() if name in listed}
 
     def _new(
