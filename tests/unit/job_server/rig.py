@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from sallyport_common.settings import Secret
 from sallyport_job_server.models import AuditRow, User
+from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.services.audit import AuditFilters
 from sallyport_job_server.services.bundle import Services
 from sallyport_job_server.settings import Settings
@@ -206,7 +207,7 @@ class Rig:
         self, method: str, path: str, username: str, body: dict[str, Any] | None = None
     ) -> TestResponse:
         """Call /api/v1 with a new access token of a person."""
-        token = self.services.access_tokens.create(self.people[username], "test")
+        token = self.services.access_tokens.create(self.people[username], Wish("test"))
         return self.app.test_client().open(
             f"/api/v1{path}",
             method=method,

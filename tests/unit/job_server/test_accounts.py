@@ -15,6 +15,7 @@ from sallyport_common.problems import Problem, TooManyError, UnauthenticatedErro
 from sallyport_common.throttle import PER_ACCOUNT, PER_ADDRESS, WINDOW, Throttle
 from sallyport_job_server.models import Operator
 from sallyport_job_server.services import clock, one_time_codes
+from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.storage.users import Attempts
 
 ENGINES = BOTH
@@ -125,7 +126,7 @@ def test_one_time_codes_are_asked_for_and_count_once(rig: Rig) -> None:
 
 def test_an_access_token_opens_the_api_until_it_is_revoked(rig: Rig) -> None:
     rita, tokens = rig.people["rita"], rig.services.access_tokens
-    token = tokens.create(rita, "script")
+    token = tokens.create(rita, Wish("script"))
     assert token.partition("-")[0].isalnum()
     assert len(token) == 64 + 1 + 10
     assert tokens.owner(f"rita:{token}") == rita
@@ -139,7 +140,7 @@ def test_an_access_token_opens_the_api_until_it_is_revoked(rig: Rig) -> None:
 
 def test_an_access_token_expires(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = rig.services.access_tokens
-    token = tokens.create(rig.people["rita"], "script")
+    token = tokens.create(rig.people["rita"], Wish("script"))
     assert tokens.owner(f"rita:{token}")
     monkeypatch.setattr(clock, "now", lambda: "2999-01-01T00:00:00Z")
     with pytest.raises(UnauthenticatedError, match="expired"):

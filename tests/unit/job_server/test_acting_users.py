@@ -18,6 +18,7 @@ from sallyport_common.tokens import new_ulid
 from sallyport_job_server.models import Operator, User
 from sallyport_job_server.schemas import Moment
 from sallyport_job_server.schemas import releases as schemas
+from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.services.bundle import Services
 from sallyport_job_server.storage import audit
 from sallyport_job_server.storage.audit import AuditFilters
@@ -25,6 +26,7 @@ from sallyport_job_server.storage.audit import AuditFilters
 EXEMPT = {
     "accounts.log_in": "who logs in is not known yet; the password decides",
     "access_tokens.create": "everybody has tokens of their own account",
+    "access_tokens.owner": "notes that a person's own token was used",
     "access_tokens.revoke": "a person's own tokens only; others look like missing ones",
     "accounts.change_password": "a person's own account; the present password decides",
     "second_factor.accepts": "a person's own account; the password before it decides",
@@ -170,7 +172,7 @@ def _session(rig: Rig) -> int:
 
 def _token(rig: Rig) -> int:
     cora = rig.people["cora"]
-    rig.services.access_tokens.create(cora, "script")
+    rig.services.access_tokens.create(cora, Wish("script"))
     return rig.services.access_tokens.of(cora)[0].id
 
 

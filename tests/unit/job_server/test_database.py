@@ -24,6 +24,7 @@ from sallyport_common.errors import SallyportError, SettingsError
 from sallyport_common.problems import ConflictError, Problem, UnavailableError
 from sallyport_common.settings import Secret
 from sallyport_job_server.schemas.releases import Person
+from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.services.bundle import Services, build
 from sallyport_job_server.services.history import Filters
 from sallyport_job_server.services.watcher import Watcher
@@ -275,7 +276,7 @@ def test_a_writer_that_waits_too_long_is_503_and_says_so(
 ) -> None:
     monkeypatch.setattr("sallyport_common.database.BUSY_TIMEOUT_MS", 100)
     project = {"slug": "lungs", "name": "Lungs"}
-    token = rig.services.access_tokens.create(rig.people["ada"], "t")
+    token = rig.services.access_tokens.create(rig.people["ada"], Wish("t"))
     headers = {"Authorization": f"ada:{token}"}
     rig.services.database.engine.dispose()  # so that new connections take the short timeout
     client = rig.app.test_client()

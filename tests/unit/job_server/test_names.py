@@ -13,6 +13,7 @@ from sallyport_common.database import write
 from sallyport_common.problems import ConflictError, Problem
 from sallyport_job_server.models import Operator, User
 from sallyport_job_server.services import checks
+from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.storage import users
 from sallyport_job_server.storage.database import MIGRATIONS, PACKAGE, Database
 from sallyport_job_server.storage.tables import AUDIT
@@ -37,7 +38,7 @@ def test_a_name_or_a_mail_address_is_taken_whatever_its_case(rig: Rig) -> None:
 def test_people_are_found_whatever_the_case(rig: Rig) -> None:
     person = rig.services.accounts.log_in("RITA", PASSWORD, "", "local")
     assert person.username == "rita"
-    token = rig.services.access_tokens.create(person, "t")
+    token = rig.services.access_tokens.create(person, Wish("t"))
     assert rig.services.access_tokens.owner(f"Rita:{token}").id == person.id
     with rig.services.database.read() as connection:
         found = [users.by_name_or_email(connection, one) for one in ("RITA", "RITA@example.org")]

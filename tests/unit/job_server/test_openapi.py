@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from sallyport_common.schemas import read
 from sallyport_job_server.schemas.releases import EventAnswer
+from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.views.openapi import document, operations
 from sallyport_job_server.views.operations import OPERATIONS, Operation
 
@@ -108,7 +109,7 @@ def send(world: World, name: str, caller: str, path: str, body: Any) -> TestResp
     if caller in TOKENS:
         headers["Authorization"] = TOKENS[caller]
     elif caller:
-        token = world.rig.services.access_tokens.create(world.rig.people[caller], "t")
+        token = world.rig.services.access_tokens.create(world.rig.people[caller], Wish("t"))
         headers["Authorization"] = f"{caller}:{token}"
     return world.rig.app.test_client().open(
         world.fill(path) or described, method=method, json=body, headers=headers, base_url=SITE

@@ -10,6 +10,7 @@ from tests.unit.job_server.rig import BOTH, PASSWORD, TOKENS, Rig
 
 from sallyport_common.problems import ForbiddenError, Problem
 from sallyport_job_server.models import Operator
+from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.storage import tables
 from sallyport_records.chain import Verdict
@@ -101,7 +102,7 @@ def test_health_needs_a_migrated_database(rig: Rig) -> None:
 
 
 def test_no_secret_is_kept_in_plain_text(rig: Rig) -> None:
-    token = rig.services.access_tokens.create(rig.people["rita"], "x")
+    token = rig.services.access_tokens.create(rig.people["rita"], Wish("x"))
     kept = rig.dump()
     for secret in (token, PASSWORD, *TOKENS.values()):
         assert secret not in kept

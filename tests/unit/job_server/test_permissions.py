@@ -27,6 +27,7 @@ from tests.unit.job_server.worlds import CALLERS, NAME, TABLE, World
 from werkzeug.routing import Map
 
 from sallyport_job_server.models import Operator
+from sallyport_job_server.services.access_tokens import Wish
 
 # Columns: nobody, mallory (in no project), rita (researcher), cora (collaborator), carl (checker),
 # paul (publication approver), ada (administrator).
@@ -234,7 +235,7 @@ def test_calls_of_people(world: World, method: str, path: str, answers: list[int
     for number, (caller, status) in enumerate(in_order(CALLERS, answers)):
         headers = {}
         if caller:
-            token = world.rig.services.access_tokens.create(world.rig.people[caller], "t")
+            token = world.rig.services.access_tokens.create(world.rig.people[caller], Wish("t"))
             headers["Authorization"] = f"{caller}:{token}"
         body = filled(world, BODIES.get(path, {}), number) if method == "POST" else None
         answer = world.rig.app.test_client().open(
@@ -247,7 +248,7 @@ def test_calls_of_people(world: World, method: str, path: str, answers: list[int
 
 @pytest.mark.parametrize(("method", "path", "answers"), rows(BACKENDS))
 def test_calls_of_backends(world: World, method: str, path: str, answers: list[int]) -> None:
-    token = world.rig.services.access_tokens.create(world.rig.people["rita"], "t")
+    token = world.rig.services.access_tokens.create(world.rig.people["rita"], Wish("t"))
     callers = ("", "f" * 40, *(TOKENS[s] for s in ("jobs", "review", "publish", "classic")))
     entry = file_entry(NAME, TABLE, review={"status": "APPROVED", "comments": {}})
     event = {"event_type": "request_submitted", "workspace": "heart", "request": "r"}
@@ -292,7 +293,7 @@ def test_a_backend_releases_in_the_name_of_a_checker_only(
 
 def test_a_closed_account_opens_nothing(world: World) -> None:
     rig, rita = world.rig, world.rig.people["rita"]
-    browser, token = rig.browser("rita"), rig.services.access_tokens.create(rita, "t")
+    browser, token = rig.browser("rita"), rig.services.access_tokens.create(rita, Wish("t"))
     headers = {"Authorization": f"rita:{token}"}
     words, _expires = rig.services.login_tokens.create(rita)
     client = rig.app.test_client()

@@ -10,6 +10,7 @@ from tests.unit.job_server.worlds import NAME, TABLE, World
 
 from sallyport_common.problems import ConflictError
 from sallyport_job_server.models import SetState
+from sallyport_job_server.services.access_tokens import Wish
 
 ENGINES = BOTH
 PAGE = "/workspaces/heart/snapshots/{snapshot}/"
@@ -140,7 +141,7 @@ def test_the_audit_notes_who_was_shown_a_file_but_not_the_public(world: World) -
     rita.get(f"/files/{world.file}/raw?download")
     rig.browser("paul").get(world.fill(PAGE))
     rig.api("GET", "/me", "cora")
-    token = rig.services.access_tokens.create(rig.people["cora"], "t")
+    token = rig.services.access_tokens.create(rig.people["cora"], Wish("t"))
     rig.app.test_client().get(
         f"/api/v2/releases/file/{world.file}", headers={"Authorization": f"cora:{token}"}
     )

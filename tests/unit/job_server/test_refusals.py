@@ -10,6 +10,7 @@ from tests.unit.job_server.rig import CSRF, PASSWORD, REPO, TOKENS, Rig
 from tests.unit.job_server.worlds import World
 
 from sallyport_common.tokens import new_ulid
+from sallyport_job_server.services.access_tokens import Wish
 
 WORKSPACE = {"name": "w", "project": "cardiology", "repo": REPO, "branch": "main"}
 REQUEST = {"workspace": "heart", "backend": "hospital", "requested_actions": ["make"]}
@@ -99,7 +100,7 @@ def test_api(
     "data", ["{", "", "[1]", '"text"', "5", "null", "NaN", '{"slug": NaN}', "[" * 100_000, "\xff"]
 )
 def test_a_body_that_is_no_json_object_is_refused(rig: Rig, data: str) -> None:
-    token = rig.services.access_tokens.create(rig.people["ada"], "t")
+    token = rig.services.access_tokens.create(rig.people["ada"], Wish("t"))
     answer = rig.app.test_client().post(
         "/api/v1/projects",
         data=data.encode("latin-1"),

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from sallyport_common.tokens import new_ulid
 from sallyport_job_server.models import Operator
+from sallyport_job_server.services.access_tokens import Wish
 
 TABLE = b"group,count\nyoung,10\nold,25\n"
 NAME = "output/table.csv"
@@ -206,7 +207,7 @@ def test_members_read_a_file_and_strangers_do_not(rig: Rig) -> None:
         assert answer.headers["Content-Security-Policy"].startswith("sandbox")
     assert rig.browser("mallory").get(path).status_code == 404
     assert rig.browser().get(path).status_code == 403
-    token = rig.services.access_tokens.create(rig.people["rita"], "x")
+    token = rig.services.access_tokens.create(rig.people["rita"], Wish("x"))
     client = rig.app.test_client()
     assert client.get(path, headers={"Authorization": f"rita:{token}"}).data == TABLE
     assert client.get(path, headers={"Authorization": f"rita:{token}x"}).status_code == 403

@@ -15,6 +15,7 @@ from sallyport_common.throttle import PER_ACCOUNT
 from sallyport_job_server.models import Operator
 from sallyport_job_server.roles import Role
 from sallyport_job_server.services import one_time_codes, recovery_codes
+from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.services.bundle import build
 from sallyport_job_server.storage import users
 
@@ -76,7 +77,7 @@ def test_an_administrator_turns_off_the_codes_of_a_lost_phone_with_a_code_of_the
 ) -> None:
     with_codes(rig)
     theirs, path = rig.browser("rita"), "/staff/users/rita/totp/end/"
-    token = rig.services.access_tokens.create(rig.people["rita"], "script")
+    token = rig.services.access_tokens.create(rig.people["rita"], Wish("script"))
     ada = rig.browser("ada")
     refused = ada.post(path, {"code": "000000"})
     assert refused.status_code == 403
@@ -137,7 +138,7 @@ def test_a_role_that_needs_codes_opens_nothing_without(
     strict: Rig, name: str, needed: bool
 ) -> None:
     browser = strict.browser(name)
-    token = strict.services.access_tokens.create(strict.people[name], "script")
+    token = strict.services.access_tokens.create(strict.people[name], Wish("script"))
     header = {"Authorization": f"{name}:{token}"}
 
     def answers() -> list[int]:

@@ -13,6 +13,7 @@ from tests.unit.job_server.test_sessions import NEW, session_cookie
 from sallyport_common.problems import Problem, UnauthenticatedError
 from sallyport_common.protocol import parse_utc, utc_text
 from sallyport_job_server.services import clock
+from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.storage import tables
 from sallyport_job_server.views import filters
 
@@ -59,7 +60,7 @@ def test_a_session_that_nobody_uses_ends(rig: Rig, monkeypatch: pytest.MonkeyPat
 def ways_in(rig: Rig) -> Callable[[], list[bool]]:
     """Give a function that says whether session, access token and one-use log-in let rita in."""
     browser, person = rig.browser("rita"), rig.people["rita"]
-    token = rig.services.access_tokens.create(person, "script")
+    token = rig.services.access_tokens.create(person, Wish("script"))
     words, _until = rig.services.login_tokens.create(person)
     hospital = rig.services.backends.by_slug("hospital")
 
@@ -130,7 +131,7 @@ def test_a_person_sees_and_ends_sessions_of_their_own(rig: Rig) -> None:
 
 def test_an_administrator_sees_and_ends_sessions_and_tokens_of_anybody(rig: Rig) -> None:
     theirs, ada = rig.browser("rita"), rig.browser("ada")
-    token = rig.services.access_tokens.create(rig.people["rita"], "nightly")
+    token = rig.services.access_tokens.create(rig.people["rita"], Wish("nightly"))
     page = ada.get("/staff/users/rita/").text
     assert "nightly" in page
     paths = re.findall(r'action="(/staff/users/rita/(?:sessions|tokens)/\d+/\w+/)"', page)

@@ -12,6 +12,7 @@ from tests.unit.job_server.rig import BOTH, SITE, Rig
 from werkzeug.test import TestResponse
 
 from sallyport_job_server.services import clock
+from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.services.submissions import LIFETIME
 
 ENGINES = BOTH
@@ -27,7 +28,7 @@ def _without_git(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def token(rig: Rig) -> str:
     """Return an access token of rita's."""
-    return rig.services.access_tokens.create(rig.people["rita"], "script")
+    return rig.services.access_tokens.create(rig.people["rita"], Wish("script"))
 
 
 def send(rig: Rig, token: str, key: str | None, **changes: Any) -> TestResponse:

@@ -37,6 +37,8 @@ class User:
     roles: list[str]
     is_active: bool
     created_at: str
+    only_project: int | None = None
+    """The one project to which the access token is limited that stands for the person here."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,13 @@ class AccessToken:
     user_id: int
     label: str
     digest: str
+    scope: str
+    project_id: int | None
     created_at: str
     expires_at: str
+    used_at: str | None
     revoked_at: str | None
+    project: str | None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,11 @@ class TokenBody(Body):
         str, Meta(description="the one-time code, if the account has them turned on")
     ] = ""
     label: Annotated[str, Meta(description="what the token is for")] = ""
+    scope: Annotated[
+        str, Meta(description="read, run (reads too) or all, which is what the account may")
+    ] = "all"
+    project: Annotated[str, Meta(description="the slug of the only project it is for")] = ""
+    days: Annotated[int, Meta(description="for how many days it is valid, from 1 to 365")] = 90
 
 
 class UserBody(Body):

@@ -20,7 +20,7 @@ def permissions(
     """Return what a person may do in a project, or everywhere."""
     project_roles: list[str] = []
     if project_id is not None:
-        project_roles = projects.memberships(connection, user.id).get(project_id, [])
+        project_roles = memberships(connection, user).get(project_id, [])
     return permissions_of([*user.roles, *project_roles])
 
 
@@ -37,11 +37,19 @@ def require(
         raise ForbiddenError(f"{user.username} does not have the permission {permission}.")
 
 
+def memberships(connection: Connection, user: User) -> dict[int, list[str]]:
+    """Return a person's roles by project number, of the one project where they are limited."""
+    found = projects.memberships(connection, user.id)
+    if user.only_project is None:
+        return found
+    return {number: roles for number, roles in found.items() if number == user.only_project}
+
+
 def visible_projects(connection: Connection, user: User) -> frozenset[int] | None:
     """Return the numbers of the projects that are shown to a person; None for all."""
     if _SEES_ALL & permissions_of(user.roles):
         return None
-    return frozenset(projects.memberships(connection, user.id))
+    return frozenset(memberships(connection, user))
 
 
 def visibility(connection: Connection, user: User) -> Callable[[int], bool]:

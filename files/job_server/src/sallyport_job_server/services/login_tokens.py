@@ -46,6 +46,8 @@ class LoginTokens:
 
     def create(self, user: User) -> tuple[str, str]:
         """Return three words and when they expire; earlier ones of this person end."""
+        if user.only_project is not None:  # in the hatch it would open the others, too
+            raise ForbiddenError("This access token is limited to one project.")
         token = " ".join(secrets.choice(words()) for _ in range(3))
         expires = clock.until(self._lifetime)
         with self._database.change(user.username) as change:

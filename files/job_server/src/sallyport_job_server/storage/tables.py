@@ -99,8 +99,11 @@ access_tokens = Table(
     _of("users", "user_id"),
     Column("label", String(100), nullable=False),
     Column("digest", String(64), nullable=False, unique=True),
+    Column("scope", String(20), nullable=False, server_default="all"),
+    Column("project_id", Integer),
     _time("created_at"),
     _time("expires_at"),
+    _time("used_at", optional=True),
     _time("revoked_at", optional=True),
 )
 

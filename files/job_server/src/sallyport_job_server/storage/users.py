@@ -78,7 +78,8 @@ def access_tokens(connection: Connection, user_id: int) -> list[AccessToken]:
     """Return a person's access tokens that were not revoked, newest first."""
     table = tables.access_tokens
     query = (
-        select(table)
+        select(table, tables.projects.c.slug.label("project"))
+        .outerjoin(tables.projects, tables.projects.c.id == table.c.project_id)
         .where(table.c.user_id == user_id, table.c.revoked_at.is_(None))
         .order_by(table.c.id.desc())
     )

@@ -19,6 +19,7 @@ from sallyport_common.kept_forms import kept_forms
 from sallyport_common.problems import Problem, UnauthenticatedError
 from sallyport_common.web import check_csrf, client_address, local_path
 from sallyport_job_server.models import User
+from sallyport_job_server.services.access_tokens import DAYS, TokenScope, Wish
 from sallyport_job_server.services.browsers import LIFETIME
 from sallyport_job_server.views.context import (
     me,
@@ -98,6 +99,8 @@ def settings_page(**more: object) -> str:
     return render_template(
         "settings.html",
         tokens=services().access_tokens.of(user),
+        scopes=list(TokenScope),
+        projects=services().directory.projects_of(user),
         sessions=services().sessions.of(user),
         here=services().sessions.number(session_secret()),
         backends=services().backends.of(user),
@@ -117,8 +120,14 @@ def settings() -> ResponseReturnValue:
 @blueprint.post("/settings/tokens/")
 def create_token() -> ResponseReturnValue:
     """Create an access token and show it, this once."""
-    user = me()
-    token = services().access_tokens.create(user, request.form.get("label", ""))
+    user, form = me(), request.form
+    wish = Wish(
+        form.get("label", ""),
+        form.get("scope", TokenScope.ALL),
+        form.get("project", ""),
+        form.get("days", DAYS, type=int),
+    )
+    token = services().access_tokens.create(user, wish)
     return settings_page(new_token=f"{user.username}:{token}")
 
 

@@ -6,11 +6,12 @@ from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
 
 from sallyport_common.schemas import fill
-from sallyport_common.web import client_address
+from sallyport_common.web import SAFE_METHODS, client_address
 from sallyport_job_server.models import ReleaseFile, User
 from sallyport_job_server.schemas import people
 from sallyport_job_server.schemas.jobs import Job as JobAnswer
 from sallyport_job_server.services import password_links
+from sallyport_job_server.services.access_tokens import TokenScope, Wish
 from sallyport_job_server.services.request_views import RequestView
 from sallyport_job_server.views.context import absolute, services
 from sallyport_job_server.views.openapi import document
@@ -19,11 +20,18 @@ from sallyport_job_server.views.operations import Caller, operation
 blueprint = Blueprint("api", __name__)
 
 
+def _owner(needed: TokenScope) -> User:
+    return services().access_tokens.owner(request.headers.get("Authorization", ""), needed)
+
+
 def _user() -> User:
-    return services().access_tokens.owner(request.headers.get("Authorization", ""))
+    return _owner(TokenScope.READ if request.method in SAFE_METHODS else TokenScope.ALL)
 
 
 PERSON = Caller("access_token", _user)
+"""Whoever reads needs a token of any scope, whoever changes something one for all."""
+RUNS = Caller("access_token", lambda: _owner(TokenScope.RUN))
+"""Whoever runs or cancels jobs."""
 
 
 def _request(
@@ -58,7 +66,8 @@ def openapi() -> ResponseReturnValue:
 def create_token(body: people.TokenBody) -> object:
     """Create an access token from user name and password."""
     user = services().accounts.log_in(body.username, body.password, body.totp, client_address())
-    return people.Token(services().access_tokens.create(user, body.label or "api"))
+    wish = Wish(body.label or "api", body.scope, body.project, body.days)
+    return people.Token(services().access_tokens.create(user, wish))
 
 
 @blueprint.post("/users")
@@ -148,7 +157,7 @@ def add_backend_member(user: User, body: people.BackendMemberBody, slug: str) ->
 
 
 @blueprint.post("/job-requests")
-@operation(people.SubmittedRequest, by=PERSON, body=people.JobRequestBody, status=201)
+@operation(people.SubmittedRequest, by=RUNS, body=people.JobRequestBody, status=201)
 def create_job_request(user: User, body: people.JobRequestBody) -> object:
     """Submit a job request; `warnings` are sentences about its project.yaml.
 
@@ -176,7 +185,7 @@ def job_request(user: User, identifier: str) -> object:
 
 
 @blueprint.post("/job-requests/<identifier>/cancel")
-@operation(people.JobRequest, by=PERSON, body=people.CancelBody)
+@operation(people.JobRequest, by=RUNS, body=people.CancelBody)
 def cancel(user: User, body: people.CancelBody, identifier: str) -> object:
     """Cancel a job request's actions, or some of them."""
     return _request(services().job_requests.cancel(user, identifier, body.actions))

@@ -11,6 +11,7 @@ from sallyport_common.schemas import FaultKind
 from sallyport_job_server.models import Backend, User
 from sallyport_job_server.roles import PROJECT_ROLES, classic, permissions_of
 from sallyport_job_server.schemas import jobs as schemas
+from sallyport_job_server.services.access_tokens import TokenScope
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.views.context import services, session_user
 from sallyport_job_server.views.operations import BodyError, Caller, operation, read_json
@@ -35,7 +36,7 @@ def _reader() -> Backend | User:
     header = request.headers.get("Authorization", "")
     if header and ":" not in header:
         return services().backends.caller(header, *Scope)
-    return session_user() or services().access_tokens.owner(header)
+    return session_user() or services().access_tokens.owner(header, TokenScope.READ)
 
 
 RUNNER = Caller("backend_token", _runner)

@@ -15,6 +15,7 @@ from sallyport_common.schemas import fill
 from sallyport_common.web import check_csrf
 from sallyport_job_server.models import AlreadyUploadedError, Backend, ReleaseFile, User
 from sallyport_job_server.schemas import releases as schemas
+from sallyport_job_server.services.access_tokens import TokenScope
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.services.previews import shown_kind
 from sallyport_job_server.storage.files import ReleaseStore
@@ -42,18 +43,18 @@ def _checker(*scopes: Scope) -> Checker:
     return Checker(backend, services().backends.releaser(backend, request.headers.get("OS-User")))
 
 
-def _reader() -> User:
+def _reader(needed: TokenScope = TokenScope.READ) -> User:
     """Return who reads: the owner of an access token, or of the browser's session."""
     header = request.headers.get("Authorization")
     user = None if header else session_user()
-    return user or services().access_tokens.owner(header or "")
+    return user or services().access_tokens.owner(header or "", needed)
 
 
 def _person() -> User:
     """Return who changes something from a page or with an access token."""
     if not request.headers.get("Authorization"):
         check_csrf()
-    return _reader()
+    return _reader(TokenScope.ALL)
 
 
 def _visitor() -> User | None:
