@@ -32,7 +32,10 @@ def main() -> int:
             target = ROOT / "files" / name / "requirements.txt"
             lock(Path(stream.name), target, "--universal", f"--constraint={tools}")
     images = sorted(ROOT.glob("files/images/*/requirements.in"))
-    peers = [ROOT / "tests/conformance", ROOT / "tests/bench/runner"]
+    peers = [
+        ROOT / one
+        for one in ("tests/conformance", "tests/conformance/fuzzed", "tests/bench/runner")
+    ]
     for path in [*images, *(folder / "requirements.in" for folder in peers)]:
         lock(path, path.with_suffix(".txt"), "--python-platform=x86_64-manylinux_2_28")
     return 0

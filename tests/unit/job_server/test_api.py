@@ -79,14 +79,17 @@ def test_who_is_unknown_gets_401_and_a_foreign_thing_404(rig: Rig) -> None:
     ("body", "sentence"),
     [
         ({"slug": "x"}, "'name' is missing"),
-        ({"slug": "x", "name": 5}, "The field 'name' is not valid; expected: the project's title."),
+        (
+            {"slug": "x", "name": 5},
+            "The field 'name' is not valid; expected: 1 to 200 characters, not only spaces.",
+        ),
         (
             {"name": 5, "more": 1},
             "'more' is not a field here; the fields are slug, name. The field 'slug' is missing; "
-            "expected: short name: letters, digits, '-' and '_'. The field 'name' is not valid",
+            "expected: a short name: letters, digits, '-' and '_'. The field 'name' is not valid",
         ),
         ({"slug": "x", "name": "X", "more": 1}, "'more' is not a field here"),
-        ({"slug": "a b", "name": "X"}, "may hold only"),
+        ({"slug": "a b", "name": "X"}, "expected: a short name: letters"),
         ({"slug": "cardiology", "name": "X"}, "already"),
     ],
 )

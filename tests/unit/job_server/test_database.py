@@ -306,24 +306,24 @@ LONG = "x" * 2000
 @pytest.mark.parametrize(
     ("path", "body", "sentence"),
     [
-        ("/projects", {"slug": "a", "name": LONG}, "The title may have at most 200 characters."),
-        ("/projects", {"slug": LONG, "name": "A"}, "may hold only letters, digits"),
+        ("/projects", {"slug": "a", "name": LONG}, "expected: 1 to 200 characters"),
+        ("/projects", {"slug": LONG, "name": "A"}, "expected: a short name: letters, digits"),
         ("/projects", {"slug": "a", "name": "a\0b"}, "NUL, which cannot be stored"),
         ("/projects", {"slug": "a", "name": "a\ud800b"}, "The body is not valid JSON."),
         (
             "/users",
             {"username": "nina", "fullname": LONG, "password": PASSWORD},
-            "The full name may have at most 200 characters.",
+            "expected: 1 to 200 characters, not only spaces.",
         ),
         (
             "/users",
             {"username": "nina", "fullname": "N", "email": LONG, "password": PASSWORD},
-            "The mail address may have at most 200 characters.",
+            "expected: a mail address such as name@example.org",
         ),
         (
             "/users",
             {"username": LONG, "fullname": "N", "password": PASSWORD},
-            "A user name may hold only",
+            "expected: 1 to 100 letters, digits",
         ),
         (
             "/workspaces",
@@ -331,7 +331,7 @@ LONG = "x" * 2000
                 "name": "w", "project": "cardiology", "branch": "main",
                 "repo": f"https://github.com/demo-org/{LONG}",
             },
-            "A repository looks like",
+            "expected: the public URL of a repository",
         ),
         (
             "/workspaces",
@@ -339,7 +339,7 @@ LONG = "x" * 2000
                 "name": "w", "project": "cardiology", "branch": LONG,
                 "repo": "https://github.com/demo-org/study",
             },
-            "is not the name of a branch",
+            "expected: a branch that git takes",
         ),
     ],
 )  # fmt: skip

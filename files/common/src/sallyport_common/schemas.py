@@ -34,10 +34,14 @@ PLAIN = {
 
 
 class Text(str):
-    """A string that is checked or brought into one form; `accepted` says in words what is read."""
+    """A string that is checked or brought into one form; `accepted` says in words what is read.
+
+    `shape` is the format of JSON Schema that its strings have, where there is one.
+    """
 
     __slots__ = ()
     accepted: ClassVar[str]
+    shape: ClassVar[str] = ""
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -141,7 +145,8 @@ def _read_text(kind: type[Any], value: object) -> Any:
 def _text_schema(kind: type[Any]) -> dict[str, Any]:
     if not issubclass(kind, Text):
         raise NotImplementedError(kind)
-    return {"type": "string", "description": kind.accepted}
+    shape = {"format": kind.shape} if kind.shape else {}
+    return {"type": "string", "description": kind.accepted} | shape
 
 
 def _faults(kind: Any, value: object, path: Path, accepted: str) -> Iterator[Fault]:

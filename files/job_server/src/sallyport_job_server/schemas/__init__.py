@@ -31,6 +31,7 @@ class Moment(Text):
 
     __slots__ = ()
     accepted = "a time with an offset or Z, such as 2026-11-23T06:15:04Z"
+    shape = "date-time"
 
     @classmethod
     def read(cls, text: str) -> Moment:

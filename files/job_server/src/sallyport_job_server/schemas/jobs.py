@@ -58,7 +58,7 @@ class JobReport(msgspec.Struct, frozen=True):
         | None
     ) = None
     status_message: str | None = None
-    requires_db: Annotated[bool | int | None, Meta(description="true, false, 0 or 1")] = 0
+    requires_db: Annotated[bool | Literal[0, 1] | None, Meta(description="true, false, 0 or 1")] = 0
     trace_context: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
     run_record: (
@@ -72,6 +72,10 @@ class JobReport(msgspec.Struct, frozen=True):
         blank = {name: values[name] or "" for name in ("run_command", "status_code")}
         more = {"status_message": self.status_message or "", "requires_db": bool(self.requires_db)}
         return values | blank | more
+
+
+FaultsOfJobs = list[dict[str, list[str]]] | dict[str, list[str]]
+"""How classic servers refuse a report: for each job the faults of each field, or one sentence."""
 
 
 class Job(Answer):

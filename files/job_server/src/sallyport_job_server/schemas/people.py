@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from msgspec import Meta, field
 
+from sallyport_common.schemas import form
 from sallyport_job_server.roles import GLOBAL_ROLES, PROJECT_ROLES
 from sallyport_job_server.schemas import Answer, Body
 from sallyport_job_server.schemas.jobs import Job
+from sallyport_study import places
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+WORKSPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
+URL = re.compile(rf"https://{places.FORGE.pattern}/{places.OWNER.pattern}/{places.NAME.pattern}/?")
+_REFERENCE = r"\x00-\x20\x7f~^:?*\[\\"
+_NOT_INSIDE = r"(?!HEAD$)(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))"
+BRANCH = re.compile(
+    rf"{_NOT_INSIDE}[^{_REFERENCE}/.-](?:[^{_REFERENCE}]{{0,242}}[^{_REFERENCE}/.])?"
+)
+"""Names of branches that git takes; whether one is too long in bytes is judged later."""
+USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+VISIBLE = "[^\\x00-\\x20\\x7f-\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]"
+"""A character that is neither a space nor a control character."""
 
 BackendSlug = Annotated[str, Meta(description="the backend's slug")]
 Username = Annotated[str, Meta(description="the name of an account")]
+Title = Annotated[
+    str, Meta(max_length=200, pattern=VISIBLE, description="1 to 200 characters, not only spaces")
+]
+ProjectRole = Annotated[str, form(re.compile("|".join(PROJECT_ROLES)), ", ".join(PROJECT_ROLES))]
+GlobalRole = Annotated[str, form(re.compile("|".join(GLOBAL_ROLES)), ", ".join(GLOBAL_ROLES))]
 ProjectRoles = Annotated[
-    list[str],
+    list[ProjectRole],
     Meta(description=f"{', '.join(PROJECT_ROLES)}; an empty list ends the membership"),
 ]
 
@@ -37,13 +58,24 @@ class TokenBody(Body):
 class UserBody(Body):
     """A new account."""
 
-    username: Annotated[str, Meta(description="letters, digits, '.', '-' and '_'")]
-    fullname: Annotated[str, Meta(description="the name that others see")]
+    username: Annotated[str, form(USERNAME, "1 to 100 letters, digits, '.', '-' and '_'")]
+    fullname: Title
     password: Annotated[
-        str, Meta(description="at least 12 characters; without one the answer has an invitation")
+        str,
+        Meta(
+            pattern=r"^([\s\S]{12,})?$",
+            description="at least 12 characters; without one the answer has an invitation",
+        ),
     ] = ""
-    email: Annotated[str, Meta(description="the mail address")] = ""
-    roles: Annotated[list[str], Meta(description=", ".join(GLOBAL_ROLES))] = field(
+    email: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            pattern=r"^([!#-+\--9=?A-~\u00a1-\u024f]+@[!#-+\--9=?A-~\u00a1-\u024f]+)?$",
+            description="a mail address such as name@example.org, or nothing",
+        ),
+    ] = ""
+    roles: Annotated[list[GlobalRole], Meta(description=", ".join(GLOBAL_ROLES))] = field(
         default_factory=list
     )
 
@@ -51,8 +83,8 @@ class UserBody(Body):
 class ProjectBody(Body):
     """A new project."""
 
-    slug: Annotated[str, Meta(description="short name: letters, digits, '-' and '_'")]
-    name: Annotated[str, Meta(description="the project's title")]
+    slug: Annotated[str, form(NAME, "a short name: letters, digits, '-' and '_'")]
+    name: Title
 
 
 class MemberBody(Body):
@@ -65,13 +97,16 @@ class MemberBody(Body):
 class WorkspaceBody(Body):
     """A new workspace."""
 
-    name: Annotated[str, Meta(description="letters, digits, '-' and '_'")]
+    name: Annotated[str, form(WORKSPACE, "1 to 100 letters, digits, '-' and '_'")]
     project: Annotated[str, Meta(description="the project's slug")]
     repo: Annotated[
         str,
-        Meta(description="the public URL of a repository, https://github.com/ORGANISATION/NAME"),
+        form(URL, "the public URL of a repository, https://github.com/ORGANISATION/NAME"),
     ]
-    branch: Annotated[str, Meta(description="the branch that is run")]
+    branch: Annotated[
+        str,
+        form(BRANCH, r"a branch that git takes: without spaces, .., @{ or any of ~ ^ : ? * [ \\"),
+    ]
 
 
 class BackendMemberBody(Body):
@@ -92,7 +127,8 @@ class JobRequestBody(Body):
     workspace: Annotated[str, Meta(description="the workspace's name")]
     backend: BackendSlug
     requested_actions: Annotated[
-        list[str], Meta(description="names of actions of project.yaml, or run_all")
+        list[str],
+        Meta(min_length=1, description="a list of at least one action of project.yaml, or run_all"),
     ]
     force_run_dependencies: Annotated[
         bool,

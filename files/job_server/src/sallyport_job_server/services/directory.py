@@ -64,8 +64,8 @@ class Directory:
 
         Raises Problem for a repository that this site can never read, with the reason.
         """
-        name, branch = checks.workspace(name), checks.branch(branch)
         repo = self._repositories.check(repo)
+        name, branch = checks.workspace(name), checks.branch(branch)
         with self._database.read() as connection:
             _creatable(connection, user, name, project)
         self._repositories.check_readable(repo)

@@ -302,4 +302,4 @@ def _chosen(offered: Sequence[Backend], slug: str) -> Backend:
         if backend.slug == slug:
             return backend
     names = ", ".join(backend.slug for backend in offered) or "none"
-    raise Problem(f"You do not have access to the backend '{slug}'. You can use: {names}.")
+    raise ForbiddenError(f"You do not have access to the backend '{slug}'. You can use: {names}.")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.closed_git import ClosedGit, Credential, Fault, GitError, new_location
-from sallyport_common.problems import Problem
+from sallyport_common.problems import ForbiddenError, Problem
 from sallyport_study import LARGEST_PROJECT_FILE, TOO_LARGE, decode_project, places
 from sallyport_study.action_git import ActionGit
 from sallyport_study.places import InvalidNameError, Repository
@@ -119,9 +119,11 @@ class Repositories:
             raise Problem(f"{form} {error}") from None
         if repository.forge not in self._forges:
             hosts = ", ".join(self._forges) or "none"
-            raise Problem(f"'{repository.forge}' is not a declared forge; declared: {hosts}.")
+            raise ForbiddenError(
+                f"'{repository.forge}' is not a declared forge; declared: {hosts}."
+            )
         if not repository.belongs_to(self._organisations):
-            raise Problem(
+            raise ForbiddenError(
                 f"The organisation '{repository.owner}' is not allowed here; allowed: "
                 f"{', '.join(self._organisations) or 'none'}."
             )

@@ -100,7 +100,13 @@ def _reject(problem: Problem) -> ResponseReturnValue:
 
 
 @blueprint.post("/jobs/")
-@operation(schemas.Reported, by=RUNNER, body=list[schemas.JobReport], refuse=_reject)
+@operation(
+    schemas.Reported,
+    by=RUNNER,
+    body=list[schemas.JobReport],
+    refusal=schemas.FaultsOfJobs,
+    refuse=_reject,
+)
 def jobs(backend: Backend, reports: list[schemas.JobReport]) -> object:
     """Store what a runner reports: all jobs of its requests, or with `partial=1` some of them."""
     partial = request.args.get("partial") == "1"

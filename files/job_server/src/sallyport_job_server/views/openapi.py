@@ -10,7 +10,7 @@ from flask import Flask
 
 from sallyport_common import schemas
 from sallyport_job_server.schemas import Error
-from sallyport_job_server.views.operations import OPERATIONS, Operation
+from sallyport_job_server.views.operations import OPERATIONS, Operation, is_ours
 
 SCHEMES = {
     "access_token": "username:token, with a personal access token",
@@ -39,8 +39,15 @@ def operations(app: Flask) -> Iterator[tuple[str, str, Operation]]:
 def document(app: Flask) -> dict[str, Any]:
     """Return the description of an application's APIs."""
     declared = list(operations(app))
-    kinds = [kind for *_route, call in declared for kind in (call.answer, call.body) if kind]
+    kinds = [
+        kind
+        for *_route, call in declared
+        for kind in (call.answer, call.body, call.refusal)
+        if kind
+    ]
     schema_of, components = schemas.components([Error, *kinds])
+    for call in (call for *_route, call in declared if is_ours(call.body)):
+        _allow_null(components[call.body.__name__])
     paths: dict[str, dict[str, Any]] = {}
     for method, path, call in declared:
         paths.setdefault(path, {})[method] = _described(path, call, schema_of)
@@ -67,6 +74,9 @@ def _described(path: str, call: Operation, schema_of: dict[Any, Any]) -> dict[st
         str(status): {"description": text, "content": _json(schema_of[Error])}
         for status, text in REFUSALS.items()
     }
+    if call.refusal is not None:
+        both = [schema_of[Error], schema_of[call.refusal]]
+        refusals["400"] = refusals["400"] | {"content": _json({"anyOf": both})}
     description: dict[str, Any] = {
         "summary": call.summary,
         "security": [{call.caller.scheme: []}] if call.caller.scheme else [],
@@ -82,6 +92,14 @@ def _described(path: str, call: Operation, schema_of: dict[Any, Any]) -> dict[st
     if call.body is not None:
         description["requestBody"] = {"required": True, "content": _json(schema_of[call.body])}
     return description
+
+
+def _allow_null(body: dict[str, Any]) -> None:
+    """Let fields of a body be null that may be left out, which is the same to us."""
+    for name, schema in body["properties"].items():
+        if name not in body.get("required", ()) and "anyOf" not in schema:
+            said = {key: schema.pop(key) for key in ("description", "default") if key in schema}
+            body["properties"][name] = {"anyOf": [schema, {"type": "null"}]} | said
 
 
 def _query(call: Operation) -> Iterator[dict[str, Any]]:

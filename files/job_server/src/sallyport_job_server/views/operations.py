@@ -47,6 +47,7 @@ class Operation:
     body: Any
     status: int
     query: Any
+    refusal: Any
 
 
 class BodyError(Problem):
@@ -71,12 +72,14 @@ def operation(
     body: Any = None,
     query: Any = None,
     status: int = 200,
+    refusal: Any = None,
     refuse: Callable[[Problem], ResponseReturnValue] | None = None,
 ) -> Callable[[View], Callable[..., ResponseReturnValue]]:
     """Declare a call; its view takes caller, query, body and the parts of the path.
 
     The view returns what its answer is made from, alone or with headers, or a whole response.
-    `refuse` answers problems of the body and of the view in a form of its own.
+    `refuse` answers problems of the body and of the view in a form of its own, which `refusal`
+    describes where its status is 400.
     """
 
     def decorate(view: View) -> Callable[..., ResponseReturnValue]:
@@ -95,7 +98,7 @@ def operation(
                 return refuse(problem)
 
         summary = (view.__doc__ or "").partition("\n")[0].rstrip(".")
-        OPERATIONS[call] = Operation(summary, by, answer, body, status, query)
+        OPERATIONS[call] = Operation(summary, by, answer, body, status, query, refusal)
         return call
 
     return decorate
@@ -124,12 +127,17 @@ def read_query(kind: type[schemas.S]) -> schemas.S:
         raise BodyError(error.faults, value) from None
 
 
+def is_ours(kind: object) -> bool:
+    """Return whether a body has the described fields only, and null counts as left out."""
+    return isinstance(kind, type) and issubclass(kind, Body)
+
+
 def read_body(kind: type[schemas.T]) -> schemas.T:
     """Return the body of this request as its type; raise Problem naming its faults."""
     data = request.get_data()
-    is_ours = isinstance(kind, type) and issubclass(kind, Body)
-    value = {} if is_ours and not data else read_json(data, "The body")
-    if is_ours and isinstance(value, dict):
+    ours = is_ours(kind)
+    value = {} if ours and not data else read_json(data, "The body")
+    if ours and isinstance(value, dict):
         value = {name: item for name, item in value.items() if item is not None}
     try:
         return schemas.read(kind, value)
