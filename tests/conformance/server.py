@@ -47,10 +47,13 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
 class Server:
     """A running job server with the backend `test` and the researcher `rita`."""
 
-    def __init__(self, folder: Path, gitroot: Path, workers: int = 1) -> None:
+    def __init__(
+        self, folder: Path, gitroot: Path, workers: int = 1, database_url: str = ""
+    ) -> None:
         self._workers = workers
         self.url = f"http://127.0.0.1:{free_port()}"
-        environment = self._environment(folder, gitroot)
+        url = database_url or f"sqlite:///{folder}/job_server.sqlite3"
+        environment = self._environment(folder, gitroot) | {f"{PREFIX}DATABASE_URL": url}
         self.services: Services = build(Settings.from_env(environment))
         self._set_up()
         self._folder, self._variables = folder, environment
@@ -84,7 +87,6 @@ class Server:
             (folder / name).write_text(text)
         values = {
             "URL": self.url,
-            "DATABASE_URL": f"sqlite:///{folder}/job_server.sqlite3",
             "SECRET_KEY_FILE": str(folder / "key"),
             "SIGNING_KEY_FILE": str(folder / "signing"),
             "HATCH_SIGNING_KEY_FILE": str(folder / "key"),

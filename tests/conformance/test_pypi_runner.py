@@ -12,6 +12,7 @@ import pytest
 import yaml
 from tests.conformance import peer
 from tests.conformance.server import TOKEN, Server, wait_until
+from tests.unit.postgres import PostgresServer
 
 from sallyport_common import tokens
 
@@ -69,15 +70,19 @@ def repository(
     return done.stdout.strip()
 
 
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """Start our server and the peer."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """Start our server, on either database, and the peer."""
+    url = ""
+    if request.param == "postgresql":
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        url = postgres.url(postgres.create())
     folder = tmp_path_factory.mktemp("conformance")
     gitroot = folder / "gitroot"
     sha = repository(gitroot, "study1", list(PROJECT["actions"]))
     repository(gitroot, "study2", ["make", "summarise"])
     repository(gitroot, "study1", ["make"], "other")
-    server = Server(folder, gitroot)
+    server = Server(folder, gitroot, database_url=url)
     runner = peer.start(folder, server.url, TOKEN, gitroot, "service")
     yield Rig(server, sha, runner, folder)
     runner.terminate()
