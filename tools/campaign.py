@@ -76,11 +76,23 @@ def large(actions: int, seed: int) -> int:
     return code
 
 
+def kill9(submissions: int, seed: int) -> int:
+    """Submit so many job requests to a server that is killed; return 1 where one was lost."""
+    install_packages("test")
+    log = LOGS / f"campaign-kill9-{seed}.log"
+    words = [sys.executable, "-m", "tests.campaigns.kill9", str(submissions), str(seed)]
+    with log.open("w", encoding="utf-8") as stream:
+        code = subprocess.run(words, cwd=ROOT, stdout=stream, stderr=stream, check=False).returncode
+    print(f"{log.read_text(encoding='utf-8').strip()[-2000:]}; {log.relative_to(ROOT)}")
+    return code
+
+
 CAMPAIGNS = {
     "graphs": (graphs, 5_000),
     "locks": (locks, 900),
     "chaos": (chaos, 200),
     "large": (large, 2_500),
+    "kill9": (kill9, 1_000),
 }
 
 
