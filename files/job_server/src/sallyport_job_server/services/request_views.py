@@ -28,6 +28,11 @@ class RequestView:
         return {job.action: job for job in self.jobs}
 
     @property
+    def cancelled(self) -> frozenset[str]:
+        """The actions that people asked to stop."""
+        return frozenset(self.request.cancelled_actions)
+
+    @property
     def ended_at(self) -> str | None:
         """When the last job ended; None while one is open."""
         ends = [job.completed_at for job in self.jobs if job.completed_at]
@@ -67,9 +72,7 @@ class RequestView:
     def cancelling(self) -> bool:
         """Return whether everything that has not ended was cancelled."""
         open_actions = {job.action for job in self.jobs if not State(job.status).final}
-        return bool(self.request.cancelled_actions) and open_actions <= set(
-            self.request.cancelled_actions
-        )
+        return bool(self.cancelled) and open_actions <= self.cancelled
 
 
 @dataclass(frozen=True)
