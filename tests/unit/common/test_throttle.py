@@ -69,6 +69,13 @@ def test_the_attempt_beyond_the_limit_is_refused_until_the_window_is_over(
     throttle.attempt(subject)
 
 
+def test_an_account_is_counted_once_however_its_name_is_written() -> None:
+    assert {account(name) for name in ("rita", " RITA", "Rita ", f"rita{' ' * 200}")} == {
+        account("rita")
+    }
+    assert account("rita") != account("rita", "hatch")
+
+
 def test_a_success_forgets_the_name_and_one_attempt_of_the_address() -> None:
     throttle = Throttle(Memory())
     for _ in range(PER_ADDRESS):

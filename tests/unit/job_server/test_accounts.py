@@ -169,6 +169,8 @@ def test_a_bad_account_is_refused(rig: Rig, changes: dict[str, object], sentence
 def test_administrators_are_ensured_once_and_keep_their_password(rig: Rig) -> None:
     wanted = [{"username": "root", "fullname": "Root", "password": PASSWORD}]
     accounts = rig.services.accounts
+    with pytest.raises(Problem, match="at least 12 characters"):  # an empty secret invites nobody
+        accounts.ensure_administrators(Operator(), [wanted[0] | {"password": ""}])
     assert accounts.ensure_administrators(Operator(), wanted) == {"root": "created"}
     changed = [wanted[0] | {"password": "something else entirely"}]
     assert accounts.ensure_administrators(Operator(), changed) == {"root": "unchanged"}

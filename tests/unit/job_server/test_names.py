@@ -18,6 +18,13 @@ from sallyport_job_server.storage import users
 from sallyport_job_server.storage.database import MIGRATIONS, PACKAGE, Database
 from sallyport_job_server.storage.tables import AUDIT
 
+PROPOSED_BY_RITA = (
+    "INSERT INTO projects (id, slug, name, ongoing, created_at) VALUES (1, 'p', 'P', 1, '')",
+    "INSERT INTO workspaces (id, project_id, name, repo, branch, archived, created_at,"
+    " created_by_id) VALUES (1, 1, 'w', '', '', 0, '', 2)",
+    "INSERT INTO snapshots (workspace_id, key, created_by, created_at) VALUES (1, 'k', 'Rita', '')",
+)
+
 
 def make(rig: Rig, username: str, email: str = "") -> User:
     """Make an account."""
@@ -81,18 +88,24 @@ def test_accounts_from_before_are_told_apart_and_the_audit_says_so(tmp_path: Pat
         "fullname": "N", "password_hash": "", "totp_step": 0, "roles": "[]", "is_active": True,
         "created_at": "2026-11-23T06:15:04Z",
     }  # fmt: skip
-    people = [("rita", "r@x.org"), ("Rita", "R@X.org"), ("RITA", ""), ("cora", "")]
+    people = [
+        ("rita", "r@x.org"), ("Rita", "R@X.org"), ("RITA", ""), ("cora", ""), ("rita-2", ""),
+    ]  # fmt: skip
     with write(engine) as connection:
         for name, mail in people:
             values = row | {"username": name, "email": mail}
             table = sa.table("users", *map(sa.column, values))
             connection.execute(table.insert().values(values))
+        for statement in PROPOSED_BY_RITA:
+            connection.execute(sa.text(statement))
     revisions.migrate(engine, PACKAGE, MIGRATIONS)
     with engine.connect() as connection:
         found = connection.execute(sa.text("SELECT username, email FROM users ORDER BY id")).all()
         assert [tuple(one) for one in found] == [
-            ("rita", "r@x.org"), ("Rita-2", ""), ("RITA-3", ""), ("cora", ""),
+            ("rita", "r@x.org"), ("Rita-3", ""), ("RITA-4", ""), ("cora", ""), ("rita-2", ""),
         ]  # fmt: skip
+        # Who proposed a set may not publish it, whatever the account is called by now.
+        assert connection.execute(sa.text("SELECT created_by FROM snapshots")).scalar() == "Rita-3"
         assert AUDIT.verify(connection).intact
         assert AUDIT.verify(connection).rows == 2
     engine.dispose()

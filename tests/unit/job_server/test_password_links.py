@@ -93,7 +93,7 @@ def test_a_link_ends_by_itself(
     name = "nina" if invited else "rita"
     if invited:
         rig.services.accounts.create(
-            Operator(), username=name, fullname="Nina", email="", password=""
+            Operator(), username=name, fullname="Nina", email="", password=None
         )
     secret, _until = rig.services.password_links.create(rig.people["ada"], name)
     later(monkeypatch, lifetime - 60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.job_server import worlds
 from tests.unit.job_server.rig import BOTH, CSRF, Rig
-from tests.unit.job_server.test_publication import events
+from tests.unit.job_server.test_publication import events, kept
 from tests.unit.job_server.worlds import NAME, TABLE, World
 
 from sallyport_common.problems import ConflictError
@@ -87,6 +87,27 @@ def test_what_was_public_can_be_withdrawn_and_leaves_a_tombstone(world: World) -
     assert public.get("/published/cardiology/").status_code == 404
     assert public.get(f"/api/v2/workspaces/heart/snapshots/{number}").status_code == 404
     assert [what for _who, what, _of in events(rig, "snapshot.")][-1] == "snapshot.withdraw"
+
+
+def test_a_file_that_another_set_keeps_public_is_named(world: World) -> None:
+    rig, number = world.rig, int(world.snapshot)
+    paul, snapshots = rig.browser("paul"), rig.services.snapshots
+    other = worlds.announce(rig, "output/other.csv")
+    worlds.upload(rig, other, "output/other.csv")
+    added = next(
+        file.id
+        for _release, files in kept(rig)
+        for file in files
+        if file.name == "output/other.csv"
+    )
+    both = snapshots.create(rig.people["rita"], "heart", [world.file, added])
+    for one in (number, both.id):
+        snapshots.publish(rig.people["paul"], "heart", one)
+    paul.post(world.fill(f"{PAGE}reject/"), {"reason": "A wrong denominator."})
+    assert f"Still public by another set: {NAME}." in paul.get(world.fill(PAGE)).text
+    paul.post(f"/workspaces/heart/snapshots/{both.id}/reject/", {"reason": "The same."})
+    assert "Still public" not in paul.get(world.fill(PAGE)).text
+    assert snapshots.still_public(rig.people["rita"], "heart", both.id) == []
 
 
 def test_a_removed_file_leaves_a_tombstone_for_members_and_for_the_public(world: World) -> None:

@@ -10,7 +10,7 @@ from tests.unit.job_server.rig import BOTH, Rig, file_entry, file_list
 from tests.unit.job_server.test_publication import kept
 from tests.unit.job_server.worlds import NAME, TABLE
 
-from sallyport_job_server.services import clock
+from sallyport_job_server.services import clock, releases
 from sallyport_job_server.services.chores import Chore, Chores
 from sallyport_job_server.services.tidying import PATIENCE
 from sallyport_job_server.storage import tables
@@ -38,6 +38,16 @@ def test_a_release_that_never_came_is_given_up_and_may_come_later(rig: Rig) -> N
     again = rig.call("POST", "/releases/workspace/heart", "publish", json=body, OS_User="carl")
     assert again.headers["Release-Id"] == given_up
     assert worlds.upload(rig, given_up).status_code == 201
+
+
+def test_bytes_that_come_while_their_release_is_given_up_are_not_success(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.has_run()
+    given_up = worlds.announce(rig)
+    age(rig, PATIENCE + 60)
+    monkeypatch.setattr(releases, "_check_origin", lambda *_: rig.services.tidying.run())
+    assert worlds.upload(rig, given_up).status_code == 404
 
 
 def test_a_release_of_which_a_part_came_is_kept(rig: Rig) -> None:

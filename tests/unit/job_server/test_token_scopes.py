@@ -55,6 +55,10 @@ def test_a_token_of_one_project_opens_nothing_elsewhere(world: World) -> None:
         wish = Wish("t", project=project)
         assert call(world, "GET", "/api/v1/workspaces/heart", "rita", wish) == status, project
     narrow = Wish("t", project="lungs")
+    token = rig.services.access_tokens.create(rig.people["rita"], narrow)
+    header = {"Authorization": f"rita:{token}"}
+    about = rig.app.test_client().get("/api/v1/me", base_url=SITE, headers=header).get_json()
+    assert about["projects"] == {"lungs": ["researcher"]}
     assert call(world, "POST", "/api/v1/job-requests", "rita", narrow) == 404
     assert call(world, "POST", "/api/v1/login-tokens", "rita", narrow) == 403
     assert call(world, "POST", "/api/v1/login-tokens", "rita", Wish("t")) == 201

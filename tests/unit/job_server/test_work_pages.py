@@ -248,3 +248,10 @@ def test_long_names_are_cut_and_names_from_elsewhere_are_left_out() -> None:
     assert drawn
     assert [len(node.label) for node in drawn.nodes] == [drawing.LONGEST_LABEL, 1]
     assert len(drawn.lines) == 1
+
+
+def test_home_shows_nothing_of_a_project_that_somebody_left(world: World) -> None:
+    rig = world.rig
+    assert "/job-requests/" in rig.browser("rita").get("/").text
+    rig.services.directory.set_member(rig.people["ada"], "cardiology", "rita", [])
+    assert "/job-requests/" not in rig.browser("rita").get("/").text

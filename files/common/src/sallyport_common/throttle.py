@@ -39,8 +39,11 @@ class Attempts(Protocol):
 
 
 def account(name: str, purpose: str = "user") -> str:
-    """Return the subject for an account's name, whatever its case; `purpose` keeps counts apart."""
-    return f"{purpose}:{name[:100].lower()}"
+    """Return the subject for an account's name, whatever its case and the space around it.
+
+    `purpose` keeps counts apart.
+    """
+    return f"{purpose}:{name.strip().casefold()[:100]}"
 
 
 def guess(name: str, text: str) -> str:

@@ -194,7 +194,7 @@ def _create_user(services: Services, options: argparse.Namespace) -> None:
         username=options.username,
         fullname=options.fullname,
         email=options.email,
-        password="" if options.invite else _password(options.password_file),
+        password=None if options.invite else _password(options.password_file),
         roles=options.role,
     )
     print(f"{account.username}: created")

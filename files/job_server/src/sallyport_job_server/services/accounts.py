@@ -95,19 +95,19 @@ class Accounts:
         username: str,
         fullname: str,
         email: str,
-        password: str,
+        password: str | None,
         roles: Iterable[str] = (),
     ) -> User:
         """Create an account; raise ConflictError when the name or the mail address is taken.
 
-        Without a password nobody can log in until one is set by a link.
+        Without a password (None) nobody can log in until one is set by a link.
         """
         with self._database.read() as connection:  # before the password costs anything
             access.require(connection, actor, Permission.USER_MANAGE)
         name, mail = checks.username(username), checks.mail_address(email)
         fullname = checks.text("full name", fullname)
         new_roles = checks.roles(roles, GLOBAL_ROLES)
-        hashed = self.hashed(password, name, fullname, mail) if password else INVITED
+        hashed = INVITED if password is None else self.hashed(password, name, fullname, mail)
         with self._database.change(actor.username) as change:
             access.require(change.connection, actor, Permission.USER_MANAGE)
             if users.by_name(change.connection, name):
@@ -173,9 +173,14 @@ class Accounts:
         """Return an account and its roles by project, for backends."""
         with self._database.read() as connection:
             account = users.required(connection, username)
-            roles = projects.memberships(connection, account.id)
+        return account, self.projects_of(account)
+
+    def projects_of(self, user: User) -> dict[str, list[str]]:
+        """Return a person's roles by project, of the one project where a token is limited."""
+        with self._database.read() as connection:
+            roles = access.memberships(connection, user)
             every = projects.every_project(connection)
-            return account, {one.slug: roles[one.id] for one in every if one.id in roles}
+            return {one.slug: roles[one.id] for one in every if one.id in roles}
 
     def update(
         self,

@@ -100,9 +100,10 @@ class History:
             return _lines(connection, rows)
 
     def mine(self, user: User, limit: int) -> list[RequestLine]:
-        """Return the newest requests of a person."""
+        """Return the newest requests of a person, in the projects that are shown to them."""
         with self._database.read() as connection:
-            return _lines(connection, history.of_person(connection, user.id, limit))
+            shown = access.visible_projects(connection, user)
+            return _lines(connection, history.of_person(connection, user.id, shown, limit))
 
     def project_yaml(self, request: JobRequest) -> str:
         """Return the project.yaml of a request that the caller may see."""

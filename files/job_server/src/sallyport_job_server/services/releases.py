@@ -108,7 +108,9 @@ class Releases:
         with self._database.change(user.username) as change:
             access.require(change.connection, user, Permission.RELEASE_FILE_UPLOAD)
             stored = releases.file(change.connection, file.id)
-            if stored is None or stored.uploaded_at:
+            if stored is None:  # given up for lost since it was looked up
+                raise NotFoundError(f"There is no release '{file.release_id}'.")
+            if stored.uploaded_at:
                 raise AlreadyUploadedError(
                     f"This version of '{file.name}' has already been uploaded "
                     f"from backend '{backend.slug}'",

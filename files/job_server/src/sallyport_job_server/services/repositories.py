@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,7 @@ class Repositories:
         self._organisations, self._credentials = organisations, dict(credentials or {})
         self._ca_file, self._timeout, self._actions = ca_file, timeout, actions
         self._seen: dict[tuple[str, str], Source] = {}
+        self._seen_lock = threading.Lock()
 
     def check(self, repo: str) -> str:
         """Return the URL in canonical form; raise Problem unless it is allowed."""
@@ -83,9 +85,10 @@ class Repositories:
                 source = self._fetch(repository, branch, Path(folder) / "study.git")
             except GitError as error:
                 raise self._problem(repository, branch, error.fault) from None
-        self._seen[repository.url, source.sha] = source
-        while len(self._seen) > MOST_SEEN:
-            self._seen.pop(next(iter(self._seen)), None)
+        with self._seen_lock:
+            self._seen[repository.url, source.sha] = source
+            while len(self._seen) > MOST_SEEN:
+                self._seen.pop(next(iter(self._seen)))
         return source
 
     def seen(self, repo: str, sha: str) -> Source | None:

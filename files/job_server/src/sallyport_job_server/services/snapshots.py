@@ -112,6 +112,19 @@ class Snapshots:
                 change.record(f"snapshot.{what}", f"{workspace_name}/{number}", reason=reason)
             return _required(snapshots.by_number(change.connection, snapshot.workspace_id, number))
 
+    def still_public(self, user: User, workspace_name: str, number: int) -> list[str]:
+        """Return the names of a set's files that another set makes public."""
+        with self._database.read() as connection:
+            snapshot = _visible(connection, user, workspace_name, number)
+            if snapshot.is_public:
+                return []
+            by_name = {one.name: one.id for one in snapshots.files_of(connection, snapshot.id)}
+            return sorted(
+                name
+                for name, file_id in by_name.items()
+                if (other := snapshots.publication(connection, file_id)) and other.is_public
+            )
+
     def comment(self, user: User, workspace_name: str, number: int, text: str) -> None:
         """Say something about a set, to all who see it."""
         text = checks.text("comment", text, LONGEST_COMMENT)

@@ -103,9 +103,13 @@ def latest(connection: Connection, workspace_ids: Sequence[int], limit: int) -> 
     return fetch_all(connection, query, JobRequest)
 
 
-def of_person(connection: Connection, user_id: int, limit: int) -> list[JobRequest]:
-    """Return the newest requests of a person."""
+def of_person(
+    connection: Connection, user_id: int, shown: frozenset[int] | None, limit: int
+) -> list[JobRequest]:
+    """Return the newest requests of a person in some projects, by number; None for all."""
     query = REQUESTS.where(_requests.c.created_by_id == user_id).limit(limit)
+    if shown is not None:
+        query = query.where(_workspaces.c.project_id.in_(shown))
     return fetch_all(connection, query, JobRequest)
 
 

@@ -79,7 +79,7 @@ def create_user(user: User, body: people.UserBody) -> object:
         username=body.username,
         fullname=body.fullname,
         email=body.email,
-        password=body.password,
+        password=body.password or None,
         roles=body.roles,
     )
     invitation = None

@@ -13,7 +13,7 @@ from sallyport_job_server.roles import PROJECT_ROLES, classic, permissions_of
 from sallyport_job_server.schemas import jobs as schemas
 from sallyport_job_server.services.access_tokens import TokenScope
 from sallyport_job_server.services.backend_access import Scope
-from sallyport_job_server.views.context import services, session_user
+from sallyport_job_server.views.context import services, session_reader
 from sallyport_job_server.views.operations import BodyError, Caller, operation, read_json
 
 blueprint = Blueprint("classic_jobs", __name__)
@@ -36,7 +36,7 @@ def _reader() -> Backend | User:
     header = request.headers.get("Authorization", "")
     if header and ":" not in header:
         return services().backends.caller(header, *Scope)
-    return session_user() or services().access_tokens.owner(header, TokenScope.READ)
+    return session_reader() or services().access_tokens.owner(header, TokenScope.READ)
 
 
 RUNNER = Caller("backend_token", _runner)

@@ -19,7 +19,7 @@ from sallyport_job_server.services.access_tokens import TokenScope
 from sallyport_job_server.services.backend_access import Scope
 from sallyport_job_server.services.previews import shown_kind
 from sallyport_job_server.storage.files import ReleaseStore
-from sallyport_job_server.views.context import absolute, services, session_user
+from sallyport_job_server.views.context import absolute, services, session_reader
 from sallyport_job_server.views.operations import Caller, operation
 
 blueprint = Blueprint("classic_releases", __name__)
@@ -46,7 +46,7 @@ def _checker(*scopes: Scope) -> Checker:
 def _reader(needed: TokenScope = TokenScope.READ) -> User:
     """Return who reads: the owner of an access token, or of the browser's session."""
     header = request.headers.get("Authorization")
-    user = None if header else session_user()
+    user = None if header else session_reader()
     return user or services().access_tokens.owner(header or "", needed)
 
 
@@ -58,7 +58,7 @@ def _person() -> User:
 
 
 def _visitor() -> User | None:
-    return _reader() if request.headers.get("Authorization") else session_user()
+    return _reader() if request.headers.get("Authorization") else session_reader()
 
 
 HATCH = Caller("backend_token", lambda: _backend(Scope.REVIEW))

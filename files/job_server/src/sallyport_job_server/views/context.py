@@ -51,6 +51,17 @@ def session_user() -> User | None:
     return cast("User | None", g.user)
 
 
+def session_reader() -> User | None:
+    """Return who is logged in, or None; raise ForbiddenError where one-time codes are missing.
+
+    For what answers programs, which cannot be sent to where codes are set up.
+    """
+    user = session_user()
+    if user is not None:
+        services().second_factor.check(user)
+    return user
+
+
 def absolute(endpoint: str, **values: Any) -> str:
     """Return an address for use outside of our pages, by the configured name of this site."""
     return services().url + url_for(endpoint, **values)

@@ -36,7 +36,7 @@ def _plain(kind: type[S], portion: Portion[Any], row: type[Struct]) -> S:
 @operation(schemas.Me, by=PERSON)
 def me(user: User) -> object:
     """Return who calls, with roles and permissions."""
-    _account, by_project = services().accounts.roles_of(user.username)
+    by_project = services().accounts.projects_of(user)
     permissions = sorted(permissions_of(user.roles))
     return fill(schemas.Me, user, permissions=permissions, projects=by_project)
 

@@ -60,7 +60,9 @@ def reject(name: str, number: int) -> ResponseReturnValue:
         services().snapshots.reject(me(), name, number, request.form.get("reason", ""))
     except Problem as problem:
         return _refused(name, number, problem)
-    flash("The files are not public; the reason is below.")
+    flash("The set is not public; the reason is below.")
+    if others := services().snapshots.still_public(me(), name, number):
+        flash(f"Still public by another set: {', '.join(others)}.")
     return redirect(url_for(".proposal", name=name, number=number))
 
 

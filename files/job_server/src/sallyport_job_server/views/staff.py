@@ -43,7 +43,7 @@ def create_user() -> ResponseReturnValue:
         username=form.get("username", ""),
         fullname=form.get("fullname", ""),
         email=form.get("email", ""),
-        password=form.get("password", ""),
+        password=form.get("password") or None,
         roles=form.getlist("roles"),
     )
     if not form.get("password"):

@@ -22,6 +22,7 @@ _users = sa.table(
     sa.column("email", sa.String),
     sa.column("mail_key", sa.String),
 )
+_snapshots = sa.table("snapshots", sa.column("created_by", sa.String))
 
 
 def upgrade() -> None:
@@ -57,8 +58,10 @@ def upgrade() -> None:
 def _fill(connection: sa.Connection) -> None:
     names: set[str] = set()
     mails: set[str] = set()
-    for row in connection.execute(sa.select(_users).order_by(_users.c.id)).all():
-        name = _free(row.username, names)
+    rows = connection.execute(sa.select(_users).order_by(_users.c.id)).all()
+    every = {row.username.casefold() for row in rows}
+    for row in rows:
+        name = _free(row.username, every) if row.username.casefold() in names else row.username
         mail = row.email.strip()
         if mail.casefold() in mails:
             mail = ""
@@ -66,9 +69,12 @@ def _fill(connection: sa.Connection) -> None:
         values["mail_key"] = mail.casefold() or None
         connection.execute(_users.update().where(_users.c.id == row.id).values(values))
         names.add(name.casefold())
+        every.add(name.casefold())
         mails.add(mail.casefold() or "-")
         if (name, mail) != (row.username, row.email.strip()):
             _tell(connection, row.username, name, row.email, mail)
+            proposed = _snapshots.update().where(_snapshots.c.created_by == row.username)
+            connection.execute(proposed.values(created_by=name))  # who may not publish them
 
 
 def _free(name: str, taken: set[str]) -> str:
