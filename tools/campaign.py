@@ -55,36 +55,31 @@ def locks(seconds: int, seed: int) -> int:
     return answer.returncode
 
 
-def chaos(faults: int, seed: int) -> int:
-    """Let so many faults happen to a runner at work; return 1 where a promise was broken."""
-    install_packages("chaos")
-    log = LOGS / f"campaign-chaos-{seed}.log"
-    words = [sys.executable, "-m", "tests.campaigns.chaos", str(faults), str(seed)]
+def _logged(name: str, count: int, seed: int) -> int:
+    """Run a campaign of its own module, print the end of its log and return its exit code."""
+    log = LOGS / f"campaign-{name}-{seed}.log"
+    words = [sys.executable, "-m", f"tests.campaigns.{name}", str(count), str(seed)]
     with log.open("w", encoding="utf-8") as stream:
         code = subprocess.run(words, cwd=ROOT, stdout=stream, stderr=stream, check=False).returncode
     print(f"{log.read_text(encoding='utf-8').strip()[-2000:]}; {log.relative_to(ROOT)}")
     return code
+
+
+def chaos(faults: int, seed: int) -> int:
+    """Let so many faults happen to a runner at work; return 1 where a promise was broken."""
+    install_packages("chaos")
+    return _logged("chaos", faults, seed)
 
 
 def large(actions: int, seed: int) -> int:
     """Ask for so many actions at once; nothing is random. Return 1 where a limit is missed."""
-    log = LOGS / f"campaign-large-{seed}.log"
-    words = [sys.executable, "-m", "tests.campaigns.large", str(actions)]
-    with log.open("w", encoding="utf-8") as stream:
-        code = subprocess.run(words, cwd=ROOT, stdout=stream, stderr=stream, check=False).returncode
-    print(f"{log.read_text(encoding='utf-8').strip()[-2000:]}; {log.relative_to(ROOT)}")
-    return code
+    return _logged("large", actions, seed)
 
 
 def kill9(submissions: int, seed: int) -> int:
     """Submit so many job requests to a server that is killed; return 1 where one was lost."""
     install_packages("test")
-    log = LOGS / f"campaign-kill9-{seed}.log"
-    words = [sys.executable, "-m", "tests.campaigns.kill9", str(submissions), str(seed)]
-    with log.open("w", encoding="utf-8") as stream:
-        code = subprocess.run(words, cwd=ROOT, stdout=stream, stderr=stream, check=False).returncode
-    print(f"{log.read_text(encoding='utf-8').strip()[-2000:]}; {log.relative_to(ROOT)}")
-    return code
+    return _logged("kill9", submissions, seed)
 
 
 CAMPAIGNS = {

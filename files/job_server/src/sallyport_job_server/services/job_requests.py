@@ -162,9 +162,7 @@ class JobRequests:
                 "planned_needs": {name: project.needs[name] for name in planned},
                 "note": note,
             }
-            self._keep(change, user, workspace, backend, request, study)
-            identifier = str(request["identifier"])
-            stored = required(requests.by_identifier(change.connection, identifier), identifier)
+            stored = self._keep(change, user, workspace, backend, request, study)
             submission.keep(change.connection, stored)
         return stored
 
@@ -204,7 +202,7 @@ class JobRequests:
         backend: Backend,
         request: dict[str, object],
         study: dict[str, object],
-    ) -> None:
+    ) -> JobRequest:
         names = {
             "backend": backend.slug,
             "workspace": workspace.name,
@@ -224,7 +222,9 @@ class JobRequests:
             **study,
         )
         change.touch(backend.id)
-        change.record("job_request.create", str(request["identifier"]), **request, **names)
+        identifier = str(request["identifier"])
+        change.record("job_request.create", identifier, **request, **names)
+        return required(requests.by_identifier(change.connection, identifier), identifier)
 
     def _runnable(self, user: User, name: str) -> tuple[Workspace, list[Backend]]:
         with self._database.read() as connection:
