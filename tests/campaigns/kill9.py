@@ -32,6 +32,8 @@ PEOPLE = 8
 """Clients that submit at once."""
 PATIENCE = 120.0
 FOR_EACH_KILL = 50
+FLIGHT = 0.05
+"""Seconds within which a submission is answered: a kill comes at any moment of them."""
 WORKSPACE = "bench"
 
 
@@ -75,30 +77,31 @@ class Campaign:
         self.server.start()
 
     def run(self, count: int, kills: int) -> None:
-        """Submit so many requests, and kill the server so many times meanwhile."""
-        ended = threading.Event()
+        """Submit so many requests, and kill the server at a random one of each fifty."""
+        keys = [f"key-{number}" for number in range(count)]
+        fifties = [keys[number * FOR_EACH_KILL :][:FOR_EACH_KILL] for number in range(kills)]
+        begun = {self.random.choice(fifty): threading.Event() for fifty in fifties}
 
         def strike() -> None:
-            while self.kills < kills and not ended.wait(self.random.uniform(0.5, 2.0)):
+            for event in begun.values():
+                event.wait()
+                time.sleep(self.random.uniform(0, FLIGHT))
                 self.kill()
+
+        def submit(key: str) -> str:
+            if key in begun:
+                begun[key].set()
+            return self.submit(key)
 
         striker = threading.Thread(target=strike)
         striker.start()
-        keys = [f"key-{number}" for number in range(count)]
-        with ThreadPoolExecutor(PEOPLE) as pool:
-            self.acknowledged = dict(zip(keys, pool.map(self._paced, keys), strict=True))
-        ended.set()
-        striker.join()
-
-    def _paced(self, key: str) -> str:
-        """Submit; those that are left last long enough for the kills that are left."""
-        while self.kills < self._wanted(key):
-            time.sleep(0.02)
-        return self.submit(key)
-
-    def _wanted(self, key: str) -> int:
-        """Return how many kills come before a submission at the latest."""
-        return max(0, int(key.partition("-")[2]) // FOR_EACH_KILL - 1)
+        try:
+            with ThreadPoolExecutor(PEOPLE) as pool:
+                self.acknowledged = dict(zip(keys, pool.map(submit, keys), strict=True))
+        finally:
+            for event in begun.values():
+                event.set()
+            striker.join()
 
     def faults(self) -> list[str]:
         """Return what is not as it was promised."""
