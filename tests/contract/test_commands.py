@@ -63,8 +63,9 @@ RUN_BY = {
     "make clean": "tools/suite.py",
     "make secrets": "tools/suite.py",
     "sallyport run-local": "tests/unit/runner/local/test_runs.py",
-    "sallyport submit": "tests/unit/client/test_cli.py",
-    "sallyport watch": "tests/unit/client/test_cli.py",
+    "sallyport login": "tests/unit/client/test_login.py",
+    "sallyport run": "tests/unit/client/test_cli.py",
+    "sallyport list": "tests/unit/client/test_cli.py",
     "sallyport releases": "tests/unit/client/test_cli.py",
     "sallyport download": "tests/unit/client/test_cli.py",
 }

@@ -1,103 +1,25 @@
-"""The client against a small server on loopback that speaks `/api/v1`."""
+"""The client's commands: what each sends, prints and ends with."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
-import threading
 import time
-from collections.abc import Iterator
+import webbrowser
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
+import shtab
+from tests.unit.client.conftest import TABLE, Server
 
-from sallyport_client import api, cli
+from sallyport_client import api, asking, cli
 from sallyport_client.api import ServerError
-from sallyport_client.settings import Settings
-from sallyport_common.errors import SettingsError
+from sallyport_client.settings import who
+from sallyport_common.errors import SallyportError, SettingsError
 from sallyport_common.settings import Secret
-
-TABLE = b"age,count\n50,10\n"
-TOKEN = "a" * 64
-
-
-class Server(ThreadingHTTPServer):
-    """Remembers what it was asked and answers from a table of states."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[tuple[str, str, Any]] = []
-        self.states = ["running", "succeeded"]
-        self.digest = hashlib.sha256(TABLE).hexdigest()
-        self.name = "output/table.csv"
-        self.warnings: list[str] = []
-        self.detail = "The token is not valid."
-        self.problem = ""
-        self.sha = "c0ffee"
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
-
-    server: Server
-
-    def log_message(self, *_words: object) -> None:
-        """Stay silent."""
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        """Take a job request, or a cancellation."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append(("POST", self.path, body))
-        if self.headers["Authorization"] != f"alice:{TOKEN}":
-            self._answer(403, json.dumps({"detail": self.server.detail}).encode())
-        else:
-            answer = {"identifier": "abc", "sha": self.server.sha, "warnings": self.server.warnings}
-            self._answer(201, json.dumps(answer).encode())
-
-    def do_GET(self) -> None:
-        """Show a job request, a list of releases, a file."""
-        self.server.asked.append(("GET", self.path, None))
-        if self.path.startswith("/api/v2/releases/file/"):
-            self._answer(200, TABLE)
-        elif self.path.endswith("/releases"):
-            file = {"id": "f1", "name": self.server.name, "sha256": self.server.digest}
-            self._answer(200, json.dumps([{"id": "R1", "files": [file]}]).encode())
-        else:
-            states = self.server.states
-            state = states.pop(0) if len(states) > 1 else states[0]
-            job = {"action": "describe", "status": state, "status_message": "as expected"}
-            final = state not in {"pending", "running"}
-            body: dict[str, Any] = {"identifier": "abc", "status": state, "sha": "c0ffee"}
-            jobs = [] if self.server.problem else [job]
-            body |= {"jobs": jobs, "final": final, "problem": self.server.problem}
-            self._answer(200, json.dumps(body).encode())
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A running server, and the environment that points at it."""
-    with Server() as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        token = tmp_path / "token"
-        token.write_text(f"{TOKEN}\n", encoding="utf-8")
-        monkeypatch.setenv("SALLYPORT_SERVER", f"http://127.0.0.1:{made.server_port}")
-        monkeypatch.setenv("SALLYPORT_USER", "alice")
-        monkeypatch.setenv("SALLYPORT_TOKEN_FILE", str(token))
-        yield made
-        made.shutdown()
-        thread.join()
 
 
 def test_submit_prints_the_identifier(
@@ -162,6 +84,7 @@ def test_a_wrong_token_is_refused_with_the_servers_sentence(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SALLYPORT_USER", "bob")
+    server.states = ["running"]
     with pytest.raises(ServerError, match=r"answered 403: The token is not valid\."):
         cli.main(["cancel", "abc"])
     server.detail = "line 1, column 1: one\nline 2, column 1: two"
@@ -169,6 +92,7 @@ def test_a_wrong_token_is_refused_with_the_servers_sentence(
         cli.main(["cancel", "abc"])
     assert str(caught.value).splitlines()[1:] == server.detail.splitlines()
     monkeypatch.setenv("SALLYPORT_USER", "alice")
+    server.states = ["running"]
     assert cli.main(["cancel", "abc", "describe"]) == 0
     assert server.asked[-1] == (
         "POST",
@@ -212,16 +136,17 @@ def test_download_refuses_a_name_that_climbs(server: Server, tmp_path: Path) -> 
     assert not list(tmp_path.rglob("*.csv"))
 
 
+@pytest.mark.usefixtures("server")
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SERVER", "USER", "TOKEN_FILE"):
-        monkeypatch.delenv(f"SALLYPORT_{name}", raising=False)
+    for name in ("SERVER", "USER"):
+        monkeypatch.delenv(f"SALLYPORT_{name}")
     with pytest.raises(SettingsError, match="SALLYPORT_SERVER is not set; SALLYPORT_USER"):
         cli.main(["status", "abc"])
 
 
 AWAY = {
-    "http://127.0.0.1:9": "127.0.0.1:9 cannot be reached: check SALLYPORT_SERVER and your network",
-    "jobs.example.org": "SALLYPORT_SERVER must be an address such as https://jobs.example.org",
+    "http://127.0.0.1:9": "127.0.0.1:9 cannot be reached: check its address and your network",
+    "jobs.example.org": "it must be an address such as https://jobs.example.org",
 }
 
 
@@ -266,7 +191,7 @@ def test_the_machines_authorities_and_both_forms_of_a_token_are_taken(
     monkeypatch.setattr(api, "SYSTEM", (tmp_path / "none.crt", bundle))
     assert api.system_authorities() is None
     bundle.write_text("", encoding="utf-8")
-    known = Settings.from_env({
+    known = who({
         "SALLYPORT_SERVER": "https://jobs.example.org", "SALLYPORT_USER": "ada",
         "SALLYPORT_TOKEN_FILE": str(secret(tmp_path)),
     })  # fmt: skip
@@ -294,3 +219,133 @@ def test_why_a_request_could_not_be_run_is_printed(
     printed = capsys.readouterr().out.splitlines()
     said = ["  This request could not be run:", "    The first.", "    The second."]
     assert printed[1:] == (said if problem else ["  describe  failed  as expected"])
+
+
+def test_a_submission_that_may_have_arrived_is_sent_again_under_its_key(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    server.busy = [503, 502]
+    assert cli.main(["submit", "ws", "describe", "--backend", "hospital"]) == 0
+    assert cli.main(["submit", "ws", "describe", "--backend", "hospital"]) == 0
+    assert len(server.keys) == 4
+    assert len(set(server.keys[:3])) == 1
+    assert len(set(server.keys)) == 2
+    assert capsys.readouterr().out == "abc\nabc\n"
+    server.busy = [503] * 9
+    with pytest.raises(ServerError, match="answered 503"):
+        cli.main(["submit", "ws", "describe", "--backend", "hospital"])
+    assert len(set(server.keys)) == 3
+
+
+def test_run_waits_and_takes_the_only_backend(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    server.states, server.backends = ["running", "failed"], ["foreign", "hospital"]
+    assert cli.main(["run", "ws", "describe", "--note", "why"]) == 3
+    asked = next(body for method, _path, body in server.asked if method == "POST")
+    assert (asked["backend"], asked["note"], "branch" in asked) == ("hospital", "why", False)
+    assert capsys.readouterr().out.startswith("abc\nabc  failed  c0ffee\n")
+    assert cli.main(["run", "ws", "describe", "--no-watch"]) == 0
+    for names, said in (
+        (["foreign"], "you do not have access to a backend yet"),
+        (["a", "b"], "--backend: a, b"),
+    ):
+        server.backends = names
+        with pytest.raises(SallyportError, match=said):
+            cli.main(["run", "ws", "describe"])
+
+
+def test_what_is_printed_as_json_is_json_alone(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    for words in (
+        ["run", "ws", "describe", "--json"], ["submit", "ws", "describe", "--json"],
+        ["view", "abc", "--json"], ["watch", "abc", "--json"], ["list", "--json"],
+        ["workspaces", "--json"], ["backends", "--json"], ["releases", "ws", "--json"],
+        ["whoami", "--json"],
+    ):  # fmt: skip
+        server.states = ["running", "succeeded"]
+        assert cli.main(words) == 0
+        assert json.loads(capsys.readouterr().out)
+    server.states = ["running"]
+    assert cli.main(["cancel", "abc", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["identifier"] == "abc"
+
+
+def test_a_list_is_read_page_by_page_up_to_the_limit(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for limit, expected in ((5, 5), (120, 120), (500, 130)):
+        assert cli.main(["list", "--limit", str(limit)]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == expected
+    assert cli.main(["list", "--mine", "--state", "open", "--limit", "1"]) == 0
+    line = capsys.readouterr().out.rstrip("\n").split("\t")
+    assert line[:6] == ["r0", "failed", "ws", "a, b, c and 1 more", "hospital", "alice"]
+    query = dict(parse_qsl(urlsplit(server.asked[-1][1]).query))
+    assert query == {"state": "open", "person": "alice", "limit": "1"}
+    for wrong in (["list", "--limit", "0"], ["list", "--state", "lost"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(wrong)
+        assert caught.value.code == 2
+
+
+def test_a_job_server_that_is_away_for_a_moment_ends_no_watching(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: server.busy.append(503))
+    server.states = ["running", "succeeded"]
+    monkeypatch.setattr(asking, "PATIENCE", -1.0)
+    with pytest.raises(ServerError, match="answered 503"):
+        cli.main(["watch", "abc"])
+    server.states, server.busy = ["running", "succeeded"], []
+    answers = iter([[503], [504], [502], []])
+    monkeypatch.setattr(time, "sleep", lambda _seconds: server.busy.extend(next(answers)))
+    monkeypatch.setattr(asking, "PATIENCE", 600.0)
+    assert cli.main(["watch", "abc"]) == 0
+
+
+def test_who_stops_watching_is_told_how_to_go_on(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    server.states = ["running"]
+    monkeypatch.setattr(time, "sleep", interrupt)
+    assert cli.main(["watch", "abc"]) == 130
+    assert "sallyport watch abc" in capsys.readouterr().err
+
+
+def test_cancelling_what_has_ended_says_so(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.states = ["succeeded"]
+    assert cli.main(["cancel", "abc"]) == 0
+    assert "has ended already" in capsys.readouterr().err
+    assert [method for method, _path, _body in server.asked] == ["GET"]
+    server.states = ["running"]
+    assert cli.main(["cancel", "abc"]) == 0
+    assert capsys.readouterr().out == "Being cancelled: describe.\n"
+
+
+@pytest.mark.usefixtures("server")
+def test_view_opens_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(api.JobServer, "job_request", lambda *_words: {"url": "https://x/y/"})
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    assert cli.main(["view", "abc", "--web"]) == 0
+    assert opened == ["https://x/y/"]
+
+
+def test_words_alone_show_the_help_and_every_shell_can_complete_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main([]) == 0
+    text = capsys.readouterr().out
+    assert "exit codes:" in text
+    for shell in shtab.SUPPORTED_SHELLS:
+        assert cli.main(["completion", shell]) == 0
+        assert "workspaces" in capsys.readouterr().out

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import requests
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from sallyport_client.settings import Settings
+from sallyport_client.logins import Login
+from sallyport_client.settings import NotLoggedInError
 from sallyport_common import http
 from sallyport_common.errors import SallyportError
 
@@ -19,8 +23,23 @@ SYSTEM = (
 )
 
 
+TRIES = 4
+"""Times that a submission is sent where nobody knows whether it arrived."""
+PASSING = frozenset({429, 502, 503, 504})
+"""Answers after which the same call may be taken a moment later."""
+PORTION = 100
+"""Rows of a page of a list."""
+
+
 class ServerError(SallyportError):
-    """The job server refused or could not be reached; its own sentence where it gave one."""
+    """The job server refused or could not be reached; its own sentence where it gave one.
+
+    `passes` is whether the same call may be taken a moment later.
+    """
+
+    def __init__(self, text: str, *, passes: bool = False) -> None:
+        super().__init__(text)
+        self.passes = passes
 
 
 def _detail(answer: requests.Response) -> str:
@@ -48,60 +67,106 @@ def _unreachable(server: str, error: requests.RequestException) -> str:
     if isinstance(error, requests.Timeout):
         return f"the job server {server} did not answer in time; try again later"
     if isinstance(error, requests.ConnectionError):
-        return f"the job server {server} cannot be reached: check SALLYPORT_SERVER and your network"
+        return f"the job server {server} cannot be reached: check its address and your network"
     return (
-        f"the job server {server or 'without an address'} cannot be reached: SALLYPORT_SERVER must "
-        "be an address such as https://jobs.example.org"
+        f"the job server {server or 'without an address'} cannot be reached: it must be an "
+        "address such as https://jobs.example.org"
     )
 
 
 class JobServer:
     """A person's access to a job server."""
 
-    def __init__(self, settings: Settings, session: requests.Session | None = None) -> None:
-        self._server = settings.server.rstrip("/")
-        self._session = session or http.session(
-            settings.ca_file or system_authorities(), TIMEOUT, "sallyport-client"
+    def __init__(self, login: Login) -> None:
+        self.user, self._server = login.user, login.server.rstrip("/")
+        self._session = http.session(
+            login.ca_file or system_authorities(), TIMEOUT, "sallyport-client"
         )
         # The settings page shows name and token together, and people store what they see.
-        token = settings.token.reveal().rpartition(":")[2]
-        self._session.headers["Authorization"] = f"{settings.user}:{token}"
+        token = login.token.reveal().rpartition(":")[2]
+        self._session.headers["Authorization"] = f"{login.user}:{token}"
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: dict[str, str] | None = None,
+        **headers: str,
+    ) -> requests.Response:
+        address = f"{self._server}{path}"
         try:
-            answer = self._session.request(method, f"{self._server}{path}", json=body)
+            answer = self._session.request(
+                method, address, json=body, params=query, headers=headers
+            )
         except requests.RequestException as error:
-            raise ServerError(_unreachable(self._server, error)) from error
-        if not answer.ok:
-            detail = _detail(answer)
-            lines = f"\n{detail}" if "\n" in detail else f" {detail}"
-            raise ServerError(f"the job server answered {answer.status_code}:{lines}")
-        return answer
+            passes = isinstance(error, (requests.ConnectionError, requests.Timeout))
+            passes = passes and not isinstance(error, requests.exceptions.SSLError)
+            raise ServerError(_unreachable(self._server, error), passes=passes) from error
+        if answer.ok:
+            return answer
+        detail = _detail(answer)
+        lines = f"\n{detail}" if "\n" in detail else f" {detail}"
+        text = f"the job server answered {answer.status_code}:{lines}"
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            raise NotLoggedInError(text)
+        raise ServerError(text, passes=answer.status_code in PASSING)
+
+    def _listed(self, path: str, limit: int, query: dict[str, str]) -> list[dict[str, Any]]:
+        """Return up to `limit` rows of a list, page by page."""
+        rows: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None and len(rows) < limit:
+            portion = {"limit": str(min(limit - len(rows), PORTION)), "cursor": cursor}
+            page = self._call("GET", path, query=query | portion).json()
+            rows += page["results"]
+            cursor = page["next"]
+        return rows
+
+    def me(self) -> dict[str, Any]:
+        """Return who asks: `username`, `fullname`, `email`, `roles`, `projects`."""
+        return dict(self._call("GET", "/api/v1/me").json())
+
+    def backends(self) -> list[dict[str, Any]]:
+        """Return the backends that the person may use."""
+        every = self._call("GET", "/api/v1/backends").json()
+        return [one for one in every if one["member"]]
+
+    def workspaces(self, limit: int, search: str) -> list[dict[str, Any]]:
+        """Return workspaces by name; `search` is a part of it."""
+        return self._listed("/api/v1/workspaces", limit, {"search": search})
+
+    def job_requests(self, limit: int, **filters: str) -> list[dict[str, Any]]:
+        """Return job requests, newest first, without their jobs."""
+        return self._listed("/api/v1/job-requests", limit, filters)
 
     def submit(
-        self, workspace: str, backend: str, actions: list[str], *, force: bool
-    ) -> tuple[str, str, list[str]]:
-        """Ask for actions at the head of the workspace's branch.
+        self, workspace: str, backend: str, actions: list[str], **more: object
+    ) -> dict[str, Any]:
+        """Ask for actions at the head of the workspace's branch; return the job request.
 
-        Return the identifier, the commit, and what the author of project.yaml should look at.
+        `warnings` in it are what the author of project.yaml should look at. It is sent again where
+        nobody knows whether it arrived, under one key, so that it is made once.
         """
-        body = {
-            "workspace": workspace,
-            "backend": backend,
-            "requested_actions": actions,
-            "force_run_dependencies": force,
-        }
-        answer = self._call("POST", "/api/v1/job-requests", body).json()
-        return str(answer["identifier"]), answer.get("sha", ""), list(answer.get("warnings", []))
+        body = {"workspace": workspace, "backend": backend, "requested_actions": actions} | more
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        again = Retrying(
+            retry=retry_if_exception(lambda one: isinstance(one, ServerError) and one.passes),
+            stop=stop_after_attempt(TRIES),
+            wait=wait_exponential(max=8),
+            reraise=True,
+        )
+        return dict(again(self._call, "POST", "/api/v1/job-requests", body, **key).json())
 
     def job_request(self, identifier: str) -> dict[str, Any]:
         """Return a job request: `status`, `sha` and one entry per job in `jobs`."""
         return dict(self._call("GET", f"/api/v1/job-requests/{identifier}").json())
 
-    def cancel(self, identifier: str, actions: list[str]) -> None:
-        """Cancel the named actions of a job request, or all of them."""
+    def cancel(self, identifier: str, actions: list[str]) -> dict[str, Any]:
+        """Cancel the named actions of a job request, or all of them; return the job request."""
         body = {"actions": actions} if actions else {}
-        self._call("POST", f"/api/v1/job-requests/{identifier}/cancel", body)
+        path = f"/api/v1/job-requests/{identifier}/cancel"
+        return dict(self._call("POST", path, body).json())
 
     def releases(self, workspace: str) -> list[dict[str, Any]]:
         """Return the releases of a workspace, each with its files."""
