@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 from tests.unit.job_server import worlds
-from tests.unit.job_server.rig import BOTH, CSRF, Rig
+from tests.unit.job_server.rig import BOTH, CSRF, REPO, Rig
 from tests.unit.job_server.test_publication import events, kept
 from tests.unit.job_server.worlds import NAME, TABLE, World
 
 from sallyport_common.problems import ConflictError
 from sallyport_job_server.models import SetState
 from sallyport_job_server.services.access_tokens import Wish
+from sallyport_job_server.services.snapshots import MOST_REJECTED
+from sallyport_job_server.storage import tables
+from sallyport_job_server.storage.database import add
 
 ENGINES = BOTH
 PAGE = "/workspaces/heart/snapshots/{snapshot}/"
@@ -181,3 +184,24 @@ def test_only_an_approver_decides_and_only_what_is_waiting_is_published(rig: Rig
     for name in ("rita", "carl", "cora", "ada"):
         assert rig.browser(name).send(path, form).status_code == 403, name
     assert rig.browser("paul").send(path, form).status_code == 302
+
+
+def test_the_home_page_has_the_newest_rejected_sets_of_projects_that_are_shown(rig: Rig) -> None:
+    directory, ada, rita = rig.services.directory, rig.people["ada"], rig.people["rita"]
+    directory.create_project(ada, "lungs", "Lungs")
+    directory.create_workspace(ada, name="breath", project="lungs", repo=REPO, branch="main")
+    moment = "2026-11-23T06:16:47Z"
+    with rig.services.database.change("test") as change:
+        for number in range(MOST_REJECTED + 2):
+            add(
+                change.connection, tables.snapshots, workspace_id=1 if number < 2 else 2,
+                key=f"{number:064}", created_by="rita", created_at=moment, rejected_by="paul",
+                rejected_at=moment,
+            )  # fmt: skip
+
+    def places() -> list[str]:
+        return [one.workspace for one in rig.services.snapshots.rejected_of(rita)]
+
+    assert places() == ["heart", "heart"]
+    directory.set_member(ada, "lungs", "rita", ["researcher"])
+    assert places() == ["breath"] * MOST_REJECTED

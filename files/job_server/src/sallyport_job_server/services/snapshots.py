@@ -193,9 +193,8 @@ class Snapshots:
     def rejected_of(self, user: User) -> list[Snapshot]:
         """Return the newest sets that a person proposed and somebody rejected."""
         with self._database.read() as connection:
-            shown = access.visibility(connection, user)
-            rows = snapshots.rejected_of(connection, user.username, MOST_REJECTED)
-            return [one for one in rows if shown(one.project_id)]
+            shown = access.visible_projects(connection, user)
+            return snapshots.rejected_of(connection, user.username, shown, MOST_REJECTED)
 
     def of_workspace(
         self, user: User, workspace_name: str

@@ -88,9 +88,16 @@ def behind(
     return fetch_all(connection, query.order_by(_snapshots.c.id.desc()).limit(limit), Snapshot)
 
 
-def rejected_of(connection: Connection, username: str, limit: int) -> list[Snapshot]:
-    """Return the newest sets that a person proposed and that were rejected."""
+def rejected_of(
+    connection: Connection, username: str, shown: frozenset[int] | None, limit: int
+) -> list[Snapshot]:
+    """Return the newest sets that a person proposed in some projects and that were rejected.
+
+    `shown` has the numbers of the projects, or is None for all.
+    """
     query = _SNAPSHOTS.where(_snapshots.c.created_by == username, _STATES[SetState.REJECTED])
+    if shown is not None:
+        query = query.where(_workspaces.c.project_id.in_(shown))
     return fetch_all(connection, query.order_by(_snapshots.c.id.desc()).limit(limit), Snapshot)
 
 
