@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -130,3 +132,44 @@ class TestJobServer(ServiceClaims):
         assert (state.user, state.mode) == (self.unit, 0o700)
         database = host.file("/var/lib/sallyport/job_server/job_server.sqlite3")
         assert (database.user, database.mode) == (self.unit, 0o600)
+
+
+@pytest.fixture(scope="class")
+def mail(host: Host) -> Iterator[str]:
+    """Give the folder of a mail server on the host."""
+    folder, unit = "/run/probe-mail", "probe-mail"
+    host.check_output("rm -rf %s", folder)
+    host.check_output(
+        "systemd-run --unit=%s --collect python3 -m aiosmtpd -n -l localhost:25 "
+        "-c aiosmtpd.handlers.Mailbox %s",
+        unit,
+        folder,
+    )
+    yield folder
+    host.check_output("systemctl stop %s", unit)
+
+
+class TestMail:
+    """Mail of the deployed service."""
+
+    def test_its_program_sends_a_test(self, host: Host, mail: str) -> None:
+        said = _retried(host, f"{PROGRAM} mail-test ada@example.org")
+        assert "took a mail for ada@example.org" in said
+        assert "Auto-Submitted: auto-generated" in _retried(host, f"grep -rh '' {mail}/new")
+
+    def test_the_service_itself_tells_a_person(self, host: Host, mail: str) -> None:
+        name = f"nina{time.time_ns()}"
+        words = "user create %s --fullname Nina --email %s@example.org --invite"
+        host.check_output(f"{PROGRAM} {words}", name, name)
+        host.check_output(f"{PROGRAM} user end-codes %s", name)
+        subject = f"One-time codes of {name} are off"
+        assert subject in _retried(host, f"grep -rh '^Subject: {subject}' {mail}/new")
+
+
+def _retried(host: Host, command: str, seconds: float = 30) -> str:
+    """Return what a command prints once it succeeds."""
+    deadline = time.monotonic() + seconds
+    while (done := host.run(command)).rc != 0 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert done.rc == 0, done.stderr
+    return str(done.stdout)

@@ -72,6 +72,10 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
         "request_lifetime": 86400,
         "login_token_lifetime": 3600,
         "second_factor_roles": (),
+        "mail_server": None,
+        "mail_password": None,
+        "mail_sender": None,
+        "webhooks": None,
     }
     return Settings(**(values | changes))
 

@@ -34,6 +34,11 @@ EXEMPT = {
     "second_factor.turn_off": "a person's own account; the code decides",
     "second_factor.renew_codes": "a person's own account; the code decides",
     "password_links.use": "whoever has the secret of the link",
+    "password_links.forgotten": "anybody; a link goes to the person's own mail address",
+    "password_links.mailed": "the courier, for a link that somebody was allowed to ask for",
+    "accounts.choose_topics": "a person's own account",
+    "courier.look": "the clock",
+    "courier.start": "the clock",
     "tidying.run": "the clock, or an operator on the host",
     "chores.look": "the clock",
     "chores.start": "the clock",
@@ -74,6 +79,7 @@ SERVICES = (
     "accounts", "sessions", "access_tokens", "login_tokens", "hatch_tokens", "backends",
     "directory", "job_requests", "job_queue", "releases", "snapshots", "audit", "second_factor",
     "password_links", "tidying", "chores", "history",
+    "messages", "courier",
 )  # fmt: skip
 
 
@@ -159,9 +165,11 @@ ELSEWHERE = {
     "snapshots.publish": "test_permissions.py",
     "snapshots.reject": "test_permissions.py",
     "snapshots.comment": "test_permissions.py",
+    "messages.test": "test_permissions.py",
+    "password_links.send": "test_permissions.py",
     "second_factor.end_of_account": "test_second_factor.py",
 }
-"""Calls that need uploaded files; the matrix of test_permissions.py makes them as every person."""
+"""Calls that need uploaded files or mail; test_permissions.py makes them as every person."""
 
 
 def _session(rig: Rig) -> int:

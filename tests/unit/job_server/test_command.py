@@ -46,9 +46,9 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, value in values.items():
         monkeypatch.setenv(f"{PREFIX}{name}", value)
-    optional = {"DATABASE_PASSWORD_FILE", "RELEASES_REDIRECT", "GIT_CREDENTIALS"}
-    known = {f"{PREFIX}{name}" for name in values.keys() | optional}
-    assert environment_names(Settings, PREFIX) == known
+    optional = {"DATABASE_PASSWORD_FILE", "RELEASES_REDIRECT", "GIT_CREDENTIALS", "WEBHOOKS_FILE"}
+    optional |= {"MAIL_SERVER", "MAIL_SENDER", "MAIL_PASSWORD_FILE"}
+    assert environment_names(Settings, PREFIX) == {f"{PREFIX}{x}" for x in {*values, *optional}}
     return tmp_path
 
 
@@ -126,7 +126,7 @@ def test_the_verbs_are_those_of_the_reference_page() -> None:
     leaves = {name for name, one in COMMANDS.items() if not any(map(_is_group, one._actions))}
     assert leaves == {
         "check-config", "migrate", "user create", "backend ensure", "administrators ensure",
-        "audit verify", "audit export", "user link", "user end-codes", "tidy",
+        "audit verify", "audit export", "user link", "user end-codes", "tidy", "mail-test",
     }  # fmt: skip
 
 

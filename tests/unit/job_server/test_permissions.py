@@ -57,12 +57,14 @@ GET  /staff/                             302 404 404 404 404 404 200
 GET  /staff/users/rita/                  302 404 404 404 404 404 200
 GET  /staff/projects/                    302 404 404 404 404 404 200
 GET  /staff/backends/                    302 404 404 404 404 404 200
+GET  /staff/messages/                    302 404 404 404 404 404 200
 GET  /staff/audit/                       302 404 404 404 404 404 200
 GET  /staff/audit/export/                302 404 404 404 404 404 200
 POST /settings/tokens/                   302 200 200 200 200 200 200
 POST /settings/tokens/1/revoke/          302 404 404 404 404 404 404
 POST /settings/sessions/99/end/          302 404 404 404 404 404 404
 POST /settings/login-token/              302 403 200 200 200 403 403
+POST /settings/messages/                 302 302 302 302 302 302 302
 POST /settings/password/                 302 302 302 302 302 302 302
 POST /settings/totp/                     302 200 200 200 200 200 200
 POST /settings/totp/on/                  302 400 400 400 400 400 400
@@ -86,6 +88,8 @@ POST /staff/users/                       302 404 404 404 404 404 302
 POST /staff/users/cora/                  302 404 404 404 404 404 302
 POST /staff/users/cora/password/         302 404 404 404 404 404 302
 POST /staff/users/cora/link/             302 404 404 404 404 404 200
+POST /staff/users/cora/link/mail/        302 404 404 404 404 404 400
+POST /staff/messages/test/               302 404 404 404 404 404 400
 POST /staff/users/cora/totp/end/         302 404 404 404 404 404 403
 POST /staff/backends/hospital/tokens/99/end/ 302 404 404 404 404 404 404
 POST /staff/users/cora/tokens/99/revoke/ 302 404 404 404 404 404 404
@@ -181,6 +185,7 @@ POST /api/v2/releases/release/{release}/reviews   403 403 403 200 200 200 403
 ELSEWHERE = {
     "GET /static/<path:filename>", "GET /healthz", "GET /metrics", "GET /status/<slug>/",
     "GET /health-check/", "POST /login/", "GET /password/", "POST /password/",
+    "GET /password/forgotten/", "POST /password/forgotten/",
     "GET /api/v1/openapi.json", "POST /api/v1/tokens",
     "GET /api/v2/workspaces/<name>/status", "POST /api/v2/releases/authenticate",
 }  # fmt: skip

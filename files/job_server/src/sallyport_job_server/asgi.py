@@ -15,6 +15,7 @@ logging.configure("job_server")
 _settings = Settings.from_env(os.environ)
 _app = create_app(_settings)
 _app.extensions["sallyport"].chores.start()
+_app.extensions["sallyport"].courier.start()
 # Only the reverse proxy reaches the socket, so what it says about the client is true.
 application = Front(
     ProxyFix(_app, x_for=1, x_proto=1, x_host=1),

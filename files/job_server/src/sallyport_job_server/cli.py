@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     one = _add(staff, "ensure", text, _ensure_administrators)
     text = "JSON list of objects with username, fullname, password and, if wanted, email"
     one.add_argument("--file", type=Path, required=True, metavar="PATH", help=text)
+    text = "send a mail now, and print what the mail server says of it"
+    _add(commands, "mail-test", text, _mail_test).add_argument("address", help="to whom")
     _add(commands, "tidy", "forget what is over, as the service does once a day", _tidy)
     audit = _group(commands, "audit", "look at the audit chain")
     _add(audit, "verify", "read the whole chain and name the first bad row", _verify)
@@ -210,6 +212,11 @@ def _link(services: Services, options: argparse.Namespace) -> None:
 def _end_codes(services: Services, options: argparse.Namespace) -> None:
     services.second_factor.end_of_account(ACTOR, options.username)
     print(f"{options.username}: one-time codes are off")
+
+
+def _mail_test(services: Services, options: argparse.Namespace) -> None:
+    services.courier.test(options.address)
+    print(f"the mail server took a mail for {options.address}")
 
 
 def _tidy(services: Services, _options: argparse.Namespace) -> None:

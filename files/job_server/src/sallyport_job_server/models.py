@@ -25,7 +25,7 @@ class AlreadyUploadedError(Problem):
 
 @dataclass(frozen=True)
 class User:
-    """A person's account; `roles` are the roles they hold everywhere."""
+    """A person's account; `roles` are those they hold everywhere, `muted` topics of messages."""
 
     id: int
     username: str
@@ -37,6 +37,7 @@ class User:
     roles: list[str]
     is_active: bool
     created_at: str
+    muted: list[str]
     only_project: int | None = None
     """The one project to which the access token is limited that stands for the person here."""
 
@@ -339,6 +340,21 @@ class Comment:
     text: str
     created_by: str
     created_at: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a person, or a webhook by its name, is to be told."""
+
+    id: int
+    user_id: int | None
+    webhook: str
+    kind: str
+    data: dict[str, Any]
+    tries: int
+    fault: str
+    created_at: str
+    due_at: str
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.settings import Secret, load
+from sallyport_job_server.relays import MailServer
 from sallyport_study.reusable import Home
 
 PREFIX = "JOB_SERVER_"
@@ -40,6 +41,10 @@ class Settings:
     request_lifetime: int
     login_token_lifetime: int
     second_factor_roles: tuple[str, ...]
+    mail_server: MailServer | None
+    mail_password: Secret | None
+    mail_sender: str | None
+    webhooks: Secret | None
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Settings:

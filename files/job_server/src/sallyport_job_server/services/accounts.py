@@ -12,11 +12,13 @@ from argon2.exceptions import VerificationError
 
 from sallyport_common import throttle
 from sallyport_common.problems import ConflictError, NotFoundError, Problem, UnauthenticatedError
+from sallyport_job_server.letters import Kind, Topic
 from sallyport_job_server.models import Backend, Operator, User
 from sallyport_job_server.roles import GLOBAL_ROLES, Permission, Role
 from sallyport_job_server.services import access, checks, clock, ways_in
 from sallyport_job_server.services.browsers import KnownBrowsers
 from sallyport_job_server.services.pages import Page
+from sallyport_job_server.services.postbox import Postbox
 from sallyport_job_server.services.second_factor import SecondFactor
 from sallyport_job_server.storage import backends, projects, tables, users
 from sallyport_job_server.storage.database import Change, Database, add, put
@@ -36,9 +38,10 @@ class Accounts:
         brake: throttle.Throttle,
         browsers: KnownBrowsers,
         second_factor: SecondFactor,
+        postbox: Postbox,
     ) -> None:
         self._database, self._hasher, self._throttle = database, hasher, brake
-        self.browsers, self._second = browsers, second_factor
+        self.browsers, self._second, self._postbox = browsers, second_factor, postbox
 
     def log_in(
         self, username: str, password: str, code: str, address: str, browser: str = ""
@@ -227,6 +230,16 @@ class Accounts:
             slugs = _set_backends(change, account, {*current, slug})
             change.record("backend.member", slug, user=account.username, backends=slugs)
 
+    def choose_topics(self, user: User, wanted: Iterable[str]) -> None:
+        """Set what a person is told about by mail; raise Problem for an unknown topic."""
+        chosen = set(wanted)
+        muted = [str(one) for one in Topic if one not in chosen]
+        if unknown := chosen.difference(Topic):
+            raise Problem(f"'{min(unknown)}' is not a topic of messages.")
+        with self._database.change(user.username) as change:
+            put(change.connection, tables.users, user.id, muted=muted)
+            change.record("user.messages", user.username, muted=muted)
+
     def change_password(self, user: User, current: str, new: str) -> None:
         """Set a new password; whatever else lets in as this person ends."""
         subject = throttle.account(user.username, "password")
@@ -247,6 +260,7 @@ class Accounts:
             put(change.connection, tables.users, user.id, password_hash=hashed)
             ways_in.end(change, user)
             change.record("user.password", user.username)
+            self._postbox.account(change, Kind.CHANGED, user)
 
 
 def _mail(change: Change, mail: str, account: User | None = None) -> dict[str, str | None]:

@@ -6,24 +6,32 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from sallyport_job_server.letters import Kind
 from sallyport_job_server.models import AuditRow, Backend, Operator, User
 from sallyport_job_server.roles import Permission
-from sallyport_job_server.schemas.releases import Event
+from sallyport_job_server.schemas.releases import Event, EventType
 from sallyport_job_server.services import access
-from sallyport_job_server.storage import audit
+from sallyport_job_server.services.postbox import Postbox
+from sallyport_job_server.storage import audit, projects
 from sallyport_job_server.storage.audit import AuditFilters
 from sallyport_job_server.storage.database import Database
 from sallyport_records.chain import Verdict
 
 __all__ = ["PAGE", "Audit", "AuditFilters"]
 PAGE = 50
+_TOLD = {
+    EventType.SUBMITTED: Kind.REVIEW_ASKED,
+    EventType.RESUBMITTED: Kind.REVIEW_ASKED,
+    EventType.RETURNED: Kind.REVIEW_RETURNED,
+    EventType.REJECTED: Kind.REVIEW_REJECTED,
+}
 
 
 class Audit:
     """The use cases around the audit chain."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, postbox: Postbox) -> None:
+        self._database, self._postbox = database, postbox
 
     def page(
         self, user: User, filters: AuditFilters, before: int | None, limit: int = PAGE
@@ -57,7 +65,7 @@ class Audit:
             return audit.verify(connection)
 
     def hatch_event(self, backend: Backend, event: Event) -> None:
-        """Record an event of the review workflow."""
+        """Record an event of the review workflow, and tell whom it concerns."""
         with self._database.change(f"backend:{backend.slug}") as change:
             change.record(
                 f"hatch.{event.event_type}",
@@ -67,3 +75,7 @@ class Audit:
                 user=event.user,
                 updates=len(event.updates or []),
             )
+            kind = _TOLD.get(event.event_type)
+            place = projects.workspace(change.connection, event.workspace) if kind else None
+            if kind and place:
+                self._postbox.review(change, kind, backend, place, event.request_author)

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 
 from sallyport_common import tokens
+from sallyport_common.errors import SettingsError
 from sallyport_common.throttle import Throttle
+from sallyport_job_server.relays import Webhook, webhooks
 from sallyport_job_server.services.access_tokens import AccessTokens
 from sallyport_job_server.services.accounts import Accounts
 from sallyport_job_server.services.audit import Audit
 from sallyport_job_server.services.backend_access import Backends
 from sallyport_job_server.services.browsers import KnownBrowsers
 from sallyport_job_server.services.chores import Chore, Chores
+from sallyport_job_server.services.courier import Courier
 from sallyport_job_server.services.directory import Directory
 from sallyport_job_server.services.hatch_tokens import HatchTokens
 from sallyport_job_server.services.history import History
@@ -21,10 +24,14 @@ from sallyport_job_server.services.job_queue import JobQueue
 from sallyport_job_server.services.job_requests import JobRequests
 from sallyport_job_server.services.lists import Lists
 from sallyport_job_server.services.login_tokens import LoginTokens
+from sallyport_job_server.services.messages import Messages
 from sallyport_job_server.services.password_links import PasswordLinks
+from sallyport_job_server.services.password_links import address as link_address
+from sallyport_job_server.services.postbox import Postbox
 from sallyport_job_server.services.releases import Releases
 from sallyport_job_server.services.repositories import Repositories
 from sallyport_job_server.services.second_factor import SecondFactor
+from sallyport_job_server.services.senders import MailSender, WebhookSender
 from sallyport_job_server.services.sessions import Sessions
 from sallyport_job_server.services.signer import Signer
 from sallyport_job_server.services.snapshots import Snapshots
@@ -64,15 +71,22 @@ class Services:
     lists: Lists
     tidying: Tidying
     chores: Chores
+    messages: Messages
+    courier: Courier
 
 
 def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     """Build the services; tests pass a hasher that is fast."""
     database = Database(settings.database_url, settings.database_password, settings.ca_file)
     throttle = Throttle(users.Attempts(database))
-    second_factor = SecondFactor(database, throttle, settings.second_factor_roles)
+    mail, hooks = _mail(settings), _hooks(settings)
+    postbox = Postbox(mail is not None, hooks)
+    second_factor = SecondFactor(database, throttle, settings.second_factor_roles, postbox)
     browsers = KnownBrowsers(settings.secret_key)
-    accounts = Accounts(database, hasher or PasswordHasher(), throttle, browsers, second_factor)
+    accounts = Accounts(
+        database, hasher or PasswordHasher(), throttle, browsers, second_factor, postbox
+    )
+    password_links = PasswordLinks(database, accounts, throttle, postbox)
     repositories = Repositories(
         settings.forges,
         settings.allowed_organisations,
@@ -83,17 +97,18 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     )
     history = History(database)
     tidying = Tidying(database, settings.session_idle)
+    site = settings.url.rstrip("/")
     return Services(
-        url=settings.url.rstrip("/"),
+        url=site,
         database=database,
         watcher=Watcher(database),
         second_factor=second_factor,
         accounts=accounts,
-        password_links=PasswordLinks(database, accounts),
+        password_links=password_links,
         sessions=Sessions(database, settings.session_lifetime, settings.session_idle),
         access_tokens=AccessTokens(database, second_factor),
         login_tokens=LoginTokens(
-            database, settings.secret_key, settings.login_token_lifetime, throttle
+            database, settings.secret_key, settings.login_token_lifetime, throttle, postbox
         ),
         hatch_tokens=HatchTokens(database, settings.hatch_signing_key),
         backends=Backends(database),
@@ -107,11 +122,38 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
             settings.request_lifetime,
             tokens.new_request_identifier,
         ),
-        job_queue=JobQueue(database),
-        releases=Releases(database, ReleaseStore(settings.release_storage)),
-        snapshots=Snapshots(database),
-        audit=Audit(database),
+        job_queue=JobQueue(database, postbox),
+        releases=Releases(database, ReleaseStore(settings.release_storage), postbox),
+        snapshots=Snapshots(database, postbox),
+        audit=Audit(database, postbox),
         lists=Lists(database),
         tidying=tidying,
         chores=Chores(database, {"tidy": Chore(DAY, tidying.run)}),
+        messages=Messages(database, postbox),
+        courier=Courier(
+            database,
+            site,
+            lambda username: link_address(site, password_links.mailed(username)),
+            mail,
+            WebhookSender(hooks, settings.ca_file),
+        ),
     )
+
+
+def _mail(settings: Settings) -> MailSender | None:
+    server = settings.mail_server
+    if server is None:
+        return None
+    if not settings.mail_sender:
+        raise SettingsError(["JOB_SERVER_MAIL_SENDER is not set"])
+    if bool(server.username) != bool(settings.mail_password):
+        raise SettingsError(
+            ["JOB_SERVER_MAIL_PASSWORD_FILE belongs to a user name in JOB_SERVER_MAIL_SERVER"]
+        )
+    return MailSender(
+        server, settings.mail_password, settings.mail_sender, settings.url, settings.ca_file
+    )
+
+
+def _hooks(settings: Settings) -> tuple[Webhook, ...]:
+    return webhooks(settings.webhooks.reveal()) if settings.webhooks else ()

@@ -21,6 +21,7 @@ from sallyport_job_server.schemas.jobs import (
     ListedWorkspace,
     PastJob,
 )
+from sallyport_job_server.services.postbox import Postbox
 from sallyport_job_server.storage import backends, projects, requests, tables
 from sallyport_job_server.storage.database import Database, add_all, put_all
 
@@ -47,15 +48,15 @@ class _Received:
         self.moved.append((row.identifier, said))
         if previous is None or State(previous.status).final:
             self.opened = True
-        elif State(row.status).final:
+        if State(row.status).final:
             self.ended.add(request_id)
 
 
 class JobQueue:
     """The use cases of runners."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, postbox: Postbox) -> None:
+        self._database, self._postbox = database, postbox
 
     def differs(self, backend: Backend, etag: str) -> bool:
         """Return whether the counter is not `etag`."""
@@ -88,8 +89,10 @@ class JobQueue:
             put_all(change.connection, tables.jobs, received.changed)
             if received.moved:
                 change.record_all("job.status", received.moved)
-                if received.opened or requests.over(change.connection, received.ended):
+                over = requests.over(change.connection, received.ended)
+                if received.opened or over:
                     change.touch(backend.id)
+                self._postbox.requests_over(change, over)
             known = [] if partial else requests.names_of(change.connection, list(numbers.values()))
         missing = set(known).difference(names)
         if missing:

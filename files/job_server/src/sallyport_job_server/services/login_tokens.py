@@ -17,10 +17,12 @@ from sqlalchemy.engine import Connection
 from sallyport_common.problems import ForbiddenError, NotFoundError
 from sallyport_common.settings import Secret
 from sallyport_common.throttle import Throttle, account
+from sallyport_job_server.letters import Kind
 from sallyport_job_server.models import Backend, User
 from sallyport_job_server.roles import Permission, permissions_of
 from sallyport_job_server.schemas.releases import Person, PersonWorkspace, ProjectDetails
 from sallyport_job_server.services import clock
+from sallyport_job_server.services.postbox import Postbox
 from sallyport_job_server.storage import backends, projects, tables, users
 from sallyport_job_server.storage.database import Database, add
 
@@ -36,8 +38,16 @@ def words() -> list[str]:
 class LoginTokens:
     """The use cases around one-use log-ins."""
 
-    def __init__(self, database: Database, key: Secret, lifetime: int, throttle: Throttle) -> None:
+    def __init__(
+        self,
+        database: Database,
+        key: Secret,
+        lifetime: int,
+        throttle: Throttle,
+        postbox: Postbox,
+    ) -> None:
         self._database, self._lifetime, self._throttle = database, lifetime, throttle
+        self._postbox = postbox
         self._key = hashlib.sha256(b"login-token:" + key.reveal().encode()).digest()
 
     def _digest(self, user: User, token: str) -> str:
@@ -65,6 +75,7 @@ class LoginTokens:
                 expires_at=expires,
             )
             change.record("login_token.create", user.username, expires_at=expires)
+            self._postbox.account(change, Kind.LOGIN_CREATED, user, until=expires)
         return token, expires
 
     def redeem(self, backend: Backend, name: str, token: str) -> Person:
@@ -75,6 +86,7 @@ class LoginTokens:
             user = users.by_name_or_email(change.connection, name)
             if user and self._use(change.connection, user, token):
                 change.record("login_token.use", user.username, backend=backend.slug)
+                self._postbox.account(change, Kind.LOGIN_USED, user, backend=backend.name)
                 person = self._person(change.connection, backend, user)
             else:
                 raise ForbiddenError(REFUSED)

@@ -22,8 +22,9 @@ from sallyport_job_server.models import (
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.schemas.releases import TOO_LARGE, FileList, ListedFile
 from sallyport_job_server.services import access, checks, clock
+from sallyport_job_server.services.postbox import Postbox
 from sallyport_job_server.storage import projects, releases, requests, snapshots, tables
-from sallyport_job_server.storage.database import Database, add, put
+from sallyport_job_server.storage.database import Change, Database, add, put
 from sallyport_job_server.storage.files import ReleaseStore
 
 STATUSES = ("APPROVED", "REJECTED")
@@ -33,8 +34,8 @@ MISSING = "There is no such file, or it was removed."
 class Releases:
     """The use cases around released files."""
 
-    def __init__(self, database: Database, store: ReleaseStore) -> None:
-        self._database, self._store = database, store
+    def __init__(self, database: Database, store: ReleaseStore, postbox: Postbox) -> None:
+        self._database, self._store, self._postbox = database, store, postbox
 
     def create(
         self,
@@ -127,6 +128,17 @@ class Releases:
                 uploaded_at=clock.now(),
             )
             change.record("release.upload", file.id, release=file.release_id, sha256=file.sha256)
+            self._tell(change, user, file.release_id)
+
+    def _tell(self, change: Change, user: User, release_id: str) -> None:
+        """Tell people that a release is here, once its last file is."""
+        if not self._postbox.is_open:
+            return
+        files = releases.files_of_release(change.connection, release_id)
+        release = releases.by_id(change.connection, release_id)
+        if release and all(one.uploaded_at or one.deleted_at for one in files):
+            here = sum(one.is_here for one in files)
+            self._postbox.released(change, release, user.username, here)
 
     def review(
         self, backend: Backend, user: User, release_id: str, files: Sequence[ListedFile]

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 from sallyport_common.problems import ForbiddenError, Problem
 from sallyport_common.throttle import Throttle, account
+from sallyport_job_server.letters import Kind
 from sallyport_job_server.models import Operator, User
 from sallyport_job_server.roles import PROJECT_ROLES, Permission
 from sallyport_job_server.services import access, one_time_codes, recovery_codes, ways_in
+from sallyport_job_server.services.postbox import Postbox
 from sallyport_job_server.storage import projects, tables, users
 from sallyport_job_server.storage import ways_in as stored
 from sallyport_job_server.storage.database import Change, Database, put
@@ -20,8 +22,10 @@ MISSING = "Your role needs one-time codes. Set them up on the page Settings."
 class SecondFactor:
     """The use cases around one-time codes; `required` are the roles that must have them."""
 
-    def __init__(self, database: Database, brake: Throttle, required: Iterable[str]) -> None:
-        self._database, self._throttle = database, brake
+    def __init__(
+        self, database: Database, brake: Throttle, required: Iterable[str], postbox: Postbox
+    ) -> None:
+        self._database, self._throttle, self._postbox = database, brake, postbox
         self._required = frozenset(required)
 
     def accepts(self, user: User, code: str) -> bool:
@@ -78,6 +82,7 @@ class SecondFactor:
         with self._database.change(user.username) as change:
             _turn_off(change, user)
             change.record("user.totp", user.username, enabled=False)
+            self._postbox.account(change, Kind.CODES_OFF, user)
 
     def renew_codes(self, user: User, code: str) -> list[str]:
         """Return new recovery codes in the place of the old ones, for a one-time code."""
@@ -102,6 +107,7 @@ class SecondFactor:
             _turn_off(change, person)
             ways_in.end(change, person)
             change.record("user.totp_end", person.username)
+            self._postbox.account(change, Kind.CODES_OFF, person, actor)
 
     def _judge(self, user: User, code: str) -> None:
         """Raise Problem unless a code is this person's."""

@@ -10,6 +10,7 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from sallyport_common.problems import ConflictError, ForbiddenError, NotFoundError, Problem
+from sallyport_job_server.letters import Kind
 from sallyport_job_server.models import (
     Comment,
     Project,
@@ -22,6 +23,7 @@ from sallyport_job_server.models import (
 from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, checks, clock
 from sallyport_job_server.services.pages import Page
+from sallyport_job_server.services.postbox import Postbox
 from sallyport_job_server.storage import projects, releases, snapshots, tables
 from sallyport_job_server.storage.database import Change, Database, add, put
 
@@ -44,8 +46,8 @@ class SetView:
 class Snapshots:
     """The use cases around publication."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, postbox: Postbox) -> None:
+        self._database, self._postbox = database, postbox
 
     def create(
         self, user: User, workspace_name: str, file_ids: Iterable[str], note: str = ""
@@ -65,7 +67,7 @@ class Snapshots:
             key = hashlib.sha256("\n".join(available).encode()).hexdigest()
             existing = snapshots.with_key(change.connection, workspace.id, key)
             if existing:
-                return _propose_again(change, user, existing, note)
+                return self._propose_again(change, user, existing, note)
             number = add(
                 change.connection,
                 tables.snapshots,
@@ -78,7 +80,24 @@ class Snapshots:
             change.record("snapshot.create", f"{workspace_name}/{number}", files=available)
             if note:
                 _say(change, number, "proposed", note)
-            return _required(snapshots.by_number(change.connection, workspace.id, number))
+            made = _required(snapshots.by_number(change.connection, workspace.id, number))
+            self._postbox.proposed(change, made)
+            return made
+
+    def _propose_again(self, change: Change, user: User, snapshot: Snapshot, note: str) -> Snapshot:
+        if not snapshot.rejected_at:
+            return snapshot
+        values = {
+            "created_by": user.username, "created_at": clock.now(), "published_by": None,
+            "published_at": None, "rejected_by": None, "rejected_at": None,
+        }  # fmt: skip
+        put(change.connection, tables.snapshots, snapshot.id, **values)
+        _say(change, snapshot.id, "proposed", note)
+        change.record("snapshot.propose_again", f"{snapshot.workspace}/{snapshot.id}")
+        number = snapshot.id
+        again = _required(snapshots.by_number(change.connection, snapshot.workspace_id, number))
+        self._postbox.proposed(change, again)
+        return again
 
     def publish(self, user: User, workspace_name: str, number: int) -> None:
         """Make a snapshot's files public; doing it twice changes nothing."""
@@ -98,6 +117,7 @@ class Snapshots:
                 published_at=clock.now(),
             )
             change.record("snapshot.publish", f"{workspace_name}/{number}")
+            self._postbox.decided(change, Kind.SET_PUBLISHED, snapshot, user.username)
 
     def reject(self, user: User, workspace_name: str, number: int, reason: str) -> Snapshot:
         """Reject a set, or take one back that is public; doing it twice changes nothing."""
@@ -107,9 +127,12 @@ class Snapshots:
             if not snapshot.rejected_at:
                 values = {"rejected_by": user.username, "rejected_at": clock.now()}
                 put(change.connection, tables.snapshots, number, **values)
-                what = "withdraw" if snapshot.published_at else "reject"
-                _say(change, number, "withdrawn" if snapshot.published_at else "rejected", reason)
+                was_public = snapshot.published_at is not None
+                what = "withdraw" if was_public else "reject"
+                _say(change, number, "withdrawn" if was_public else "rejected", reason)
                 change.record(f"snapshot.{what}", f"{workspace_name}/{number}", reason=reason)
+                kind = Kind.SET_WITHDRAWN if was_public else Kind.SET_REJECTED
+                self._postbox.decided(change, kind, snapshot, user.username)
             return _required(snapshots.by_number(change.connection, snapshot.workspace_id, number))
 
     def still_public(self, user: User, workspace_name: str, number: int) -> list[str]:
@@ -219,19 +242,6 @@ def _available(connection: Connection, workspace: Workspace, requested: set[str]
     if not available:
         raise Problem("Select at least one available file.")
     return available
-
-
-def _propose_again(change: Change, user: User, snapshot: Snapshot, note: str) -> Snapshot:
-    if not snapshot.rejected_at:
-        return snapshot
-    values = {
-        "created_by": user.username, "created_at": clock.now(), "published_by": None,
-        "published_at": None, "rejected_by": None, "rejected_at": None,
-    }  # fmt: skip
-    put(change.connection, tables.snapshots, snapshot.id, **values)
-    _say(change, snapshot.id, "proposed", note)
-    change.record("snapshot.propose_again", f"{snapshot.workspace}/{snapshot.id}")
-    return _required(snapshots.by_number(change.connection, snapshot.workspace_id, snapshot.id))
 
 
 def _say(change: Change, number: int, kind: str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import and_, exists, func, or_, select
@@ -102,13 +103,28 @@ def names_of(connection: Connection, request_ids: Sequence[int]) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def over(connection: Connection, request_ids: Collection[int]) -> bool:
-    """Return whether one of several requests, which all have jobs, has none that is open."""
+def over(connection: Connection, request_ids: Collection[int]) -> set[int]:
+    """Return those of several requests, which all have jobs, that have none that is open."""
     if not request_ids:
-        return False
+        return set()
     active = and_(_jobs.c.job_request_id.in_(request_ids), _jobs.c.status.in_(OPEN_STATES))
     found = connection.execute(select(_jobs.c.job_request_id).where(active).distinct()).scalars()
-    return not set(request_ids).issubset(found)
+    return set(request_ids).difference(found)
+
+
+def by_numbers(connection: Connection, request_ids: Collection[int]) -> list[JobRequest]:
+    """Return requests by their numbers."""
+    return fetch_all(connection, REQUESTS.where(_requests.c.id.in_(request_ids)), JobRequest)
+
+
+def tally(connection: Connection, request_id: int) -> Counter[str]:
+    """Return how many jobs of a request went how, as people are shown it."""
+    columns = (_jobs.c.status, _jobs.c.status_code, func.count().label("jobs"))
+    query = select(*columns).where(_jobs.c.job_request_id == request_id)
+    counted: Counter[str] = Counter()
+    for row in connection.execute(query.group_by(_jobs.c.status, _jobs.c.status_code)):
+        counted[Outcome(row.status, row.status_code).shown] += row.jobs
+    return counted
 
 
 def jobs_named(connection: Connection, identifiers: Sequence[str]) -> list[Job]:

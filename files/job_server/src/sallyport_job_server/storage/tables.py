@@ -30,6 +30,8 @@ METADATA = MetaData(
 AUDIT = Chain(METADATA)
 LONGEST_NOTE = 500
 """Characters of the note that a person leaves with a job request."""
+LONGEST_FAULT = 300
+"""Characters that are kept of why a message could not be handed over."""
 LONGEST_KEY = 200
 """Characters of the key by which a person's submission is known."""
 
@@ -61,6 +63,21 @@ users = Table(
     Column("roles", JSON, nullable=False),
     Column("is_active", Boolean, nullable=False, default=True),
     _time("created_at"),
+    Column("muted", JSON, nullable=False, default=list, server_default="[]"),
+)
+
+messages = Table(
+    "messages",
+    METADATA,
+    _id(),
+    _of("users", "user_id", optional=True),
+    Column("webhook", String(100), nullable=False, server_default=""),
+    Column("kind", String(40), nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("fault", String(LONGEST_FAULT), nullable=False, default=""),
+    _time("created_at"),
+    Column("due_at", String(32), nullable=False, index=True),
 )
 
 sessions = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, or_, select, update
@@ -53,6 +53,24 @@ def by_name_or_email(connection: Connection, text: str) -> User | None:
 def by_id(connection: Connection, number: int) -> User | None:
     """Return an account by its number."""
     return fetch_one(connection, _USERS.where(_users.c.id == number), User)
+
+
+def names(connection: Connection, numbers: Collection[int]) -> dict[int, str]:
+    """Return the names of accounts by their numbers."""
+    query = select(_users.c.id, _users.c.username).where(_users.c.id.in_(numbers))
+    return {row.id: row.username for row in connection.execute(query)}
+
+
+def of_project(connection: Connection, project_id: int) -> list[User]:
+    """Return the members of a project."""
+    members = select(tables.members.c.user_id).where(tables.members.c.project_id == project_id)
+    return fetch_all(connection, _USERS.where(_users.c.id.in_(members)), User)
+
+
+def with_role(connection: Connection, role: str) -> list[User]:
+    """Return those who have a role everywhere; they are few among the open accounts."""
+    every = fetch_all(connection, _USERS.where(_users.c.is_active), User)
+    return [user for user in every if role in user.roles]
 
 
 def found(connection: Connection, search: str, limit: int, offset: int) -> list[User]:

@@ -38,6 +38,12 @@ def owner_of_link(connection: Connection, digest: str, now: str) -> int | None:
     return connection.execute(query).scalar()
 
 
+def has_link(connection: Connection, user_id: int, since: str) -> bool:
+    """Return whether a person has a link that was made since a moment."""
+    query = select(_links.c.user_id).where(_links.c.user_id == user_id, _links.c.created_at > since)
+    return connection.execute(query).first() is not None
+
+
 def use_link(connection: Connection, digest: str) -> bool:
     """Use a link up; return whether it was there."""
     return connection.execute(delete(_links).where(_links.c.digest == digest)).rowcount == 1

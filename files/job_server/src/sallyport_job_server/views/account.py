@@ -18,6 +18,7 @@ from flask.typing import ResponseReturnValue
 from sallyport_common.kept_forms import kept_forms
 from sallyport_common.problems import Problem, UnauthenticatedError
 from sallyport_common.web import check_csrf, client_address, local_path
+from sallyport_job_server.letters import Topic
 from sallyport_job_server.models import User
 from sallyport_job_server.services.access_tokens import DAYS, TokenScope, Wish
 from sallyport_job_server.services.browsers import LIFETIME
@@ -107,6 +108,7 @@ def settings_page(**more: object) -> str:
         has_totp=user.totp_secret is not None,
         codes_left=second_factor.codes_left(user),
         needs_codes=second_factor.is_missing(user),
+        topics=list(Topic),
         **more,
     )
 
@@ -152,6 +154,14 @@ def create_login_token() -> ResponseReturnValue:
     """Create a one-use log-in for the hatch and show it, this once."""
     words, expires_at = services().login_tokens.create(me())
     return settings_page(login_token=words, login_token_expires_at=expires_at)
+
+
+@blueprint.post("/settings/messages/")
+def choose_messages() -> ResponseReturnValue:
+    """Set what the person is told about by mail."""
+    services().accounts.choose_topics(me(), request.form.getlist("topics"))
+    flash("Your choice of messages was saved.")
+    return redirect(url_for(".settings", _anchor="messages"))
 
 
 @blueprint.post("/settings/password/")

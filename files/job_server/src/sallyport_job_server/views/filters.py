@@ -120,4 +120,5 @@ def install(app: Flask) -> None:
         silence=silence,
         duration=duration,
         open_states=OPEN_STATES,
+        has_mail=lambda: services().messages.has_mail,
     )

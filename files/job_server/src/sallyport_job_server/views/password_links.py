@@ -9,7 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask.typing import ResponseReturnValue
 
 from sallyport_common.problems import NotFoundError, Problem
-from sallyport_common.web import check_csrf
+from sallyport_common.web import check_csrf, client_address
 from sallyport_job_server.views.context import services
 
 blueprint = Blueprint("password_links", __name__)
@@ -36,6 +36,21 @@ def use() -> ResponseReturnValue:
     session.clear()
     flash("The password is set; log in with it.")
     return redirect(url_for("account.log_in", username=user.username))
+
+
+@blueprint.get("/password/forgotten/")
+def forgotten() -> ResponseReturnValue:
+    """Ask whose password was forgotten."""
+    if not services().messages.has_mail:
+        raise NotFoundError("This site sends no mail. Ask an administrator for a link.")
+    return render_template("password_forgotten.html")
+
+
+@blueprint.post("/password/forgotten/")
+def send() -> ResponseReturnValue:
+    """Send a link to the person, if there is one."""
+    services().password_links.forgotten(request.form.get("name", ""), client_address())
+    return render_template("password_forgotten.html", is_done=True)
 
 
 def _page(secret: str, problem: Problem | None = None) -> str:

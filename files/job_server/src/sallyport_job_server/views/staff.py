@@ -36,7 +36,7 @@ def users() -> ResponseReturnValue:
 
 @blueprint.post("/users/")
 def create_user() -> ResponseReturnValue:
-    """Create an account; without a password its page shows a link for the invitation, this once."""
+    """Create an account; without a password the person is sent a link, or its page shows one."""
     form = request.form
     account = services().accounts.create(
         me(),
@@ -47,7 +47,9 @@ def create_user() -> ResponseReturnValue:
         roles=form.getlist("roles"),
     )
     if not form.get("password"):
-        return _user_page(account.username, link=_new_link(account.username))
+        if not services().messages.reaches(account):
+            return _user_page(account.username, link=_new_link(account.username))
+        return send_link(account.username)
     flash(f"The account {account.username} was created.")
     return redirect(url_for(".user", username=account.username))
 
@@ -74,6 +76,7 @@ def _user_page(username: str, **more: object) -> str:
         roles=GLOBAL_ROLES,
         tokens=services().access_tokens.of_account(me(), username),
         sessions=services().sessions.of_account(me(), username),
+        mail_reaches=services().messages.reaches(person),
         **more,
     )
 
@@ -122,6 +125,29 @@ def reset_password(username: str) -> ResponseReturnValue:
 def new_link(username: str) -> ResponseReturnValue:
     """Show a link by which a person sets a password, this once."""
     return _user_page(username, link=_new_link(username))
+
+
+@blueprint.post("/users/<username>/link/mail/")
+def send_link(username: str) -> ResponseReturnValue:
+    """Send a person a link that sets a password."""
+    person = services().password_links.send(me(), username)
+    flash(f"A link to set the password is being sent to {person.email}.")
+    return redirect(url_for(".user", username=person.username))
+
+
+@blueprint.get("/messages/")
+def messages() -> ResponseReturnValue:
+    """Show what waits to be handed over."""
+    waiting = services().messages.waiting(me(), page_number())
+    return render_template("staff_messages.html", messages=waiting)
+
+
+@blueprint.post("/messages/test/")
+def test_mail() -> ResponseReturnValue:
+    """Send a mail to the one who asks."""
+    services().messages.test(me())
+    flash(f"A test is being sent to {me().email}. What fails is listed here.")
+    return redirect(url_for(".messages"))
 
 
 @blueprint.post("/users/<username>/totp/end/")

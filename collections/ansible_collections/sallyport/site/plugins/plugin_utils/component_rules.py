@@ -333,8 +333,26 @@ def databases(site: Site) -> Iterator[Fault]:
             yield site.fault(name, sentence, host)
 
 
+def mail(site: Site) -> Iterator[Fault]:
+    """A mail server is given with what it needs."""
+    name, secret, sender = (f"job_server_mail_{one}" for one in ("server", "password", "sender"))
+    for host in site.members("job_servers"):
+        url = site.value(host, name, None) or ""
+        password, address = (site.value(host, one, None) for one in (secret, sender))
+        user = urlsplit(url).username
+        if url and not address:
+            sentence = f"{sender} is empty, and {name} is set; set the address that mail is from."
+            yield site.fault(sender, sentence, host)
+        if user and not password:
+            sentence = f"{secret} is empty, and {name} has a user; set it, from the vault."
+            yield site.fault(secret, sentence, host)
+        if password and not user:
+            sentence = f"{secret} is set, and {name} has no user; remove it, or add USER@."
+            yield site.fault(secret, sentence, host)
+
+
 RULES = [
-    *(one_backend, databases),
+    *(one_backend, databases, mail),
     *(zones, places, required_groups, idle_hosts, hatches, backends, mappings, job_server),
     *(task_api, maintenance),
     *(shared_values, production),

@@ -57,11 +57,7 @@ def number(accepted: str, low: float, high: float = sys.maxsize) -> Format:
 
 def secret(length: int, what: str = "random characters") -> Format:
     """Return a format of secrets of at least this length, without spaces and line ends."""
-    compiled = re.compile(rf"[!-~]{{{length},}}")
-    return Format(
-        f"at least {length} {what}, without spaces",
-        lambda value: bool(compiled.fullmatch(value)),
-    )
+    return pattern(f"at least {length} {what}, without spaces", rf"[!-~]{{{length},}}")
 
 
 def network(text: str) -> ipaddress.IPv4Network | None:
@@ -273,6 +269,11 @@ FORMATS = {
         "sslmode other than verify-full",
         is_job_server_database,
     ),
+    "mail_server": pattern(
+        "smtp://[USER@]HOST[:PORT] or smtps://[USER@]HOST[:PORT], without a password",
+        rf"smtps?://(?:[^\s/@:?#]+@)?(?:{DOMAIN}|{HOST})(?::\d{{1,5}})?",
+    ),
+    "mail_address": pattern("a mail address", rf"[^\s@\"<>,;]+@(?:{DOMAIN}|{HOST})"),
     "domain": pattern(
         "a lower-case domain with at least one dot, such as tre.example.org",
         rf"(?=.{{4,200}}$){DOMAIN}",
@@ -307,6 +308,11 @@ FORMATS = {
         "a role of people: researcher, collaborator, output_checker, publication_approver or admin",
         r"researcher|collaborator|output_checker|publication_approver|admin",
     ),
+    "message_topic": pattern(  # as in files/job_server (letters.py)
+        "a topic of messages: succeeded, failed, released, publication or review",
+        r"succeeded|failed|released|publication|review",
+    ),
+    "webhook_url": pattern("an https URL", rf"https://(?:{DOMAIN}|{HOST})(?::\d+)?(?:/\S*)?"),
     "repository": pattern("organisation/name", REPOSITORY),
     "image_namespace": pattern("a lower-case image namespace", IMAGE_PATH),
     "image_pattern": pattern(
