@@ -140,7 +140,7 @@ def mail(host: Host) -> Iterator[str]:
     folder, unit = "/run/probe-mail", "probe-mail"
     host.check_output("rm -rf %s", folder)
     host.check_output(
-        "systemd-run --unit=%s --collect python3 -m aiosmtpd -n -l localhost:25 "
+        "systemd-run --unit=%s --collect python3 -m aiosmtpd -n -l 127.0.0.1:25 "
         "-c aiosmtpd.handlers.Mailbox %s",
         unit,
         folder,

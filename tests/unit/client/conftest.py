@@ -33,6 +33,8 @@ class Server(ThreadingHTTPServer):
         self.keys: list[str | None] = []
         self.busy: list[int] = []
         self.backends = ["hospital"]
+        self.released = True
+        self.heads: list[str] = []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -79,11 +81,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Show a job request, a list of releases, a file."""
         self.server.asked.append(("GET", self.path, None))
+        self.server.heads.append(str(self.headers["Authorization"]))
         if self.path.startswith("/api/v2/releases/file/"):
             self._answer(200, TABLE)
         elif self.path.endswith("/releases"):
             file = {"id": "f1", "name": self.server.name, "sha256": self.server.digest}
-            self._answer(200, json.dumps([{"id": "R1", "files": [file]}]).encode())
+            releases = [{"id": "R1", "files": [file]}] if self.server.released else []
+            self._answer(200, json.dumps(releases).encode())
         elif self.path == "/api/v1/backends":
             told = {"name": "The Hospital", "last_seen_at": None}
             rows = [

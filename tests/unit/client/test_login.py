@@ -158,3 +158,17 @@ def test_a_file_that_is_no_log_in_says_what_to_do(
     file_of(tmp_path).write_text("{")
     with pytest.raises(SallyportError, match="log in again"):
         cli.main(["whoami"])
+
+
+def test_a_token_is_sent_to_no_address_that_is_not_a_job_server(
+    address: str, server: Server, monkeypatch: pytest.MonkeyPatch, memory: Memory
+) -> None:
+    give(monkeypatch, f"alice:{TOKEN}")
+    with pytest.raises(SallyportError, match="is not a job server"):
+        cli.main(["login", f"{address}/releases?"])
+    with pytest.raises(SallyportError, match="cannot be reached"):
+        cli.main(["login", "http://127.0.0.1:9"])
+    assert TOKEN not in str(server.heads)
+    assert memory.kept == {}
+    assert cli.main(["login", address]) == 0
+    assert TOKEN in str(server.heads)

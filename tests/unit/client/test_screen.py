@@ -41,6 +41,16 @@ def test_what_matters_comes_first_where_there_is_little_room() -> None:
     assert "away; trying again" in lines[-1]
 
 
+def test_what_has_to_be_typed_again_is_never_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Console(file=io.StringIO(), width=40, force_terminal=True, no_color=True)
+    monkeypatch.setattr(screen, "console", lambda: made)
+    with made.capture() as capture:
+        screen.rows(
+            ("Request", "Actions", "By"), [("4h7yqeexxvwiywm5", "extract, table " * 3, "ada")]
+        )
+    assert "4h7yqeexxvwiywm5" in capture.get()
+
+
 def test_texts_cannot_move_or_colour_a_terminal() -> None:
     nasty = "\x1b[31mred\x1b[0m\x07[bold]x[/bold]\u202e"
     job = JOBS[0] | {"status_message": nasty, "action": nasty}

@@ -43,10 +43,11 @@ class ServerError(SallyportError):
 
 
 def _detail(answer: requests.Response) -> str:
+    """Return the server's own sentence, or what it answered."""
     try:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return answer.reason or "no reason given"
+        return f"the job server answered {answer.status_code} {answer.reason or ''}".rstrip()
 
 
 def system_authorities() -> Path | None:
@@ -105,9 +106,7 @@ class JobServer:
             raise ServerError(_unreachable(self._server, error), passes=passes) from error
         if answer.ok:
             return answer
-        detail = _detail(answer)
-        lines = f"\n{detail}" if "\n" in detail else f" {detail}"
-        text = f"the job server answered {answer.status_code}:{lines}"
+        text = _detail(answer)
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
             raise NotLoggedInError(text)
         raise ServerError(text, passes=answer.status_code in PASSING)

@@ -17,7 +17,7 @@ from sallyport_client import logins, screen
 from sallyport_client.api import JobServer, ServerError
 from sallyport_client.folder import other_commit
 from sallyport_client.logins import Login
-from sallyport_client.settings import who
+from sallyport_client.settings import NotLoggedInError, who
 from sallyport_common.errors import SallyportError
 from sallyport_common.protocol import State
 from sallyport_common.settings import Secret
@@ -39,9 +39,10 @@ def server() -> JobServer:
 def log_in(options: argparse.Namespace) -> int:
     """Keep an access token, after the job server has taken it."""
     address = _address(options.server)
+    _check(address, options.ca_file)
     if sys.stdin.isatty():
-        print(f"Make an access token at {address}/settings/#tokens and paste the whole line.")
-        given = getpass.getpass("Access token: ")
+        print(f"Make an access token at {address}/settings/#tokens")
+        given = getpass.getpass("Paste all of it, with your name before the colon: ")
     else:
         given = sys.stdin.readline()
     user, colon, token = given.strip().partition(":")
@@ -53,6 +54,21 @@ def log_in(options: argparse.Namespace) -> int:
     where = "the keyring of this machine" if in_keyring else logins.place(os.environ)
     print(f"Logged in to {address} as {user} ({person['fullname']}). The token is in {where}.")
     return 0
+
+
+def _check(address: str, ca_file: Path | None) -> None:
+    """Raise SallyportError unless a job server answers there; it is told no token."""
+    nobody = Login(server=address, user="", token=Secret(""), ca_file=ca_file)
+    try:
+        JobServer(nobody).me()
+    except NotLoggedInError:  # what a job server answers to somebody without a token
+        return
+    except ServerError as error:
+        if error.passes or isinstance(error.__cause__, Exception):
+            raise
+    raise SallyportError(
+        f"{address} is not a job server; check the address that your site gave you"
+    )
 
 
 def _address(text: str) -> str:
@@ -124,6 +140,7 @@ def view(options: argparse.Namespace) -> int:
     """Print a job request and its jobs, or open its page."""
     found = server().job_request(options.job_request)
     if options.web:
+        print(found["url"])
         webbrowser.open(found["url"])
     elif options.json:
         screen.as_json(found)

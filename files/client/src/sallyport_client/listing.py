@@ -103,7 +103,10 @@ def _released(asked: JobServer, workspace: str) -> list[dict[str, Any]]:
 def download(options: argparse.Namespace) -> int:
     """Write every released file below a folder; raise ServerError where the digest differs."""
     asked = server()
-    for file in _released(asked, options.workspace):
+    found = _released(asked, options.workspace)
+    if not found:
+        screen.warn(f"Nothing was released from {options.workspace} yet.")
+    for file in found:
         target = options.into / file["release"] / check_relative(file["name"])
         content = asked.file(file["id"])
         if hashlib.sha256(content).hexdigest() != file["sha256"]:

@@ -55,8 +55,9 @@ def rows(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
 
 def _table(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in titles:
-        table.add_column(title)
+    for number, title in enumerate(titles):
+        # What comes first is a name to be typed again: it is never shortened.
+        table.add_column(title, no_wrap=number == 0, overflow="ignore" if number == 0 else "fold")
     for line in lines:
         table.add_row(*(Text(plain(cell), COLOURS.get(cell, "")) for cell in line))
     return table

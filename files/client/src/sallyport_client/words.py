@@ -38,7 +38,7 @@ def _add(
 
 
 def _account(commands: Commands) -> None:
-    text = "keep an access token of a job server, asked for or read from standard input"
+    text = "log in to a job server with an access token, typed or from standard input"
     login = _plain(commands, "login", text, asking.log_in)
     login.add_argument("server", help="its address, such as https://jobs.example.org")
     text = "file with the authorities to trust, where your site has one of its own"
@@ -48,11 +48,11 @@ def _account(commands: Commands) -> None:
 
 
 def _requests(commands: Commands) -> None:
-    text = "run actions at the head of a workspace's branch, and wait until they have ended"
+    text = "run actions at the newest pushed commit of a workspace, and show them until they end"
     _asked_for(_add(commands, "run", text, asking.submit)).add_argument(
         "--no-watch", dest="watch", action="store_false", help="do not wait"
     )
-    text = "run actions at the head of a workspace's branch"
+    text = "the same as run --no-watch, for scripts"
     _asked_for(_add(commands, "submit", text, asking.submit)).add_argument(
         "--watch", action="store_true", help="wait until it has ended"
     )
@@ -71,7 +71,9 @@ def _requests(commands: Commands) -> None:
 def _asked_for(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     command.add_argument("workspace", help="its name")
     command.add_argument("actions", nargs="+", help="names of actions, or run_all")
-    command.add_argument("--backend", default="", help="where; needed if you may use several")
+    command.add_argument(
+        "--backend", default="", help="where; the only one that you may use, if left out"
+    )
     text = "run what the actions need again, even if it succeeded before"
     command.add_argument("--force-dependencies", action="store_true", help=text)
     command.add_argument("--branch", default="", help="another branch of the repository")

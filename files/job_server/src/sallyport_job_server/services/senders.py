@@ -63,7 +63,7 @@ class MailSender:
         except smtplib.SMTPNotSupportedError as error:
             raise SendingError(f"The mail server lacks something: {error}") from None
         except (smtplib.SMTPException, OSError) as error:
-            said = str(error) or type(error).__name__
+            said = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise SendingError(f"The mail server cannot be reached: {said}") from None
 
     @contextmanager
