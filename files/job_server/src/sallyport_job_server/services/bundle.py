@@ -87,14 +87,7 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
         database, hasher or PasswordHasher(), throttle, browsers, second_factor, postbox
     )
     password_links = PasswordLinks(database, accounts, throttle, postbox)
-    repositories = Repositories(
-        settings.forges,
-        settings.allowed_organisations,
-        settings.ca_file,
-        settings.git_timeout,
-        settings.git_credentials,
-        settings.action_organisation,
-    )
+    repositories = _repositories(settings)
     history = History(database)
     tidying = Tidying(database, settings.session_idle)
     site = settings.url.rstrip("/")
@@ -137,6 +130,17 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
             mail,
             WebhookSender(hooks, settings.ca_file),
         ),
+    )
+
+
+def _repositories(settings: Settings) -> Repositories:
+    return Repositories(
+        settings.forges,
+        settings.allowed_organisations,
+        settings.ca_file,
+        settings.git_timeout,
+        settings.git_credentials,
+        settings.action_organisation,
     )
 
 
