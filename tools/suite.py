@@ -39,8 +39,8 @@ PLAIN = ["-p", "no:socket"]
 PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
 # One data file for all layers; `coverage report` judges it, so none of them does.
 MEASURED = [*PARALLEL, "--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0"]
-NATIVE = {"single_host", "install"}
-"""The scenarios that run over SSH, with Ansible's own strategy, as a site does (ADR 0024)."""
+NATIVE = {"install"}
+"""The scenario that runs with Ansible's own strategy, as a site does (ADR 0024)."""
 # Otherwise files of few tests come last, and those of random graphs take longest.
 IN_ORDER = "--no-loadscope-reorder"
 WHY = re.compile(r"fatal: |FAILED |ERROR |CRITICAL |E  |\* +\[")

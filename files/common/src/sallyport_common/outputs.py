@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+import functools
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 METADATA_FOLDER = "metadata"
 """The folder of a workspace for its logs and its manifest; no output can be there."""
@@ -52,3 +54,9 @@ KINDS = {
     ".md": Kind(View.TEXT, "text/markdown"),
 }
 """Every type that a site's policy may allow; another type is neither released nor shown."""
+
+
+@functools.lru_cache(maxsize=1024)
+def suffix_of(name: str) -> str:
+    """Return the suffix of a file's name, as it is spelt; each check of a file asks for it."""
+    return PurePosixPath(name).suffix

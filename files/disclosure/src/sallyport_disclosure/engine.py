@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
-from sallyport_common.outputs import KINDS, View
+from sallyport_common.outputs import KINDS, View, suffix_of
 from sallyport_common.paths import UnsafePathError, relative_parts
 from sallyport_disclosure import layout
 from sallyport_disclosure.findings import Finding, Severity, Verdict
@@ -33,7 +32,7 @@ def check_file(name: str, data: bytes, policy: Policy) -> Verdict:
     if not name.isprintable() or '"' in name:
         # Release APIs send names in a header, where these would end or change it.
         return _refused("BAD_NAME", "a file name must not hold a quote or a control character")
-    suffix = PurePosixPath(name).suffix
+    suffix = suffix_of(name)
     if not policy.allows_suffix(name):
         return _refused("TYPE_NOT_ALLOWED", f"files of type {suffix or '(none)'} are not released")
     if len(data) > policy.max_bytes:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from pathlib import PurePosixPath
 
-from sallyport_common.outputs import KINDS, Kind, View
+from sallyport_common.outputs import KINDS, Kind, View, suffix_of
 
 FOREIGN = (
     b"PK\x03\x04", b"%PDF-", b"\x1f\x8b", b"\x7fELF", b"\x89PNG", b"\xff\xd8\xff", b"PAR1",
@@ -26,7 +25,7 @@ class KindError(ValueError):
 
 def kind_of(name: str) -> Kind | None:
     """Return the type of a file by its name, or None for a type that is never an output."""
-    return KINDS.get(PurePosixPath(name).suffix.lower())
+    return KINDS.get(suffix_of(name).lower())
 
 
 def text_of(name: str, data: bytes, limit: int) -> str | None:

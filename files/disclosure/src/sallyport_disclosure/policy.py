@@ -6,10 +6,9 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
-from sallyport_common.outputs import KINDS, MAX_FILE_BYTES
+from sallyport_common.outputs import KINDS, MAX_FILE_BYTES, suffix_of
 
 MEBIBYTE = 1024 * 1024
 
@@ -64,7 +63,7 @@ class Policy:
 
     def allows_suffix(self, name: str) -> bool:
         """Return whether a file of this name may be an output at all."""
-        return PurePosixPath(name).suffix in self.suffixes
+        return suffix_of(name) in self.suffixes
 
 
 def _check(name: str, value: Any, default: object) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from sallyport_common.redaction import Redactor
 from sallyport_disclosure.policy import Policy
 from sallyport_runner.models import Job, JobRequest
 from sallyport_runner.services.outputs import staging
-from sallyport_runner.services.outputs.disk import Unflushed, flush
+from sallyport_runner.services.outputs.disk import MANY, Unflushed, flush
 from sallyport_runner.services.outputs.faults import WRITING, FileFault, Needed
 from sallyport_runner.services.outputs.folders import Folders
 from sallyport_runner.services.outputs.manifest import FILE, Manifest, Manifests
@@ -173,8 +174,7 @@ class _Placing:
         """Take the steps in the order on which the promises of this module rest."""
         with Needed("no folder for the manifest"):
             self._mediums.get((METADATA_FOLDER,), make=True)
-        listed = self._list(job, request, items)
-        self._flush(self._high, self._medium)
+        listed = self._listed_on_disk(job, request, items)
         before = [item.reasons for item in items]
         for item in items:
             self._place(item)
@@ -184,6 +184,19 @@ class _Placing:
         with Needed("no manifest"):
             self._mediums.place(self._medium.handle, listed, FILE)
         self._flush(self._highs, self._mediums)
+
+    def _listed_on_disk(self, job: Job, request: JobRequest, items: list[Item]) -> str:
+        """Stage the manifest, with all that it lists on disk; return its name meanwhile."""
+        if len(self._high) <= MANY:
+            listed = self._list(job, request, items)
+            self._flush(self._high, self._medium)
+            return listed
+        with ThreadPoolExecutor(1) as pool:  # the manifest is written while the disk is busy
+            flushed = pool.submit(self._flush, self._high)
+            listed = self._list(job, request, items)
+            flushed.result()
+        self._flush(self._medium)
+        return listed
 
     @staticmethod
     def _flush(*sources: Unflushed) -> None:
