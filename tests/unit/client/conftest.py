@@ -35,6 +35,7 @@ class Server(ThreadingHTTPServer):
         self.backends = ["hospital"]
         self.released = True
         self.heads: list[str] = []
+        self.workspaces = ["ws", "empty"]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -64,11 +65,17 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(status, json.dumps(answer).encode())
 
     def _page(self) -> dict[str, Any]:
-        """Return a page of a list of 130 rows."""
+        """Return a page of a list of 130 rows; only the workspace `ws` has job requests."""
         query = dict(parse_qsl(urlsplit(self.path).query))
+        if self.path.startswith("/api/v1/workspaces?"):
+            names = [name for name in self.server.workspaces if query.get("search", "") in name]
+            rows = [{"name": name, "project": "p", "branch": "main", "repo": "r"} for name in names]
+            return {"results": rows, "next": None}
+        if query.get("workspace", "ws") != "ws":
+            return {"results": [], "next": None}
         first = int(query.get("cursor", 0))
         last = min(first + int(query["limit"]), 130)
-        rows = [
+        found = [
             {
                 "identifier": f"r{number}", "status": "failed", "workspace": "ws",
                 "requested_actions": ["a", "b", "c", "d"], "backend": "hospital",
@@ -76,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
             }
             for number in range(first, last)
         ]  # fmt: skip
-        return {"results": rows, "next": str(last) if last < 130 else None}
+        return {"results": found, "next": str(last) if last < 130 else None}
 
     def do_GET(self) -> None:
         """Show a job request, a list of releases, a file."""

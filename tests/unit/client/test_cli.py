@@ -292,6 +292,28 @@ def test_a_list_is_read_page_by_page_up_to_the_limit(
         assert caught.value.code == 2
 
 
+def test_a_log_has_a_line_for_each_change_while_jobs_run(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    server.states = ["pending", "running", "running", "running", "succeeded"]
+    assert cli.main(["watch", "abc"]) == 0
+    lines = [line.partition("  ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["1 pending", "1 running", "1 succeeded"]
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(("name", "hint"), [("emty", "; did you mean 'empty'?"), ("zzzz", "")])
+def test_a_misspelt_workspace_is_told_from_an_empty_one(
+    capsys: pytest.CaptureFixture[str], name: str, hint: str
+) -> None:
+    with pytest.raises(SallyportError) as error:
+        cli.main(["list", "--workspace", name])
+    assert str(error.value) == f"there is no workspace '{name}' that you may see{hint}"
+    assert cli.main(["list", "--workspace", "empty"]) == 0
+    assert capsys.readouterr().err.strip() == "Nothing found."
+
+
 def test_a_job_server_that_is_away_for_a_moment_ends_no_watching(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +11,11 @@ from typing import Any
 from sallyport_client import screen
 from sallyport_client.api import JobServer, ServerError
 from sallyport_client.asking import server
+from sallyport_common.errors import SallyportError
 from sallyport_common.paths import check_relative
 
+MANY = 1000
+"""Workspaces among which a misspelt one is looked for."""
 FEW = 3
 """Actions that a line of a list names."""
 
@@ -29,6 +33,8 @@ def list_requests(options: argparse.Namespace) -> int:
     }
     filters = {name: value for name, value in given.items() if value}
     found = asked.job_requests(options.limit, **filters)
+    if not found and options.workspace:
+        _check_workspace(asked, options.workspace)
     titles = ("Request", "State", "Workspace", "Actions", "Backend", "By", "Asked for")
     _print(options, found, titles, _request_line)
     return 0
@@ -63,6 +69,19 @@ def list_backends(options: argparse.Namespace) -> int:
 
     _print(options, server().backends(), ("Backend", "Name", "Heard of"), line)
     return 0
+
+
+def _check_workspace(asked: JobServer, name: str) -> None:
+    """Raise SallyportError where a person sees no workspace of a name."""
+    if name not in _names(asked, name):
+        names = _names(asked, "")
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise SallyportError(f"there is no workspace '{name}' that you may see{hint}")
+
+
+def _names(asked: JobServer, part: str) -> list[str]:
+    return [str(one["name"]) for one in asked.workspaces(MANY, part)]
 
 
 def list_releases(options: argparse.Namespace) -> int:

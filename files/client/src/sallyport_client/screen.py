@@ -92,16 +92,30 @@ Show = Callable[[dict[str, Any], str], None]
 def live() -> Iterator[Show]:
     """Give a function that shows a job request and a remark in the place of what it showed before.
 
-    Another program is shown nothing until the end.
+    To another program, such as a log, each change of the counts is a line beside the answer.
     """
     screen = console()
     if not screen.is_terminal:
-        yield lambda _job_request, _remark: None
+        yield _teller()
         return
     with Live(console=screen, transient=True, auto_refresh=False) as shown:
         yield lambda job_request, remark: shown.update(
             _picture(job_request, remark, screen.height), refresh=True
         )
+
+
+def _teller() -> Show:
+    """Return a function that prints what is new of a job request, a line at a time."""
+    last = ""
+
+    def tell(job_request: dict[str, Any], remark: str) -> None:
+        nonlocal last
+        line = remark or counts(job_request)
+        if line != last:
+            warn(f"{datetime.now().astimezone():%H:%M:%S}  {line}")
+        last = line
+
+    return tell
 
 
 def _picture(job_request: dict[str, Any], remark: str, height: int) -> Group:

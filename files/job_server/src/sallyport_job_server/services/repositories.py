@@ -162,7 +162,9 @@ class Repositories:
 
     def _problem(self, repository: Repository, branch: str, fault: Fault) -> Problem:
         if fault is Fault.NO_BRANCH:
-            return Problem(f"{repository.url} has no branch '{branch}'.")
+            return Problem(
+                f"{repository.url} has no branch '{branch}'. Push it, or ask for another branch."
+            )
         if fault is Fault.MOVED:
             upstream = self._upstream(repository)
             location = new_location(upstream, self._ca_file, self._credential(repository))

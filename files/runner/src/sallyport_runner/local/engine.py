@@ -93,7 +93,8 @@ class LocalExecutor(DockerExecutor):
             reason = getattr(error, "explanation", None) or error
             raise LocalError(
                 f"The image {reference} is not on this machine and could not be pulled ({reason}). "
-                "Check its name and tag in project.yaml, the network, and --registry."
+                "Check its name and tag in project.yaml, the network, and your site's registry "
+                "(SALLYPORT_REGISTRY or --registry)."
             ) from error
         if held is None:
             raise LocalError(f"The image {reference} was pulled and removed again.")
