@@ -246,7 +246,7 @@ def test_a_missing_branch_repository_or_file_is_said(rig: Rig) -> None:
     create(rig.people["rita"], name="b", repo=repo, **names)
     browser = rig.browser("rita")
     rig.study.rename_branch("trunk")
-    assert "has no branch &#39;main&#39;" in browser.get(RUN).text
+    assert "has no branch &#39;main&#39;. Push it" in browser.get(RUN).text
     rig.study.rename_branch("main")
     assert "has no project.yaml" not in browser.get(RUN).text
     rig.study.remove_project()
