@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,12 +23,26 @@ def python(requirements: Path = HERE / "requirements.txt") -> Path:
     digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
     environment = FOLDER / f"peer-{digest}"
     ready = environment / "ready"
-    if not ready.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        pip = [str(environment / "bin" / "pip"), "install", "--quiet", "--require-hashes"]
-        subprocess.run([*pip, "-r", str(requirements)], check=True)
-        ready.touch()
+    with _alone(environment.with_suffix(".lock")):
+        if not ready.exists():
+            _install(environment, requirements)
+            ready.touch()
     return environment / "bin" / "python"
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let one process at a time make an environment; tests run in several."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _install(environment: Path, requirements: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+    pip = [str(environment / "bin" / "pip"), "install", "--quiet", "--require-hashes"]
+    subprocess.run([*pip, "-r", str(requirements)], check=True)
 
 
 def start(folder: Path, url: str, token: str, gitroot: Path, module: str) -> subprocess.Popen[str]:
