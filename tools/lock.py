@@ -34,7 +34,12 @@ def main() -> int:
     images = sorted(ROOT.glob("files/images/*/requirements.in"))
     peers = [
         ROOT / one
-        for one in ("tests/conformance", "tests/conformance/fuzzed", "tests/bench/runner")
+        for one in (
+            "tests/conformance",
+            "tests/conformance/fuzzed",
+            "tests/conformance/provider",
+            "tests/bench/runner",
+        )
     ]
     for path in [*images, *(folder / "requirements.in" for folder in peers)]:
         lock(path, path.with_suffix(".txt"), "--python-platform=x86_64-manylinux_2_28")

@@ -76,6 +76,8 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
         "mail_password": None,
         "mail_sender": None,
         "webhooks": None,
+        "oidc": None,
+        "oidc_client_secret": None,
     }
     return Settings(**(values | changes))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import secrets
 import textwrap
 import typing
 from collections.abc import Callable, Iterator
@@ -20,8 +21,9 @@ from sallyport_job_server.schemas import Moment
 from sallyport_job_server.schemas import releases as schemas
 from sallyport_job_server.services.access_tokens import Wish
 from sallyport_job_server.services.bundle import Services
-from sallyport_job_server.storage import audit
+from sallyport_job_server.storage import audit, tables
 from sallyport_job_server.storage.audit import AuditFilters
+from sallyport_job_server.storage.database import add
 
 EXEMPT = {
     "accounts.log_in": "who logs in is not known yet; the password decides",
@@ -35,6 +37,11 @@ EXEMPT = {
     "second_factor.renew_codes": "a person's own account; the code decides",
     "password_links.use": "whoever has the secret of the link",
     "password_links.forgotten": "anybody; a link goes to the person's own mail address",
+    "identities.find": "whom a provider has logged in",
+    "identities.note": "whom a provider has logged in",
+    "identities.link": "a person's own account, after a log-in at the provider",
+    "identities.end": "a person's own account",
+    "second_factor.judge": "a person's own account; the code decides",
     "password_links.mailed": "the courier, for a link that somebody was allowed to ask for",
     "accounts.choose_topics": "a person's own account",
     "courier.look": "the clock",
@@ -79,7 +86,7 @@ SERVICES = (
     "accounts", "sessions", "access_tokens", "login_tokens", "hatch_tokens", "backends",
     "directory", "job_requests", "job_queue", "releases", "snapshots", "audit", "second_factor",
     "password_links", "tidying", "chores", "history",
-    "messages", "courier",
+    "messages", "courier", "identities",
 )  # fmt: skip
 
 
@@ -114,6 +121,8 @@ CALLS: dict[str, tuple[str, Callable[[Rig, Any], object]]] = {
         rig.services.accounts.add_to_backend(who, "hospital", "cora")),
     "accounts.reset_password": ("ada", lambda rig, who:
         rig.services.accounts.reset_password(who, "cora", PASSWORD)),
+    "identities.end_of_account": ("ada", lambda rig, who: rig.services.identities.end_of_account(
+        who, "rita", _identity(rig))),
     "sessions.end_of_account": ("ada", lambda rig, who:
         rig.services.sessions.end_of_account(who, "cora", _session(rig))),
     "access_tokens.revoke_of_account": ("ada", lambda rig, who:
@@ -170,6 +179,14 @@ ELSEWHERE = {
     "second_factor.end_of_account": "test_second_factor.py",
 }
 """Calls that need uploaded files or mail; test_permissions.py makes them as every person."""
+
+
+def _identity(rig: Rig) -> int:
+    with rig.services.database.change("test") as change:
+        return add(
+            change.connection, tables.identities, user_id=rig.people["rita"].id, issuer="https://x",
+            subject=secrets.token_hex(4), created_at="", used_at="",
+        )  # fmt: skip
 
 
 def _session(rig: Rig) -> int:

@@ -64,6 +64,8 @@ POST /settings/tokens/                   302 200 200 200 200 200 200
 POST /settings/tokens/1/revoke/          302 404 404 404 404 404 404
 POST /settings/sessions/99/end/          302 404 404 404 404 404 404
 POST /settings/login-token/              302 403 200 200 200 403 403
+POST /settings/identities/               302 404 404 404 404 404 404
+POST /settings/identities/99/end/        302 404 404 404 404 404 404
 POST /settings/messages/                 302 302 302 302 302 302 302
 POST /settings/password/                 302 302 302 302 302 302 302
 POST /settings/totp/                     302 200 200 200 200 200 200
@@ -93,6 +95,7 @@ POST /staff/messages/test/               302 404 404 404 404 404 400
 POST /staff/users/cora/totp/end/         302 404 404 404 404 404 403
 POST /staff/backends/hospital/tokens/99/end/ 302 404 404 404 404 404 404
 POST /staff/users/cora/tokens/99/revoke/ 302 404 404 404 404 404 404
+POST /staff/users/cora/identities/99/end/ 302 404 404 404 404 404 404
 POST /staff/users/cora/sessions/99/end/  302 404 404 404 404 404 404
 POST /staff/projects/                    302 404 404 404 404 404 302
 POST /staff/backends/                    302 404 404 404 404 404 302
@@ -185,6 +188,8 @@ POST /api/v2/releases/release/{release}/reviews   403 403 403 200 200 200 403
 ELSEWHERE = {
     "GET /static/<path:filename>", "GET /healthz", "GET /metrics", "GET /status/<slug>/",
     "GET /health-check/", "POST /login/", "GET /password/", "POST /password/",
+    "GET /login/organisation/", "GET /login/organisation/back/", "GET /login/code/",
+    "POST /login/code/",
     "GET /password/forgotten/", "POST /password/forgotten/",
     "GET /api/v1/openapi.json", "POST /api/v1/tokens",
     "GET /api/v2/workspaces/<name>/status", "POST /api/v2/releases/authenticate",

@@ -28,6 +28,9 @@ CASES: dict[str, tuple[list[object], list[object]]] = {
     "port": ([1, 65535], [0, 65536, -5]),
     "size": (["512M", "4G"], ["4 GB", "4g", "0G", "G", "4.5G", "4"]),
     "nginx_size": (["1m", "17m", "512"], ["1 m", "1MB", ""]),
+    "oidc_scopes": (["openid", "openid profile email"], ["profile", "openid,email", "openid  x"]),
+    "global_role": (["admin", "output_checker"], ["researcher", "", "Admin"]),
+    "claim": (["groups", "https://example.org/roles"], ["", "user name"]),
     "network": (
         ["10.0.0.0/8", "10.1.2.3/32"],
         ["10.0.0.1/8", "10.0.0.0", "10.0.0.0/33", "fd00::/8"],

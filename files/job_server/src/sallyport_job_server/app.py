@@ -27,13 +27,15 @@ from sallyport_job_server.views import (
     research,
     second_factor,
     security,
+    sign_on,
     staff,
     status,
 )
 from sallyport_job_server.views.context import services
 
 PAGES = (
-    account, second_factor, password_links, research, jobs, releases, publication, staff, status,
+    account, second_factor, password_links, sign_on, research, jobs, releases, publication,
+    staff, status,
 )  # fmt: skip
 LARGEST_BODY = 17 * 1024 * 1024
 
@@ -50,6 +52,7 @@ def create_app(settings: Settings, hasher: PasswordHasher | None = None) -> Flas
     app.extensions["sallyport"] = build(settings, hasher)
     seal = Seal(settings.secret_key.reveal(), settings.session_lifetime)
     KeptForms(seal, kept.PAGES, account.log_in_again, kept.SECRETS).install(app)
+    sign_on.install(app, settings)
     _register(app)
     return app
 

@@ -53,6 +53,7 @@ class Kind(enum.StrEnum):
     FORGOTTEN = "forgotten_password"
     CHANGED = "changed_password"
     CODES_OFF = "codes_off"
+    LINKED = "identity_linked"
     LOGIN_CREATED = "login_created"
     LOGIN_USED = "login_used"
     TEST = "test"
@@ -143,6 +144,11 @@ _WORDS = {
         "The password of {username} was changed",
         "Every session and access token of {username} ended. If you know nothing of it, tell an "
         "administrator now.",
+    ),
+    Kind.LINKED: (
+        "{username}: another way to log in",
+        "An account of your organisation lets somebody in as {username} from now on. If it is not "
+        "yours, tell an administrator now.",
     ),
     Kind.CODES_OFF: (
         "One-time codes of {username} are off",

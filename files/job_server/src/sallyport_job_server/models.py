@@ -43,6 +43,18 @@ class User:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """An account at the organisation's provider with which a person logs in."""
+
+    id: int
+    user_id: int
+    issuer: str
+    subject: str
+    created_at: str
+    used_at: str
+
+
+@dataclass(frozen=True)
 class Session:
     """A browser in which a person is logged in, without its secret."""
 

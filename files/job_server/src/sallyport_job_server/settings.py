@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sallyport_common.settings import Secret, load
+from sallyport_job_server.providers import Provider
 from sallyport_job_server.relays import MailServer
 from sallyport_study.reusable import Home
 
@@ -45,6 +46,8 @@ class Settings:
     mail_password: Secret | None
     mail_sender: str | None
     webhooks: Secret | None
+    oidc: Provider | None
+    oidc_client_secret: Secret | None
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Settings:

@@ -20,6 +20,7 @@ from sallyport_job_server.services.courier import Courier
 from sallyport_job_server.services.directory import Directory
 from sallyport_job_server.services.hatch_tokens import HatchTokens
 from sallyport_job_server.services.history import History
+from sallyport_job_server.services.identities import Identities
 from sallyport_job_server.services.job_queue import JobQueue
 from sallyport_job_server.services.job_requests import JobRequests
 from sallyport_job_server.services.lists import Lists
@@ -56,6 +57,7 @@ class Services:
     second_factor: SecondFactor
     accounts: Accounts
     password_links: PasswordLinks
+    identities: Identities
     sessions: Sessions
     access_tokens: AccessTokens
     login_tokens: LoginTokens
@@ -98,6 +100,7 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
         second_factor=second_factor,
         accounts=accounts,
         password_links=password_links,
+        identities=Identities(database, settings.oidc, postbox),
         sessions=Sessions(database, settings.session_lifetime, settings.session_idle),
         access_tokens=AccessTokens(database, second_factor),
         login_tokens=LoginTokens(

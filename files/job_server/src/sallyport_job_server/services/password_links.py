@@ -13,7 +13,7 @@ from sallyport_job_server.roles import Permission
 from sallyport_job_server.services import access, clock, ways_in
 from sallyport_job_server.services.accounts import Accounts
 from sallyport_job_server.services.postbox import Postbox, reaches
-from sallyport_job_server.storage import outbox, tables, users
+from sallyport_job_server.storage import identities, outbox, tables, users
 from sallyport_job_server.storage import ways_in as stored
 from sallyport_job_server.storage.database import Change, Database, add, put
 
@@ -73,7 +73,7 @@ class PasswordLinks:
         self._throttle.attempt(throttle.address(address))
         with self._database.change("nobody") as change:
             user = users.by_name_or_email(change.connection, name)
-            known = user if user and self.reaches(user) else None
+            known = user if user and self.reaches(user) and _has_any(change, user) else None
             if known and not _was_sent(change, known):
                 self._postbox.account(change, _occasion(known), known)
             # What was typed as a name that nobody has may be a password.
@@ -105,6 +105,11 @@ class PasswordLinks:
             change.record("user.password", user.username, by="link")
             self._postbox.account(change, Kind.CHANGED, user)
         return user
+
+
+def _has_any(change: Change, user: User) -> bool:
+    """Return whether a password is for a person: who logs in elsewhere alone is made none here."""
+    return bool(user.password_hash) or not identities.has_any(change.connection, user.id)
 
 
 def _occasion(user: User) -> Kind:

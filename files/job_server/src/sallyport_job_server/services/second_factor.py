@@ -78,7 +78,7 @@ class SecondFactor:
 
     def turn_off(self, user: User, code: str) -> None:
         """Turn one-time codes off, with one of them."""
-        self._judge(user, code)
+        self.judge(user, code)
         with self._database.change(user.username) as change:
             _turn_off(change, user)
             change.record("user.totp", user.username, enabled=False)
@@ -86,7 +86,7 @@ class SecondFactor:
 
     def renew_codes(self, user: User, code: str) -> list[str]:
         """Return new recovery codes in the place of the old ones, for a one-time code."""
-        self._judge(user, code)
+        self.judge(user, code)
         with self._database.change(user.username) as change:
             return _new_recovery_codes(change, user)
 
@@ -101,7 +101,7 @@ class SecondFactor:
         if isinstance(actor, User):
             if person.id == actor.id:
                 raise Problem("Turn off your own one-time codes on the page Settings.")
-            self._judge(actor, code)
+            self.judge(actor, code)
         with self._database.change(actor.username) as change:
             access.require(change.connection, actor, Permission.USER_MANAGE)
             _turn_off(change, person)
@@ -109,7 +109,7 @@ class SecondFactor:
             change.record("user.totp_end", person.username)
             self._postbox.account(change, Kind.CODES_OFF, person, actor)
 
-    def _judge(self, user: User, code: str) -> None:
+    def judge(self, user: User, code: str) -> None:
         """Raise Problem unless a code is this person's."""
         if user.totp_secret is None:
             raise ForbiddenError("Turn on one-time codes for your own account first.")

@@ -93,6 +93,18 @@ sessions = Table(
     _time("expires_at"),
 )
 
+identities = Table(
+    "identities",
+    METADATA,
+    _id(),
+    _of("users", "user_id"),
+    Column("issuer", String(300), nullable=False),
+    Column("subject", String(255), nullable=False),
+    _time("created_at"),
+    _time("used_at"),
+    UniqueConstraint("issuer", "subject"),
+)
+
 recovery_codes = Table(
     "recovery_codes",
     METADATA,

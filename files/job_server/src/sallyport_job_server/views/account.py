@@ -107,6 +107,7 @@ def settings_page(**more: object) -> str:
         backends=services().backends.of(user),
         has_totp=user.totp_secret is not None,
         codes_left=second_factor.codes_left(user),
+        identities=services().identities.of(user),
         needs_codes=second_factor.is_missing(user),
         topics=list(Topic),
         **more,

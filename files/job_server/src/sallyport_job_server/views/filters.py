@@ -120,5 +120,6 @@ def install(app: Flask) -> None:
         silence=silence,
         duration=duration,
         open_states=OPEN_STATES,
+        provider_name=lambda: services().identities.name,
         has_mail=lambda: services().messages.has_mail,
     )

@@ -76,6 +76,7 @@ def _user_page(username: str, **more: object) -> str:
         roles=GLOBAL_ROLES,
         tokens=services().access_tokens.of_account(me(), username),
         sessions=services().sessions.of_account(me(), username),
+        identities=services().identities.of_account(me(), username),
         mail_reaches=services().messages.reaches(person),
         **more,
     )
@@ -94,6 +95,14 @@ def end_session(username: str, number: int) -> ResponseReturnValue:
     """End a session of somebody."""
     services().sessions.end_of_account(me(), username, number)
     flash("The session was ended.")
+    return redirect(url_for(".user", username=username))
+
+
+@blueprint.post("/users/<username>/identities/<int:number>/end/")
+def end_identity(username: str, number: int) -> ResponseReturnValue:
+    """Forget somebody's account at the provider."""
+    services().identities.end_of_account(me(), username, number)
+    flash("The link was removed.")
     return redirect(url_for(".user", username=username))
 
 

@@ -351,8 +351,27 @@ def mail(site: Site) -> Iterator[Fault]:
             yield site.fault(secret, sentence, host)
 
 
+def sign_on(site: Site) -> Iterator[Fault]:
+    """A provider of log-ins is given with what it needs, each group once."""
+    issuer, identifier, secret, roles = (
+        f"job_server_oidc_{one}" for one in ("issuer", "client_id", "client_secret", "roles")
+    )
+    for host in site.members("job_servers"):
+        given = {one: site.value(host, one, None) for one in (issuer, identifier, secret)}
+        if given[issuer]:
+            for name in (one for one, value in given.items() if not value):
+                sentence = f"{name} is empty, and {issuer} is set; the provider gives you both."
+                yield site.fault(name, sentence, host)
+        elif given[secret]:
+            sentence = f"{secret} is set, and {issuer} is empty; remove it, or set the issuer."
+            yield site.fault(secret, sentence, host)
+        groups = [one["group"] for one in site.value(host, roles, None) or []]
+        for group in sorted({one for one in groups if groups.count(one) > 1}):
+            yield site.fault(roles, f"{roles} has the group {group} twice; write it once.", host)
+
+
 RULES = [
-    *(one_backend, databases, mail),
+    *(one_backend, databases, mail, sign_on),
     *(zones, places, required_groups, idle_hosts, hatches, backends, mappings, job_server),
     *(task_api, maintenance),
     *(shared_values, production),

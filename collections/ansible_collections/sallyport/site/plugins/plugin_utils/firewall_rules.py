@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible_collections.sallyport.site.plugins.filter import flows
+from ansible_collections.sallyport.site.plugins.plugin_utils.addresses import is_peer
 from ansible_collections.sallyport.site.plugins.plugin_utils.faults import Fault, listed
-from ansible_collections.sallyport.site.plugins.plugin_utils.formats import is_peer
 from ansible_collections.sallyport.site.plugins.plugin_utils.network_rules import (
     addresses_of,
     networks_of,

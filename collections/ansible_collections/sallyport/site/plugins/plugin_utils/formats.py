@@ -6,7 +6,6 @@ file also takes an empty string.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shlex
 import sys
@@ -17,6 +16,14 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ansible_collections.sallyport.site.plugins.plugin_utils import key_material
+from ansible_collections.sallyport.site.plugins.plugin_utils.addresses import (
+    address,
+    is_interface,
+    is_listen,
+    is_peer,
+    network,
+    usable,
+)
 from ansible_collections.sallyport.site.plugins.plugin_utils.calendar import is_schedule
 
 HOST = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -31,7 +38,6 @@ TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 IDENTIFIER = r"[a-z_][a-z0-9_]{0,62}"
 OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 ATTRIBUTE = r"(?:NO)?(?:SUPERUSER|CREATEROLE|CREATEDB|INHERIT|LOGIN|REPLICATION|BYPASSRLS)"
-UNUSABLE = ("is_loopback", "is_multicast", "is_unspecified", "is_link_local", "is_reserved")
 
 
 @dataclass(frozen=True)
@@ -58,55 +64,6 @@ def number(accepted: str, low: float, high: float = sys.maxsize) -> Format:
 def secret(length: int, what: str = "random characters") -> Format:
     """Return a format of secrets of at least this length, without spaces and line ends."""
     return pattern(f"at least {length} {what}, without spaces", rf"[!-~]{{{length},}}")
-
-
-def network(text: str) -> ipaddress.IPv4Network | None:
-    """Return an IPv4 network in CIDR form whose host bits are zero, or None."""
-    try:
-        return ipaddress.IPv4Network(text) if "/" in text else None
-    except ValueError:
-        return None
-
-
-def address(text: str) -> ipaddress.IPv4Address | None:
-    """Return an IPv4 address, or None."""
-    try:
-        return ipaddress.IPv4Address(text)
-    except ValueError:
-        return None
-
-
-def usable(text: str) -> bool:
-    """Return whether a string is the IPv4 address of another machine."""
-    parsed = address(text)
-    return parsed is not None and not any(getattr(parsed, name) for name in UNUSABLE)
-
-
-def is_interface(text: str) -> bool:
-    """Return whether a string is an IPv4 address inside its own network, as 10.0.0.1/24."""
-    try:
-        parsed = ipaddress.IPv4Interface(text)
-    except ValueError:
-        return False
-    ends = (parsed.network.network_address, parsed.network.broadcast_address)
-    return "/" in text and parsed.ip not in ends
-
-
-def is_listen(text: str) -> bool:
-    """Return whether a string is a port, or an address and a port, as nginx writes them."""
-    match = re.fullmatch(r"(?:([0-9.]+):|\[([0-9A-Fa-f:.]+)\]:)?(\d{1,5})", text)
-    if match is None or not 1 <= int(match[3]) <= 65535:
-        return False
-    return not (match[1] or match[2]) or is_peer(match[1] or match[2])
-
-
-def is_peer(text: str) -> bool:
-    """Return whether a string is an IPv4 or IPv6 address, or a network without host bits."""
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        return False
-    return True
 
 
 def split(text: str) -> SplitResult | None:
@@ -308,6 +265,12 @@ FORMATS = {
         "a role of people: researcher, collaborator, output_checker, publication_approver or admin",
         r"researcher|collaborator|output_checker|publication_approver|admin",
     ),
+    "global_role": pattern(
+        "a role everywhere: output_checker, publication_approver or admin",
+        r"output_checker|publication_approver|admin",
+    ),
+    "oidc_scopes": pattern("openid and other scopes, between spaces", r"openid(?: [!#-\[\]-~]+)*"),
+    "claim": pattern("the name of a claim, such as groups", r"[!-~]+"),
     "message_topic": pattern(  # as in files/job_server (letters.py)
         "a topic of messages: succeeded, failed, released, publication or review",
         r"succeeded|failed|released|publication|review",
