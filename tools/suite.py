@@ -106,7 +106,7 @@ def strategy(name: str) -> dict[str, str]:
         "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "molecule/resources/connection"),
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
         "SALLYPORT_CONNECTION": "rig_host",
-        # Mitogen's ssh knows "enforce" and "ignore", and the rig's hosts are made anew each time.
+        # Mitogen's ssh knows "enforce" and "ignore", and the hosts of a rig are new each time.
         "ANSIBLE_HOST_KEY_CHECKING": "False",
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
+from typing import Any
 from urllib.parse import urljoin
 
 import requests
@@ -32,15 +33,15 @@ class Organisation:
 
     issuer: str
 
-    def settings(self, **more: object) -> dict[str, object]:
+    def settings(self, **more: Any) -> dict[str, object]:
         """Return the settings of a job server that knows it."""
-        known: dict[str, object] = {
+        known: dict[str, Any] = {
             "issuer": self.issuer,
             "client_id": CLIENT,
             "name": "The Hospital",
             "scopes": "openid profile email groups",
         }
-        return {"oidc": Provider(**known | more), "oidc_client_secret": Secret(SECRET)}  # type: ignore[arg-type]
+        return {"oidc": Provider(**known | more), "oidc_client_secret": Secret(SECRET)}
 
     def log_in(self, address: str, username: str, session: requests.Session | None = None) -> str:
         """Log a person in at the provider; return the address to which it leads back."""

@@ -248,6 +248,6 @@ def test_a_wrong_secret_lets_nobody_in(
 
 
 def test_the_provider_asks_before_it_tells(hospital: Organisation) -> None:
-    """It is no stand-in that lets everybody in: the control of what the tests above prove."""
+    """The control of the tests above: the provider does not let everybody in."""
     answer = requests.get(f"{hospital.issuer}/oauth/userinfo", timeout=30)
     assert answer.status_code in {401, 403}
