@@ -303,7 +303,7 @@ def test_a_log_has_a_line_for_each_change_while_jobs_run(
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize(("name", "hint"), [("emty", "; did you mean 'empty'?"), ("zzzz", "")])
+@pytest.mark.parametrize(("name", "hint"), [("emptx", "; did you mean 'empty'?"), ("zzzz", "")])
 def test_a_misspelt_workspace_is_told_from_an_empty_one(
     capsys: pytest.CaptureFixture[str], name: str, hint: str
 ) -> None:
