@@ -20,8 +20,8 @@ from pathlib import Path
 from tests.bench.runner import figures, local, measure, study
 from tests.bench.runner.figures import OURS, PEER, Figure, Round
 from tests.bench.runner.measure import Size
-from tests.bench.runner.report import OtherRunError, Report, Taken, identity
-from tests.bench.runner.rig import ROOT, Rig, rig
+from tests.bench.runner.report import OtherRunError, Report, Taken, file_system, identity
+from tests.bench.runner.rig import ROOT, SCRATCH, Rig, rig
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,8 @@ def main() -> int:
     report.write(summed_up(report) or found)
     print("\n".join([figures.HEADER, *(one.row() for one in found)]))
     print(f"load average: {load[0]:.1f} before, {os.getloadavg()[0]:.1f} after")
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    print(f"file system: {file_system(SCRATCH)}")
     if not full:
         print("A run of another size than the full one: no figure of it counts.")
     return int(not full or any(one.faults() for one in found))

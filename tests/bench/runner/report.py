@@ -87,5 +87,18 @@ def machine() -> str:
     return hashlib.sha256(repr(names).encode()).hexdigest()[:16]
 
 
+def file_system(folder: Path) -> str:
+    """Return kind and options of the file system of a folder, and whether ext4 has its journal.
+
+    Without one, which is rare, ext4 takes ten times as long to make a file where many were removed.
+    """
+    words = ["findmnt", "--noheadings", "--raw", "--output=FSTYPE,OPTIONS,SOURCE", "--target"]
+    done = subprocess.run([*words, folder], capture_output=True, text=True, check=True)
+    kind, options, source = done.stdout.split()[:3]  # of what is mounted uppermost
+    journals = Path("/proc/fs/jbd2").glob(f"{Path(source).name}-*")
+    without = kind == "ext4" and not any(journals)
+    return f"{kind} ({options}{', no journal' if without else ''})"
+
+
 def _git(root: Path, *words: str) -> bytes:
     return subprocess.run(["git", *words], cwd=root, capture_output=True, check=True).stdout

@@ -21,6 +21,8 @@ from tests.bench.runner.sides import Ours, Peer, Place, Side
 from sallyport_common import tokens
 
 ROOT = Path(__file__).resolve().parents[3]
+SCRATCH = ROOT / "build/bench"
+"""Where everything is, on a file system such as sites have."""
 VOLUME = "sallyport-plain-"
 """How the names of volumes of plain runs begin."""
 START = 120.0
@@ -103,17 +105,16 @@ def rig(
 
     `scripts` are programs of the image; an engine that is not `shared` is waited for by nobody.
     """
-    scratch = ROOT / "build/bench"
-    scratch.mkdir(parents=True, exist_ok=True)
+    SCRATCH.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         if shared:
             stack.enter_context(_alone())
-        made = stack.enter_context(tempfile.TemporaryDirectory(prefix="runner-", dir=scratch))
+        made = stack.enter_context(tempfile.TemporaryDirectory(prefix="runner-", dir=SCRATCH))
         folder = Path(made)
         clean()
         gitroot = folder / "git"
         study.publish(gitroot, actions)
-        program = image.busybox(scratch / "busybox")
+        program = image.busybox(SCRATCH / "busybox")
         digest = image.write(folder / "images", program, scripts=scripts)
         port, upstreams = stack.enter_context(serve_upstreams(gitroot, folder / "images", digest))
         registry = f"127.0.0.1:{port}/{image.NAME.partition('/')[0]}"

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,14 @@ def test_the_code_is_named_with_what_is_changed(tmp_path: Path) -> None:
     assert len(commit) == 40
     (tmp_path / "study/analysis.py").write_text("print(2)\n")
     assert report.code(tmp_path / "study").startswith(f"{commit}+")
+
+
+def test_the_file_system_is_named(tmp_path: Path) -> None:
+    kind = ["findmnt", "--noheadings", "--output=FSTYPE", "--target", tmp_path]
+    done = subprocess.run(kind, capture_output=True, text=True, check=True)
+    found = report.file_system(tmp_path)
+    assert found.startswith(f"{done.stdout.split()[0]} (")
+    assert "no journal" not in report.file_system(Path("/proc"))
 
 
 def test_local_runs_are_missing_without_the_command(
