@@ -13,7 +13,8 @@ from console import BUILD, ROOT
 
 LOGS = BUILD / "log"
 PIECE = 250
-GRAPHS = ["-m", "pytest", "-q", "-p", "no:socket", "tests/engines/test_graphs.py"]
+GRAPHS = ["-m", "pytest", "-q", "-p", "no:socket"]
+GRAPHS += ["tests/engines/test_graphs.py", "tests/engines/test_graph_rules.py"]
 
 
 def graphs(count: int, first: int) -> int:
