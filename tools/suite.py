@@ -234,7 +234,7 @@ def stages() -> dict[str, Stage]:
         "contract": lambda: layer("contract", "tests/contract", *PLAIN, *PARALLEL),
         "live": lambda: layer("live", "tests/unit", "-m", "live", *PARALLEL),
         "engines": lambda: layer("engines", "tests/engines", *PLAIN, *PARALLEL, IN_ORDER),
-        "conformance": lambda: layer("conformance", "tests/conformance", *PLAIN, *PARALLEL),
+        "conformance": lambda: layer("conformance", "tests/conformance", *PLAIN),
         "prepare": prepare,
         "scenarios": lambda: scenarios(every_scenario()),
         "mutants": lambda: mutants("--sample", "5"),
