@@ -124,7 +124,7 @@ class Identities:
             raise ConflictError(TAKEN.format(name=name))
         mail = checks.mail_address(person.mail)
         if mail and users.by_email(change.connection, mail):
-            raise ConflictError(f"The mail address {mail} is that of another account.")
+            raise ConflictError(TAKEN.format(name=f"with the mail address {mail}"))
         add(
             change.connection,
             tables.users,

@@ -73,7 +73,7 @@ class PasswordLinks:
         self._throttle.attempt(throttle.address(address))
         with self._database.change("nobody") as change:
             user = users.by_name_or_email(change.connection, name)
-            known = user if user and self.reaches(user) and _has_any(change, user) else None
+            known = user if user and self.reaches(user) and _takes_password(change, user) else None
             if known and not _was_sent(change, known):
                 self._postbox.account(change, _occasion(known), known)
             # What was typed as a name that nobody has may be a password.
@@ -107,8 +107,8 @@ class PasswordLinks:
         return user
 
 
-def _has_any(change: Change, user: User) -> bool:
-    """Return whether a password is for a person: who logs in elsewhere alone is made none here."""
+def _takes_password(change: Change, user: User) -> bool:
+    """Return whether a person is to have a password: not who logs in at the provider alone."""
     return bool(user.password_hash) or not identities.has_any(change.connection, user.id)
 
 
