@@ -218,7 +218,7 @@ def test_the_code_is_named_with_what_is_changed(tmp_path: Path) -> None:
 
 
 def test_the_file_system_is_named(tmp_path: Path) -> None:
-    kind = ["findmnt", "--noheadings", "--output=FSTYPE", "--target", tmp_path]
+    kind = ["findmnt", "--noheadings", "--output=FSTYPE", "--target", str(tmp_path)]
     done = subprocess.run(kind, capture_output=True, text=True, check=True)
     found = report.file_system(tmp_path)
     assert found.startswith(f"{done.stdout.split()[0]} (")
