@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ from sallyport_common.redaction import Redactor
 from sallyport_disclosure.policy import Policy
 from sallyport_runner.models import Job, JobRequest
 from sallyport_runner.services.outputs import staging
+from sallyport_runner.services.outputs.beside import side_by_side
 from sallyport_runner.services.outputs.disk import MANY, Unflushed, flush
 from sallyport_runner.services.outputs.faults import WRITING, FileFault, Needed
 from sallyport_runner.services.outputs.folders import Folders
@@ -127,17 +128,28 @@ class PrivacyTrees:
         medium: Staging,
         report: Report,
     ) -> list[Item]:
+        """Stage all files; of many, some in each of several threads, as most of it is waiting."""
         if not matched:
             return []
-        items = []
-        with Folders(root) as folders:
-            stager = Stager(policy, self._redactor, folders, high, medium)
-            for number, (path, level) in enumerate(sorted(matched.items())):
-                report(number, len(matched))
-                item = Item(_label(path, matched), PrivacyLevel(level))
-                stager.stage(path, item)
-                items.append(item)
-        return items
+        pairs = [
+            (path, Item(_label(path, matched), PrivacyLevel(level)))
+            for path, level in sorted(matched.items())
+        ]
+
+        def stage(part: Sequence[tuple[str, Item]]) -> Iterator[None]:
+            with Folders(root) as folders:
+                stager = Stager(policy, self._redactor, folders, high, medium)
+                for path, item in part:
+                    yield
+                    stager.stage(path, item)
+
+        if len(pairs) <= MANY:
+            for number, _next in enumerate(stage(pairs)):
+                report(number, len(pairs))
+        else:
+            parts = [pairs[first : first + MANY] for first in range(0, len(pairs), MANY)]
+            side_by_side(stage, parts, lambda done: report(done, len(pairs)))
+        return [item for _path, item in pairs]
 
 
 def tightened(policy: Policy, job: Job) -> Policy:

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import itertools
 import os
 import subprocess
 from collections.abc import Iterator
@@ -42,12 +43,13 @@ class Staged:
 class Staging:
     """The staged files of one job for one tree; its methods raise FileFault and TransientError.
 
-    Its length is the number of files whose content is not on disk (`disk.Unflushed`).
+    Its length is the number of files whose content is not on disk (`disk.Unflushed`). Several
+    threads may stage files at a time.
     """
 
     def __init__(self, base: Path, job_id: str) -> None:
         self.path = base / FOLDER / job_id
-        self._number = 0
+        self._numbers = itertools.count(1)  # of any thread
         self._unflushed: set[str] = set()
 
     def __enter__(self) -> Staging:
@@ -66,8 +68,7 @@ class Staging:
             remove_tree(self.path)
 
     def _create(self) -> tuple[str, int]:
-        self._number += 1
-        name = str(self._number)
+        name = str(next(self._numbers))
         with WRITING:
             handle = os.open(name, _CREATE, 0o640, dir_fd=self.handle)
             os.fchmod(handle, 0o640)  # whatever the umask is
