@@ -48,6 +48,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"{PREFIX}{name}", value)
     optional = {"DATABASE_PASSWORD_FILE", "RELEASES_REDIRECT", "GIT_CREDENTIALS", "WEBHOOKS_FILE"}
     optional |= {"MAIL_SERVER", "MAIL_SENDER", "MAIL_PASSWORD_FILE"}
+    optional |= {"OIDC", "OIDC_CLIENT_SECRET_FILE"}
     assert environment_names(Settings, PREFIX) == {f"{PREFIX}{x}" for x in {*values, *optional}}
     return tmp_path
 
