@@ -46,10 +46,9 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, value in values.items():
         monkeypatch.setenv(f"{PREFIX}{name}", value)
-    optional = {"DATABASE_PASSWORD_FILE", "RELEASES_REDIRECT", "GIT_CREDENTIALS", "WEBHOOKS_FILE"}
-    optional |= {"MAIL_SERVER", "MAIL_SENDER", "MAIL_PASSWORD_FILE"}
-    optional |= {"OIDC", "OIDC_CLIENT_SECRET_FILE"}
-    assert environment_names(Settings, PREFIX) == {f"{PREFIX}{x}" for x in {*values, *optional}}
+    known = {"DATABASE_PASSWORD_FILE", "RELEASES_REDIRECT", "GIT_CREDENTIALS", "WEBHOOKS_FILE"}
+    known |= {"MAIL_SERVER", "MAIL_SENDER", "MAIL_PASSWORD_FILE", "OIDC_CLIENT_SECRET_FILE", "OIDC"}
+    assert environment_names(Settings, PREFIX) == {f"{PREFIX}{x}" for x in {*known, *values}}
     return tmp_path
 
 

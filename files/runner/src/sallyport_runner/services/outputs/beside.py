@@ -1,4 +1,4 @@
-"""Work on many things in a few threads; the thread that asked for it hears how far it is."""
+"""Work on many things in a few threads; who asked for it is told how far it is."""
 
 from __future__ import annotations
 
