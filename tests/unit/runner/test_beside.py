@@ -15,7 +15,7 @@ from tests.unit.runner.made import REQUEST, ended
 
 from sallyport_common.protocol import StatusCode
 from sallyport_disclosure.engine import check_file
-from sallyport_runner.models import Stop
+from sallyport_runner.models import Job, Stop
 from sallyport_runner.services.executor import TransientError
 from sallyport_runner.services.outputs import beside, publish, stager
 from sallyport_runner.services.outputs.beside import side_by_side
@@ -24,10 +24,10 @@ NUMBER = 700
 OUTPUTS = {"output/*.csv": MODERATE, "high/*.csv": HIGH}
 
 
-def fill(ending: Ending, number: int = NUMBER) -> Any:
+def fill(ending: Ending) -> Job:
     """Return a job with many outputs, of which some are withheld or have odd names."""
     job = ending.job(1, OUTPUTS)
-    for place in range(number):
+    for place in range(NUMBER):
         content = "patient_id\n1\n" if place % 7 == 0 else f"age,n\n{place},10\n"
         ending.write(job, f"output/{place}.csv", content)
         ending.write(job, f"high/folder{place}.csv")
@@ -65,7 +65,7 @@ def test_many_outputs_end_as_they_do_one_by_one(
 def test_a_job_that_is_stopped_while_many_are_staged_keeps_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control is the job before, which nobody stops."""
+    """The control is the same job, which nobody stops."""
     monkeypatch.setattr("sallyport_runner.services.outputs.finalise.ASK_EVERY", 0.0)
     ending = Ending(tmp_path)
     job = fill(ending)
@@ -80,6 +80,9 @@ def test_a_job_that_is_stopped_while_many_are_staged_keeps_none(
     assert list(ending.high().rglob("*.csv")) == []
     assert list((tmp_path / "high/staging").iterdir()) == []
     assert len(asked) == 3
+    control = Ending(tmp_path / "control")
+    kept = control.finaliser.finalise(fill(control), REQUEST, ended(0), lambda: Stop.NONE)
+    assert len(kept.files) == 2 * NUMBER
 
 
 def test_want_of_memory_while_many_are_staged_lets_the_job_wait(

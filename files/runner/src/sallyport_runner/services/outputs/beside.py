@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 THREADS = 2
-"""More gain nothing: what is not the kernel's work is done by one of them at a time."""
+"""One runs Python while the kernel makes files for the other."""
 LOOK = 0.2
 """Seconds between two reports, at the most."""
 T = TypeVar("T")

@@ -128,7 +128,7 @@ class PrivacyTrees:
         medium: Staging,
         report: Report,
     ) -> list[Item]:
-        """Stage all files; of many, some in each of several threads, as most of it is waiting."""
+        """Stage all files; many are shared out to several threads."""
         if not matched:
             return []
         pairs = [

@@ -49,7 +49,7 @@ class Staging:
 
     def __init__(self, base: Path, job_id: str) -> None:
         self.path = base / FOLDER / job_id
-        self._numbers = itertools.count(1)  # of any thread
+        self._numbers = itertools.count(1)  # no two threads get the same
         self._unflushed: set[str] = set()
 
     def __enter__(self) -> Staging:
