@@ -6,6 +6,7 @@ import errno
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def test_many_outputs_end_as_they_do_one_by_one(
     monkeypatch.setattr(publish, "MANY", 10**6)
     second = single.end(fill(single))
     assert threads == {threading.get_ident()}
-    assert first == second
+    # The run record has the moment at which the volume was prepared.
+    assert replace(first, run_record="") == replace(second, run_record="")
     assert first.code is StatusCode.SUCCEEDED
     assert many.manifest() == single.manifest()
     names = {path for path in many.files() if "/logs/" not in path and "/metadata/" not in path}
