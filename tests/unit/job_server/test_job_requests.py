@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from sqlalchemy import null, update
-from tests.unit.job_server.rig import PRIVATE_PEM, PROJECT, PUBLIC_PEM, Rig
+from tests.unit.job_server.rig import PRIVATE_PEM, PROJECT, PUBLIC_PEM, Rig, job
 
 from sallyport_common.problems import ForbiddenError, NotFoundError, Problem
 from sallyport_common.protocol import ENVELOPE_TYPE
@@ -178,6 +179,32 @@ def test_the_page_renews_itself_until_all_jobs_have_ended(rig: Rig) -> None:
     assert 'http-equiv="refresh"' not in browser.get(page).text
     assert (browser.get(source).json or {})["final"] is True
     assert rig.browser("mallory").get(source).status_code == 404
+
+
+def test_a_request_with_many_jobs_is_read_in_pages_and_by_state(rig: Rig) -> None:
+    identifier = rig.submit("make")
+    browser, path = rig.browser("rita"), f"/job-requests/{identifier}/"
+    rig.report(identifier, "make", "pending")
+    assert 'aria-label="States"' not in browser.get(path).text
+    states = {"a001": "failed", "a002": "running"}
+    names = ["make", *(f"a{number:03}" for number in range(1, 250))]
+    jobs = [job(identifier, name, states.get(name, "pending")) for name in names]
+    assert rig.call("POST", "/jobs/", json=jobs).status_code == 200
+
+    def shown(query: str, part: str = "") -> list[str]:
+        answer = browser.get(path + part + query)
+        html = (answer.json or {})["html"] if part else answer.text
+        return re.findall(r"/\">(\w+)</a></th>", html)
+
+    assert shown("") == names[:200]
+    assert shown("?page=2") == shown("?page=2", "status.json") == names[200:]
+    assert shown("?state=failed") == shown("?state=failed", "status.json") == ["a001"]
+    assert shown("?state=pending&page=2") == names[202:]
+    page = browser.get(f"{path}?state=pending&page=2").text
+    assert [text in page for text in ("failed 1<", "running 1<", "pending 248<")] == [True] * 3
+    assert f"{path}status.json?state=pending&amp;page=2" in page
+    assert "No job is in this state." in browser.get(f"{path}?state=succeeded").text
+    assert "There are no more jobs." in browser.get(f"{path}?page=3").text
 
 
 def test_run_again_asks_for_the_same_of_what_is_there_now(rig: Rig) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sallyport_common.protocol import ERROR_ACTION, OPEN_STATES, State, parse_utc
 from sallyport_job_server.models import CANCELLED, Job, JobRequest, Outcome
 from sallyport_job_server.services.drawing import Drawing
+from sallyport_job_server.services.pages import Page
+
+JOBS = 200
+"""Jobs of a page: a browser takes a second for each 1,000 rows of a table."""
+FEW = 20
+"""Jobs that are seen at once and need no choice of a state."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,18 @@ class RequestView:
     def actions(self) -> list[Job]:
         """The jobs of actions, without the one that says why a request could not be run."""
         return [job for job in self.jobs if job.action != ERROR_ACTION]
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many jobs of actions people are shown in which state; empty for a few jobs."""
+        if len(self.actions) <= FEW:
+            return {}
+        return dict(sorted(Counter(job.shown for job in self.actions).items()))
+
+    def rows(self, state: str, number: int) -> Page[Job]:
+        """Return a page of the jobs of actions, of one state or, where it is empty, of all."""
+        rows = [job for job in self.actions if state in ("", job.shown)]
+        return Page.of(number, lambda most, before: rows[before : before + most], JOBS)
 
     @property
     def problem(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,6 +18,7 @@ from sallyport_job_server.roles import PROJECT_ROLES
 from sallyport_job_server.services.drawing import draw, stages
 from sallyport_job_server.services.history import Filters
 from sallyport_job_server.services.job_requests import Offer, Plan
+from sallyport_job_server.services.request_views import RequestView
 from sallyport_job_server.services.submissions import digest
 from sallyport_job_server.views.context import day, me, page_number, services
 from sallyport_study import ProjectError
@@ -194,7 +196,15 @@ def job_request(identifier: str) -> ResponseReturnValue:
     """Show a job request and its jobs; the page renews itself until all have ended."""
     view = services().history.page(me(), identifier)
     project_yaml = services().history.project_yaml(view.request)
-    return render_template("job_request.html", view=view, project_yaml=project_yaml, key=new_key())
+    return render_template(
+        "job_request.html", view=view, project_yaml=project_yaml, key=new_key(), **_part(view)
+    )
+
+
+def _part(view: RequestView) -> dict[str, Any]:
+    """Return which of its jobs are looked at: those of a state, in pages."""
+    state = request.args.get("state", "")
+    return {"state": state, "page": view.rows(state, page_number())}
 
 
 @blueprint.get("/job-requests/<identifier>/status.json")
@@ -204,7 +214,7 @@ def job_request_status(identifier: str) -> ResponseReturnValue:
     return {
         "status": view.status,
         "final": view.final,
-        "html": render_template("_request_state.html", view=view),
+        "html": render_template("_request_state.html", view=view, **_part(view)),
     }
 
 
