@@ -7,7 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,7 +45,18 @@ def _install(environment: Path, requirements: Path) -> None:
     subprocess.run([*pip, "-r", str(requirements)], check=True)
 
 
-def start(folder: Path, url: str, token: str, gitroot: Path, module: str) -> subprocess.Popen[str]:
+FASTER = {"POLL_INTERVAL": "1", "JOB_LOOP_INTERVAL": "0.2"}
+"""So that tests wait less; without them the peer has its own intervals."""
+
+
+def start(
+    folder: Path,
+    url: str,
+    token: str,
+    gitroot: Path,
+    module: str,
+    intervals: Mapping[str, str] = FASTER,
+) -> subprocess.Popen[str]:
     """Start a part of the peer against a job server, its git turned to a local folder."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -56,8 +67,6 @@ def start(folder: Path, url: str, token: str, gitroot: Path, module: str) -> sub
         "ALLOWED_GITHUB_ORGS": "opensafely",
         "JOB_SERVER_ENDPOINT": f"{url}/api/v2/",
         "JOB_SERVER_TOKEN": token,
-        "POLL_INTERVAL": "1",
-        "JOB_LOOP_INTERVAL": "0.2",
         "MAX_WORKERS": "2",
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{gitroot}/.insteadOf",
@@ -65,6 +74,7 @@ def start(folder: Path, url: str, token: str, gitroot: Path, module: str) -> sub
         "PYTHONPATH": str(HERE / "fake"),
         "PYTHONUNBUFFERED": "1",
         "EXECUTOR": "fakeexec:Fake",
+        **intervals,
     }
     (folder / "run").mkdir(parents=True, exist_ok=True)
     with (folder / f"{module}.log").open("w", encoding="utf-8") as log:

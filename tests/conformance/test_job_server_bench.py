@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.job_server import pages
+from tests.bench.job_server import pages, peer_dispatch
 from tests.bench.job_server.__main__ import measured
 
 NAMES = [
@@ -22,3 +22,9 @@ def test_every_page_and_list_is_timed() -> None:
     found = {one.name: one.value for one in pages.measured(pages.Size(30, 3, 2))}
     assert len(found) == 12
     assert all(0 < value < 10_000 for value in found.values())
+
+
+def test_the_peer_hears_too() -> None:
+    [one] = peer_dispatch.measured(2)
+    assert one.name == "peer_dispatch_p50_ms"
+    assert 0 < one.value < 60_000

@@ -1,8 +1,8 @@
 """`make bench PART=job_server`: how soon runners hear of a request, what a crowd costs, and pages.
 
 The job server runs on its shipped settings: two processes, each with 32 threads, on SQLite.
-Prints a table; ends with 1 if a figure misses its bar. The peer polls at intervals and has no
-figure of its own here: `PART=runner` compares both runners against one server.
+Prints a table; ends with 1 if a figure misses its bar. The runner published on PyPI takes its work
+from the same server, at its own intervals; its figure has no bar.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 
 import requests
-from tests.bench.job_server import pages
+from tests.bench.job_server import pages, peer_dispatch
 from tests.bench.job_server.crowd import Crowd
 from tests.bench.job_server.figures import Figure, quantile
 from tests.bench.runner import study
@@ -154,7 +154,8 @@ def main(arguments: Sequence[str]) -> int:
     crowds = [measured(idle, number, seconds) for idle in ((20,) if options.quick else (100, 500))]
     size = pages.Size(100, 20, 20) if options.quick else pages.Size()
     met = True
-    for one in chain(*crowds, pages.measured(size)):
+    peer = peer_dispatch.measured(3 if options.quick else 30)
+    for one in chain(*crowds, peer, pages.measured(size)):
         good = one.value <= one.bar
         met = met and good
         verdict = "ok" if good else "MISSED"
