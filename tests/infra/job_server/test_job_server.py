@@ -133,6 +133,25 @@ class TestJobServer(ServiceClaims):
         database = host.file("/var/lib/sallyport/job_server/job_server.sqlite3")
         assert (database.user, database.mode) == (self.unit, 0o600)
 
+    def test_a_snapshot_fills_an_empty_server(self, host: Host) -> None:
+        state = "/var/lib/sallyport/job_server"
+        copy, old = f"{state}/snapshots/probe", f"{state}/old"
+        host.check_output("rm -rf %s %s", copy, old)
+        before = host.check_output("%s audit verify", PROGRAM)
+        assert "released files" in host.check_output("%s snapshot %s", PROGRAM, copy)
+        assert host.run("%s put-back %s", PROGRAM, copy).rc == 1
+        host.check_output("systemctl stop %s", self.unit)
+        move = "mkdir %s && mv %s/job_server.sqlite3* %s/releases %s/"
+        host.check_output(move, old, state, state, old)
+        host.check_output("%s put-back %s", PROGRAM, copy)
+        host.check_output("systemctl start %s", self.unit)
+        assert json.loads(ask(host, "/healthz")["text"])["status"] == "ok"
+        after = host.check_output("%s audit verify", PROGRAM)
+        rows = [int(one.split()[0]) for one in (before, after)]
+        assert after.endswith("intact")
+        assert rows[1] > rows[0] > 3
+        self.test_its_state_is_its_own(host)
+
 
 @pytest.fixture(scope="class")
 def mail(host: Host) -> Iterator[str]:

@@ -36,6 +36,8 @@ class Server(ThreadingHTTPServer):
         self.released = True
         self.heads: list[str] = []
         self.workspaces = ["ws", "empty"]
+        self.events: list[tuple[int, list[dict[str, Any]]]] = []
+        self.let_in: list[tuple[int, dict[str, Any]]] = []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,6 +58,9 @@ class Handler(BaseHTTPRequestHandler):
         """Take a job request, or a cancellation."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(("POST", self.path, body))
+        if self.path.startswith("/api/v1/device-logins"):
+            self._answer(*self._device())
+            return
         if self.headers["Authorization"] != f"alice:{TOKEN}":
             self._answer(403, json.dumps({"detail": self.server.detail}).encode())
         else:
@@ -63,6 +68,25 @@ class Handler(BaseHTTPRequestHandler):
             answer = {"identifier": "abc", "sha": self.server.sha, "warnings": self.server.warnings}
             status = self.server.busy.pop() if self.server.busy else 201
             self._answer(status, json.dumps(answer).encode())
+
+    def _device(self) -> tuple[int, bytes]:
+        """Begin a log-in, or say what was decided about it, one answer after the other."""
+        if self.path.endswith("/token"):
+            status, told = self.server.let_in.pop(0)
+        else:
+            status, told = 201, {"secret": "s", "code": "BCDF-GHJK", "url": "https://x/device/"}
+            told["pause"] = 0.0
+        return status, json.dumps(told).encode()
+
+    def _follow(self) -> None:
+        """Send events, as far as there are any; a job server without them is an older one."""
+        if not self.server.events:
+            self._answer(404, json.dumps({"detail": "Not found."}).encode())
+            return
+        self.server.asked.append(("GET", self.path, None))
+        status, states = self.server.events.pop(0)
+        sent = [f"data: {json.dumps(state)}\n\n" for state in states]
+        self._answer(status, ": still here\n\n".join(sent).encode())
 
     def _page(self) -> dict[str, Any]:
         """Return a page of a list of 130 rows; only the workspace `ws` has job requests."""
@@ -87,6 +111,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Show a job request, a list of releases, a file."""
+        if self.path.endswith("/events"):
+            self._follow()
+            return
         self.server.asked.append(("GET", self.path, None))
         self.server.heads.append(str(self.headers["Authorization"]))
         if self.path.startswith("/api/v2/releases/file/"):

@@ -15,7 +15,7 @@ import requests
 import shtab
 from tests.unit.client.conftest import TABLE, Server
 
-from sallyport_client import api, asking, cli
+from sallyport_client import api, cli
 from sallyport_client.api import ServerError
 from sallyport_client.settings import who
 from sallyport_common.errors import SallyportError, SettingsError
@@ -99,21 +99,6 @@ def test_a_wrong_token_is_refused_with_the_servers_sentence(
         "/api/v1/job-requests/abc/cancel",
         {"actions": ["describe"]},
     )
-
-
-@pytest.mark.parametrize(("end", "code"), [("succeeded", 0), ("failed", 3), ("cancelled", 3)])
-def test_watch_waits_for_the_end_and_says_how_it_was(
-    server: Server,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    end: str,
-    code: int,
-) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
-    server.states = ["pending", "running", end]
-    assert cli.main(["watch", "abc"]) == code
-    assert f"describe  {end}  as expected" in capsys.readouterr().out
-    assert len(server.asked) == 3
 
 
 @pytest.mark.usefixtures("server")
@@ -312,33 +297,6 @@ def test_a_misspelt_workspace_is_told_from_an_empty_one(
     assert str(error.value) == f"there is no workspace '{name}' that you may see{hint}"
     assert cli.main(["list", "--workspace", "empty"]) == 0
     assert capsys.readouterr().err.strip() == "Nothing found."
-
-
-def test_a_job_server_that_is_away_for_a_moment_ends_no_watching(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _seconds: server.busy.append(503))
-    server.states = ["running", "succeeded"]
-    monkeypatch.setattr(asking, "PATIENCE", -1.0)
-    with pytest.raises(ServerError, match="answered 503"):
-        cli.main(["watch", "abc"])
-    server.states, server.busy = ["running", "succeeded"], []
-    answers = iter([[503], [504], [502], []])
-    monkeypatch.setattr(time, "sleep", lambda _seconds: server.busy.extend(next(answers)))
-    monkeypatch.setattr(asking, "PATIENCE", 600.0)
-    assert cli.main(["watch", "abc"]) == 0
-
-
-def test_who_stops_watching_is_told_how_to_go_on(
-    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupt(_seconds: float) -> None:
-        raise KeyboardInterrupt
-
-    server.states = ["running"]
-    monkeypatch.setattr(time, "sleep", interrupt)
-    assert cli.main(["watch", "abc"]) == 130
-    assert "sallyport watch abc" in capsys.readouterr().err
 
 
 def test_cancelling_what_has_ended_says_so(

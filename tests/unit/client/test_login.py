@@ -172,3 +172,64 @@ def test_a_token_is_sent_to_no_address_that_is_not_a_job_server(
     assert memory.kept == {}
     assert cli.main(["login", address]) == 0
     assert TOKEN in str(server.heads)
+
+
+class Terminal(io.StringIO):
+    """A standard input at which a person sits."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+WAITING = (200, {"username": None, "token": None})
+ALLOWED = (200, {"username": "alice", "token": TOKEN})
+
+
+def test_a_person_at_a_terminal_allows_the_log_in_on_a_page(
+    address: str,
+    server: Server,
+    memory: Memory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("platform.node", lambda: "laptop")
+    server.let_in = [WAITING, (503, {"detail": "later"}), ALLOWED]
+    assert cli.main(["login", address]) == 0
+    said = capsys.readouterr().out
+    assert "Open https://x/device/ in a browser and enter the code BCDF-GHJK" in said
+    assert "as alice (Alice)" in said
+    assert ("POST", "/api/v1/device-logins", {"label": "sallyport on laptop"}) in server.asked
+    assert memory.kept == {("sallyport", f"alice@{address}"): TOKEN}
+
+
+@pytest.mark.parametrize(("status", "text"), [(403, "was refused"), (404, "has expired")])
+def test_a_log_in_that_is_not_allowed_says_so(
+    address: str, server: Server, memory: Memory, monkeypatch: pytest.MonkeyPatch, status: int,
+    text: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("sys.stdin", Terminal())
+    server.let_in = [WAITING, (status, {"detail": f"This log-in {text}."})]
+    with pytest.raises(SallyportError, match=text):
+        cli.main(["login", address])
+    assert memory.kept == {}
+
+
+def test_a_log_in_that_nobody_decides_about_ends(
+    address: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sallyport_client.entering.PATIENCE", 0.5)
+    server.let_in = [WAITING] * 10_000
+    with pytest.raises(SallyportError, match="nobody allowed"):
+        cli.main(["login", address])
+
+
+def test_a_token_is_asked_for_where_somebody_has_one(
+    address: str, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: f"alice:{TOKEN}")
+    assert cli.main(["login", address, "--token"]) == 0
+    assert memory.kept == {("sallyport", f"alice@{address}"): TOKEN}

@@ -37,6 +37,9 @@ EXEMPT = {
     "second_factor.renew_codes": "a person's own account; the code decides",
     "password_links.use": "whoever has the secret of the link",
     "password_links.forgotten": "anybody; a link goes to the person's own mail address",
+    "device_logins.begin": "anybody; it lets nobody in before a person allows it",
+    "device_logins.decide": "a person's own account",
+    "device_logins.fetch": "whoever has the secret of a log-in that a person allowed",
     "identities.find": "whom a provider has logged in",
     "identities.note": "whom a provider has logged in",
     "identities.link": "a person's own account, after a log-in at the provider",
@@ -46,6 +49,8 @@ EXEMPT = {
     "accounts.choose_topics": "a person's own account",
     "courier.look": "the clock",
     "courier.start": "the clock",
+    "site_snapshots.take": "an operator on the host",
+    "site_snapshots.put_back": "an operator on the host",
     "tidying.run": "the clock, or an operator on the host",
     "chores.look": "the clock",
     "chores.start": "the clock",
@@ -86,7 +91,7 @@ SERVICES = (
     "accounts", "sessions", "access_tokens", "login_tokens", "hatch_tokens", "backends",
     "directory", "job_requests", "job_queue", "releases", "snapshots", "audit", "second_factor",
     "password_links", "tidying", "chores", "history",
-    "messages", "courier", "identities",
+    "messages", "courier", "identities", "device_logins", "site_snapshots",
 )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from sallyport_job_server.services.bundle import Services, build
 from sallyport_job_server.services.history import Filters
 from sallyport_job_server.services.watcher import Watcher
 from sallyport_job_server.storage import address, notices, tables
+from sallyport_job_server.storage.backends import Counters
 from sallyport_job_server.storage.database import WRITER, Database
 
 ENGINES = BOTH
@@ -214,10 +215,10 @@ class Told:
     """What a watcher tells, and when."""
 
     watcher: Watcher
-    counters: SimpleQueue[dict[int, int]] = field(default_factory=SimpleQueue)
+    counters: SimpleQueue[dict[int, Counters]] = field(default_factory=SimpleQueue)
 
-    def of(self, backend_id: int, seconds: float) -> int:
-        """Return the next counter of a backend."""
+    def of(self, backend_id: int, seconds: float) -> Counters:
+        """Return the next counters of a backend."""
         return self.counters.get(timeout=seconds)[backend_id]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import requests
@@ -15,9 +17,11 @@ import uvicorn
 from tests.unit.job_server import worlds
 from tests.unit.job_server.rig import BOTH, TOKENS, Rig
 
+from sallyport_common.tokens import matches
 from sallyport_job_server import holds
 from sallyport_job_server.buckets import BURST, Buckets
 from sallyport_job_server.front import Front
+from sallyport_job_server.services.access_tokens import Wish
 
 ENGINES = BOTH
 THREADS = 2
@@ -51,9 +55,9 @@ class Site:
 
 def _soon(holds: Callable[[], bool], seconds: float = 10) -> bool:
     deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
+    while not (held := holds()) and time.monotonic() < deadline:
         time.sleep(0.01)
-    return holds()
+    return held
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ def site(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         thread.start()
         assert _soon(lambda: server.started)
         yield Site(rig, front, listening.getsockname()[1])
-        front.holds.end()
+        front.end()
         server.should_exit = True
         thread.join()
 
@@ -167,6 +171,98 @@ def test_one_token_cannot_keep_the_server_busy(site: Site, pool: ThreadPoolExecu
     assert refused.json() == {"detail": "This backend asks too often; wait a second."}
     assert refused.headers["Retry-After"] == "1"
     assert site.poll(0.001, token="f" * 40).status_code == 403, "another caller has its own"
+
+
+class Events:
+    """The events of a job request, as a person's program reads them."""
+
+    def __init__(self, site: Site, identifier: str, who: str = "rita") -> None:
+        rig = site.rig
+        self.token = rig.services.access_tokens.create(rig.people[who], Wish("t"))
+        url = f"http://127.0.0.1:{site.port}/api/v1/job-requests/{identifier}/events"
+        header = {"Authorization": f"{who}:{self.token}"}
+        self.answer = requests.get(url, headers=header, stream=True, timeout=20)
+        self._lines = self.answer.iter_lines()
+
+    def next(self) -> dict[str, Any] | None:
+        """Wait for the next event; None at the end."""
+        line = next((one for one in self._lines if one.startswith(b"data: ")), None)
+        return json.loads(line.removeprefix(b"data: ")) if line else None
+
+
+def test_events_say_how_a_request_moves_on_until_it_has_ended(site: Site) -> None:
+    identifier = site.rig.submit("make")
+    events = Events(site, identifier)
+    assert events.answer.status_code == 200
+    assert events.answer.headers["Content-Type"].startswith("text/event-stream")
+    assert events.answer.headers["X-Accel-Buffering"] == "no"
+    assert "X-Sallyport-Follow" not in events.answer.headers
+    assert (events.next() or {})["status"] == "pending"
+    begin = time.monotonic()
+    site.rig.report(identifier, "make", "running")
+    assert (events.next() or {})["status"] == "running"
+    assert time.monotonic() - begin < 5
+    site.rig.report(identifier, "make", "succeeded")
+    last = events.next() or {}
+    assert (last["status"], last["final"], last["jobs"][0]["action"]) == ("succeeded", True, "make")
+    assert events.next() is None
+    over = Events(site, identifier)
+    assert (over.next() or {})["final"]
+    assert over.next() is None
+
+
+def test_events_are_for_who_may_see_the_request_as_long_as_they_may(site: Site) -> None:
+    identifier = site.rig.submit("make")
+    assert Events(site, identifier, "mallory").answer.status_code == 404
+    events, control = Events(site, identifier), Events(site, identifier)
+    assert events.next()
+    assert control.next()
+    tokens = site.rig.services.access_tokens
+    [number] = [
+        one.id for one in tokens.of(site.rig.people["rita"]) if matches(events.token, one.digest)
+    ]
+    tokens.revoke(site.rig.people["rita"], number)
+    site.rig.report(identifier, "make", "running")
+    assert (control.next() or {})["status"] == "running"
+    assert events.next() is None
+
+
+def test_events_of_a_quiet_request_keep_the_connection_open(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sallyport_job_server.front.HEARTBEAT", 0.2)
+    monkeypatch.setattr("sallyport_job_server.front.PACE", 0.0)
+    events = Events(site, site.rig.submit("make"))
+    lines = [next(events._lines) for _ in range(8)]
+    assert lines[0].startswith(b"data: ")
+    assert lines.count(b": still here") == 3
+
+
+def test_events_have_limits_and_who_goes_makes_room(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sallyport_job_server.front.MOST_STREAMS", 2)
+    identifier = site.rig.submit("make")
+    first, second = Events(site, identifier), Events(site, identifier, "cora")
+    assert first.next()
+    assert second.next()
+    refused = Events(site, identifier)
+    assert (refused.answer.status_code, "Too many" in refused.answer.text) == (429, True)
+    first.answer.close()
+    assert _soon(lambda: Events(site, identifier).answer.status_code == 200)
+
+
+def test_one_caller_has_so_many_streams(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sallyport_job_server.front.MOST_OF_ONE", 0)
+    identifier = site.rig.submit("make")
+    assert Events(site, identifier).answer.status_code == 429
+
+
+def test_events_end_when_the_server_stops(site: Site) -> None:
+    events = Events(site, site.rig.submit("make"))
+    assert events.next()
+    site.front.end()
+    assert events.next() is None
 
 
 def test_a_bucket_fills_again_and_strangers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,8 @@ NOT_KEPT = {
     "second_factor.turn_on": "has a secret and a code that is valid for half a minute",
     "second_factor.turn_off": "has a code that is valid for half a minute",
     "second_factor.renew_codes": "has a code that is valid for half a minute",
+    "device_logins.show": "has a code that is valid for minutes",
+    "device_logins.decide": "has one choice",
     "sign_on.link": "has no field",
     "sign_on.end": "has no field",
     "sign_on.take_code": "nobody is logged in yet",

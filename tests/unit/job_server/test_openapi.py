@@ -28,6 +28,8 @@ APPROVED = {"status": "APPROVED", "comments": {}}
 # Every call: who makes it (a person, or the scope of a backend's token), its path and its body.
 CALLS: dict[str, tuple[str, str, Any]] = {
     "POST /api/v1/tokens": ("", "", {"username": "rita", "password": PASSWORD}),
+    "POST /api/v1/device-logins": ("", "", {"label": "sallyport on laptop"}),
+    "POST /api/v1/device-logins/token": ("", "", {"secret": "of a new one"}),
     "POST /api/v1/users": (
         "ada", "", {"username": "nina", "fullname": "Nina", "password": PASSWORD,
                     "roles": ["output_checker"]}),
@@ -57,6 +59,8 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "POST /api/v1/job-requests": (
         "rita", "", {"workspace": "heart", "backend": "hospital", "requested_actions": ["make"]}),
     "GET /api/v1/job-requests/{identifier}": ("rita", "/api/v1/job-requests/{request}", None),
+    "GET /api/v1/job-requests/{identifier}/events": (
+        "rita", "/api/v1/job-requests/{request}/events", None),
     "POST /api/v1/job-requests/{identifier}/cancel": (
         "rita", "/api/v1/job-requests/{request}/cancel", {"actions": ["make"]}),
     "POST /api/v1/login-tokens": ("rita", "", None),
@@ -105,6 +109,8 @@ def send(world: World, name: str, caller: str, path: str, body: Any) -> TestResp
             key: [item.format(**names) for item in value] if key == "file_ids" else value
             for key, value in body.items()
         } | ({"token": words} if "token" in body else {})
+        if "secret" in body:
+            body["secret"] = world.rig.services.device_logins.begin("x", "local").secret
     headers = {"OS-User": "carl"}
     if caller in TOKENS:
         headers["Authorization"] = TOKENS[caller]
@@ -245,7 +251,8 @@ def test_only_declared_calls_need_no_token(world: World) -> None:
     }
     assert open_calls == {
         "POST /api/v1/tokens", "GET /api/v2/workspaces/{name}/status",
-        "GET /api/v2/workspaces/{name}/snapshots/{number}",
+        "GET /api/v2/workspaces/{name}/snapshots/{number}", "POST /api/v1/device-logins",
+        "POST /api/v1/device-logins/token",
     }  # fmt: skip
     for name in set(CALLS) - open_calls:
         answer = send(world, name, "", *CALLS[name][1:])

@@ -66,6 +66,9 @@ POST /settings/sessions/99/end/          302 404 404 404 404 404 404
 POST /settings/login-token/              302 403 200 200 200 403 403
 POST /settings/identities/               302 404 404 404 404 404 404
 POST /settings/identities/99/end/        302 404 404 404 404 404 404
+GET  /device/                            302 200 200 200 200 200 200
+POST /device/                            302 404 404 404 404 404 404
+POST /device/decide/                     302 404 404 404 404 404 404
 POST /settings/messages/                 302 302 302 302 302 302 302
 POST /settings/password/                 302 302 302 302 302 302 302
 POST /settings/totp/                     302 200 200 200 200 200 200
@@ -138,6 +141,7 @@ GET  /api/v1/workspaces/heart                401 404 200 200 200 200 200
 GET  /api/v1/workspaces/heart/releases       401 404 200 200 200 200 403
 GET  /api/v1/backends                        401 200 200 200 200 200 200
 GET  /api/v1/job-requests/{request}          401 404 200 200 200 200 200
+GET  /api/v1/job-requests/{request}/events   401 404 200 200 200 200 200
 POST /api/v1/users                           401 403 403 403 403 403 201
 POST /api/v1/projects                        401 403 403 403 403 403 201
 POST /api/v1/projects/cardiology/members     401 403 403 403 403 403 200
@@ -192,6 +196,7 @@ ELSEWHERE = {
     "POST /login/code/",
     "GET /password/forgotten/", "POST /password/forgotten/",
     "GET /api/v1/openapi.json", "POST /api/v1/tokens",
+    "POST /api/v1/device-logins", "POST /api/v1/device-logins/token",
     "GET /api/v2/workspaces/<name>/status", "POST /api/v2/releases/authenticate",
 }  # fmt: skip
 

@@ -17,7 +17,8 @@ from tests.unit.job_server.rig import PASSWORD, SITE, Browser, Rig, make_setting
 
 from sallyport_common.errors import SettingsError
 from sallyport_job_server.app import create_app
-from sallyport_job_server.storage import users
+from sallyport_job_server.relays import MailServer
+from sallyport_job_server.storage import tables, users
 
 pytestmark = pytest.mark.live
 ROLES = {"administrators": ("admin",), "approvers": ("publication_approver",)}
@@ -35,9 +36,15 @@ def hospital() -> Iterator[Organisation]:
 def site(rig: Rig, hospital: Organisation) -> Site:
     """Make the same job server with the provider."""
 
-    def made(**more: Any) -> Rig:
+    def made(mail: str | None = None, **more: Any) -> Rig:
         url = rig.services.database.engine.url.render_as_string(hide_password=False)
-        settings = make_settings(rig.folder, database_url=url, **hospital.settings(**more))
+        settings = make_settings(
+            rig.folder,
+            database_url=url,
+            mail_server=MailServer.parse(mail) if mail else None,
+            mail_sender="jobs@example.org",
+            **hospital.settings(**more),
+        )
         app = create_app(settings, HASHER)
         app.testing = True
         return replace(rig, app=app, services=app.extensions["sallyport"])
@@ -90,6 +97,7 @@ def test_a_name_at_the_provider_is_no_name_here(site: Site, hospital: Organisati
     answer = hospital.enter(browser, "rita.h")
     assert (answer.status_code, "There is an account rita.h here" in answer.text) == (409, True)
     assert name(browser) == ""
+    assert [row.event for row in open_site.audit("user.log_in")] == ["user.log_in_refused"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +144,39 @@ def test_the_owner_of_an_account_links_it(site: Site, hospital: Organisation) ->
     assert other.post(f"/settings/identities/{number}/end/").status_code == 404
     assert browser.post(f"/settings/identities/{number}/end/").status_code == 302
     assert hospital.enter(the.browser(), "rita.h").status_code == 401
+
+
+def test_the_only_way_to_log_in_is_not_removed(site: Site, hospital: Organisation) -> None:
+    """The control is the same link of somebody who has a password, too."""
+    the = site(creates_accounts=True)
+    browser = the.browser()
+    hospital.enter(browser, "rita.h")
+    with the.services.database.read() as connection:
+        user = users.required(connection, "rita.h")
+    [linked] = the.services.identities.of(user)
+    refused = browser.post(f"/settings/identities/{linked.id}/end/", page="/settings/")
+    assert (refused.status_code, "only way to log in" in refused.text) == (400, True)
+    secret, _until = the.services.password_links.create(the.people["ada"], "rita.h")
+    the.services.password_links.use(secret, "a password that is long enough")
+    hospital.enter(browser, "rita.h")
+    answer = browser.post(f"/settings/identities/{linked.id}/end/", page="/settings/")
+    assert answer.status_code == 302
+    assert the.services.identities.of(user) == []
+
+
+def test_who_logs_in_at_the_provider_alone_is_sent_no_password_link(
+    site: Site, hospital: Organisation
+) -> None:
+    """The control is an invited person whom the provider has not logged in yet."""
+    the = site("smtp://localhost", verifies_mail=True)
+    invite(the, "ada2", "a.hospital@example.org")
+    for waiting in (1, 0):
+        with the.services.database.change("test") as change:
+            change.connection.execute(tables.messages.delete())
+        the.services.password_links.forgotten("ada2", "192.0.2.7")
+        with the.services.database.read() as connection:
+            assert len(connection.execute(tables.messages.select()).all()) == waiting
+        hospital.enter(the.browser(), "ada.h")
 
 
 def test_a_link_needs_the_token_of_our_page(site: Site) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ TRIES = 4
 """Times that a submission is sent where nobody knows whether it arrived."""
 PASSING = frozenset({429, 502, 503, 504})
 """Answers after which the same call may be taken a moment later."""
+DATA = b"data: "
+"""Begins a line of an event (the HTML standard, section 9.2, server-sent events)."""
 PORTION = 100
 """Rows of a page of a list."""
 
@@ -34,12 +38,12 @@ PORTION = 100
 class ServerError(SallyportError):
     """The job server refused or could not be reached; its own sentence where it gave one.
 
-    `passes` is whether the same call may be taken a moment later.
+    `passes` is whether the same call may be taken a moment later, `status` the server's, if any.
     """
 
-    def __init__(self, text: str, *, passes: bool = False) -> None:
+    def __init__(self, text: str, *, passes: bool = False, status: int = 0) -> None:
         super().__init__(text)
-        self.passes = passes
+        self.passes, self.status = passes, status
 
 
 def _detail(answer: requests.Response) -> str:
@@ -93,23 +97,33 @@ class JobServer:
         path: str,
         body: dict[str, Any] | None = None,
         query: dict[str, str] | None = None,
+        *,
+        stream: bool = False,
         **headers: str,
     ) -> requests.Response:
         address = f"{self._server}{path}"
         try:
             answer = self._session.request(
-                method, address, json=body, params=query, headers=headers
+                method, address, json=body, params=query, headers=headers, stream=stream
             )
         except requests.RequestException as error:
-            passes = isinstance(error, (requests.ConnectionError, requests.Timeout))
-            passes = passes and not isinstance(error, requests.exceptions.SSLError)
-            raise ServerError(_unreachable(self._server, error), passes=passes) from error
+            raise self._away(error) from error
         if answer.ok:
             return answer
         text = _detail(answer)
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
             raise NotLoggedInError(text)
-        raise ServerError(text, passes=answer.status_code in PASSING)
+        raise ServerError(text, passes=answer.status_code in PASSING, status=answer.status_code)
+
+    def _away(self, error: requests.RequestException) -> ServerError:
+        kinds = (
+            requests.ConnectionError,
+            requests.Timeout,
+            requests.exceptions.ChunkedEncodingError,
+        )
+        passes = isinstance(error, kinds)
+        passes = passes and not isinstance(error, requests.exceptions.SSLError)
+        return ServerError(_unreachable(self._server, error), passes=passes)
 
     def _listed(self, path: str, limit: int, query: dict[str, str]) -> list[dict[str, Any]]:
         """Return up to `limit` rows of a list, page by page."""
@@ -121,6 +135,14 @@ class JobServer:
             rows += page["results"]
             cursor = page["next"]
         return rows
+
+    def begin_login(self, label: str) -> dict[str, Any]:
+        """Begin a log-in: `secret` is this command's, `code` is typed at `url`, `pause` seconds."""
+        return dict(self._call("POST", "/api/v1/device-logins", {"label": label}).json())
+
+    def fetch_login(self, secret: str) -> dict[str, Any]:
+        """Return `username` and `token` of whoever allowed a log-in, once; null until then."""
+        return dict(self._call("POST", "/api/v1/device-logins/token", {"secret": secret}).json())
 
     def me(self) -> dict[str, Any]:
         """Return who asks: `username`, `fullname`, `email`, `roles`, `projects`."""
@@ -160,6 +182,27 @@ class JobServer:
     def job_request(self, identifier: str) -> dict[str, Any]:
         """Return a job request: `status`, `sha` and one entry per job in `jobs`."""
         return dict(self._call("GET", f"/api/v1/job-requests/{identifier}").json())
+
+    def follow(self, identifier: str) -> Iterator[dict[str, Any]]:
+        """Yield a job request as it is, and again whenever it has moved on, until it has ended.
+
+        Once only where the job server sends no events, as one of an earlier release.
+        """
+        path = f"/api/v1/job-requests/{identifier}/events"
+        try:
+            answer = self._call("GET", path, stream=True)
+        except ServerError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            yield self.job_request(identifier)
+            return
+        with answer:
+            try:
+                for line in answer.iter_lines():
+                    if line.startswith(DATA):
+                        yield dict(json.loads(line.removeprefix(DATA)))
+            except requests.RequestException as error:
+                raise self._away(error) from error
 
     def cancel(self, identifier: str, actions: list[str]) -> dict[str, Any]:
         """Cancel the named actions of a job request, or all of them; return the job request."""

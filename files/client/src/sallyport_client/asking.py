@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 import sys
 import textwrap
@@ -11,16 +10,13 @@ import time
 import webbrowser
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from sallyport_client import logins, screen
+from sallyport_client import screen
 from sallyport_client.api import JobServer, ServerError
 from sallyport_client.folder import other_commit
-from sallyport_client.logins import Login
-from sallyport_client.settings import NotLoggedInError, who
+from sallyport_client.settings import who
 from sallyport_common.errors import SallyportError
 from sallyport_common.protocol import State
-from sallyport_common.settings import Secret
 
 UNSUCCESSFUL = 3
 """The exit code where a job request did not succeed."""
@@ -28,65 +24,11 @@ PAUSE = 2.0
 """Seconds between two looks at a job request."""
 PATIENCE = 600.0
 """Seconds for which a job server may be away while somebody watches."""
-ONLY_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def server() -> JobServer:
     """Return the job server that the person uses; raise NotLoggedInError or SettingsError."""
     return JobServer(who(os.environ))
-
-
-def log_in(options: argparse.Namespace) -> int:
-    """Keep an access token, after the job server has taken it."""
-    address = _address(options.server)
-    _check(address, options.ca_file)
-    if sys.stdin.isatty():
-        print(f"Make an access token at {address}/settings/#tokens")
-        given = getpass.getpass("Paste all of it, with your name before the colon: ")
-    else:
-        given = sys.stdin.readline()
-    user, colon, token = given.strip().partition(":")
-    if not colon or not token:
-        raise SallyportError("an access token looks like NAME:TOKEN, as the settings page shows it")
-    login = Login(server=address, user=user, token=Secret(token), ca_file=options.ca_file)
-    person = JobServer(login).me()
-    in_keyring = logins.keep(login, os.environ)
-    where = "the keyring of this machine" if in_keyring else logins.place(os.environ)
-    print(f"Logged in to {address} as {user} ({person['fullname']}). The token is in {where}.")
-    return 0
-
-
-def _check(address: str, ca_file: Path | None) -> None:
-    """Raise SallyportError unless a job server answers there; it is told no token."""
-    nobody = Login(server=address, user="", token=Secret(""), ca_file=ca_file)
-    try:
-        JobServer(nobody).me()
-    except NotLoggedInError:  # what a job server answers to somebody without a token
-        return
-    except ServerError as error:
-        if error.passes or isinstance(error.__cause__, Exception):
-            raise
-    raise SallyportError(
-        f"{address} is not a job server; check the address that your site gave you"
-    )
-
-
-def _address(text: str) -> str:
-    """Return an address without a slash at its end; only this machine is asked without TLS."""
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    if not parts.hostname or (parts.scheme != "https" and parts.hostname not in ONLY_HERE):
-        raise SallyportError("a job server's address looks like https://jobs.example.org")
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-
-
-def log_out(_options: argparse.Namespace) -> int:
-    """Forget the access token; on the job server it stays until it is revoked there."""
-    login = logins.forget(os.environ)
-    if login is None:
-        print("You were not logged in.")
-    else:
-        print(f"Forgotten. To end the token too: {login.server}/settings/#tokens")
-    return 0
 
 
 def say_who(options: argparse.Namespace) -> int:
@@ -195,15 +137,14 @@ def _ended(asked: JobServer, identifier: str) -> dict[str, Any]:
         while latest is None or not latest["final"]:
             if latest is not None:
                 time.sleep(PAUSE)
-            remark = ""
             try:
-                latest = asked.job_request(identifier)
-                heard = time.monotonic()
+                for latest in asked.follow(identifier):
+                    heard = time.monotonic()
+                    shown(latest, "")
             except ServerError as error:
                 if latest is None or not error.passes or time.monotonic() - heard > PATIENCE:
                     raise
-                remark = f"{error}; trying again"
-            shown(latest, remark)
+                shown(latest, f"{error}; trying again")
     return latest
 
 

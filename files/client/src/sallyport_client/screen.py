@@ -98,10 +98,20 @@ def live() -> Iterator[Show]:
     if not screen.is_terminal:
         yield _teller()
         return
-    with Live(console=screen, transient=True, auto_refresh=False) as shown:
-        yield lambda job_request, remark: shown.update(
-            _picture(job_request, remark, screen.height), refresh=True
-        )
+    latest: list[tuple[dict[str, Any], str]] = []
+
+    def picture() -> Group:
+        return _picture(*latest[-1], screen.height) if latest else Group()
+
+    def show(job_request: dict[str, Any], remark: str) -> None:
+        latest[:] = [(job_request, remark)]
+        shown.refresh()
+
+    # Drawn again each second, as jobs run on between two changes.
+    with Live(
+        get_renderable=picture, console=screen, transient=True, refresh_per_second=1
+    ) as shown:
+        yield show
 
 
 def _teller() -> Show:

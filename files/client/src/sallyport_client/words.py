@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sallyport_client import asking, listing
+from sallyport_client import asking, entering, listing
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace], int]
@@ -38,12 +38,14 @@ def _add(
 
 
 def _account(commands: Commands) -> None:
-    text = "log in to a job server with an access token, typed or from standard input"
-    login = _plain(commands, "login", text, asking.log_in)
+    text = "log in to a job server in a browser, here or elsewhere, or with a token"
+    login = _plain(commands, "login", text, entering.log_in)
     login.add_argument("server", help="its address, such as https://jobs.example.org")
     text = "file with the authorities to trust, where your site has one of its own"
     login.add_argument("--ca-file", type=Path, metavar="PATH", help=text)
-    _plain(commands, "logout", "forget the access token", asking.log_out)
+    text = "ask for an access token in the place of a log-in; one that is piped is read anyway"
+    login.add_argument("--token", dest="paste", action="store_true", help=text)
+    _plain(commands, "logout", "forget the access token", entering.log_out)
     _add(commands, "whoami", "say who is logged in where", asking.say_who)
 
 

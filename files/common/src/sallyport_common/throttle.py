@@ -19,7 +19,7 @@ WINDOW = 900.0
 PER_ACCOUNT = 10
 PER_ADDRESS = 30
 """Higher than for an account: everybody behind one address shares it."""
-MESSAGE = "Too many failed attempts. Wait 15 minutes and try again."
+MESSAGE = "Too many attempts. Wait 15 minutes and try again."
 
 
 class Attempts(Protocol):
@@ -51,9 +51,9 @@ def guess(name: str, text: str) -> str:
     return f"{account(name)}@{text[:60]}"
 
 
-def address(text: str) -> str:
-    """Return the subject for a client's address."""
-    return f"address:{text[:60]}"
+def address(text: str, purpose: str = "") -> str:
+    """Return the subject for a client's address; `purpose` keeps counts apart."""
+    return f"address:{purpose}:{text[:60]}" if purpose else f"address:{text[:60]}"
 
 
 def browser(number: str) -> str:

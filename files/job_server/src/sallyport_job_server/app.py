@@ -17,6 +17,7 @@ from sallyport_job_server.views import (
     account,
     classic_jobs,
     classic_releases,
+    device_logins,
     filters,
     jobs,
     kept,
@@ -34,8 +35,8 @@ from sallyport_job_server.views import (
 from sallyport_job_server.views.context import services
 
 PAGES = (
-    account, second_factor, password_links, sign_on, research, jobs, releases, publication,
-    staff, status,
+    account, second_factor, password_links, sign_on, device_logins, research, jobs, releases,
+    publication, staff, status,
 )  # fmt: skip
 LARGEST_BODY = 17 * 1024 * 1024
 

@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "send a mail now, and print what the mail server says of it"
     _add(commands, "mail-test", text, _mail_test).add_argument("address", help="to whom")
     _add(commands, "tidy", "forget what is over, as the service does once a day", _tidy)
+    _copy_commands(commands)
     audit = _group(commands, "audit", "look at the audit chain")
     _add(audit, "verify", "read the whole chain and name the first bad row", _verify)
     export = _add(audit, "export", "print rows as lines of JSON, oldest first", _export)
@@ -83,6 +84,15 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--since", default="", type=_day, help="the first day, as 2026-11-30")
     export.add_argument("--until", default="", type=_day, help="the last day")
     return parser
+
+
+def _copy_commands(commands: Commands) -> None:
+    text = "copy the database and the released files into a new folder, while the service works"
+    snapshot = _add(commands, "snapshot", text, _snapshot)
+    text = "fill an empty server from a snapshot, while the service is stopped"
+    put_back = _add(commands, "put-back", text, _put_back)
+    for parser in (snapshot, put_back):
+        parser.add_argument("folder", type=Path, help="the folder of the snapshot")
 
 
 def _user_commands(commands: Commands) -> None:
@@ -221,6 +231,16 @@ def _mail_test(services: Services, options: argparse.Namespace) -> None:
 
 def _tidy(services: Services, _options: argparse.Namespace) -> None:
     print(f"{services.tidying.run()} announced releases were given up")
+
+
+def _snapshot(services: Services, options: argparse.Namespace) -> None:
+    number = services.site_snapshots.take(ACTOR, options.folder)
+    print(f"{options.folder}: the database and {number} released files")
+
+
+def _put_back(services: Services, options: argparse.Namespace) -> None:
+    number = services.site_snapshots.put_back(ACTOR, options.folder)
+    print(f"the database and {number} released files are as in {options.folder}")
 
 
 def _ensure_backend(services: Services, options: argparse.Namespace) -> None:

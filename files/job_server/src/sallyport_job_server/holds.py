@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 CAP = 8
-"""Requests of one backend that wait at a time; one more lets the first go."""
+"""Requests of one runner's backend that wait at a time."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,13 @@ class _Held:
 
 
 class Holds:
-    """Who waits, by backend. All but `tell` belong to the event loop."""
+    """Who waits, by backend. All but `tell` belong to the event loop.
 
-    def __init__(self) -> None:
+    Of more than `cap` of one backend the first is let go.
+    """
+
+    def __init__(self, cap: int = CAP) -> None:
+        self._cap = cap
         self._counters: Mapping[int, int] = {}
         self._waiting: defaultdict[int, deque[_Held]] = defaultdict(deque)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -52,12 +56,17 @@ class Holds:
         queue = self._waiting[backend_id]
         held = _Held(known, asyncio.get_running_loop().create_future())
         queue.append(held)
-        if len(queue) > CAP:
+        if len(queue) > self._cap:
             queue[0].let_go()
         try:
             await asyncio.wait({held.answer}, timeout=seconds)
         finally:
             queue.remove(held)
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether nobody waits any more."""
+        return self._over
 
     def waiting(self) -> int:
         """Return how many requests wait."""

@@ -130,7 +130,10 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Backend:
-    """A secure installation that runs jobs; `changes` is the counter behind ETags."""
+    """A secure installation that runs jobs.
+
+    `changes` is the counter behind ETags, `reports` counts what it said about jobs.
+    """
 
     id: int
     slug: str
@@ -138,6 +141,7 @@ class Backend:
     hatch_url: str
     is_active: bool
     changes: int
+    reports: int
     flags: dict[str, Any]
     last_seen_at: str | None
     created_at: str

@@ -13,9 +13,9 @@ from uvicorn_worker import UvicornWorker
 
 class _Server(Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End the waiting of runners, which would keep a restart for most of a minute."""
+        """End the waiting of runners and people, which would keep a restart for a minute."""
         application: Any = self.config.app
-        application.holds.end()
+        application.end()
         super().handle_exit(sig, frame)
 
 

@@ -55,6 +55,21 @@ class TokenBody(Body):
     days: Annotated[int, Meta(description="for how many days it is valid, from 1 to 365")] = 90
 
 
+class DeviceBody(Body):
+    """A command that wants to be let in."""
+
+    label: Annotated[
+        str,
+        Meta(max_length=100, pattern=VISIBLE, description="what it is and where it runs"),
+    ]
+
+
+class DeviceSecretBody(Body):
+    """A command that asks whether it was let in."""
+
+    secret: Annotated[str, Meta(description="what it was given when it began")]
+
+
 class UserBody(Body):
     """A new account."""
 
@@ -144,6 +159,23 @@ class CancelBody(Body):
     actions: Annotated[list[str] | None, Meta(description="names of actions; all if left out")] = (
         None
     )
+
+
+class Device(Answer):
+    """A log-in that has begun; a person types `code` at `url`."""
+
+    secret: str
+    code: str
+    url: str
+    expires_at: str
+    pause: Annotated[int, Meta(description="seconds between two questions")]
+
+
+class DeviceToken(Answer):
+    """Whether somebody has let the command in; `username` and `token` are null until then."""
+
+    username: str | None
+    token: str | None
 
 
 class Token(Answer):

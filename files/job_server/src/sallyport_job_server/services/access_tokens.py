@@ -80,26 +80,30 @@ class AccessTokens:
 
     def create(self, user: User, wish: Wish) -> str:
         """Create a token and return it; it is not kept and cannot be shown again."""
+        with self._database.change(user.username) as change:
+            return self.issue(change, user, wish)
+
+    def issue(self, change: Change, user: User, wish: Wish) -> str:
+        """Create a token, in a transaction in which more happens."""
         wish.check()
         label, expires = checks.text("label", wish.label, 100), clock.until(wish.days * 86400)
         token = f"{secrets.token_hex(32)}-{expires[:10]}"
-        with self._database.change(user.username) as change:
-            number = _project(change, user, wish.project)
-            add(
-                change.connection,
-                tables.access_tokens,
-                user_id=user.id,
-                label=label,
-                digest=tokens.digest(token),
-                scope=wish.scope,
-                project_id=number,
-                created_at=clock.now(),
-                expires_at=expires,
-            )
-            change.record(
-                "token.create", user.username, label=label, scope=wish.scope,
-                project=wish.project, expires_at=expires,
-            )  # fmt: skip
+        number = _project(change, user, wish.project)
+        add(
+            change.connection,
+            tables.access_tokens,
+            user_id=user.id,
+            label=label,
+            digest=tokens.digest(token),
+            scope=wish.scope,
+            project_id=number,
+            created_at=clock.now(),
+            expires_at=expires,
+        )
+        change.record(
+            "token.create", user.username, label=label, scope=wish.scope,
+            project=wish.project, expires_at=expires,
+        )  # fmt: skip
         return token
 
     def revoke(self, user: User, number: int) -> None:

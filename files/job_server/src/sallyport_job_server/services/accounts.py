@@ -21,7 +21,7 @@ from sallyport_job_server.services.pages import Page
 from sallyport_job_server.services.postbox import Postbox
 from sallyport_job_server.services.second_factor import SecondFactor
 from sallyport_job_server.storage import backends, projects, tables, users
-from sallyport_job_server.storage.database import Change, Database, add, put
+from sallyport_job_server.storage.database import Change, Database, put
 
 REFUSED = "The user name, the password or the code is wrong."
 INVITED = ""
@@ -115,19 +115,26 @@ class Accounts:
             access.require(change.connection, actor, Permission.USER_MANAGE)
             if users.by_name(change.connection, name):
                 raise ConflictError(f"The user name {name} is already taken.")
-            add(
+            _check_mail(change, mail)
+            account = users.create(
                 change.connection,
-                tables.users,
                 username=name,
-                name_key=users.key(name),
                 fullname=fullname,
+                email=mail,
                 password_hash=hashed,
                 roles=new_roles,
-                created_at=clock.now(),
-                **_mail(change, mail),
+                now=clock.now(),
             )
             change.record("user.create", name, roles=new_roles)
-            return users.required(change.connection, name)
+            return account
+
+    def open_account(self, number: int) -> User:
+        """Return an open account by its number; raise NotFoundError."""
+        with self._database.read() as connection:
+            user = users.by_id(connection, number)
+        if user is None or not user.is_active:
+            raise NotFoundError("There is no such account.")
+        return user
 
     def hashed(self, password: str, *known: str) -> str:
         """Return the hash of a new password; raise Problem for one that is easy to guess.
@@ -211,7 +218,8 @@ class Accounts:
                 "email": account.email if email is None else checks.mail_address(email),
             }
             values = {"roles": new_roles, "is_active": is_active, "fullname": person["fullname"]}
-            values |= _mail(change, person["email"], account)
+            _check_mail(change, person["email"], account)
+            values |= {"email": person["email"], "mail_key": users.key(person["email"]) or None}
             put(change.connection, tables.users, account.id, **values)
             if not is_active:
                 ways_in.end(change, account)
@@ -263,12 +271,11 @@ class Accounts:
             self._postbox.account(change, Kind.CHANGED, user)
 
 
-def _mail(change: Change, mail: str, account: User | None = None) -> dict[str, str | None]:
-    """Return the columns of a mail address; raise ConflictError where it is another account's."""
+def _check_mail(change: Change, mail: str, account: User | None = None) -> None:
+    """Raise ConflictError where a mail address is another account's."""
     owner = users.by_email(change.connection, mail) if mail else None
     if owner and (account is None or owner.id != account.id):
         raise ConflictError(f"The mail address {mail} is that of another account.")
-    return {"email": mail, "mail_key": users.key(mail) or None}
 
 
 def _set_backends(change: Change, user: User, slugs: Iterable[str]) -> list[str]:

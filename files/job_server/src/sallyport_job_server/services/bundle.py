@@ -17,6 +17,7 @@ from sallyport_job_server.services.backend_access import Backends
 from sallyport_job_server.services.browsers import KnownBrowsers
 from sallyport_job_server.services.chores import Chore, Chores
 from sallyport_job_server.services.courier import Courier
+from sallyport_job_server.services.device_logins import DeviceLogins
 from sallyport_job_server.services.directory import Directory
 from sallyport_job_server.services.hatch_tokens import HatchTokens
 from sallyport_job_server.services.history import History
@@ -35,6 +36,7 @@ from sallyport_job_server.services.second_factor import SecondFactor
 from sallyport_job_server.services.senders import MailSender, WebhookSender
 from sallyport_job_server.services.sessions import Sessions
 from sallyport_job_server.services.signer import Signer
+from sallyport_job_server.services.site_snapshots import SiteSnapshots
 from sallyport_job_server.services.snapshots import Snapshots
 from sallyport_job_server.services.tidying import Tidying
 from sallyport_job_server.services.watcher import Watcher
@@ -60,6 +62,7 @@ class Services:
     identities: Identities
     sessions: Sessions
     access_tokens: AccessTokens
+    device_logins: DeviceLogins
     login_tokens: LoginTokens
     hatch_tokens: HatchTokens
     backends: Backends
@@ -69,6 +72,7 @@ class Services:
     job_queue: JobQueue
     releases: Releases
     snapshots: Snapshots
+    site_snapshots: SiteSnapshots
     audit: Audit
     lists: Lists
     tidying: Tidying
@@ -89,8 +93,10 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
         database, hasher or PasswordHasher(), throttle, browsers, second_factor, postbox
     )
     password_links = PasswordLinks(database, accounts, throttle, postbox)
+    access_tokens = AccessTokens(database, second_factor)
     repositories = _repositories(settings)
     history = History(database)
+    store = ReleaseStore(settings.release_storage)
     tidying = Tidying(database, settings.session_idle)
     site = settings.url.rstrip("/")
     return Services(
@@ -102,7 +108,8 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
         password_links=password_links,
         identities=Identities(database, settings.oidc, postbox),
         sessions=Sessions(database, settings.session_lifetime, settings.session_idle),
-        access_tokens=AccessTokens(database, second_factor),
+        access_tokens=access_tokens,
+        device_logins=DeviceLogins(database, throttle, access_tokens),
         login_tokens=LoginTokens(
             database, settings.secret_key, settings.login_token_lifetime, throttle, postbox
         ),
@@ -119,8 +126,9 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
             tokens.new_request_identifier,
         ),
         job_queue=JobQueue(database, postbox),
-        releases=Releases(database, ReleaseStore(settings.release_storage), postbox),
+        releases=Releases(database, store, postbox),
         snapshots=Snapshots(database, postbox),
+        site_snapshots=SiteSnapshots(database, store),
         audit=Audit(database, postbox),
         lists=Lists(database),
         tidying=tidying,

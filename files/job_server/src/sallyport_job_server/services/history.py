@@ -19,7 +19,7 @@ from sallyport_job_server.services.request_views import (
     Run,
     shown_status,
 )
-from sallyport_job_server.storage import history, requests
+from sallyport_job_server.storage import backends, history, requests
 from sallyport_job_server.storage.database import Database
 from sallyport_job_server.storage.history import Filters
 from sallyport_study import ProjectError, parse_project
@@ -43,6 +43,14 @@ class History:
             return RequestView(
                 request, requests.jobs_of(connection, [request.id]), may_cancel, may_run
             )
+
+    def follow(self, user: User, identifier: str) -> tuple[int, RequestView]:
+        """Return a request as `look`, and a number that has risen when it may have moved on."""
+        with self._database.read() as connection:
+            request = required(requests.by_identifier(connection, identifier), identifier)
+            # The number first: what is newer than it only costs one more look.
+            moves = backends.moves(connection, request.backend_id)
+        return moves, self.look(user, identifier)
 
     def page(self, user: User, identifier: str) -> RequestView:
         """Return a request as `look`, with its graph and the request before it."""

@@ -69,14 +69,25 @@ class Identities:
         `claims` are those of a verified ID token, and of the provider's answer about the person.
         Raise UnauthenticatedError for somebody without an open account here.
         """
-        provider, person = self.required(), self._person(claims)
+        person = self._person(claims)
+        try:
+            user = self._found(person)
+        except ConflictError:
+            self.note(None, address, entered=False)
+            raise
+        if user is None or not user.is_active:
+            self.note(user, address, entered=False)
+            raise UnauthenticatedError(CLOSED if user else UNKNOWN)
+        return user
+
+    def _found(self, person: _Person) -> User | None:
+        """Return somebody's account; an open one has the roles that the provider gives."""
         with self._database.change("provider") as change:
             user = self._owner(change, person) or self._invited(change, person)
             user = user or self._new(change, person)
-            if user is not None and user.is_active:
-                return _give_roles(change, user, provider.managed, person.roles)
-        self.note(user, address, entered=False)
-        raise UnauthenticatedError(CLOSED if user else UNKNOWN)
+            if user is None or not user.is_active:
+                return user
+            return _give_roles(change, user, self.required().managed, person.roles)
 
     def note(self, user: User | None, address: str, *, entered: bool) -> None:
         """Record whether somebody whom the provider has logged in was let in here."""
@@ -125,19 +136,15 @@ class Identities:
         mail = checks.mail_address(person.mail)
         if mail and users.by_email(change.connection, mail):
             raise ConflictError(TAKEN.format(name=f"with the mail address {mail}"))
-        add(
+        user = users.create(
             change.connection,
-            tables.users,
             username=name,
-            name_key=users.key(name),
             fullname=checks.text("full name", person.fullname),
             email=mail,
-            mail_key=users.key(mail) or None,
             password_hash="",
             roles=[],
-            created_at=clock.now(),
+            now=clock.now(),
         )
-        user = users.required(change.connection, name)
         change.record("user.create", name, roles=[], by=self.required().issuer)
         self._link(change, user, person)
         return user

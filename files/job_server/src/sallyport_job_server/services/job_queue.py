@@ -87,6 +87,8 @@ class JobQueue:
             received = _compare(rows, numbers, stored)
             add_all(change.connection, tables.jobs, received.new)
             put_all(change.connection, tables.jobs, received.changed)
+            if received.new or received.changed:
+                change.reported(backend.id)
             if received.moved:
                 change.record_all("job.status", received.moved)
                 over = requests.over(change.connection, received.ended)

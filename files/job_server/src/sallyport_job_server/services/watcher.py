@@ -6,12 +6,15 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
+from sallyport_job_server.storage.backends import Counters
 from sallyport_job_server.storage.database import Database
-from sallyport_job_server.storage.notices import notices
+from sallyport_job_server.storage.notices import Look, notices
 
 log = logging.getLogger(__name__)
 
 PAUSE_AFTER_FAULT = 1.0
+
+Tell = Callable[[Mapping[int, Counters]], None]
 
 
 class Watcher:
@@ -22,7 +25,7 @@ class Watcher:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, tell: Callable[[Mapping[int, int]], None]) -> None:
+    def start(self, tell: Tell) -> None:
         """Call `tell`, in a thread of its own, with the counters by backend and at each change."""
         self._thread = threading.Thread(target=self._run, args=(tell,), name="watcher", daemon=True)
         self._thread.start()
@@ -33,7 +36,7 @@ class Watcher:
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self, tell: Callable[[Mapping[int, int]], None]) -> None:
+    def _run(self, tell: Tell) -> None:
         while not self._stopping.is_set():
             try:
                 with notices(self._database) as look:
@@ -42,10 +45,8 @@ class Watcher:
                 log.exception("the change counters cannot be read")
                 self._stopping.wait(PAUSE_AFTER_FAULT)
 
-    def _watch(
-        self, look: Callable[[], dict[int, int]], tell: Callable[[Mapping[int, int]], None]
-    ) -> None:
-        known: dict[int, int] = {}
+    def _watch(self, look: Look, tell: Tell) -> None:
+        known: dict[int, Counters] = {}
         while not self._stopping.is_set():
             counters = look()
             if counters != known:

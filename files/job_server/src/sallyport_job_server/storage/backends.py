@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 
@@ -27,12 +29,30 @@ def every_backend(connection: Connection) -> list[Backend]:
     return fetch_all(connection, select(_backends).order_by(_backends.c.slug), Backend)
 
 
-def counters(connection: Connection) -> dict[int, int]:
-    """Return every backend's change counter."""
-    return {
-        row.id: row.changes
-        for row in connection.execute(select(_backends.c.id, _backends.c.changes))
-    }
+class Counters(NamedTuple):
+    """A backend's counters, which only rise."""
+
+    changes: int
+    reports: int
+
+    @property
+    def moves(self) -> int:
+        """Rises with what people ask for, and with what the backend says about it."""
+        return self.changes + self.reports
+
+
+_COUNTERS = select(_backends.c.id, _backends.c.changes, _backends.c.reports)
+
+
+def counters(connection: Connection) -> dict[int, Counters]:
+    """Return every backend's counters."""
+    return {row.id: Counters(row.changes, row.reports) for row in connection.execute(_COUNTERS)}
+
+
+def moves(connection: Connection, backend_id: int) -> int:
+    """Return what rises with every change of a backend's requests and jobs."""
+    row = connection.execute(_COUNTERS.where(_backends.c.id == backend_id)).one()
+    return Counters(row.changes, row.reports).moves
 
 
 def counter(connection: Connection, backend_id: int) -> int:

@@ -93,9 +93,16 @@ class Change:
 
     def touch(self, backend_id: int) -> None:
         """Raise a backend's change counter, in this transaction."""
+        self._raise(backend_id, "changes")
+
+    def reported(self, backend_id: int) -> None:
+        """Raise the counter of what a backend said, in this transaction."""
+        self._raise(backend_id, "reports")
+
+    def _raise(self, backend_id: int, counter: str) -> None:
         table = tables.backends
         self.connection.execute(
-            update(table).where(table.c.id == backend_id).values(changes=table.c.changes + 1)
+            update(table).where(table.c.id == backend_id).values({counter: table.c[counter] + 1})
         )
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from sallyport_common.paths import check_relative, open_beneath, write_atomic
+from sallyport_common.paths import check_relative, open_beneath, sha256_file, write_atomic
 
 
 class ReleaseStore:
@@ -33,3 +36,32 @@ class ReleaseStore:
     def remove(self, address: str) -> None:
         """Remove a file; nothing happens when it is not there."""
         (self._root / check_relative(address)).unlink(missing_ok=True)
+
+    def has(self, address: str, digest: str) -> bool:
+        """Return whether a file is here with these bytes."""
+        try:
+            with self.open(address) as stream:
+                return sha256_file(stream) == digest
+        except FileNotFoundError:
+            return False
+
+    def addresses(self) -> set[str]:
+        """Return what is here."""
+        found = (path for path in self._root.rglob("*") if path.is_file())
+        return {str(path.relative_to(self._root)) for path in found}
+
+    def copy(self, folder: Path, addresses: Iterable[str] | None = None) -> None:
+        """Copy everything, or what is named, to where it is not yet; what has gone is left out.
+
+        A second name of the same file would not do: one with two names is not read.
+        """
+        for address in self.addresses() if addresses is None else addresses:
+            target = folder / address
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(self._root / address, target)
+
+    def take(self, folder: Path) -> None:
+        """Copy everything from a folder of the same form."""
+        ReleaseStore(folder).copy(self._root)

@@ -10,6 +10,7 @@ from typing import Any
 from inotify_simple import INotify, flags
 
 from sallyport_job_server.storage import backends
+from sallyport_job_server.storage.backends import Counters
 from sallyport_job_server.storage.database import CHANNEL, Database
 
 LISTEN_FOR = 1.0
@@ -19,14 +20,14 @@ TOGETHER_MS = 3
 AGAIN_MS = (5, 10, 20, 40, 80, 160)
 """When to look again after a write: readers see it a moment later, of which nothing is told."""
 
-Look = Callable[[], dict[int, int]]
+Look = Callable[[], dict[int, Counters]]
 
 
 @contextmanager
 def notices(database: Database) -> Iterator[Look]:
     """Give a function that waits for a change, of any process, and returns all counters."""
 
-    def look() -> dict[int, int]:
+    def look() -> dict[int, Counters]:
         with database.read() as connection:
             return backends.counters(connection)
 
@@ -48,7 +49,7 @@ def _sqlite(database: Database, look: Look) -> Iterator[Look]:
 
         later: list[int] = []
 
-        def told() -> dict[int, int]:
+        def told() -> dict[int, Counters]:
             pause = later.pop() if later else int(LISTEN_FOR * 1000)
             if inotify.read(timeout=pause, read_delay=TOGETHER_MS):
                 later[:] = reversed(AGAIN_MS)
@@ -62,7 +63,7 @@ def _postgresql(database: Database, look: Look) -> Iterator[Look]:
     holder = database.engine.raw_connection()
     driver: Any = holder.driver_connection
 
-    def told() -> dict[int, int]:
+    def told() -> dict[int, Counters]:
         for _notice in driver.notifies(timeout=LISTEN_FOR, stop_after=1):
             pass
         return look()

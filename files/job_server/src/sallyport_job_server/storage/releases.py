@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from sallyport_job_server.models import Release, ReleaseFile
 from sallyport_job_server.storage import tables
 from sallyport_job_server.storage.database import fetch_all, fetch_one
+from sallyport_job_server.storage.files import ReleaseStore
 
 _files, _releases, _workspaces = tables.release_files, tables.releases, tables.workspaces
 
@@ -76,6 +77,22 @@ def files_of_workspace(connection: Connection, workspace_id: int) -> list[Releas
 def file(connection: Connection, identifier: str) -> ReleaseFile | None:
     """Return a released file by its ULID."""
     return fetch_one(connection, FILES.where(_files.c.id == identifier), ReleaseFile)
+
+
+def kept(connection: Connection) -> dict[str, str]:
+    """Return the address and the digest of every file whose bytes are here."""
+    columns = (_workspaces.c.name.label("workspace"), _files.c.release_id, _files.c.name)
+    query = (
+        select(*columns, _files.c.sha256)
+        .select_from(_files)
+        .join(_releases, _releases.c.id == _files.c.release_id)
+        .join(_workspaces, _workspaces.c.id == _releases.c.workspace_id)
+        .where(_files.c.uploaded_at.is_not(None), _files.c.deleted_at.is_(None))
+    )
+    return {
+        ReleaseStore.address(row.workspace, row.release_id, row.name): row.sha256
+        for row in connection.execute(query)
+    }
 
 
 def abandoned(connection: Connection, before: str) -> list[str]:

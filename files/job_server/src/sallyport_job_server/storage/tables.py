@@ -105,6 +105,20 @@ identities = Table(
     UniqueConstraint("issuer", "subject"),
 )
 
+device_logins = Table(
+    "device_logins",
+    METADATA,
+    _id(),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("code", String(8), nullable=False, unique=True),
+    Column("label", String(100), nullable=False),
+    Column("address", String(60), nullable=False),
+    Column("state", String(10), nullable=False),
+    _of("users", "user_id", optional=True),
+    _time("created_at"),
+    _time("expires_at"),
+)
+
 recovery_codes = Table(
     "recovery_codes",
     METADATA,
@@ -189,6 +203,7 @@ backends = Table(
     Column("hatch_url", String(500), nullable=False),
     Column("is_active", Boolean, nullable=False, default=True),
     Column("changes", Integer, nullable=False, default=0),
+    Column("reports", Integer, nullable=False, default=0, server_default="0"),
     Column("flags", JSON, nullable=False),
     _time("last_seen_at", optional=True),
     _time("created_at"),

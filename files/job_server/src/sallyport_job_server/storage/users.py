@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, or_, select, update
@@ -13,7 +13,7 @@ from sallyport_common.protocol import parse_utc, utc_text
 from sallyport_common.throttle import WINDOW
 from sallyport_job_server.models import AccessToken, User
 from sallyport_job_server.storage import tables
-from sallyport_job_server.storage.database import Database, fetch_all, fetch_one
+from sallyport_job_server.storage.database import Database, add, fetch_all, fetch_one
 
 _users = tables.users
 _failures = tables.failures
@@ -48,6 +48,32 @@ def by_email(connection: Connection, text: str) -> User | None:
 def by_name_or_email(connection: Connection, text: str) -> User | None:
     """Return an account by its name or its mail address."""
     return by_name(connection, text) or by_email(connection, text)
+
+
+def create(
+    connection: Connection,
+    *,
+    username: str,
+    fullname: str,
+    email: str,
+    password_hash: str,
+    roles: Sequence[str],
+    now: str,
+) -> User:
+    """Add an account whose name and mail address are nobody else's."""
+    add(
+        connection,
+        _users,
+        username=username,
+        name_key=key(username),
+        fullname=fullname,
+        email=email,
+        mail_key=key(email) or None,
+        password_hash=password_hash,
+        roles=list(roles),
+        created_at=now,
+    )
+    return required(connection, username)
 
 
 def by_id(connection: Connection, number: int) -> User | None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from sallyport_common.schemas import fill
+from sallyport_common.schemas import encode, fill
 from sallyport_common.web import SAFE_METHODS, client_address
 from sallyport_job_server.models import ReleaseFile, User
 from sallyport_job_server.schemas import people
 from sallyport_job_server.schemas.jobs import Job as JobAnswer
 from sallyport_job_server.services import password_links
 from sallyport_job_server.services.access_tokens import TokenScope, Wish
+from sallyport_job_server.services.device_logins import PAUSE
 from sallyport_job_server.services.request_views import RequestView
 from sallyport_job_server.views.context import absolute, services
 from sallyport_job_server.views.openapi import document
 from sallyport_job_server.views.operations import Caller, operation
 
 blueprint = Blueprint("api", __name__)
+FOLLOW = "X-Sallyport-Follow"
+"""Backend, number and whether all is over, of an answer that goes on; it stays in this server."""
 
 
 def _owner(needed: TokenScope) -> User:
@@ -68,6 +71,26 @@ def create_token(body: people.TokenBody) -> object:
     user = services().accounts.log_in(body.username, body.password, body.totp, client_address())
     wish = Wish(body.label or "api", body.scope, body.project, body.days)
     return people.Token(services().access_tokens.create(user, wish))
+
+
+@blueprint.post("/device-logins")
+@operation(people.Device, body=people.DeviceBody, status=201)
+def begin_device_login(body: people.DeviceBody) -> object:
+    """Begin a log-in that a person allows on the page `/device/`."""
+    begun = services().device_logins.begin(body.label, client_address())
+    url = absolute("device_logins.ask")
+    return fill(people.Device, begun, url=url, pause=PAUSE)
+
+
+@blueprint.post("/device-logins/token")
+@operation(people.DeviceToken, body=people.DeviceSecretBody)
+def fetch_device_token(body: people.DeviceSecretBody) -> object:
+    """Return the access token of a log-in that was allowed, once; nulls while it waits."""
+    found = services().device_logins.fetch(body.secret)
+    if found is None:
+        return people.DeviceToken(None, None)
+    user, token = found
+    return people.DeviceToken(user.username, token)
 
 
 @blueprint.post("/users")
@@ -182,6 +205,22 @@ def create_job_request(user: User, body: people.JobRequestBody) -> object:
 def job_request(user: User, identifier: str) -> object:
     """Return a job request with its jobs."""
     return _request(services().history.look(user, identifier))
+
+
+@blueprint.get("/job-requests/<identifier>/events")
+@operation(None, by=PERSON)
+def job_request_events(user: User, identifier: str) -> object:
+    """Send a job request as an event, and again whenever it has moved on, until it has ended.
+
+    Whoever keeps connections open (`front`) is told by a header what to wait for.
+    """
+    moves, view = services().history.follow(user, identifier)
+    data = encode(_request(view)).decode()
+    headers = {
+        FOLLOW: f"{view.request.backend_id} {moves} {int(view.final)}",
+        "X-Accel-Buffering": "no",  # nginx hands each event on at once
+    }
+    return Response(f"data: {data}\n\n", content_type="text/event-stream", headers=headers)
 
 
 @blueprint.post("/job-requests/<identifier>/cancel")

@@ -94,7 +94,7 @@ def back() -> ResponseReturnValue:
     user = services().identities.find(claims, client_address())
     if user.totp_secret is None:
         return _enter(user, local_path(begun.get("next", "/")))
-    half = {"user": user.username, "next": begun.get("next", "/"), "until": time.time() + PATIENCE}
+    half = {"user": user.id, "next": begun.get("next", "/"), "until": time.time() + PATIENCE}
     session.clear()
     session["half"] = half
     return redirect(url(".code"))
@@ -160,8 +160,7 @@ def _half() -> tuple[User, str]:
     half = session.get("half")
     if half is None or half["until"] < time.time():
         raise UnauthenticatedError("That took too long. Log in again.")
-    user, _projects = services().accounts.roles_of(half["user"])
-    return user, local_path(half["next"])
+    return services().accounts.open_account(half["user"]), local_path(half["next"])
 
 
 @blueprint.get("/login/code/")
