@@ -17,6 +17,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 from tests.unit.job_server import worlds
+from tests.unit.job_server.pages.conftest import PATIENCE
 from tests.unit.job_server.rig import PASSWORD, SITE, Rig
 from tests.unit.job_server.test_work_pages import CHAIN
 
@@ -108,7 +109,7 @@ def opened(chromium: Browser, site: str, request: pytest.FixtureRequest) -> Iter
 
     def open_window(name: str) -> Person:
         context = chromium.new_context(viewport={"width": width, "height": height})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         person = Person(context.new_page(), site, request.param)
         people.append(person)
         person.open("/login/")

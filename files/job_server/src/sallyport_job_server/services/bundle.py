@@ -117,14 +117,7 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
         backends=Backends(database),
         directory=Directory(database, repositories),
         history=history,
-        job_requests=JobRequests(
-            database,
-            repositories,
-            Signer(settings.signing_key),
-            history,
-            settings.request_lifetime,
-            tokens.new_request_identifier,
-        ),
+        job_requests=_job_requests(settings, database, repositories, history),
         job_queue=JobQueue(database, postbox),
         releases=Releases(database, store, postbox),
         snapshots=Snapshots(database, postbox),
@@ -141,6 +134,20 @@ def build(settings: Settings, hasher: PasswordHasher | None = None) -> Services:
             mail,
             WebhookSender(hooks, settings.ca_file),
         ),
+    )
+
+
+def _job_requests(
+    settings: Settings, database: Database, repositories: Repositories, history: History
+) -> JobRequests:
+    signer = Signer(settings.signing_key)
+    return JobRequests(
+        database,
+        repositories,
+        signer,
+        history,
+        settings.request_lifetime,
+        tokens.new_request_identifier,
     )
 
 
